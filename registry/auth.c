@@ -1,0 +1,148 @@
+#include "auth.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AUTH_TIMEOUT_MS 3000
+#define AUTH_REPLY_MAX  65536
+
+bool auth_is_needed(const struct client_auth *auth)
+{
+    return auth->user && !auth->token && !auth->is_off;
+}
+
+/* Nobody finds a password or a token in freed memory. */
+static void auth_wipe(char **secret)
+{
+    if (*secret)
+        explicit_bzero(*secret, strlen(*secret));
+    free(*secret);
+    *secret = NULL;
+}
+
+void auth_forget(struct client_auth *auth, const char *token)
+{
+    bool is_same = token ? auth->token && strcmp(auth->token, token) == 0 : !auth->token;
+    if (!is_same)
+        return; /* there is a newer one meanwhile */
+    auth_wipe(&auth->token);
+    auth->is_off = false;
+}
+
+void auth_switch_off(struct client_auth *auth)
+{
+    auth_wipe(&auth->token);
+    auth->is_off = true;
+}
+
+enum status auth_set_password(struct client_auth *auth, const char *password)
+{
+    char *copy = strdup(password);
+    if (!copy)
+        return STATUS_NO_MEMORY;
+    auth_wipe(&auth->password);
+    auth_wipe(&auth->token);
+    auth->password = copy;
+    return STATUS_OK;
+}
+
+void auth_clear(struct client_auth *auth)
+{
+    if (auth->request)
+        http_cancel(auth->request);
+    auth->request = NULL;
+    auth_wipe(&auth->password);
+    auth_wipe(&auth->token);
+    free(auth->user);
+    auth->user = NULL;
+    buffer_clear(&auth->reply);
+}
+
+static bool auth_on_data(void *arg, long status, const char *octets, size_t len)
+{
+    struct etcd *etcd = arg;
+    (void)status;
+    buffer_add(&etcd->auth.reply, octets, len);
+    return etcd->auth.reply.status == STATUS_OK;
+}
+
+/* False: no token in it. */
+static bool auth_take_token(struct client_auth *auth)
+{
+    cJSON *root = cJSON_ParseWithLength(auth->reply.data ? auth->reply.data : "", auth->reply.len);
+    const cJSON *token = cJSON_GetObjectItemCaseSensitive(root, "token");
+    char *copy = NULL;
+    /* A token goes into a header line. */
+    if (cJSON_IsString(token) && !strpbrk(token->valuestring, "\r\n"))
+        copy = strdup(token->valuestring);
+    cJSON_Delete(root);
+    if (!copy)
+        return false;
+    auth_wipe(&auth->token);
+    auth->token = copy;
+    return true;
+}
+
+static void auth_on_done(void *arg, const struct http_result *result)
+{
+    struct etcd *etcd = arg;
+    struct client_auth *auth = &etcd->auth;
+    auth->request = NULL;
+    bool is_200 = result->code == CURLE_OK && result->status == 200;
+    if (result->code != CURLE_OK) {
+        auth->error = (struct reply_error){.status = STATUS_UNREACHABLE, .class = REPLY_UNDONE};
+        snprintf(auth->error.message, sizeof(auth->error.message), "%.190s", result->text);
+        auth->failures++;
+    } else if (!is_200) {
+        reply_error(result->status, auth->reply.data, auth->reply.len, &auth->error);
+        if (auth->error.class == REPLY_NO_AUTH)
+            auth_switch_off(auth);
+        else
+            auth->failures++;
+    } else if (!auth_take_token(auth)) {
+        auth->error = (struct reply_error){STATUS_BAD_REPLY, REPLY_UNDONE, "no token in the reply"};
+        auth->failures++;
+    }
+    etcd->wake(etcd);
+}
+
+/* The name and the password may hold anything, so cJSON quotes them. */
+static char *auth_body(const struct client_auth *auth)
+{
+    cJSON *root = cJSON_CreateObject();
+    char *body = NULL;
+    if (cJSON_AddStringToObject(root, "name", auth->user) &&
+        cJSON_AddStringToObject(root, "password", auth->password ? auth->password : ""))
+        body = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    return body;
+}
+
+enum status auth_fetch(struct etcd *etcd, struct member *member)
+{
+    struct client_auth *auth = &etcd->auth;
+    if (auth->request)
+        return STATUS_OK;
+    char url[sizeof(member->endpoint.url) + 40];
+    snprintf(url, sizeof(url), "%s%s/auth/authenticate", member->endpoint.url, member->prefix);
+    char *body = auth_body(auth);
+    if (!body)
+        return STATUS_NO_MEMORY;
+    struct http_options options = {
+        .url = url,
+        .addresses = member->addresses,
+        .headers = curl_slist_append(NULL, "Content-Type: application/json"),
+        .body = body,
+        .body_len = strlen(body),
+        .timeout_ms = AUTH_TIMEOUT_MS,
+    };
+    buffer_clear(&auth->reply);
+    buffer_init(&auth->reply, AUTH_REPLY_MAX);
+    auth->member = member;
+    auth->request = http_start(etcd->http, &options, auth_on_data, auth_on_done, etcd);
+    explicit_bzero(body, strlen(body));
+    cJSON_free(body);
+    return auth->request ? STATUS_OK : STATUS_NO_MEMORY;
+}

@@ -1,0 +1,31 @@
+/* registry/auth.h - the token that stands for a user and a password.
+ *
+ * A password check costs etcd some 70 ms and a round of consensus, so there is one token for all
+ * requests, fetched when it is first needed and again when etcd no longer knows it.
+ *
+ * Threads: as etcd.h. */
+#ifndef REGISTRY_AUTH_H
+#define REGISTRY_AUTH_H
+
+#include "client.h"
+
+/* Whether a token must be fetched before anything else can be asked. */
+bool auth_is_needed(const struct client_auth *auth);
+
+/* Ask this member, whose prefix is known, for a token, unless a request is under way. All parked
+ * calls are woken at the end: then there is a token, or `failures` has gone up and `error` says
+ * why. NO_MEMORY. */
+MUST_USE enum status auth_fetch(struct etcd *etcd, struct member *member);
+
+/* etcd refused the token that was sent with a request (NULL = none): it is not used again. */
+void auth_forget(struct client_auth *auth, const char *token);
+
+/* etcd has authentication switched off. */
+void auth_switch_off(struct client_auth *auth);
+
+/* Take another password. NO_MEMORY. */
+MUST_USE enum status auth_set_password(struct client_auth *auth, const char *password);
+
+void auth_clear(struct client_auth *auth);
+
+#endif

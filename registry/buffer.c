@@ -1,0 +1,77 @@
+#include "buffer.h"
+
+#include "base64.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void buffer_init(struct buffer *buffer, size_t max)
+{
+    *buffer = (struct buffer){.max = max, .status = STATUS_OK};
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    free(buffer->data);
+    buffer_init(buffer, buffer->max);
+}
+
+void buffer_reset(struct buffer *buffer)
+{
+    buffer->len = 0;
+    buffer->status = STATUS_OK;
+}
+
+/* Make room for `len` octets and a NUL behind what is there. */
+static char *buffer_grow(struct buffer *buffer, size_t len)
+{
+    if (buffer->status != STATUS_OK)
+        return NULL;
+    if (len > buffer->max - buffer->len) {
+        buffer->status = STATUS_TOO_LARGE;
+        return NULL;
+    }
+    size_t needed = buffer->len + len + 1;
+    if (needed > buffer->capacity) {
+        size_t capacity = buffer->capacity * 2 > needed ? buffer->capacity * 2 : needed + 63;
+        char *data = realloc(buffer->data, capacity);
+        if (!data) {
+            buffer->status = STATUS_NO_MEMORY;
+            return NULL;
+        }
+        buffer->data = data;
+        buffer->capacity = capacity;
+    }
+    char *end = buffer->data + buffer->len;
+    buffer->len += len;
+    buffer->data[buffer->len] = '\0';
+    return end;
+}
+
+void buffer_add(struct buffer *buffer, const void *octets, size_t len)
+{
+    char *end = buffer_grow(buffer, len);
+    if (end && len)
+        memcpy(end, octets, len);
+}
+
+void buffer_add_text(struct buffer *buffer, const char *text)
+{
+    buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_add_int(struct buffer *buffer, int64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRId64, number);
+    buffer_add_text(buffer, text);
+}
+
+void buffer_add_base64(struct buffer *buffer, const void *octets, size_t len)
+{
+    char *end = buffer_grow(buffer, base64_encoded_len(len));
+    if (end)
+        base64_encode(octets, len, end);
+}

@@ -1,0 +1,95 @@
+#include "auth.h"
+#include "call_parts.h"
+
+#define CALL_OUTCOME_TOKENS_MAX 4 /* tokens that one call may use up */
+
+/* An error of etcd about the token or its absence. */
+static void call_outcome_token(struct call *call, const struct reply_error *error)
+{
+    struct client_auth *auth = &call->etcd->auth;
+    if (error->class == REPLY_NO_AUTH)
+        auth_switch_off(auth);
+    else
+        auth_forget(auth, call->token);
+    if (error->class == REPLY_TOKEN && !auth->user) {
+        detail_set(&call->why, STATUS_DENIED, "%s: etcd asks for a user and a password (%s)",
+                   call->member->endpoint.url, error->message);
+        call_finish(call, STATUS_DENIED);
+    } else if (++call->tokens >= CALL_OUTCOME_TOKENS_MAX) {
+        detail_set(&call->why, STATUS_DENIED, "%s: %s", call->member->endpoint.url, error->message);
+        call_finish(call, STATUS_DENIED);
+    } else if (call->tokens == 2) {
+        /* etcd#13134: a member that was added again may refuse what the others take. */
+        call_fail(call, STATUS_DENIED, error->message, true);
+    } else {
+        call_arm(call, CALL_PHASE_PAUSE, 0);
+    }
+}
+
+/* The path does not exist: the member has been replaced by one of another version, or its version
+ * could not be asked and /v3 was a guess. */
+static void call_outcome_path(struct call *call, const struct reply_error *error)
+{
+    struct member *member = call->member;
+    if (call->has_changed_path) {
+        member->prefix = NULL;
+        call_fail(call, STATUS_BAD_REPLY, error->message, false);
+        return;
+    }
+    call->has_changed_path = true;
+    member->prefix = member->version ? NULL : "/v3beta";
+    call_arm(call, CALL_PHASE_PAUSE, 0);
+}
+
+void call_outcome_refused(struct call *call, long http_status)
+{
+    struct reply_error error;
+    reply_error(http_status, call->reply.data, call->reply.len, &error);
+    switch (error.class) {
+    case REPLY_UNDONE:
+        call_fail(call, error.status, error.message, error.status == STATUS_UNREACHABLE);
+        break;
+    case REPLY_UNKNOWN:
+        if (call->request.is_idempotent)
+            call_fail(call, error.status, error.message, true);
+        else
+            call_lose(call, error.message);
+        break;
+    case REPLY_TOKEN:
+    case REPLY_NO_AUTH:
+        call_outcome_token(call, &error);
+        break;
+    case REPLY_PATH:
+        call_outcome_path(call, &error);
+        break;
+    case REPLY_FINAL:
+        member_succeed(&call->etcd->members, call->member);
+        detail_set(&call->why, error.status, "%s: %s", call->member->endpoint.url, error.message);
+        call_finish(call, error.status);
+        break;
+    }
+}
+
+void call_outcome_broken(struct call *call, const struct http_result *result)
+{
+    bool was_sent = call->phase == CALL_PHASE_SENT && result->was_sent;
+    bool is_broken = result->code == CURLE_GOT_NOTHING || result->code == CURLE_RECV_ERROR;
+    /* Some releases of etcd close the connection instead of saying that a token is bad. */
+    if (was_sent && is_broken && call->token && call->request.is_idempotent && !call->tokens) {
+        call->tokens++;
+        auth_forget(&call->etcd->auth, call->token);
+        call_arm(call, CALL_PHASE_PAUSE, 0);
+        return;
+    }
+    if (was_sent && !call->request.is_idempotent) {
+        call_lose(call, result->text);
+        return;
+    }
+    bool is_connect = result->code == CURLE_COULDNT_CONNECT;
+    if (is_connect) {
+        call->member->prefix = NULL; /* what comes back may be another version */
+        call->member->addresses_until_ms = 0;
+    }
+    call_fail(call, STATUS_UNREACHABLE, result->text,
+              was_sent || result->code == CURLE_OPERATION_TIMEDOUT);
+}

@@ -1,0 +1,59 @@
+/* registry/client.h - what the parts of the client share: struct etcd itself.
+ *
+ * etcd.c makes and releases it; locate.c fills in members and their addresses, auth.c the token,
+ * call.c sends requests. Whoever must wait for another's look-up or token is parked, and woken
+ * through `wake`.
+ *
+ * Threads: as etcd.h. */
+#ifndef REGISTRY_CLIENT_H
+#define REGISTRY_CLIENT_H
+
+#include "buffer.h"
+#include "etcd.h"
+#include "http.h"
+#include "member.h"
+#include "reply.h"
+#include "resolver.h"
+#include "tls.h"
+
+struct call;
+
+struct client_auth {
+    char *user, *password; /* user NULL = none was given */
+    char *token;           /* NULL = none yet */
+    bool is_off;           /* etcd said that it has authentication switched off */
+    struct http_request *request;
+    struct member *member; /* that is asked */
+    struct buffer reply;
+    unsigned failures; /* counts up, for those who wait */
+    struct reply_error error;
+};
+
+struct client_discovery {
+    char *domain; /* NULL = not wanted */
+    bool is_https;
+    bool is_busy, is_second; /* is_second: the other of the two names is being looked up */
+    uint64_t tried_ms;       /* 0 = never */
+    unsigned failures;
+    enum status status;
+    struct detail why;
+};
+
+struct etcd {
+    uv_loop_t *loop;
+    struct http *http;
+    struct resolver *resolver; /* NULL until something needs a look-up */
+    struct member_set members;
+    struct client_auth auth;
+    struct client_discovery discovery;
+    char *ca_bundle, *cert, *key;
+    struct tls_files tls; /* the same, for libcurl */
+    uint32_t timeout_ms;
+    struct log log;
+    struct call *calls;
+    void (*wake)(struct etcd *etcd);
+    bool is_closing;
+    uv_timer_t anchor; /* its closing is when the memory goes */
+};
+
+#endif

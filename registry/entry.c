@@ -1,0 +1,391 @@
+/* A plain location is read in place. JSON goes through cJSON, whose strings end at a NUL and which
+ * takes "\uZZZZ" for U+0000; so escapes are checked before, and \u0000 is handed to it as an octet
+ * that no UTF-8 has and that does not occur in the value. All memory comes from cJSON's allocator,
+ * whose hooks let a test refuse it. */
+#include "entry.h"
+
+#include "tree.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ESCAPE_LEN 6 /* "\u0000" */
+
+struct reader {
+    struct entry *entry;
+    char *text;      /* where the next string goes, in entry->owned */
+    size_t txt_size; /* octets of the pairs so far, as in ENTRY_TXT_SIZE_MAX */
+    uint8_t nul;     /* stands for U+0000; 0 = there is none */
+};
+
+static size_t key_len_of(const char *pair, size_t len)
+{
+    const char *equals = len > 0 ? memchr(pair, '=', len) : NULL;
+    return equals ? (size_t)(equals - pair) : len;
+}
+
+enum status entry_check_txt(const char *pair, size_t len, struct detail *why)
+{
+    size_t key_len = key_len_of(pair, len);
+    if (key_len == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "the key is empty");
+    if (len > ENTRY_TXT_PAIR_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ENTRY_TXT_PAIR_MAX);
+    for (size_t i = 0; i < key_len; i++)
+        if (pair[i] < 0x20 || pair[i] > 0x7e)
+            return detail_set(why, STATUS_BAD_INPUT, "the key is not printable ASCII");
+    return STATUS_OK;
+}
+
+static void strip_underscore(const char **subtype, size_t *len)
+{
+    if (*len > 0 && **subtype == '_') {
+        ++*subtype;
+        --*len;
+    }
+}
+
+enum status entry_check_subtype(const char *subtype, size_t len, struct detail *why)
+{
+    strip_underscore(&subtype, &len);
+    if (len == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "must not be empty");
+    if (len > ENTRY_SUBTYPE_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ENTRY_SUBTYPE_MAX);
+    if (!tree_is_clean_utf8(subtype, len))
+        return detail_set(why, STATUS_BAD_INPUT, "must be UTF-8 without control characters");
+    return STATUS_OK;
+}
+
+static int compare_strings(const void *left, const void *right)
+{
+    const struct entry_string *a = left, *b = right;
+    int order = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
+    return order ? order : (a->len > b->len) - (a->len < b->len);
+}
+
+static size_t whole_len_of(const char *text, size_t len)
+{
+    (void)text;
+    return len;
+}
+
+/* Keep the first of the strings whose keys are the same name, and sort. Returns how many stay. */
+static uint16_t sort_strings(struct entry_string *strings, uint16_t count,
+                             size_t (*key_len)(const char *text, size_t len))
+{
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < count; i++) {
+        size_t len = key_len(strings[i].text, strings[i].len);
+        uint16_t j = 0;
+        while (j < kept && (key_len(strings[j].text, strings[j].len) != len ||
+                            strncasecmp(strings[j].text, strings[i].text, len) != 0))
+            j++;
+        if (j == kept)
+            strings[kept++] = strings[i];
+    }
+    if (kept > 1)
+        qsort(strings, kept, sizeof(*strings), compare_strings);
+    return kept;
+}
+
+unsigned entry_sort(struct entry *entry)
+{
+    uint16_t txt_count = entry->txt_count;
+    entry->txt_count = sort_strings(entry->txt, txt_count, key_len_of);
+    entry->subtype_count = sort_strings(entry->subtypes, entry->subtype_count, whole_len_of);
+    return (unsigned)(txt_count - entry->txt_count);
+}
+
+/* Copy a string of cJSON's behind what has been copied so far. */
+static size_t copy_text(struct reader *reader, char *to, const char *string)
+{
+    size_t len = strlen(string);
+    for (size_t i = 0; i < len; i++)
+        to[i] = reader->nul && (uint8_t)string[i] == reader->nul ? '\0' : string[i];
+    return len;
+}
+
+static bool read_location(struct reader *reader, const cJSON *item, struct detail *why)
+{
+    struct entry *entry = reader->entry;
+    if (!cJSON_IsString(item)) {
+        (void)detail_set(why, STATUS_BAD_INPUT, "not a string");
+        return false;
+    }
+    entry->location_text.text = reader->text;
+    entry->location_text.len = copy_text(reader, reader->text, item->valuestring);
+    reader->text += entry->location_text.len;
+    return location_parse(entry->location_text.text, entry->location_text.len, &entry->location,
+                          why) == STATUS_OK;
+}
+
+static bool read_protocol(struct reader *reader, const cJSON *item)
+{
+    if (!cJSON_IsString(item))
+        return false;
+    if (strcmp(item->valuestring, "tcp") == 0)
+        reader->entry->protocol = ENTRY_PROTOCOL_TCP;
+    else if (strcmp(item->valuestring, "udp") == 0)
+        reader->entry->protocol = ENTRY_PROTOCOL_UDP;
+    else
+        return false;
+    return true;
+}
+
+static bool read_u16(const cJSON *item, bool *has, uint16_t *out)
+{
+    if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= UINT16_MAX) ||
+        item->valuedouble > (uint16_t)item->valuedouble)
+        return false;
+    *has = true;
+    *out = (uint16_t)item->valuedouble;
+    return true;
+}
+
+static bool read_priority(struct reader *reader, const cJSON *item)
+{
+    return read_u16(item, &reader->entry->has_priority, &reader->entry->priority);
+}
+
+static bool read_weight(struct reader *reader, const cJSON *item)
+{
+    return read_u16(item, &reader->entry->has_weight, &reader->entry->weight);
+}
+
+static bool read_state(struct reader *reader, const cJSON *item)
+{
+    if (!cJSON_IsString(item))
+        return false;
+    reader->entry->is_draining = strcmp(item->valuestring, "draining") == 0;
+    return reader->entry->is_draining || strcmp(item->valuestring, "up") == 0;
+}
+
+static bool read_pair(struct reader *reader, const cJSON *item)
+{
+    struct entry *entry = reader->entry;
+    if ((!cJSON_IsString(item) && !cJSON_IsTrue(item)) || strchr(item->string, '=') ||
+        entry->txt_count == ENTRY_TXT_MAX)
+        return false;
+    size_t len = copy_text(reader, reader->text, item->string);
+    if (cJSON_IsString(item)) {
+        reader->text[len++] = '=';
+        len += copy_text(reader, reader->text + len, item->valuestring);
+    }
+    if (entry_check_txt(reader->text, len, NULL) != STATUS_OK ||
+        reader->txt_size + len + 1 > ENTRY_TXT_SIZE_MAX)
+        return false;
+    entry->txt[entry->txt_count++] = (struct entry_string){reader->text, len};
+    reader->txt_size += len + 1;
+    reader->text += len;
+    return true;
+}
+
+static bool read_txt(struct reader *reader, const cJSON *item)
+{
+    const cJSON *pair;
+    if (!cJSON_IsObject(item))
+        return false;
+    cJSON_ArrayForEach(pair, item) reader->entry->ignored += !read_pair(reader, pair);
+    return true;
+}
+
+static bool read_subtype(struct reader *reader, const cJSON *item)
+{
+    struct entry *entry = reader->entry;
+    if (!cJSON_IsString(item) || entry->subtype_count == ENTRY_SUBTYPES_MAX)
+        return false;
+    const char *text = reader->text;
+    size_t len = copy_text(reader, reader->text, item->valuestring);
+    if (entry_check_subtype(text, len, NULL) != STATUS_OK)
+        return false;
+    reader->text += len;
+    strip_underscore(&text, &len);
+    entry->subtypes[entry->subtype_count++] = (struct entry_string){text, len};
+    return true;
+}
+
+static bool read_subtypes(struct reader *reader, const cJSON *item)
+{
+    const cJSON *subtype;
+    if (!cJSON_IsArray(item))
+        return false;
+    cJSON_ArrayForEach(subtype, item) reader->entry->ignored += !read_subtype(reader, subtype);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    bool (*read)(struct reader *reader, const cJSON *item); /* false: ignored */
+} members[] = {
+    {"protocol", read_protocol}, {"priority", read_priority}, {"weight", read_weight},
+    {"txt", read_txt},           {"subtypes", read_subtypes}, {"state", read_state},
+};
+
+static size_t child_count(const cJSON *object, const char *name, size_t max)
+{
+    int count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(object, name));
+    return (size_t)count < max ? (size_t)count : max;
+}
+
+/* One block for the arrays and, behind them, all strings: decoded, with '=' instead of the quotes
+ * and the colon, they are never longer than the value they come from. */
+static bool allocate(struct reader *reader, const cJSON *object, size_t len)
+{
+    size_t txt = child_count(object, "txt", ENTRY_TXT_MAX);
+    size_t subtypes = child_count(object, "subtypes", ENTRY_SUBTYPES_MAX);
+    size_t size = (txt + subtypes) * sizeof(struct entry_string);
+    struct entry_string *strings = cJSON_malloc(size + len);
+    if (!strings)
+        return false;
+    reader->entry->owned = strings;
+    reader->entry->txt = txt > 0 ? strings : NULL;
+    reader->entry->subtypes = subtypes > 0 ? strings + txt : NULL;
+    reader->text = (char *)(strings + txt + subtypes);
+    return true;
+}
+
+static enum status read_members(struct reader *reader, const cJSON *object, size_t len,
+                                struct detail *why)
+{
+    const cJSON *location = cJSON_GetObjectItemCaseSensitive(object, "location");
+    if (!location)
+        return detail_set(why, STATUS_BAD_INPUT, "no member \"location\"");
+    if (!allocate(reader, object, len))
+        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
+    if (!read_location(reader, location, why))
+        return detail_wrap(why, STATUS_BAD_INPUT, "member \"location\"");
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
+        if (item && !members[i].read(reader, item))
+            reader->entry->ignored++;
+    }
+    reader->entry->ignored += entry_sort(reader->entry);
+    if (reader->entry->txt_count == 0)
+        reader->entry->txt = NULL;
+    if (reader->entry->subtype_count == 0)
+        reader->entry->subtypes = NULL;
+    return STATUS_OK;
+}
+
+/* An octet that stands for U+0000; 0 when the value has all of them in it. */
+static uint8_t choose_stand_in(const char *value, size_t len)
+{
+    for (int octet = 0xff; octet > 0xf4; octet--)
+        if (!memchr(value, octet, len))
+            return (uint8_t)octet;
+    return 0;
+}
+
+/* Whether \uXXXX stands at the beginning. */
+static bool is_escape(const char *text, size_t len)
+{
+    if (len < ESCAPE_LEN)
+        return false;
+    for (size_t i = 2; i < ESCAPE_LEN; i++)
+        if (!text[i] || !strchr("0123456789abcdefABCDEF", text[i]))
+            return false;
+    return true;
+}
+
+/* Copy the value with its \u0000 replaced. NULL: an escape or an octet is no JSON. */
+static const char *prepare(const char *value, size_t len, uint8_t stand_in, char *out,
+                           bool *has_nul)
+{
+    size_t at = 0;
+    *has_nul = false;
+    while (at < len) {
+        if (value[at] == '\0')
+            return NULL;
+        if (value[at] != '\\' || at + 1 == len) {
+            *out++ = value[at++];
+            continue;
+        }
+        if (value[at + 1] == 'u' && !is_escape(value + at, len - at))
+            return NULL;
+        if (value[at + 1] == 'u' && memcmp(value + at + 2, "0000", 4) == 0) {
+            *out++ = (char)stand_in;
+            *has_nul = true;
+            at += ESCAPE_LEN;
+            continue;
+        }
+        *out++ = value[at++];
+        *out++ = value[at++];
+    }
+    return out;
+}
+
+/* Read the text of an object with nothing but blanks behind it. */
+static enum status parse_text(const char *text, size_t len, cJSON **out, struct detail *why)
+{
+    const char *end = NULL;
+    /* cJSON returns NULL for both; malloc() tells them apart. */
+    errno = 0;
+    cJSON *object = cJSON_ParseWithLengthOpts(text, len, &end, 0);
+    if (!object && errno == ENOMEM)
+        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
+    if (!object)
+        return detail_set(why, STATUS_BAD_INPUT, "not JSON");
+    while (end < text + len && (*end == ' ' || *end == '\t' || *end == '\n' || *end == '\r'))
+        end++;
+    if (end < text + len) {
+        cJSON_Delete(object);
+        return detail_set(why, STATUS_BAD_INPUT, "there is something behind the JSON object");
+    }
+    *out = object;
+    return STATUS_OK;
+}
+
+static enum status parse_json(const char *value, size_t len, struct entry *entry,
+                              struct detail *why)
+{
+    struct reader reader = {.entry = entry};
+    uint8_t stand_in = choose_stand_in(value, len);
+    bool has_nul;
+    cJSON *object = NULL;
+    char *text = cJSON_malloc(len);
+    if (!text)
+        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
+    enum status status = STATUS_BAD_INPUT;
+    const char *end = prepare(value, len, stand_in, text, &has_nul);
+    if (!end || (has_nul && !stand_in)) {
+        (void)detail_set(why, status, "not JSON");
+        goto done;
+    }
+    reader.nul = has_nul ? stand_in : 0;
+    status = parse_text(text, (size_t)(end - text), &object, why);
+    if (status == STATUS_OK)
+        status = read_members(&reader, object, len, why);
+done:
+    cJSON_Delete(object);
+    cJSON_free(text);
+    return status;
+}
+
+enum status entry_parse(const char *value, size_t len, struct entry *out, struct detail *why)
+{
+    struct entry entry = {.weight = 1, .location_text = {value, len}};
+    enum status status;
+    if (len > ENTRY_VALUE_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ENTRY_VALUE_MAX);
+    if (len > 0 && value[0] == '{')
+        status = parse_json(value, len, &entry, why);
+    else
+        status = location_parse(value, len, &entry.location, why);
+    if (status == STATUS_OK)
+        *out = entry;
+    else
+        entry_clear(&entry);
+    return status;
+}
+
+void entry_clear(struct entry *entry)
+{
+    cJSON_free(entry->owned);
+    entry->owned = NULL;
+    entry->txt = entry->subtypes = NULL;
+    entry->txt_count = entry->subtype_count = 0;
+}

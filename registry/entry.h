@@ -1,0 +1,82 @@
+/* registry/entry.h - the value of a service's key.
+ *
+ * Either a plain location, "baz:1235" (the Python tool's form), or, beginning with '{', a JSON
+ * object in one line:
+ *
+ *   {"location":"baz:1235","protocol":"udp","priority":10,"weight":5,
+ *    "txt":{"path":"/","beta":true},"subtypes":["printer"],"state":"draining"}
+ *
+ * A member of the wrong type or out of range is ignored and counted, unknown members are ignored;
+ * without a good location there is no entry. Of members with the same name the first counts.
+ * Strings may hold any octets, \u0000 too; the JSON around them is as strict as cJSON.
+ *
+ * A plain location is read without allocating: that is the path of a million keys.
+ * Threads: pure. */
+#ifndef REGISTRY_ENTRY_H
+#define REGISTRY_ENTRY_H
+
+#include "location.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ENTRY_VALUE_MAX    65536 /* octets; a longer value is no entry */
+#define ENTRY_TXT_MAX      128   /* pairs; more are ignored and counted */
+#define ENTRY_TXT_PAIR_MAX 255   /* octets of "key=value" */
+#define ENTRY_TXT_SIZE_MAX 8192  /* octets of all pairs together, one length octet each */
+#define ENTRY_SUBTYPES_MAX 32
+#define ENTRY_SUBTYPE_MAX  62 /* octets; with its '_' a label of 63 */
+
+enum entry_protocol { ENTRY_PROTOCOL_NONE, ENTRY_PROTOCOL_TCP, ENTRY_PROTOCOL_UDP };
+
+struct entry_string {
+    const char *text; /* any octets, not NUL-terminated; into the value or into entry.owned */
+    size_t len;
+};
+
+struct entry {
+    struct location location;
+    struct entry_string location_text;
+    enum entry_protocol protocol;
+    bool has_priority, has_weight; /* said by the value */
+    uint16_t priority, weight;     /* 0 and 1 when not said */
+    bool is_draining;
+    uint16_t txt_count;       /* pairs "key=value" or "key", as entry_sort() leaves them */
+    uint16_t subtype_count;   /* without one leading '_', as entry_sort() leaves them */
+    struct entry_string *txt; /* in entry.owned; NULL when there are none */
+    struct entry_string *subtypes;
+    unsigned ignored; /* members, pairs, subtypes ignored: wrong type, range, key twice */
+    void *owned;      /* one block; NULL for a plain location */
+};
+
+/* Read a value. The entry borrows from `value`: it must outlive the entry.
+ * OK: *out is the caller's, to be given to entry_clear().
+ * BAD_INPUT: *why says what is wrong with the value. NO_MEMORY.
+ * Thread note: cJSON keeps the place of its last error in a global that it never reads here; values
+ * with JSON in them are read by one thread at a time. */
+MUST_USE enum status entry_parse(const char *value, size_t len, struct entry *out,
+                                 struct detail *why);
+void entry_clear(struct entry *entry);
+
+/* Sort the pairs and the subtypes by their octets. Before that, of pairs whose keys are equal but
+ * for ASCII case, and of such subtypes, all but the first are dropped (RFC 6763 6.4). Returns how
+ * many pairs were dropped. For whoever fills an entry by hand: parse and render work on sorted
+ * ones. */
+unsigned entry_sort(struct entry *entry);
+
+/* Check one "KEY=VALUE" or "KEY" for a TXT record: key at least one octet of printable ASCII
+ * without
+ * '=', at most ENTRY_TXT_PAIR_MAX octets in all (RFC 6763 6.4). Check a subtype: 1-62 octets of
+ * clean UTF-8 after one leading '_', which may be there. BAD_INPUT with *why. */
+MUST_USE enum status entry_check_txt(const char *pair, size_t len, struct detail *why);
+MUST_USE enum status entry_check_subtype(const char *subtype, size_t len, struct detail *why);
+
+/* The shortest value that says the same: a plain location when there is nothing more to say, else
+ * JSON in one line with the members in the order of the example above, the pairs and subtypes in
+ * the order they have. What entry_parse() gave is rendered so that it reads the same.
+ * OK: *out is a malloc()ed NUL-terminated string of *out_len octets, the caller's.
+ * TOO_LARGE: longer than ENTRY_VALUE_MAX. NO_MEMORY. */
+MUST_USE enum status entry_render(const struct entry *entry, char **out, size_t *out_len);
+
+#endif

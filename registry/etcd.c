@@ -1,0 +1,116 @@
+#include "auth.h"
+#include "call.h"
+#include "client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ETCD_TIMEOUT_MS 5000
+
+static void etcd_free(struct etcd *etcd)
+{
+    auth_clear(&etcd->auth);
+    member_clear(&etcd->members);
+    free(etcd->discovery.domain);
+    free(etcd->ca_bundle);
+    free(etcd->cert);
+    free(etcd->key);
+    free(etcd);
+}
+
+static void etcd_on_anchor_closed(uv_handle_t *handle)
+{
+    etcd_free(handle->data);
+}
+
+/* Copy a string that may be missing. False: no memory. */
+static bool etcd_copy(char **to, const char *from)
+{
+    if (!from)
+        return true;
+    *to = strdup(from);
+    return *to;
+}
+
+static bool etcd_copy_options(struct etcd *etcd, const struct etcd_options *options)
+{
+    for (size_t i = 0; i < options->endpoint_count; i++)
+        member_add(&etcd->members, &options->endpoints[i]);
+    member_shuffle(&etcd->members);
+    etcd->timeout_ms = options->timeout_ms ? options->timeout_ms : ETCD_TIMEOUT_MS;
+    etcd->log = options->log;
+    etcd->discovery.is_https = options->is_https;
+    return etcd_copy(&etcd->discovery.domain, options->discovery_srv) &&
+           etcd_copy(&etcd->ca_bundle, options->ca_bundle) &&
+           etcd_copy(&etcd->cert, options->cert) && etcd_copy(&etcd->key, options->key) &&
+           etcd_copy(&etcd->auth.user, options->user) &&
+           etcd_copy(&etcd->auth.password, options->password);
+}
+
+static enum status etcd_check(const struct etcd_options *options, struct detail *why)
+{
+    if (options->endpoint_count == 0 && !options->discovery_srv)
+        return detail_set(why, STATUS_BAD_INPUT, "no endpoint");
+    struct tls_files tls = {options->ca_bundle, options->cert, options->key};
+    return tls_check(&tls, why);
+}
+
+enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struct etcd **out,
+                      struct detail *why)
+{
+    enum status status = etcd_check(options, why);
+    if (status != STATUS_OK)
+        return status;
+    struct etcd *etcd = calloc(1, sizeof(*etcd));
+    if (!etcd || !etcd_copy_options(etcd, options)) {
+        if (etcd)
+            etcd_free(etcd);
+        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
+    }
+    etcd->loop = loop;
+    etcd->wake = call_wake;
+    etcd->tls = (struct tls_files){etcd->ca_bundle, etcd->cert, etcd->key};
+    status = http_open(loop, &etcd->tls, &etcd->http, why);
+    if (status != STATUS_OK) {
+        etcd_free(etcd);
+        return status;
+    }
+    uv_timer_init(loop, &etcd->anchor);
+    etcd->anchor.data = etcd;
+    *out = etcd;
+    return STATUS_OK;
+}
+
+void etcd_close(struct etcd *etcd)
+{
+    if (!etcd)
+        return;
+    etcd->is_closing = true;
+    call_close(etcd);
+    auth_clear(&etcd->auth);
+    if (etcd->resolver)
+        resolver_close(etcd->resolver);
+    etcd->resolver = NULL;
+    http_close(etcd->http);
+    uv_close((uv_handle_t *)&etcd->anchor, etcd_on_anchor_closed);
+}
+
+enum status etcd_reload(struct etcd *etcd, const char *password, struct detail *why)
+{
+    enum status status = tls_check(&etcd->tls, why);
+    if (status == STATUS_OK && password)
+        status = auth_set_password(&etcd->auth, password);
+    return status;
+}
+
+const char *etcd_last_endpoint(const struct etcd *etcd)
+{
+    const struct member_set *members = &etcd->members;
+    return members->has_answered ? members->list[members->current].endpoint.url : "";
+}
+
+unsigned etcd_version(const struct etcd *etcd)
+{
+    const struct member_set *members = &etcd->members;
+    return members->has_answered ? members->list[members->current].version : 0;
+}

@@ -1,0 +1,26 @@
+/* registry/log.h - how a library tells the person who runs it something.
+ *
+ * Libraries print nothing: they call the callback they were given. cli/ prints
+ * `LEVEL:root:text` to standard error.
+ *
+ * Threads: the callback must be safe to call from any thread. */
+#ifndef REGISTRY_LOG_H
+#define REGISTRY_LOG_H
+
+#include "status.h"
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+
+struct log {
+    /* `text` is one line without its LF; borrowed for the call. */
+    void (*write)(void *arg, enum log_level level, const char *text);
+    void *arg;
+};
+
+/* Format (cut at 1 KiB) and write. `log` or log->write may be NULL: nothing happens.
+ * Control characters and what is not UTF-8 are written as \xNN (utf8_show()), so that what a
+ * stranger put into the registry cannot forge a line. */
+void log_printf(const struct log *log, enum log_level level, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+#endif

@@ -1,0 +1,72 @@
+/* registry/member.h - the members of etcd's cluster, as far as this client has met them.
+ *
+ * Which to ask next: the one that answered last; else one that has not failed lately; else the one
+ * whose pause ends first. A failure makes a member pause 0.25 s, doubled with each further one up
+ * to 10 s, up to half of it by chance; one answer clears it. A pause only puts others first: who
+ * has no other asks at once.
+ *
+ * Threads: as etcd.h. */
+#ifndef REGISTRY_MEMBER_H
+#define REGISTRY_MEMBER_H
+
+#include "endpoint.h"
+#include "etcd.h"
+#include "resolver.h"
+
+#define MEMBER_ADDRESSES_MAX 16
+
+struct member {
+    struct endpoint endpoint;
+    const char *prefix; /* "/v3", "/v3beta", "/v3alpha"; NULL = not known yet */
+    unsigned version;   /* 304 for 3.4; 0 = unknown */
+    char *addresses;    /* for libcurl's CURLOPT_RESOLVE; NULL = not known, or none needed */
+    uint64_t addresses_until_ms;
+    bool is_looking_up;
+    unsigned failures;
+    uint64_t pause_until_ms;
+    enum status status; /* why it failed last */
+    char reason[200];
+};
+
+struct member_set {
+    struct member list[ETCD_ENDPOINTS_MAX];
+    size_t count;
+    size_t current; /* the one that answered last, or is to be asked first */
+    bool has_answered;
+};
+
+/* Append an endpoint, unless it is there or the set is full. */
+void member_add(struct member_set *set, const struct endpoint *endpoint);
+
+/* Put the members in an arbitrary order, so that the clients of a cluster spread over it. */
+void member_shuffle(struct member_set *set);
+
+void member_clear(struct member_set *set);
+
+/* The member to ask next of those whose bit in `tried` is not set. May return NULL. */
+struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_ms);
+
+/* Its bit. */
+uint32_t member_bit(const struct member_set *set, const struct member *member);
+
+void member_succeed(struct member_set *set, struct member *member);
+void member_fail(struct member *member, uint64_t now_ms, enum status status, const char *reason);
+
+/* Read the body of GET /version. False: it is none. */
+bool member_set_version(struct member *member, const char *body, size_t len);
+
+/* Whether its addresses must be looked up before it can be asked. */
+bool member_needs_addresses(const struct member *member, uint64_t now_ms);
+
+/* Take what a look-up found. NO_MEMORY. */
+MUST_USE enum status member_set_addresses(struct member *member,
+                                          const struct resolver_address *addresses, size_t count,
+                                          uint32_t ttl_s, uint64_t now_ms);
+
+/* "http://a:1: connection refused; http://b:1: no answer": the tried members and why. */
+void member_explain(const struct member_set *set, uint32_t tried, struct detail *why);
+
+/* A number below `limit` (> 0) for spreading things; not for secrets. */
+uint32_t member_random(uint32_t limit);
+
+#endif

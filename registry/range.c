@@ -1,0 +1,268 @@
+#include "range.h"
+
+#include "call.h"
+#include "stream.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RANGE_PAGE       50000 /* smaller pages cost etcd more: it counts all matches each time */
+#define RANGE_PAGE_OLD   10000 /* 3.3 refuses to send more than 4 MiB */
+#define RANGE_PAGE_MIN   16
+#define RANGE_SHORT_PAGE 1000 /* up to here an answer is due as soon as that of one key */
+#define RANGE_KEY_MAX    (2U << 20)
+
+struct range {
+    struct etcd *etcd;
+    struct call *call;
+    struct kv_range range; /* but key and end are in these: */
+    struct buffer next;    /* the first key of what is still missing */
+    struct buffer end;
+    struct member *pin;
+    kv_each *each;
+    kv_range_done *done;
+    void *arg;
+    struct stream stream;
+    struct kv_range_result result;
+    uint32_t page;         /* asked for in this page; 0 = no limit */
+    uint64_t given;        /* keys, in all */
+    uint64_t given_before; /* this attempt */
+    bool has_more, has_rest;
+    bool is_feeding; /* `each` may be running */
+    bool is_dead;    /* to be freed once it has returned */
+};
+
+static void range_free(struct range *range)
+{
+    if (range->is_feeding) {
+        range->is_dead = true;
+        return;
+    }
+    stream_clear(&range->stream);
+    buffer_clear(&range->next);
+    buffer_clear(&range->end);
+    free(range);
+}
+
+static bool range_begin_page(struct range *range);
+
+/* Keys that a page on this member may have. */
+static uint32_t range_page(const struct range *range, const struct member *member)
+{
+    if (range->range.count_only || range->end.len == 0)
+        return 0;
+    uint32_t usual = member->version && member->version < 304 ? RANGE_PAGE_OLD : RANGE_PAGE;
+    return range->page ? range->page : usual;
+}
+
+static void range_build(void *arg, const struct member *member, struct buffer *body)
+{
+    struct range *range = arg;
+    uint32_t page = range_page(range, member);
+    stream_reset(&range->stream);
+    range->has_more = range->has_rest = false;
+    range->given_before = range->given;
+    buffer_add_text(body, "{\"key\":\"");
+    buffer_add_base64(body, range->next.data, range->next.len);
+    buffer_add_text(body, "\"");
+    if (range->end.len) {
+        buffer_add_text(body, ",\"range_end\":\"");
+        buffer_add_base64(body, range->end.data, range->end.len);
+        buffer_add_text(body, "\"");
+    }
+    if (page) {
+        buffer_add_text(body, ",\"limit\":");
+        buffer_add_int(body, page);
+    }
+    if (range->result.revision) {
+        buffer_add_text(body, ",\"revision\":\"");
+        buffer_add_int(body, range->result.revision);
+        buffer_add_text(body, "\"");
+    }
+    buffer_add_text(body, range->range.keys_only ? ",\"keys_only\":true" : "");
+    buffer_add_text(body, range->range.count_only ? ",\"count_only\":true" : "");
+    buffer_add_text(body, range->range.serializable ? ",\"serializable\":true" : "");
+    buffer_add_text(body, "}");
+}
+
+/* The first answer says at which revision the rest is read. */
+static void range_take_header(struct range *range, const cJSON *root)
+{
+    struct reply_header header;
+    if (!reply_header(root, &header))
+        return;
+    if (range->result.revision == 0)
+        range->result.revision = header.revision;
+    range->result.raft_term = header.raft_term;
+    range->result.cluster_id = header.cluster_id;
+    range->result.member_id = header.member_id;
+}
+
+/* The header stands before the keys; should the page break off among them, the next attempt must
+ * know the revision. */
+static enum status range_on_begin(void *arg, const char *text, size_t len)
+{
+    struct range *range = arg;
+    struct buffer copy;
+    buffer_init(&copy, STREAM_REST_MAX + 2);
+    buffer_add(&copy, text, len);
+    buffer_add_text(&copy, "]}");
+    cJSON *root = copy.status == STATUS_OK ? cJSON_ParseWithLength(copy.data, copy.len) : NULL;
+    buffer_clear(&copy);
+    range_take_header(range, root);
+    cJSON_Delete(root);
+    return STATUS_OK;
+}
+
+/* The smallest key behind this one is the same with a zero octet. */
+static enum status range_set_next(struct range *range, const struct kv *kv)
+{
+    buffer_reset(&range->next);
+    buffer_add(&range->next, kv->key, kv->key_len);
+    buffer_add(&range->next, "", 1);
+    return range->next.status;
+}
+
+static enum status range_on_element(void *arg, const char *text, size_t len)
+{
+    struct range *range = arg;
+    struct kv kv;
+    cJSON *object = cJSON_ParseWithLength(text, len);
+    bool is_good = reply_kv(object, &kv) && range->result.revision != 0;
+    enum status status = is_good ? range_set_next(range, &kv) : STATUS_BAD_REPLY;
+    range->given++;
+    if (status == STATUS_OK && (!range->each(range->arg, &kv) || range->is_dead))
+        status = STATUS_CANCELLED;
+    cJSON_Delete(object);
+    return status;
+}
+
+static enum status range_on_rest(void *arg, const char *text, size_t len)
+{
+    struct range *range = arg;
+    cJSON *root = cJSON_ParseWithLength(text, len);
+    if (!root)
+        return STATUS_BAD_REPLY;
+    range_take_header(range, root);
+    range->has_more = reply_bool(root, "more");
+    range->has_rest = true;
+    range->result.count = range->given_before + reply_uint(root, "count");
+    cJSON_Delete(root);
+    return STATUS_OK;
+}
+
+static enum status range_on_data(void *arg, const char *octets, size_t len, struct detail *why)
+{
+    struct range *range = arg;
+    range->is_feeding = true;
+    enum status status = stream_feed(&range->stream, octets, len);
+    range->is_feeding = false;
+    if (range->is_dead) {
+        range_free(range);
+        return STATUS_CANCELLED;
+    }
+    if (status == STATUS_CANCELLED)
+        detail_set(why, status, "stopped");
+    else if (status != STATUS_OK)
+        detail_set(why, status, "range: %s", status_text(status));
+    return status;
+}
+
+static void range_finish(struct range *range, enum status status, const struct detail *why)
+{
+    kv_range_done *done = range->done;
+    void *arg = range->arg;
+    struct kv_range_result result = range->result;
+    range_free(range);
+    done(arg, status, &result, why);
+}
+
+/* 3.3 sends at most 4 MiB. */
+static bool range_halve_page(struct range *range)
+{
+    uint32_t page = range->page ? range->page : RANGE_PAGE_OLD;
+    if (range->end.len == 0 || page <= RANGE_PAGE_MIN)
+        return false;
+    range->page = page / 2;
+    return true;
+}
+
+static void range_on_done(void *arg, enum status status, const char *reply, size_t len,
+                          const struct detail *why)
+{
+    struct range *range = arg;
+    (void)reply, (void)len;
+    range->call = NULL;
+    bool is_ok = status == STATUS_OK;
+    bool is_cut = is_ok && (!range->has_rest || !stream_is_between(&range->stream));
+    bool is_next = is_ok && range->has_more && range->given > range->given_before;
+    if (status == STATUS_TOO_LARGE && range_halve_page(range))
+        is_next = true;
+    if (is_cut)
+        range_finish(range, STATUS_BAD_REPLY, &(struct detail){"range: the reply was cut off"});
+    else if (!is_next)
+        range_finish(range, status, why);
+    else if (!range_begin_page(range))
+        range_finish(range, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
+}
+
+static bool range_begin_page(struct range *range)
+{
+    bool is_short =
+        range->end.len == 0 || (range->range.page && range->range.page <= RANGE_SHORT_PAGE);
+    struct call_request request = {
+        .method = CALL_RANGE,
+        .timeout_ms = range->range.timeout_ms,
+        .attempt_ms = is_short ? 0 : UINT32_MAX,
+        .is_idempotent = true,
+        .pin = range->pin,
+        .build = range_build,
+        .data = range_on_data,
+        .done = range_on_done,
+        .arg = range,
+    };
+    range->call = call_start(range->etcd, &request);
+    return range->call;
+}
+
+struct range *range_start(struct etcd *etcd, const struct kv_range *options, struct member *pin,
+                          kv_each *each, kv_range_done *done, void *arg)
+{
+    static const struct stream_events events = {range_on_begin, range_on_element, range_on_rest};
+    struct range *range = calloc(1, sizeof(*range));
+    if (!range)
+        return NULL;
+    *range = (struct range){.etcd = etcd,
+                            .range = *options,
+                            .pin = pin,
+                            .page = options->page,
+                            .each = each,
+                            .done = done,
+                            .arg = arg};
+    range->range.key = range->range.end = NULL;
+    range->result.revision = options->revision;
+    stream_init(&range->stream, NULL, "kvs", &events, range);
+    buffer_init(&range->next, RANGE_KEY_MAX);
+    buffer_init(&range->end, RANGE_KEY_MAX);
+    /* etcd refuses an empty key; "\0" is the first there can be. */
+    if (options->key_len)
+        buffer_add(&range->next, options->key, options->key_len);
+    else
+        buffer_add(&range->next, "", 1);
+    if (options->end)
+        buffer_add(&range->end, options->end, options->end_len);
+    bool is_copied = range->next.status == STATUS_OK && range->end.status == STATUS_OK;
+    if (!is_copied || !range_begin_page(range)) {
+        range_free(range);
+        return NULL;
+    }
+    return range;
+}
+
+void range_cancel(struct range *range)
+{
+    if (range->call)
+        call_cancel(range->call);
+    range_free(range);
+}

@@ -1,0 +1,61 @@
+/* registry/reply.h - what etcd's gateway answers, in both of its dialects.
+ *
+ * Upstream 3.3-3.5 speak the first ({"error":M,"message":M,"code":N}), 3.6 and Debian's 3.5 the
+ * second
+ * ({"code":N, "message":M}). Whole numbers of 64 bits are strings; false, 0 and empty are left out;
+ * octets are base64. The same HTTP status means many things, so errors are told apart by their
+ * message, then by their gRPC code.
+ *
+ * Threads: pure. */
+#ifndef REGISTRY_REPLY_H
+#define REGISTRY_REPLY_H
+
+#include "kv.h"
+#include "status.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct reply_header {
+    int64_t revision;
+    uint64_t cluster_id, member_id, raft_term;
+};
+
+/* A 64-bit member, be it a string or a small number; 0 when it is missing or nothing of the kind.
+ */
+int64_t reply_int(const cJSON *object, const char *name);
+uint64_t reply_uint(const cJSON *object, const char *name);
+bool reply_bool(const cJSON *object, const char *name);
+
+/* The member "header" of an object. False: there is none. */
+bool reply_header(const cJSON *object, struct reply_header *out);
+
+/* A key-value, decoded in place: *out borrows from `object`, key and value are NUL-terminated.
+ * False: not an object, no key, or not base64. */
+bool reply_kv(cJSON *object, struct kv *out);
+
+/* What can be done about an error. */
+enum reply_class {
+    REPLY_FINAL,   /* nothing: it is the answer */
+    REPLY_UNDONE,  /* not carried out; another member or moment may do better */
+    REPLY_UNKNOWN, /* perhaps carried out; the same */
+    REPLY_TOKEN,   /* the token is missing, old or unknown: authenticate */
+    REPLY_NO_AUTH, /* authentication is switched off: go on without */
+    REPLY_PATH     /* no such path: another version than thought, or no etcd */
+};
+
+struct reply_error {
+    enum status status;
+    enum reply_class class;
+    char message[200]; /* printable */
+};
+
+/* Make sense of an error: a body with its HTTP status, or a line of a stream, {"error":{..}}, with
+ * status 200. Always fills *out. */
+void reply_error(long http_status, const char *body, size_t len, struct reply_error *out);
+
+/* The same for a bare message, as in a watch's cancel_reason. */
+void reply_error_message(const char *message, struct reply_error *out);
+
+#endif

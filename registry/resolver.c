@@ -1,0 +1,378 @@
+#include "resolver.h"
+
+#include <ares.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RESOLVER_TIMEOUT_MS    2000
+#define RESOLVER_TRIES         3
+#define RESOLVER_ADDRESSES_MAX 64
+#define RESOLVER_SRV_MAX       64
+#define RESOLVER_TYPE_SRV      33
+#define RESOLVER_CLASS_IN      1
+
+struct resolver_socket {
+    uv_poll_t poll;
+    struct resolver *resolver;
+    ares_socket_t fd;
+    struct resolver_socket *next, **link;
+};
+
+/* c-ares answers from the hosts file before it returns, but callbacks come from the loop: results
+ * are kept in the query and told by its timer. */
+struct resolver_query {
+    struct resolver *resolver;
+    uv_timer_t timer;
+    resolver_host_done *host_done; /* this */
+    resolver_srv_done *srv_done;   /* or that */
+    void *arg;
+    enum status status;
+    struct detail why;
+    size_t count;
+    uint32_t ttl_s;
+    struct resolver_address *addresses;
+    struct resolver_srv *records;
+    struct resolver_query *next, **link;
+    char name[]; /* for messages */
+};
+
+struct resolver {
+    uv_loop_t *loop;
+    uv_timer_t timer;
+    ares_channel channel;
+    struct resolver_socket *sockets;
+    struct resolver_query *queries;
+    bool is_closing;
+};
+
+static void resolver_free_handle(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void resolver_on_timer(uv_timer_t *timer);
+
+/* c-ares times out only when it is called. */
+static void resolver_rearm(struct resolver *resolver)
+{
+    struct timeval max = {.tv_sec = 1}, left;
+    if (resolver->is_closing)
+        return;
+    if (!resolver->sockets) {
+        uv_timer_stop(&resolver->timer);
+        return;
+    }
+    ares_timeout(resolver->channel, &max, &left);
+    uint64_t left_ms = (uint64_t)left.tv_sec * 1000 + (uint64_t)left.tv_usec / 1000 + 1;
+    uv_timer_start(&resolver->timer, resolver_on_timer, left_ms, 0);
+}
+
+static void resolver_on_timer(uv_timer_t *timer)
+{
+    struct resolver *resolver = timer->data;
+    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    resolver_rearm(resolver);
+}
+
+static void resolver_on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct resolver_socket *socket = poll->data;
+    struct resolver *resolver = socket->resolver;
+    bool is_readable = status < 0 || events & UV_READABLE;
+    bool is_writable = status < 0 || events & UV_WRITABLE;
+    ares_socket_t fd = socket->fd;
+    ares_process_fd(resolver->channel, is_readable ? fd : ARES_SOCKET_BAD,
+                    is_writable ? fd : ARES_SOCKET_BAD);
+    resolver_rearm(resolver);
+}
+
+static void resolver_close_socket(struct resolver_socket *socket)
+{
+    *socket->link = socket->next;
+    if (socket->next)
+        socket->next->link = socket->link;
+    uv_poll_stop(&socket->poll);
+    uv_close((uv_handle_t *)&socket->poll, resolver_free_handle);
+}
+
+static struct resolver_socket *resolver_open_socket(struct resolver *resolver, ares_socket_t fd)
+{
+    struct resolver_socket *socket = calloc(1, sizeof(*socket));
+    if (!socket || uv_poll_init_socket(resolver->loop, &socket->poll, fd) != 0) {
+        free(socket);
+        return NULL;
+    }
+    socket->poll.data = socket;
+    socket->resolver = resolver;
+    socket->fd = fd;
+    socket->next = resolver->sockets;
+    socket->link = &resolver->sockets;
+    if (socket->next)
+        socket->next->link = &socket->next;
+    resolver->sockets = socket;
+    return socket;
+}
+
+static void resolver_on_socket(void *arg, ares_socket_t fd, int is_readable, int is_writable)
+{
+    struct resolver *resolver = arg;
+    struct resolver_socket *socket = resolver->sockets;
+    while (socket && socket->fd != fd)
+        socket = socket->next;
+    if (!is_readable && !is_writable) {
+        if (socket)
+            resolver_close_socket(socket);
+        return;
+    }
+    if (!socket)
+        socket = resolver_open_socket(resolver, fd);
+    if (socket)
+        uv_poll_start(&socket->poll,
+                      (is_readable ? UV_READABLE : 0) | (is_writable ? UV_WRITABLE : 0),
+                      resolver_on_poll);
+}
+
+enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail *why)
+{
+    struct resolver *resolver = calloc(1, sizeof(*resolver));
+    if (!resolver)
+        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
+    struct ares_options options = {
+        .timeout = RESOLVER_TIMEOUT_MS,
+        .tries = RESOLVER_TRIES,
+        .sock_state_cb = resolver_on_socket,
+        .sock_state_cb_data = resolver,
+    };
+    int error = ares_library_init(ARES_LIB_INIT_ALL);
+    if (error == ARES_SUCCESS) {
+        error = ares_init_options(&resolver->channel, &options,
+                                  ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+        if (error != ARES_SUCCESS)
+            ares_library_cleanup();
+    }
+    if (error != ARES_SUCCESS) {
+        free(resolver);
+        return detail_set(why, error == ARES_ENOMEM ? STATUS_NO_MEMORY : STATUS_SYSTEM,
+                          "resolver: %s", ares_strerror(error));
+    }
+    resolver->loop = loop;
+    uv_timer_init(loop, &resolver->timer);
+    resolver->timer.data = resolver;
+    *out = resolver;
+    return STATUS_OK;
+}
+
+enum status resolver_set_servers(struct resolver *resolver, const char *servers,
+                                 struct detail *why)
+{
+    if (ares_set_servers_ports_csv(resolver->channel, servers) != ARES_SUCCESS)
+        return detail_set(why, STATUS_BAD_INPUT, "%s: not the address of a name server", servers);
+    return STATUS_OK;
+}
+
+static void resolver_free_query(uv_handle_t *handle)
+{
+    struct resolver_query *query = handle->data;
+    free(query->addresses);
+    free(query->records);
+    free(query);
+}
+
+static void resolver_tell(uv_timer_t *timer)
+{
+    struct resolver_query *query = timer->data;
+    *query->link = query->next;
+    if (query->next)
+        query->next->link = query->link;
+    uv_close((uv_handle_t *)timer, resolver_free_query);
+    size_t count = query->status == STATUS_OK ? query->count : 0;
+    if (query->host_done)
+        query->host_done(query->arg, query->status, query->addresses, count, query->ttl_s,
+                         &query->why);
+    else
+        query->srv_done(query->arg, query->status, query->records, count, &query->why);
+}
+
+void resolver_close(struct resolver *resolver)
+{
+    if (!resolver)
+        return;
+    resolver->is_closing = true;
+    ares_destroy(resolver->channel); /* ends the queries under way */
+    while (resolver->queries) {
+        resolver->queries->status = STATUS_CANCELLED;
+        detail_set(&resolver->queries->why, STATUS_CANCELLED, "cancelled");
+        resolver_tell(&resolver->queries->timer);
+    }
+    while (resolver->sockets)
+        resolver_close_socket(resolver->sockets);
+    ares_library_cleanup();
+    uv_close((uv_handle_t *)&resolver->timer, resolver_free_handle);
+}
+
+static void resolver_fail(struct resolver_query *query, int error)
+{
+    switch (error) {
+    case ARES_ENODATA:
+    case ARES_ENOTFOUND:
+        query->status = STATUS_NOT_FOUND;
+        detail_set(&query->why, query->status, "%s: no such host or record", query->name);
+        return;
+    case ARES_ETIMEOUT:
+        query->status = STATUS_TIMED_OUT;
+        break;
+    case ARES_ENOMEM:
+        query->status = STATUS_NO_MEMORY;
+        break;
+    case ARES_EBADNAME:
+        query->status = STATUS_BAD_INPUT;
+        break;
+    case ARES_EDESTRUCTION:
+    case ARES_ECANCELLED:
+        query->status = STATUS_CANCELLED;
+        break;
+    default:
+        query->status = STATUS_UNREACHABLE;
+        break;
+    }
+    detail_set(&query->why, query->status, "%s: name server: %s", query->name,
+               ares_strerror(error));
+}
+
+/* Tell it on the loop's next turn. */
+static void resolver_settle(struct resolver_query *query)
+{
+    if (!query->resolver->is_closing)
+        uv_timer_start(&query->timer, resolver_tell, 0, 0);
+}
+
+static struct resolver_query *resolver_new_query(struct resolver *resolver, const char *name,
+                                                 void *arg)
+{
+    size_t len = strlen(name);
+    struct resolver_query *query = calloc(1, sizeof(*query) + len + 1);
+    if (!query)
+        return NULL;
+    memcpy(query->name, name, len);
+    query->resolver = resolver;
+    query->arg = arg;
+    uv_timer_init(resolver->loop, &query->timer);
+    query->timer.data = query;
+    query->next = resolver->queries;
+    query->link = &resolver->queries;
+    if (query->next)
+        query->next->link = &query->next;
+    resolver->queries = query;
+    return query;
+}
+
+static bool resolver_take_node(struct resolver_query *query, const struct ares_addrinfo_node *node)
+{
+    struct resolver_address *address = &query->addresses[query->count];
+    if (query->count == RESOLVER_ADDRESSES_MAX)
+        return false;
+    address->family = node->ai_family;
+    if (node->ai_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)node->ai_addr;
+        memcpy(address->octets, &in->sin_addr, 4);
+    } else if (node->ai_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const void *)node->ai_addr;
+        memcpy(address->octets, &in6->sin6_addr, 16);
+    } else {
+        return true;
+    }
+    uint32_t ttl_s = node->ai_ttl > 0 ? (uint32_t)node->ai_ttl : 0;
+    if (query->count == 0 || ttl_s < query->ttl_s)
+        query->ttl_s = ttl_s;
+    query->count++;
+    return true;
+}
+
+static void resolver_on_host(void *arg, int error, int timeouts, struct ares_addrinfo *info)
+{
+    struct resolver_query *query = arg;
+    (void)timeouts;
+    if (error == ARES_SUCCESS) {
+        query->addresses = calloc(RESOLVER_ADDRESSES_MAX, sizeof(*query->addresses));
+        if (!query->addresses)
+            error = ARES_ENOMEM;
+    }
+    if (error == ARES_SUCCESS) {
+        const struct ares_addrinfo_node *node = info->nodes;
+        while (node && resolver_take_node(query, node))
+            node = node->ai_next;
+        if (query->count == 0)
+            error = ARES_ENODATA;
+    }
+    if (error != ARES_SUCCESS)
+        resolver_fail(query, error);
+    ares_freeaddrinfo(info);
+    resolver_settle(query);
+}
+
+void resolver_host(struct resolver *resolver, const char *name, resolver_host_done *done, void *arg)
+{
+    struct resolver_query *query = resolver_new_query(resolver, name, arg);
+    if (!query) {
+        done(arg, STATUS_NO_MEMORY, NULL, 0, 0, &(struct detail){"out of memory"});
+        return;
+    }
+    query->host_done = done;
+    const struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    ares_getaddrinfo(resolver->channel, query->name, NULL, &hints, resolver_on_host, query);
+    resolver_rearm(resolver);
+}
+
+static void resolver_take_srv(struct resolver_query *query, const struct ares_srv_reply *list)
+{
+    for (; list && query->count < RESOLVER_SRV_MAX; list = list->next) {
+        struct resolver_srv *record = &query->records[query->count];
+        size_t len = strlen(list->host);
+        if (len >= sizeof(record->target))
+            continue;
+        memcpy(record->target, list->host, len + 1);
+        record->port = list->port;
+        record->priority = list->priority;
+        record->weight = list->weight;
+        query->count++;
+    }
+}
+
+static void resolver_on_srv(void *arg, int error, int timeouts, unsigned char *reply, int len)
+{
+    struct resolver_query *query = arg;
+    struct ares_srv_reply *list = NULL;
+    (void)timeouts;
+    if (error == ARES_SUCCESS)
+        error = ares_parse_srv_reply(reply, len, &list);
+    if (error == ARES_SUCCESS) {
+        query->records = calloc(RESOLVER_SRV_MAX, sizeof(*query->records));
+        if (query->records)
+            resolver_take_srv(query, list);
+        else
+            error = ARES_ENOMEM;
+    }
+    if (error == ARES_SUCCESS && query->count == 0)
+        error = ARES_ENODATA;
+    if (error != ARES_SUCCESS)
+        resolver_fail(query, error);
+    if (list)
+        ares_free_data(list);
+    resolver_settle(query);
+}
+
+void resolver_srv(struct resolver *resolver, const char *name, resolver_srv_done *done, void *arg)
+{
+    struct resolver_query *query = resolver_new_query(resolver, name, arg);
+    if (!query) {
+        done(arg, STATUS_NO_MEMORY, NULL, 0, &(struct detail){"out of memory"});
+        return;
+    }
+    query->srv_done = done;
+    ares_query(resolver->channel, query->name, RESOLVER_CLASS_IN, RESOLVER_TYPE_SRV,
+               resolver_on_srv, query);
+    resolver_rearm(resolver);
+}

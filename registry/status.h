@@ -1,0 +1,63 @@
+/* registry/status.h - what a function that can fail says.
+ *
+ * Every function of the project that can fail returns MUST_USE enum status and
+ * changes its out-parameters only on STATUS_OK. The sentence for a person is
+ * in a fixed-size struct detail that the caller owns and callers further out
+ * prefix, so failing never allocates.
+ *
+ * Threads: pure functions on the caller's memory. */
+#ifndef REGISTRY_STATUS_H
+#define REGISTRY_STATUS_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+#define MUST_USE               __attribute__((warn_unused_result))
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* X(name, sentence, exit status of a command that ends with it) */
+#define STATUS_LIST(X)                                                                             \
+    X(OK, "done", 0)                                                                               \
+    X(BAD_INPUT, "an argument is wrong", 2)                                                        \
+    X(BAD_REPLY, "the reply makes no sense", 1)                                                    \
+    X(NOT_FOUND, "there is no such thing", 1)                                                      \
+    X(CONFLICT, "another process was faster", 1)                                                   \
+    X(DENIED, "access denied", 1)                                                                  \
+    X(UNREACHABLE, "no endpoint can be reached", 1)                                                \
+    X(TIMED_OUT, "no answer in time", 1)                                                           \
+    X(COMPACTED, "the revision asked for has been compacted", 1)                                   \
+    X(NO_SPACE, "the database is full", 1)                                                         \
+    X(TOO_LARGE, "too large", 1)                                                                   \
+    X(NO_MEMORY, "out of memory", 1)                                                               \
+    X(SYSTEM, "a system call failed", 1)                                                           \
+    X(CANCELLED, "cancelled", 1)
+
+enum status {
+#define STATUS_ENUM(name, sentence, exit_status) STATUS_##name,
+    STATUS_LIST(STATUS_ENUM)
+#undef STATUS_ENUM
+        STATUS_COUNT
+};
+
+/* The sentence of a status ("access denied"); never NULL. */
+const char *status_text(enum status status);
+
+/* The exit status of a command that ended with it: 0, 1 or 2. */
+int status_exit(enum status status);
+
+/* Why something failed, for a person, wrapped outward by each caller:
+ * "range: http://10.0.0.7:2379: connection refused". Cut when too long. */
+struct detail {
+    char text[512];
+};
+
+/* Set the text. `detail` may be NULL (nobody wants to know).
+ * Returns `status`, so that `return detail_set(why, STATUS_X, ...)` reads well. */
+enum status detail_set(struct detail *detail, enum status status, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/* Put "<formatted>: " before the text. Returns `status`. */
+enum status detail_wrap(struct detail *detail, enum status status, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+#endif

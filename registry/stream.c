@@ -1,0 +1,209 @@
+#include "stream.h"
+
+#include <string.h>
+
+void stream_init(struct stream *stream, const char *parent, const char *array,
+                 const struct stream_events *events, void *arg)
+{
+    *stream = (struct stream){.parent = parent, .array = array, .events = events, .arg = arg};
+    buffer_init(&stream->element, STREAM_ELEMENT_MAX);
+    buffer_init(&stream->rest, STREAM_REST_MAX);
+}
+
+void stream_clear(struct stream *stream)
+{
+    buffer_clear(&stream->element);
+    buffer_clear(&stream->rest);
+}
+
+void stream_reset(struct stream *stream)
+{
+    buffer_reset(&stream->element);
+    buffer_reset(&stream->rest);
+    stream->depth = stream->element_depth = 0;
+    stream->in_array = stream->in_string = stream->is_escaped = false;
+    stream->in_parent = stream->is_name = false;
+    stream->name_len = 0;
+}
+
+bool stream_is_between(const struct stream *stream)
+{
+    return stream->depth == 0;
+}
+
+/* Go to the end of a string, behind its quote; `at` is inside it. */
+static size_t stream_skip_string(struct stream *stream, const char *text, size_t at, size_t len)
+{
+    while (at < len) {
+        if (stream->is_escaped) {
+            stream->is_escaped = false;
+            at++;
+            continue;
+        }
+        const char *quote = memchr(text + at, '"', len - at);
+        size_t end = quote ? (size_t)(quote - text) : len;
+        const char *escape = memchr(text + at, '\\', end - at);
+        if (escape) {
+            stream->is_escaped = true;
+            at = (size_t)(escape - text) + 1;
+            continue;
+        }
+        if (!quote)
+            return len;
+        stream->in_string = false;
+        return end + 1;
+    }
+    return at;
+}
+
+/* Is what begins now the value of the member `name`? */
+static bool stream_is_member(const struct stream *stream, const char *name)
+{
+    return stream->is_name && name && stream->name_len == strlen(name) &&
+           memcmp(stream->rest.data + stream->name_start, name, stream->name_len) == 0;
+}
+
+static bool stream_is_array(const struct stream *stream)
+{
+    if (!stream_is_member(stream, stream->array))
+        return false;
+    return stream->parent ? stream->depth == 2 && stream->in_parent : stream->depth == 1;
+}
+
+static enum status stream_open(struct stream *stream, char bracket)
+{
+    if (stream->depth == STREAM_DEPTH_MAX)
+        return STATUS_BAD_REPLY;
+    if (bracket == '[' && stream_is_array(stream))
+        stream->in_array = true;
+    if (stream->depth == 1)
+        stream->in_parent = bracket == '{' && stream_is_member(stream, stream->parent);
+    stream->depth++;
+    stream->is_name = false;
+    return STATUS_OK;
+}
+
+static bool stream_is_blank(char octet)
+{
+    return octet == ' ' || octet == '\n' || octet == '\r' || octet == '\t';
+}
+
+/* One octet of the rest that is not in a string. */
+static enum status stream_mark(struct stream *stream, char octet)
+{
+    switch (octet) {
+    case '{':
+    case '[':
+        return stream_open(stream, octet);
+    case '}':
+    case ']':
+        stream->depth--;
+        break;
+    case '"':
+        stream->in_string = true;
+        stream->name_start = stream->rest.len;
+        break;
+    default:
+        break;
+    }
+    if (!stream_is_blank(octet))
+        stream->is_name = octet == ':';
+    return STATUS_OK;
+}
+
+/* One octet outside the array. The rest is short, so it goes octet by octet. */
+static enum status stream_rest(struct stream *stream, char octet)
+{
+    if (stream->depth == 0 && stream_is_blank(octet))
+        return STATUS_OK; /* not kept: a watch may idle for years */
+    if (stream->depth == 0 && octet != '{')
+        return STATUS_BAD_REPLY;
+    buffer_add(&stream->rest, &octet, 1);
+    if (stream->rest.status != STATUS_OK)
+        return stream->rest.status;
+    if (stream->in_string) {
+        stream_skip_string(stream, &octet, 0, 1);
+        if (!stream->in_string)
+            stream->name_len = stream->rest.len - 1 - stream->name_start;
+        return STATUS_OK;
+    }
+    enum status status = stream_mark(stream, octet);
+    if (status == STATUS_OK && stream->in_array && stream->events->begin)
+        status = stream->events->begin(stream->arg, stream->rest.data, stream->rest.len);
+    if (status == STATUS_OK && stream->depth == 0) {
+        status = stream->events->rest(stream->arg, stream->rest.data, stream->rest.len);
+        buffer_reset(&stream->rest);
+    }
+    return status;
+}
+
+/* One octet of the array between its elements. */
+static enum status stream_gap(struct stream *stream, char octet)
+{
+    if (octet == ',' || stream_is_blank(octet))
+        return STATUS_OK;
+    if (octet != ']')
+        return STATUS_BAD_REPLY;
+    stream->in_array = false;
+    return stream_rest(stream, octet);
+}
+
+/* Where an element that begins or goes on at `text` ends; `len` if not here. Sets element_depth. */
+static enum status stream_scan_element(struct stream *stream, const char *text, size_t len,
+                                       size_t *used)
+{
+    size_t at = 0;
+    while (at < len) {
+        if (stream->in_string) {
+            at = stream_skip_string(stream, text, at, len);
+            continue;
+        }
+        char octet = text[at++];
+        if (octet == '"') {
+            stream->in_string = true;
+        } else if (octet == '{' || octet == '[') {
+            if (++stream->element_depth > STREAM_DEPTH_MAX)
+                return STATUS_BAD_REPLY;
+        } else if ((octet == '}' || octet == ']') && --stream->element_depth == 0) {
+            break;
+        }
+    }
+    *used = at;
+    return STATUS_OK;
+}
+
+/* An element is handed over where it lies, unless a cut between two pieces makes a copy needed. */
+static enum status stream_element(struct stream *stream, const char *text, size_t len, size_t *used)
+{
+    enum status status = stream_scan_element(stream, text, len, used);
+    if (status != STATUS_OK)
+        return status;
+    bool is_whole = stream->element_depth == 0;
+    if (is_whole && stream->element.len == 0) {
+        if (*used > STREAM_ELEMENT_MAX)
+            return STATUS_TOO_LARGE;
+        return stream->events->element(stream->arg, text, *used);
+    }
+    buffer_add(&stream->element, text, *used);
+    if (stream->element.status != STATUS_OK || !is_whole)
+        return stream->element.status;
+    status = stream->events->element(stream->arg, stream->element.data, stream->element.len);
+    buffer_reset(&stream->element);
+    return status;
+}
+
+enum status stream_feed(struct stream *stream, const char *text, size_t len)
+{
+    enum status status = STATUS_OK;
+    for (size_t at = 0; at < len && status == STATUS_OK;) {
+        size_t used = 1;
+        if (stream->element_depth || (stream->in_array && text[at] == '{'))
+            status = stream_element(stream, text + at, len - at, &used);
+        else if (stream->in_array)
+            status = stream_gap(stream, text[at]);
+        else
+            status = stream_rest(stream, text[at]);
+        at += used;
+    }
+    return status;
+}
