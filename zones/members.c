@@ -1,0 +1,174 @@
+#include "members.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t chunk_count(uint32_t members)
+{
+    return (members + MEMBERS_CHUNK - 1) / MEMBERS_CHUNK;
+}
+
+static struct members *vector_new(uint32_t capacity)
+{
+    struct members *vector = malloc(sizeof(*vector) + capacity * sizeof(vector->chunks[0]));
+    if (vector)
+        *vector = (struct members){.capacity = capacity};
+    return vector;
+}
+
+/* The unpublished version, with room for `extra` more chunks. NULL without memory. */
+static struct members *draft(struct members_list *list, uint32_t extra)
+{
+    const struct members *from = list->draft ? list->draft : list->published;
+    uint32_t chunks = from ? chunk_count(from->count) : 0;
+    if (list->draft && list->draft->capacity >= chunks + extra)
+        return list->draft;
+    uint32_t room = extra ? chunks / 8 + 1 : 0;
+    struct members *vector = vector_new(chunks + room);
+    if (!vector)
+        return NULL;
+    if (from) {
+        vector->count = from->count;
+        vector->ttl_s = from->ttl_s;
+        memcpy(vector->chunks, from->chunks, chunks * sizeof(from->chunks[0]));
+    }
+    if (list->draft)
+        free(list->draft); /* no reader has seen it */
+    else
+        list->edition++;
+    list->draft = vector;
+    return vector;
+}
+
+/* A copy of a chunk that this version may write to, for at least `wanted` items. */
+static struct members_chunk *own_chunk(struct members_list *list, struct members *vector,
+                                       uint32_t index, uint32_t held, uint32_t wanted)
+{
+    struct members_chunk *old = held ? vector->chunks[index] : NULL;
+    if (old && old->edition == list->edition && old->capacity >= wanted)
+        return old;
+    uint32_t capacity = held;
+    while (capacity < wanted)
+        capacity = capacity ? capacity * 2 : 1;
+    if (capacity > MEMBERS_CHUNK)
+        capacity = MEMBERS_CHUNK;
+    struct members_chunk *chunk = malloc(sizeof(*chunk) + capacity * sizeof(chunk->items[0]));
+    if (!chunk)
+        return NULL;
+    chunk->edition = list->edition;
+    chunk->capacity = capacity;
+    if (old) {
+        memcpy(chunk->items, old->items, held * sizeof(old->items[0]));
+        rcu_retire(old);
+    }
+    vector->chunks[index] = chunk;
+    return chunk;
+}
+
+static uint32_t held_in(const struct members *vector, uint32_t index)
+{
+    uint32_t rest = vector->count - index * MEMBERS_CHUNK;
+    return rest < MEMBERS_CHUNK ? rest : MEMBERS_CHUNK;
+}
+
+enum status members_append(struct members_list *list, const void *item, uint32_t *position)
+{
+    const struct members *from = list->draft ? list->draft : list->published;
+    uint32_t count = from ? from->count : 0, held = count % MEMBERS_CHUNK;
+    struct members *vector = draft(list, held == 0);
+    if (!vector)
+        return STATUS_NO_MEMORY;
+    struct members_chunk *chunk = own_chunk(list, vector, count / MEMBERS_CHUNK, held, held + 1);
+    if (!chunk)
+        return STATUS_NO_MEMORY;
+    chunk->items[held] = item;
+    vector->count++;
+    list->live++;
+    *position = count;
+    return STATUS_OK;
+}
+
+static const void **place(struct members_list *list, uint32_t position)
+{
+    struct members *vector = draft(list, 0);
+    if (!vector)
+        return NULL;
+    uint32_t index = position / MEMBERS_CHUNK, held = held_in(vector, index);
+    struct members_chunk *chunk = own_chunk(list, vector, index, held, held);
+    return chunk ? &chunk->items[position % MEMBERS_CHUNK] : NULL;
+}
+
+static void replace_in(struct members *vector, uint32_t position, const void *old, const void *item)
+{
+    if (!vector || position >= vector->count)
+        return;
+    const void **at = &vector->chunks[position / MEMBERS_CHUNK]->items[position % MEMBERS_CHUNK];
+    if (*at == old)
+        rcu_publish(*at, item);
+}
+
+void members_replace(struct members_list *list, uint32_t position, const void *old,
+                     const void *item)
+{
+    replace_in(list->draft, position, old, item);
+    replace_in(list->published, position, old, item);
+}
+
+/* Without memory for a copy: empty the place in what readers see. */
+static void empty_place(struct members_list *list, uint32_t position)
+{
+    struct members *both[] = {list->draft, list->published};
+    for (unsigned i = 0; i < 2; i++)
+        if (both[i] && position < both[i]->count)
+            rcu_publish(both[i]->chunks[position / MEMBERS_CHUNK]->items[position % MEMBERS_CHUNK],
+                        NULL);
+}
+
+const void *members_remove(struct members_list *list, uint32_t position)
+{
+    const void **at = place(list, position);
+    list->live--;
+    if (!at) {
+        empty_place(list, position);
+        return NULL;
+    }
+    struct members *vector = list->draft;
+    uint32_t last = vector->count - 1;
+    struct members_chunk *tail = vector->chunks[last / MEMBERS_CHUNK];
+    const void *moved = position == last ? NULL : tail->items[last % MEMBERS_CHUNK];
+    if (moved)
+        *at = moved;
+    else if (position != last)
+        *at = NULL;
+    vector->count = last;
+    if (last % MEMBERS_CHUNK == 0)
+        rcu_retire(tail);
+    return moved;
+}
+
+bool members_publish(struct members_list *list, uint32_t ttl_s)
+{
+    struct members *old = list->published, *vector = list->draft;
+    if (!vector && (!old || old->ttl_s == ttl_s))
+        return false;
+    if (!vector) {
+        __atomic_store_n(&old->ttl_s, ttl_s, __ATOMIC_RELAXED);
+        return true;
+    }
+    vector->ttl_s = ttl_s;
+    rcu_publish(list->published, vector);
+    list->draft = NULL;
+    rcu_retire(old);
+    return true;
+}
+
+void members_clear(struct members_list *list)
+{
+    struct members *vector = list->draft ? list->draft : list->published;
+    for (uint32_t i = 0; vector && i < chunk_count(vector->count); i++)
+        free(vector->chunks[i]);
+    if (list->draft)
+        free(list->draft);
+    free(list->published);
+    *list = (struct members_list){0};
+}

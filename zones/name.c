@@ -1,0 +1,80 @@
+#include "name.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        out[i] = name_fold_octet(in[i]);
+}
+
+enum status name_seed_init(struct name_seed *out)
+{
+    struct name_seed seed;
+    ssize_t got;
+    do
+        got = getrandom(&seed, sizeof(seed), 0);
+    while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof(seed))
+        return STATUS_SYSTEM;
+    *out = seed;
+    return STATUS_OK;
+}
+
+enum status name_from_text(const char *text, uint8_t out[NAME_MAX_LEN], uint8_t *out_len,
+                           struct detail *why)
+{
+    uint8_t wire[NAME_MAX_LEN];
+    size_t len = 0;
+    const char *at = text;
+    if (strcmp(text, ".") == 0)
+        at = "";
+    while (*at) {
+        size_t label = strcspn(at, ".");
+        if (label == 0 || label > NAME_LABEL_MAX || memchr(at, '\\', label))
+            return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is no domain name", text);
+        if (len + 1 + label + 1 > NAME_MAX_LEN)
+            return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is longer than 255 octets", text);
+        wire[len++] = (uint8_t)label;
+        memcpy(wire + len, at, label);
+        len += label;
+        at += label;
+        if (*at == '.')
+            at++;
+    }
+    wire[len++] = 0;
+    memcpy(out, wire, len);
+    *out_len = (uint8_t)len;
+    return STATUS_OK;
+}
+
+static char *octet_to_text(uint8_t octet, char *at)
+{
+    if (octet <= 0x20 || octet >= 0x7f) {
+        *at++ = '\\';
+        *at++ = (char)('0' + octet / 100);
+        *at++ = (char)('0' + octet / 10 % 10);
+        *at++ = (char)('0' + octet % 10);
+        return at;
+    }
+    if (strchr(".\\\"();@$", octet))
+        *at++ = '\\';
+    *at++ = (char)octet;
+    return at;
+}
+
+void name_to_text(const uint8_t *name, size_t len, char out[NAME_TEXT_MAX])
+{
+    char *at = out;
+    size_t i = 0;
+    while (i < len && name[i] != 0) {
+        size_t end = i + 1 + name[i];
+        for (i++; i < end && i < len; i++)
+            at = octet_to_text(name[i], at);
+        *at++ = '.';
+    }
+    if (at == out)
+        *at++ = '.';
+    *at = '\0';
+}

@@ -1,0 +1,178 @@
+/* zones/node.h - what a name in the zone is: the structures that readers walk.
+ *
+ * Every owner in the look-up table is a struct node, the first member of one of the structures
+ * below, told apart by its kind. An *instance* is stored once, in one block: its name, its SRV and
+ * TXT data, and a reference to the target that its SRV record points at. A *set* (a service type, a
+ * subtype, the list of types) holds pointers to its members. Everything else that can be asked -
+ * the type's PTR, SRV, TXT, the host view, additional records - is a view, copied from the
+ * instances while answering.
+ *
+ * Fields above the line "the writer's" are immutable once published, or are single words loaded
+ * with rcu_read(); those below belong to the control thread. All names are relative to the zone and
+ * readable NAME_PAD octets beyond their end.
+ *
+ * Threads: readers under zones/rcu.h. */
+#ifndef ZONES_NODE_H
+#define ZONES_NODE_H
+
+#include "members.h"
+#include "name.h"
+#include "rcu.h"
+#include "ttls.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum node_kind {
+    NODE_EMPTY,    /* an empty non-terminal */
+    NODE_APEX,     /* the zone's own name */
+    NODE_FIXED,    /* ready-made records from the configuration: name servers, browsing domains */
+    NODE_LIST,     /* _services._dns-sd._udp: a set of types */
+    NODE_TYPE,     /* _http._tcp: a set of instances */
+    NODE_SUBTYPE,  /* _printer._sub._http._tcp: a set of instances */
+    NODE_INSTANCE, /* Office._http._tcp */
+    NODE_ADDRESS,  /* 10-1-2-3.addr */
+    NODE_HOST,     /* baz.host, or elsewhere and then not in the table */
+    NODE_SWITCH,   /* a switch */
+    NODE_SKIPPED   /* a key that cannot be served: in the table of keys only */
+};
+
+struct node {
+    uint8_t kind;
+    uint8_t name_len;
+    uint16_t name_at;  /* octets from the node to its name */
+    uint32_t children; /* the writer's: names right below */
+};
+
+static inline const uint8_t *node_name(const struct node *node)
+{
+    return (const uint8_t *)node + node->name_at;
+}
+
+/* The addresses of a host; both families. */
+struct node_addresses {
+    uint16_t v4_count, v6_count;
+    uint8_t octets[]; /* the IPv4 addresses, then the IPv6 addresses */
+};
+
+/* What SRV records point at. */
+struct target {
+    struct node node; /* its kind; its name below the zone, for NODE_HOST elsewhere without the host
+                         domain */
+    uint8_t family;   /* of NODE_ADDRESS: 4 or 6; 0 for a host */
+    bool is_elsewhere; /* the writer's: not in the look-up table */
+    bool is_fixed;     /* the writer's: its addresses come from the configuration */
+    bool is_listed;    /* the writer's: to be looked at in the next commit */
+    uint32_t ttl_s;    /* of its address records */
+    union {
+        uint8_t address[16];              /* NODE_ADDRESS */
+        struct node_addresses *addresses; /* NODE_HOST; NULL = none known */
+    };
+    /* The writer's. */
+    uint32_t refs; /* instances that point here; 1 for ever when it is fixed */
+    uint32_t resolved_ttl_s;
+    struct ttls ttls;
+};
+
+/* A word of what every key has, so that keys can be looked up by themselves. */
+struct record {
+    struct node node;
+    int64_t mod_revision;
+    uint32_t ttl_s;   /* the least of the record TTL and the lease's */
+    uint16_t key_len; /* the writer's: of the stored key, 0 = derived from the name */
+    uint8_t skip;     /* the writer's: enum zone_skip */
+    uint8_t mark;     /* the writer's: of the last load that it was seen in */
+};
+
+/* How the octets of an instance that follow its name are cut: TXT data, location, host, key. */
+struct instance {
+    struct record record;
+    const struct target *target;
+    struct instance
+        *next; /* another key with the same name, the keys in order; readers follow it */
+    uint16_t priority, weight, port;
+    uint16_t txt_len;  /* of the pairs, type= among them; 0 = none: one empty string */
+    uint16_t type_at;  /* where type= stands among the pairs */
+    uint16_t type_len; /* its octets with the length octet; 0 = there is none */
+    uint16_t location_len;
+    uint8_t host_len;          /* of the target's name, in wire form, for a host */
+    uint8_t name_is_label : 1; /* the registry's name is the label */
+    uint8_t host_is_whole : 1; /* the host is absolute: nothing follows */
+    /* The writer's. */
+    uint8_t is_dying : 1; /* to be taken from the table of names */
+    uint8_t is_gone : 1;  /* replaced while dying */
+    uint32_t position;    /* in the type's members */
+    uint32_t ignored;     /* members of the value ignored */
+    struct set *type;
+    struct instance_subtypes *subtypes; /* its own, NULL without any */
+};
+
+/* The type, a subtype, or the list of types. */
+struct set {
+    struct node node;
+    struct members_list members; /* readers use .published */
+    /* The writer's. */
+    struct ttls ttls;
+    struct set *parent; /* of a type the list of types; of a subtype its type */
+    struct set *next_dirty;
+    uint32_t refs;     /* instances that name it */
+    uint32_t position; /* in the parent's members; MEMBERS_NONE */
+    bool is_dirty, is_listed, has_warned;
+};
+
+struct switch_ {
+    struct record record;
+    struct switch_ *next; /* another key with the same name; only the first is shown */
+    uint16_t txt_len;
+};
+
+/* A ready-made record. */
+struct fixed_record {
+    uint16_t type;
+    uint16_t rdata_len;
+    uint16_t rdata_at; /* octets from the node */
+};
+
+struct fixed {
+    struct node node;
+    uint16_t count;
+    struct fixed_record records[];
+};
+
+static_assert(sizeof(struct node) == 8, "every owner begins with a node");
+static_assert(sizeof(struct record) == 24, "a word more for a million keys is 8 MB");
+static_assert(sizeof(struct instance) <= 88, "an instance's fixed part");
+static_assert(sizeof(struct target) <= 64, "a target's fixed part is one cache line");
+
+/* The parts of an instance. */
+static inline const uint8_t *instance_label(const struct instance *instance)
+{
+    return node_name(&instance->record.node); /* length octet first */
+}
+static inline const uint8_t *instance_txt(const struct instance *instance)
+{
+    return node_name(&instance->record.node) + instance->record.node.name_len;
+}
+static inline const uint8_t *instance_location(const struct instance *instance)
+{
+    return instance_txt(instance) + instance->txt_len;
+}
+static inline const uint8_t *instance_host(const struct instance *instance)
+{
+    return instance_location(instance) + instance->location_len;
+}
+static inline const uint8_t *instance_key(const struct instance *instance)
+{
+    return instance_host(instance) + instance->host_len;
+}
+/* The registry's name: the label, or the end of the stored key. */
+const uint8_t *instance_registry_name(const struct instance *instance, size_t *len);
+
+/* The TXT data of a switch. */
+static inline const uint8_t *switch_txt(const struct switch_ *switch_)
+{
+    return node_name(&switch_->record.node) + switch_->record.node.name_len;
+}
+
+#endif

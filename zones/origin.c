@@ -1,0 +1,279 @@
+#include "internal.h"
+
+#include <stdlib.h>
+
+enum { TYPE_A = 1, TYPE_PTR = 12, TYPE_AAAA = 28 };
+
+#define SUBTREES "\4_tcp\0\4_udp\0\4addr\0\4host\0\7service\0\6switch\0"
+
+static struct fixed *fixed_new(const uint8_t *name, size_t name_len, uint16_t count,
+                               size_t rdata_len)
+{
+    struct fixed *fixed = owner_new(NODE_FIXED, sizeof(*fixed) + count * sizeof(fixed->records[0]),
+                                    name, name_len, rdata_len);
+    if (fixed)
+        fixed->count = count;
+    return fixed;
+}
+
+static enum status enter(struct zone *zone, struct node *node)
+{
+    if (!node)
+        return STATUS_NO_MEMORY;
+    node->children++; /* one that never goes: it stays when its real children have gone */
+    enum status status = owner_add_deep(zone, node);
+    if (status != STATUS_OK)
+        free(node);
+    return status;
+}
+
+static enum status enter_empty(struct zone *zone, const char *name)
+{
+    return enter(
+        zone, owner_new(NODE_EMPTY, sizeof(struct node), (const uint8_t *)name, strlen(name), 0));
+}
+
+/* b, db and lb: this zone is one to browse, RFC 6763 11. */
+static enum status enter_browsing(struct zone *zone, const char *name)
+{
+    const struct view *view = &zone->view;
+    size_t len = strlen(name);
+    struct fixed *fixed = fixed_new((const uint8_t *)name, len, 1, view->wire_len);
+    if (fixed) {
+        uint16_t at = (uint16_t)(fixed->node.name_at + len);
+        fixed->records[0] = (struct fixed_record){TYPE_PTR, view->wire_len, at};
+        memcpy((uint8_t *)fixed + at, view->wire, view->wire_len);
+    }
+    return enter(zone, fixed ? &fixed->node : NULL);
+}
+
+static enum status enter_subtrees(struct zone *zone)
+{
+    static const char *const empty[] = {"\4_tcp", "\4_udp", "\4addr", "\7service",
+                                        "\7_dns-sd\4_udp"};
+    static const char *const browsing[] = {"\1b\7_dns-sd\4_udp", "\2db\7_dns-sd\4_udp",
+                                           "\2lb\7_dns-sd\4_udp"};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]) && status == STATUS_OK; i++)
+        status = enter_empty(zone, empty[i]);
+    for (size_t i = 0; i < sizeof(browsing) / sizeof(browsing[0]) && status == STATUS_OK; i++)
+        status = enter_browsing(zone, browsing[i]);
+    if (status == STATUS_OK && zone->host_is_inside)
+        status = enter_empty(zone, "\4host");
+    if (status == STATUS_OK && zone->has_switches)
+        status = enter_empty(zone, "\6switch");
+    return status;
+}
+
+static enum status enter_apex_and_list(struct zone *zone)
+{
+    static const char list[] = "\11_services\7_dns-sd\4_udp";
+    struct node *apex = owner_new(NODE_APEX, sizeof(*apex), (const uint8_t *)"", 0, 0);
+    if (!apex)
+        return STATUS_NO_MEMORY;
+    enum status status = owner_add(zone, apex);
+    if (status != STATUS_OK) {
+        free(apex);
+        return status;
+    }
+    zone->view.apex = apex;
+    struct set *types =
+        owner_new(NODE_LIST, sizeof(*types), (const uint8_t *)list, sizeof(list) - 1, 0);
+    if (types) {
+        types->position = MEMBERS_NONE;
+        types->refs = 1;
+    }
+    status = enter(zone, types ? &types->node : NULL);
+    if (status == STATUS_OK)
+        zone->types = types;
+    return status;
+}
+
+/* Whether `name` ends in the zone's name; then *relative is what lies before. */
+static bool is_inside(const struct zone *zone, const uint8_t *name, size_t len, size_t *relative)
+{
+    uint8_t folded[NAME_MAX_LEN];
+    size_t zone_len = zone->view.wire_len;
+    name_fold_exact(folded, name, len);
+    for (size_t at = 0; at + zone_len <= len; at += 1u + name[at]) {
+        if (at + zone_len == len && memcmp(folded + at, zone->view.folded, zone_len) == 0) {
+            *relative = at;
+            return true;
+        }
+        if (name[at] == 0)
+            break;
+    }
+    return false;
+}
+
+static bool is_in_subtree(const uint8_t *name, size_t relative)
+{
+    size_t last = 0;
+    for (size_t at = 0; at < relative; at += 1u + name[at])
+        last = at;
+    for (const char *tree = SUBTREES; *tree; tree += strlen(tree) + 1)
+        if (relative - last == strlen(tree) && memcmp(name + last, tree, relative - last) == 0)
+            return true;
+    return false;
+}
+
+/* "ns1" lies below the zone, "ns1.example.net" is absolute. */
+static enum status ns_name(const struct zone *zone, const char *text, struct view_ns *ns,
+                           struct detail *why)
+{
+    enum status status = name_from_text(text, ns->wire, &ns->wire_len, why);
+    if (status != STATUS_OK)
+        return status;
+    if (ns->wire_len == 1)
+        return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is no name of a name server", text);
+    if (!strchr(text, '.')) {
+        if (ns->wire_len - 1 + zone->view.wire_len > NAME_MAX_LEN)
+            return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is too long below the zone", text);
+        memcpy(ns->wire + ns->wire_len - 1, zone->view.wire, zone->view.wire_len);
+        ns->wire_len = (uint8_t)(ns->wire_len - 1 + zone->view.wire_len);
+    }
+    size_t relative;
+    if (is_inside(zone, ns->wire, ns->wire_len, &relative) &&
+        (relative == 0 || is_in_subtree(ns->wire, relative)))
+        return detail_set(why, STATUS_BAD_INPUT,
+                          "the name server \"%s\" cannot be the zone itself or lie below _tcp, "
+                          "_udp, addr, host, service or switch",
+                          text);
+    return STATUS_OK;
+}
+
+static bool has_same_name(const struct zone_options *options, size_t i, size_t j)
+{
+    return strcasecmp(options->ns[i].name, options->ns[j].name) == 0;
+}
+
+/* The node of a name server inside the zone, with all its addresses. */
+static enum status enter_ns(struct zone *zone, const struct zone_options *options, size_t first,
+                            struct view_ns *ns)
+{
+    size_t relative, count = 0;
+    if (!is_inside(zone, ns->wire, ns->wire_len, &relative))
+        return STATUS_OK;
+    for (size_t i = first; i < options->ns_count; i++)
+        count += has_same_name(options, first, i);
+    struct fixed *fixed = fixed_new(ns->wire, relative, (uint16_t)count, count * 16);
+    if (fixed) {
+        size_t at = fixed->node.name_at + relative, row = 0;
+        for (size_t i = first; i < options->ns_count; i++) {
+            if (!has_same_name(options, first, i))
+                continue;
+            bool is_v4 = options->ns[i].address.family == AF_INET;
+            uint16_t len = is_v4 ? 4 : 16;
+            memcpy((uint8_t *)fixed + at, options->ns[i].address.octets, len);
+            fixed->records[row++] =
+                (struct fixed_record){is_v4 ? TYPE_A : TYPE_AAAA, len, (uint16_t)at};
+            at += len;
+        }
+    }
+    enum status status = enter(zone, fixed ? &fixed->node : NULL);
+    if (status == STATUS_OK)
+        ns->node = fixed;
+    return status;
+}
+
+static enum status enter_name_servers(struct zone *zone, const struct zone_options *options,
+                                      struct detail *why)
+{
+    static const struct zone_address none = {.name = "ns"};
+    struct zone_options one = *options;
+    size_t names = options->ns_count ? options->ns_count : 1;
+    zone->view.ns = calloc(names, sizeof(*zone->view.ns));
+    if (!zone->view.ns)
+        return STATUS_NO_MEMORY;
+    if (options->ns_count == 0)
+        one.ns = &none; /* a name without addresses */
+    for (size_t i = 0; i < names; i++) {
+        size_t j = 0;
+        while (j < i && strcasecmp(one.ns[i].name, one.ns[j].name) != 0)
+            j++;
+        if (j < i)
+            continue;
+        struct view_ns *ns = &zone->view.ns[zone->view.ns_count];
+        enum status status = ns_name(zone, one.ns[i].name, ns, why);
+        if (status == STATUS_OK)
+            status = enter_ns(zone, &one, i, ns);
+        if (status != STATUS_OK)
+            return status;
+        zone->view.ns_count++;
+    }
+    return STATUS_OK;
+}
+
+static enum status set_names(struct zone *zone, const struct zone_options *options,
+                             struct detail *why)
+{
+    struct view *view = &zone->view;
+    enum status status = name_from_text(options->domain, view->wire, &view->wire_len, why);
+    if (status != STATUS_OK)
+        return status;
+    if (view->wire_len == 1 || view->wire_len > 200)
+        return detail_set(why, STATUS_BAD_INPUT, "the zone \"%s\" is the root or too long",
+                          options->domain);
+    name_fold_exact(view->folded, view->wire, view->wire_len);
+    for (size_t at = 0; view->wire[at] != 0; at += 1u + view->wire[at])
+        view->label_count++;
+    name_to_text(view->wire, view->wire_len, zone->domain);
+    zone->domain[strlen(zone->domain) - 1] = '\0';
+    static const char admin[] = "\12hostmaster";
+    memcpy(view->rname, admin, sizeof(admin) - 1);
+    memcpy(view->rname + sizeof(admin) - 1, view->wire, view->wire_len);
+    view->rname_len = (uint8_t)(sizeof(admin) - 1 + view->wire_len);
+    return STATUS_OK;
+}
+
+static enum status set_host_domain(struct zone *zone, const char *text, struct detail *why)
+{
+    struct view *view = &zone->view;
+    uint8_t inside[NAME_MAX_LEN], folded[NAME_MAX_LEN];
+    size_t relative = 0, inside_len = 5u + view->wire_len;
+    memcpy(inside, "\4host", 5);
+    memcpy(inside + 5, view->wire, view->wire_len);
+    if (text) {
+        enum status status = name_from_text(text, view->host, &view->host_len, why);
+        if (status != STATUS_OK)
+            return status;
+    } else {
+        memcpy(view->host, inside, inside_len);
+        view->host_len = (uint8_t)inside_len;
+    }
+    zone->host_is_inside = is_inside(zone, view->host, view->host_len, &relative);
+    name_fold_exact(folded, view->host, view->host_len);
+    if (zone->host_is_inside && (relative != 5 || memcmp(folded, "\4host", 5) != 0))
+        return detail_set(why, STATUS_BAD_INPUT,
+                          "the host domain \"%s\" lies inside the zone, where it can only be "
+                          "host.%s",
+                          text, zone->domain);
+    return STATUS_OK;
+}
+
+enum status origin_init(struct zone *zone, const struct zone_options *options, struct detail *why)
+{
+    struct view *view = &zone->view;
+    zone->has_switches = options->has_switches;
+    enum status status = set_names(zone, options, why);
+    if (status == STATUS_OK)
+        status = set_host_domain(zone, options->host_domain, why);
+    if (status == STATUS_OK)
+        status = enter_apex_and_list(zone);
+    if (status == STATUS_OK)
+        status = enter_subtrees(zone);
+    if (status == STATUS_OK)
+        status = enter_name_servers(zone, options, why);
+    for (size_t i = 0; i < options->host_count && status == STATUS_OK; i++)
+        status = target_add_fixed(zone, options->hosts[i].name, &options->hosts[i].address, why);
+    if (status != STATUS_OK)
+        return status;
+    memcpy(view->mname, view->ns[0].wire, view->ns[0].wire_len);
+    view->mname_len = view->ns[0].wire_len;
+    return STATUS_OK;
+}
+
+void origin_clear(struct zone *zone)
+{
+    free(zone->view.ns);
+}

@@ -1,0 +1,151 @@
+#include "internal.h"
+
+#include <stdlib.h>
+
+void *owner_new(enum node_kind kind, size_t size, const uint8_t *name, size_t name_len,
+                size_t extra)
+{
+    struct node *node = malloc(size + name_len + extra + NAME_PAD);
+    if (!node)
+        return NULL;
+    memset(node, 0, size);
+    *node = (struct node){
+        .kind = (uint8_t)kind, .name_len = (uint8_t)name_len, .name_at = (uint16_t)size};
+    memcpy((uint8_t *)node + size, name, name_len);
+    memset((uint8_t *)node + size + name_len + extra, 0, NAME_PAD);
+    return node;
+}
+
+uint64_t owner_hash(const struct zone *zone, const uint8_t *name, size_t len)
+{
+    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
+    name_fold_exact(folded, name, len);
+    memset(folded + len, 0, NAME_PAD);
+    return name_hash(&zone->view.seed, folded, len);
+}
+
+static uint64_t hash_of(const struct zone *zone, const struct node *node)
+{
+    return owner_hash(zone, node_name(node), node->name_len);
+}
+
+struct node *owner_find(const struct zone *zone, const uint8_t *name, size_t len)
+{
+    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
+    name_fold_exact(folded, name, len);
+    memset(folded + len, 0, NAME_PAD);
+    uint64_t hash = name_hash(&zone->view.seed, folded, len);
+    /* The writer may change what readers may not. */
+    return (struct node *)(uintptr_t)view_find(&zone->view, folded, len, hash);
+}
+
+enum status owner_add(struct zone *zone, struct node *node)
+{
+    enum status status = table_insert(&zone->view.names, hash_of(zone, node), node);
+    if (status == STATUS_OK)
+        zone->counts.names++;
+    return status;
+}
+
+void owner_replace(struct zone *zone, struct node *old, struct node *node)
+{
+    node->children = old->children;
+    table_replace(&zone->view.names, hash_of(zone, node), old, node);
+}
+
+void owner_remove(struct zone *zone, struct node *node)
+{
+    table_remove(&zone->view.names, hash_of(zone, node), node);
+    zone->counts.names--;
+    rcu_retire(node);
+}
+
+/* The parent's name within a name: what follows the first label. */
+static size_t parent_at(const uint8_t *name)
+{
+    return 1u + name[0];
+}
+
+/* Make sure that there is a node by this name, and count one more child of it. */
+static enum status hold_parent(struct zone *zone, const uint8_t *name, size_t len)
+{
+    if (len == 0)
+        return STATUS_OK;
+    struct node *node = owner_find(zone, name, len);
+    if (node) {
+        node->children++;
+        return STATUS_OK;
+    }
+    node = owner_new(NODE_EMPTY, sizeof(*node), name, len, 0);
+    if (!node)
+        return STATUS_NO_MEMORY;
+    enum status status = owner_add_deep(zone, node);
+    if (status != STATUS_OK) {
+        free(node);
+        return status;
+    }
+    node->children = 1;
+    return STATUS_OK;
+}
+
+static void drop_parent(struct zone *zone, const uint8_t *name, size_t len)
+{
+    struct node *node = len ? owner_find(zone, name, len) : NULL;
+    if (!node)
+        return;
+    node->children--;
+    if (node->kind == NODE_EMPTY && node->children == 0)
+        owner_remove_deep(zone, node);
+}
+
+enum status owner_add_deep(struct zone *zone, struct node *node)
+{
+    const uint8_t *name = node_name(node);
+    size_t len = node->name_len, at = parent_at(name);
+    struct node *empty = owner_find(zone, name, len);
+    if (empty) {
+        owner_replace(zone, empty, node);
+        rcu_retire(empty);
+        return STATUS_OK;
+    }
+    enum status status = hold_parent(zone, name + at, len - at);
+    if (status != STATUS_OK)
+        return status;
+    status = owner_add(zone, node);
+    if (status != STATUS_OK)
+        drop_parent(zone, name + at, len - at);
+    return status;
+}
+
+void owner_remove_deep(struct zone *zone, struct node *node)
+{
+    if (node->children > 0) {
+        /* In place, so that removing needs no memory: readers see a kind or the other. */
+        __atomic_store_n(&node->kind, NODE_EMPTY, __ATOMIC_RELAXED);
+        return;
+    }
+    uint8_t name[NAME_MAX_LEN];
+    size_t len = node->name_len, at = parent_at(node_name(node));
+    memcpy(name, node_name(node), len);
+    owner_remove(zone, node);
+    drop_parent(zone, name + at, len - at);
+}
+
+enum status owner_reserve_pending(struct zone *zone, size_t count)
+{
+    if (zone->pending_count + count <= zone->pending_room)
+        return STATUS_OK;
+    size_t room = zone->pending_room * 2 + count + 64;
+    struct node **pending = realloc(zone->pending, room * sizeof(*pending));
+    if (!pending)
+        return STATUS_NO_MEMORY;
+    zone->pending = pending;
+    zone->pending_room = room;
+    return STATUS_OK;
+}
+
+void owner_pend(struct zone *zone, struct node *node)
+{
+    assert(zone->pending_count < zone->pending_room);
+    zone->pending[zone->pending_count++] = node;
+}

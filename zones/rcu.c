@@ -1,0 +1,143 @@
+#include "rcu.h"
+
+#include <semaphore.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <urcu-qsbr.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define RCU_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RCU_TSAN 1
+#endif
+#endif
+#ifndef RCU_TSAN
+#define RCU_TSAN 0
+#endif
+
+#if RCU_TSAN
+#include <sanitizer/tsan_interface.h>
+/* liburcu's own ordering is invisible to ThreadSanitizer: what readers did before a quiescent state
+ * happens before what is done after the grace period. */
+static char tsan_order;
+#define RCU_READERS_DONE() __tsan_release(&tsan_order)
+#define RCU_GRACE_OVER()   __tsan_acquire(&tsan_order)
+#else
+#define RCU_READERS_DONE() ((void)0)
+#define RCU_GRACE_OVER()   ((void)0)
+#endif
+
+void rcu_reader_start(void)
+{
+    urcu_qsbr_register_thread();
+}
+
+void rcu_reader_stop(void)
+{
+    RCU_READERS_DONE();
+    urcu_qsbr_unregister_thread();
+}
+
+void rcu_reader_offline(void)
+{
+    RCU_READERS_DONE();
+    urcu_qsbr_thread_offline();
+}
+
+void rcu_reader_online(void)
+{
+    urcu_qsbr_thread_online();
+}
+
+void rcu_quiescent(void)
+{
+    RCU_READERS_DONE();
+    urcu_qsbr_quiescent_state();
+}
+
+/* Retired memory waits in blocks; a block goes to call_rcu whole. */
+#define BLOCK_MAX 126
+
+struct block {
+    struct rcu_head head;
+    struct block *next;
+    size_t count;
+    void *memory[BLOCK_MAX];
+};
+
+/* The writer's, and there is one writer thread in a process. */
+static __thread struct block *collecting;
+
+static void free_block(struct rcu_head *head)
+{
+    RCU_GRACE_OVER();
+    struct block *block = (struct block *)(void *)((char *)head - offsetof(struct block, head));
+    while (block) {
+        struct block *next = block->next;
+        for (size_t i = 0; i < block->count; i++)
+            free(block->memory[i]);
+        free(block);
+        block = next;
+    }
+}
+
+void rcu_retire(void *memory)
+{
+    if (!memory)
+        return;
+    if (!collecting || collecting->count == BLOCK_MAX) {
+        struct block *block = malloc(sizeof(*block));
+        if (!block) {
+            urcu_qsbr_synchronize_rcu();
+            RCU_GRACE_OVER();
+            free(memory);
+            return;
+        }
+        block->next = collecting;
+        block->count = 0;
+        collecting = block;
+    }
+    collecting->memory[collecting->count++] = memory;
+}
+
+void rcu_collect(void)
+{
+    if (!collecting)
+        return;
+    struct block *block = collecting;
+    collecting = NULL;
+    /* call_rcu reads under RCU itself, so its caller must be a registered thread; it is not left
+     * registered, since a writer that sleeps in its loop would hold up every grace period. */
+    urcu_qsbr_register_thread();
+    urcu_qsbr_call_rcu(&block->head, free_block);
+    urcu_qsbr_unregister_thread();
+}
+
+struct barrier {
+    struct rcu_head head;
+    sem_t is_reached;
+};
+
+static void reach(struct rcu_head *head)
+{
+    struct barrier *barrier =
+        (struct barrier *)(void *)((char *)head - offsetof(struct barrier, head));
+    (void)sem_post(&barrier->is_reached);
+}
+
+/* Callbacks run in order. (liburcu's own barrier frees on its thread what it allocated here, in an
+ * order that ThreadSanitizer cannot see.) */
+void rcu_barrier_all(void)
+{
+    struct barrier barrier;
+    rcu_collect();
+    (void)sem_init(&barrier.is_reached, 0, 0); /* fails for a count that is too large alone */
+    urcu_qsbr_register_thread();
+    urcu_qsbr_call_rcu(&barrier.head, reach);
+    urcu_qsbr_unregister_thread();
+    while (sem_wait(&barrier.is_reached) != 0)
+        ;
+    (void)sem_destroy(&barrier.is_reached);
+    RCU_GRACE_OVER();
+}

@@ -1,0 +1,159 @@
+#include "table.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define SLOTS_MIN 64
+#define SLICE     64 /* slots copied with a change: done long before the old array is full */
+#define HUGE_PAGE (UINT64_C(2) << 20)
+
+static struct table_slots *slots_new(uint64_t count)
+{
+    size_t size = sizeof(struct table_slots) + count * sizeof(uint64_t);
+    struct table_slots *slots = calloc(1, size);
+    if (!slots)
+        return NULL;
+    slots->mask = count - 1;
+    uintptr_t begin = ((uintptr_t)slots + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    uintptr_t end = ((uintptr_t)slots + size) & ~(uintptr_t)(HUGE_PAGE - 1);
+    if (begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* a wish: fewer TLB misses */
+    return slots;
+}
+
+enum status table_init(struct table *table, table_hash_of *hash_of, const void *arg)
+{
+    struct table_slots *slots = slots_new(SLOTS_MIN);
+    if (!slots)
+        return STATUS_NO_MEMORY;
+    *table = (struct table){.slots = slots, .hash_of = hash_of, .arg = arg};
+    return STATUS_OK;
+}
+
+void table_clear(struct table *table)
+{
+    free(table->slots);
+    free(table->next);
+    *table = (struct table){0};
+}
+
+/* True when an empty slot was used up, not a removed one. */
+static bool slots_put(struct table_slots *slots, uint64_t hash, uint64_t word)
+{
+    for (uint64_t i = hash;; i++) {
+        uint64_t old = slots->words[i & slots->mask];
+        if (old == TABLE_EMPTY || old == TABLE_REMOVED) {
+            rcu_publish(slots->words[i & slots->mask], word);
+            return old == TABLE_EMPTY;
+        }
+    }
+}
+
+static uint64_t *slots_find(struct table_slots *slots, uint64_t hash, uint64_t word)
+{
+    for (uint64_t i = hash;; i++) {
+        uint64_t *slot = &slots->words[i & slots->mask];
+        if (*slot == word)
+            return slot;
+        if (*slot == TABLE_EMPTY)
+            return NULL;
+    }
+}
+
+static void copy_slot(struct table *table, uint64_t word)
+{
+    if (word == TABLE_EMPTY || word == TABLE_REMOVED)
+        return;
+    const void *item = (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff));
+    uint64_t hash = table->hash_of(table->arg, item);
+    if (!slots_find(table->next, hash, word) && slots_put(table->next, hash, word))
+        table->next_filled++;
+}
+
+static void copy_slice(struct table *table)
+{
+    if (!table->next)
+        return;
+    uint64_t count = table->slots->mask + 1, end = table->cursor + SLICE;
+    for (; table->cursor < count && table->cursor < end; table->cursor++)
+        copy_slot(table, table->slots->words[table->cursor]);
+    if (table->cursor < count)
+        return;
+    rcu_retire(table->slots);
+    rcu_publish(table->slots, table->next);
+    table->filled = table->next_filled;
+    table->next = NULL;
+}
+
+/* Above three quarters, marks included, begin to copy into an array that is at most half full when
+ * the copy is done, whatever is inserted meanwhile. */
+static enum status make_room(struct table *table)
+{
+    uint64_t count = table->slots->mask + 1;
+    if (table->next || (table->filled + 1) * 4 <= count * 3)
+        return STATUS_OK;
+    uint64_t wanted = SLOTS_MIN;
+    while (wanted < (table->live + count / SLICE + 1) * 2)
+        wanted *= 2;
+    table->next = slots_new(wanted);
+    table->cursor = table->next_filled = 0;
+    if (!table->next && table->filled + 2 >= count)
+        return STATUS_NO_MEMORY;
+    return STATUS_OK;
+}
+
+enum status table_insert(struct table *table, uint64_t hash, const void *item)
+{
+    enum status status = make_room(table);
+    if (status != STATUS_OK)
+        return status;
+    uint64_t word = table_word(hash, item);
+    if (table->next && slots_put(table->next, hash, word))
+        table->next_filled++;
+    if (slots_put(table->slots, hash, word))
+        table->filled++;
+    table->live++;
+    copy_slice(table);
+    return STATUS_OK;
+}
+
+static void put_word(struct table *table, uint64_t hash, uint64_t word, uint64_t other)
+{
+    struct table_slots *both[] = {table->next, table->slots};
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t *slot = both[i] ? slots_find(both[i], hash, word) : NULL;
+        if (slot)
+            rcu_publish(*slot, other);
+    }
+}
+
+void table_remove(struct table *table, uint64_t hash, const void *item)
+{
+    put_word(table, hash, table_word(hash, item), TABLE_REMOVED);
+    table->live--;
+    copy_slice(table);
+}
+
+void table_replace(struct table *table, uint64_t hash, const void *item, const void *other)
+{
+    put_word(table, hash, table_word(hash, item), table_word(hash, other));
+}
+
+uint64_t table_bytes(const struct table *table)
+{
+    uint64_t words = table->slots->mask + 1 + (table->next ? table->next->mask + 1 : 0);
+    return words * sizeof(uint64_t);
+}
+
+const void *table_each(const struct table *table, uint64_t *position)
+{
+    for (; *position <= table->slots->mask; ++*position) {
+        uint64_t word = table->slots->words[*position];
+        if (word != TABLE_EMPTY && word != TABLE_REMOVED) {
+            ++*position;
+            return (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff));
+        }
+    }
+    return NULL;
+}

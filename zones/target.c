@@ -1,0 +1,329 @@
+#include "internal.h"
+#include "label.h"
+
+#include <stdlib.h>
+
+size_t target_host_wire(const struct location *location, uint8_t out[NAME_MAX_LEN])
+{
+    size_t len = 0, host_len = location->host_len;
+    for (size_t i = 0; i < host_len;) {
+        const char *dot = memchr(location->host + i, '.', host_len - i);
+        size_t label = dot ? (size_t)(dot - (location->host + i)) : host_len - i;
+        out[len++] = (uint8_t)label;
+        memcpy(out + len, location->host + i, label);
+        len += label;
+        i += label + 1;
+    }
+    if (location->is_dotted)
+        out[len++] = 0;
+    return len;
+}
+
+uint64_t target_hash_elsewhere(const void *arg, const void *item)
+{
+    const struct zone *zone = arg;
+    const struct target *target = item;
+    return owner_hash(zone, node_name(&target->node), target->node.name_len);
+}
+
+static struct target *find_elsewhere(const struct zone *zone, const uint8_t *name, size_t len)
+{
+    uint8_t folded[NAME_MAX_LEN + NAME_PAD] = {0};
+    name_fold_exact(folded, name, len);
+    uint64_t hash = owner_hash(zone, name, len), position = hash;
+    const struct node *node;
+    while ((node = table_next(zone->elsewhere.slots, hash, &position)))
+        if (node->name_len == len && name_equal(folded, node_name(node), len))
+            return (struct target *)(uintptr_t)node;
+    return NULL;
+}
+
+/* The name below the zone: "10-1-2-3.addr" or "baz.host". */
+static size_t inside_name(const struct location *location, uint8_t name[NAME_MAX_LEN])
+{
+    size_t len;
+    if (location->kind == HOST_KIND_NAME) {
+        len = target_host_wire(location, name);
+        memcpy(name + len, "\4host", 5);
+        return len + 5;
+    }
+    struct label label;
+    label_address(location->address, location->kind == HOST_KIND_IPV4 ? 4 : 16, &label);
+    name[0] = label.len;
+    memcpy(name + 1, label.octets, label.len);
+    len = 1u + label.len;
+    memcpy(name + len, "\4addr", 5);
+    return len + 5;
+}
+
+/* A dotless host's name as it was asked for, NUL-terminated. */
+static void host_text(const struct target *target, char out[NAME_LABEL_MAX + 1])
+{
+    const uint8_t *name = node_name(&target->node);
+    name_fold_exact((uint8_t *)out, name + 1, name[0]);
+    out[name[0]] = '\0';
+}
+
+static bool is_dotless(const struct target *target)
+{
+    const uint8_t *name = node_name(&target->node);
+    return target->node.kind == NODE_HOST && name[target->node.name_len - 1] != 0;
+}
+
+static void say_wanted(struct zone *zone, const struct target *target, bool is_wanted)
+{
+    void (*say)(void *, const char *) = is_wanted ? zone->host_wanted : zone->host_unwanted;
+    if (!say || target->is_fixed || !is_dotless(target))
+        return;
+    char text[NAME_LABEL_MAX + 1];
+    host_text(target, text);
+    say(zone->arg, text);
+}
+
+static void count_target(struct zone *zone, const struct target *target, bool is_more)
+{
+    uint64_t one = is_more ? 1 : (uint64_t)-1;
+    if (target->node.kind == NODE_ADDRESS)
+        zone->counts.addresses += one;
+    if (!is_dotless(target))
+        return;
+    zone->counts.hosts += one;
+    if (!target->addresses)
+        zone->counts.hosts_without_address += one;
+}
+
+static enum status target_enter(struct zone *zone, struct target *target)
+{
+    enum status status =
+        target->is_elsewhere
+            ? table_insert(&zone->elsewhere, target_hash_elsewhere(zone, target), target)
+            : owner_add(zone, &target->node);
+    if (status == STATUS_OK) {
+        count_target(zone, target, true);
+        say_wanted(zone, target, true);
+    }
+    return status;
+}
+
+static enum status target_make(struct zone *zone, const struct location *location,
+                               const uint8_t *name, size_t len, bool is_elsewhere,
+                               struct target **out)
+{
+    bool is_host = location->kind == HOST_KIND_NAME;
+    struct target *target =
+        owner_new(is_host ? NODE_HOST : NODE_ADDRESS, sizeof(*target), name, len, 0);
+    if (!target)
+        return STATUS_NO_MEMORY;
+    target->is_elsewhere = is_elsewhere;
+    target->ttl_s = target->resolved_ttl_s = zone->view.record_ttl_s;
+    if (!is_host) {
+        target->family = location->kind == HOST_KIND_IPV4 ? 4 : 6;
+        memcpy(target->address, location->address, target->family == 4 ? 4 : 16);
+    }
+    enum status status = target_enter(zone, target);
+    if (status != STATUS_OK) {
+        free(target);
+        return status;
+    }
+    target->is_listed = true;
+    owner_pend(zone, &target->node);
+    *out = target;
+    return STATUS_OK;
+}
+
+enum status target_get(struct zone *zone, const struct location *location, struct target **out)
+{
+    uint8_t name[NAME_MAX_LEN + 5];
+    bool is_elsewhere =
+        location->kind == HOST_KIND_NAME && (location->is_dotted || !zone->host_is_inside);
+    size_t len = is_elsewhere ? target_host_wire(location, name) : inside_name(location, name);
+    struct target *target = is_elsewhere ? find_elsewhere(zone, name, len)
+                                         : (struct target *)owner_find(zone, name, len);
+    if (!target)
+        return target_make(zone, location, name, len, is_elsewhere, out);
+    *out = target;
+    return STATUS_OK;
+}
+
+static void set_ttl(struct zone *zone, struct target *target)
+{
+    uint32_t ttl_s = ttls_least(&target->ttls, zone->view.record_ttl_s);
+    if (target->resolved_ttl_s < ttl_s)
+        ttl_s = target->resolved_ttl_s;
+    __atomic_store_n(&target->ttl_s, ttl_s, __ATOMIC_RELAXED);
+}
+
+enum status target_ref(struct zone *zone, struct target *target, uint32_t ttl_s)
+{
+    enum status status = ttls_add(&target->ttls, ttl_s, zone->view.record_ttl_s);
+    if (status != STATUS_OK)
+        return status;
+    target->refs++;
+    set_ttl(zone, target);
+    return STATUS_OK;
+}
+
+void target_unref(struct zone *zone, struct target *target, uint32_t ttl_s)
+{
+    ttls_remove(&target->ttls, ttl_s, zone->view.record_ttl_s);
+    set_ttl(zone, target);
+    if (--target->refs == 0 && !target->is_listed) {
+        target->is_listed = true;
+        owner_pend(zone, &target->node);
+    }
+}
+
+void target_free(struct target *target)
+{
+    ttls_clear(&target->ttls);
+    if (target->node.kind == NODE_HOST)
+        free(target->addresses);
+    free(target);
+}
+
+void target_settle(struct zone *zone, struct target *target)
+{
+    target->is_listed = false;
+    if (target->refs > 0)
+        return;
+    say_wanted(zone, target, false);
+    count_target(zone, target, false);
+    ttls_clear(&target->ttls);
+    if (target->node.kind == NODE_HOST)
+        rcu_retire(target->addresses);
+    if (!target->is_elsewhere) {
+        owner_remove(zone, &target->node);
+        return;
+    }
+    table_remove(&zone->elsewhere, target_hash_elsewhere(zone, target), target);
+    rcu_retire(target);
+}
+
+static struct node_addresses *addresses_new(const struct resolver_address *list, size_t count)
+{
+    size_t v4 = 0, v6 = 0;
+    for (size_t i = 0; i < count; i++) {
+        v4 += list[i].family == AF_INET;
+        v6 += list[i].family == AF_INET6;
+    }
+    struct node_addresses *all = malloc(sizeof(*all) + v4 * 4 + v6 * 16);
+    if (!all)
+        return NULL;
+    *all = (struct node_addresses){0};
+    for (size_t i = 0; i < count; i++)
+        if (list[i].family == AF_INET)
+            memcpy(all->octets + 4u * all->v4_count++, list[i].octets, 4);
+    for (size_t i = 0; i < count; i++)
+        if (list[i].family == AF_INET6)
+            memcpy(all->octets + 4 * v4 + 16u * all->v6_count++, list[i].octets, 16);
+    return all;
+}
+
+static bool is_same(const struct node_addresses *a, const struct node_addresses *b)
+{
+    if (!a || !b)
+        return a == b;
+    return a->v4_count == b->v4_count && a->v6_count == b->v6_count &&
+           memcmp(a->octets, b->octets, a->v4_count * 4u + a->v6_count * 16u) == 0;
+}
+
+/* Sorted and without duplicates, so that the same addresses in another order are no change. */
+static size_t sort_addresses(struct resolver_address *list, const struct resolver_address *from,
+                             size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct resolver_address one = {.family = from[i].family};
+        memcpy(one.octets, from[i].octets, one.family == AF_INET ? 4 : 16);
+        size_t at = 0;
+        int order = 1;
+        while (at < kept && (order = memcmp(&list[at], &one, sizeof(one))) < 0)
+            at++;
+        if (at < kept && order == 0)
+            continue;
+        memmove(list + at + 1, list + at, (kept - at) * sizeof(*list));
+        list[at] = one;
+        kept++;
+    }
+    return kept;
+}
+
+#define ADDRESSES_MAX 64 /* of one host; more are left out */
+
+static bool set_addresses(struct zone *zone, struct target *target,
+                          const struct resolver_address *addresses, size_t count)
+{
+    struct resolver_address list[ADDRESSES_MAX + 1];
+    count = sort_addresses(list, addresses, count < ADDRESSES_MAX ? count : ADDRESSES_MAX);
+    struct node_addresses *old = target->addresses, *new = NULL;
+    if (count && !(new = addresses_new(list, count)))
+        return false; /* the last good result is kept */
+    if (is_same(old, new)) {
+        free(new);
+        return false;
+    }
+    count_target(zone, target, false);
+    rcu_publish(target->addresses, new);
+    count_target(zone, target, true);
+    rcu_retire(old);
+    return true;
+}
+
+static struct target *find_host(struct zone *zone, const char *name)
+{
+    size_t len = strlen(name);
+    uint8_t wire[NAME_LABEL_MAX + 6];
+    if (len == 0 || len > NAME_LABEL_MAX)
+        return NULL;
+    wire[0] = (uint8_t)len;
+    memcpy(wire + 1, name, len);
+    memcpy(wire + 1 + len, "\4host", 5);
+    if (zone->host_is_inside)
+        return (struct target *)owner_find(zone, wire, len + 6);
+    return find_elsewhere(zone, wire, len + 1);
+}
+
+void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
+                   size_t count, uint32_t ttl_s)
+{
+    struct target *target = find_host(zone, name);
+    if (!target || target->is_fixed)
+        return;
+    target->resolved_ttl_s = ttl_s;
+    set_ttl(zone, target);
+    if (set_addresses(zone, target, addresses, count)) {
+        zone->has_changed = true;
+        zone_commit(zone, 0);
+    }
+}
+
+enum status target_add_fixed(struct zone *zone, const char *name,
+                             const struct resolver_address *address, struct detail *why)
+{
+    struct location location = {.kind = HOST_KIND_NAME, .host = name};
+    size_t len = strlen(name);
+    if (len == 0 || len > NAME_LABEL_MAX || strchr(name, '.'))
+        return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is no name without dots", name);
+    location.host_len = (uint8_t)len;
+    struct target *target;
+    enum status status = target_get(zone, &location, &target);
+    if (status != STATUS_OK)
+        return status;
+    struct resolver_address all[ADDRESSES_MAX];
+    size_t count = 0;
+    const struct node_addresses *old = target->addresses;
+    for (unsigned i = 0; old && i < old->v4_count && count < ADDRESSES_MAX - 1; i++, count++) {
+        all[count] = (struct resolver_address){.family = AF_INET};
+        memcpy(all[count].octets, old->octets + 4u * i, 4);
+    }
+    for (unsigned i = 0; old && i < old->v6_count && count < ADDRESSES_MAX - 1; i++, count++) {
+        all[count] = (struct resolver_address){.family = AF_INET6};
+        memcpy(all[count].octets, old->octets + 4u * old->v4_count + 16u * i, 16);
+    }
+    all[count++] = *address;
+    target->is_fixed = true;
+    if (target->refs == 0)
+        target->refs = 1;
+    (void)set_addresses(zone, target, all, count);
+    return STATUS_OK;
+}

@@ -1,0 +1,63 @@
+/* zones/view.h - the part of a zone that answering reads.
+ *
+ * Constant but for the table of names and the serial, which are read without locks (rcu.h).
+ *
+ * Threads: any reader. */
+#ifndef ZONES_VIEW_H
+#define ZONES_VIEW_H
+
+#include "name.h"
+#include "node.h"
+#include "table.h"
+
+struct zone;
+
+struct view_ns {
+    uint8_t wire[NAME_MAX_LEN]; /* absolute */
+    uint8_t wire_len;
+    const struct fixed *node; /* with its addresses; NULL when it lies elsewhere or has none */
+};
+
+struct view {
+    struct table names; /* readers use .slots alone */
+    struct name_seed seed;
+    uint32_t serial; /* rcu_read() */
+    uint32_t record_ttl_s, negative_ttl_s;
+    uint8_t wire_len, host_len, label_count; /* of the zone's name, without the root label */
+    uint8_t wire[NAME_MAX_LEN + NAME_PAD];   /* the zone's name, as configured */
+    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
+    uint8_t host[NAME_MAX_LEN + NAME_PAD]; /* what follows the name of a dotless host */
+    uint8_t mname[NAME_MAX_LEN], mname_len;
+    uint8_t rname[NAME_MAX_LEN], rname_len;
+    uint8_t ns_count;
+    struct view_ns *ns;
+    const struct node *apex; /* in the table as the empty name */
+};
+
+#define VIEW_STATIC_TTL_S  3600 /* of NS, their addresses and the browsing domains */
+#define VIEW_SOA_TTL_S     60
+#define VIEW_SOA_REFRESH_S 60
+#define VIEW_SOA_RETRY_S   20
+#define VIEW_SOA_EXPIRE_S  604800
+
+const struct view *zone_view(const struct zone *zone);
+
+/* The owner with this folded name of `len` octets relative to the zone; NULL when there is none. */
+static inline const struct node *view_find(const struct view *view, const uint8_t *folded,
+                                           size_t len, uint64_t hash)
+{
+    const struct table_slots *slots = rcu_read(view->names.slots);
+    uint64_t position = hash;
+    const struct node *node;
+    while ((node = table_next(slots, hash, &position)))
+        if (node->name_len == len && name_equal(folded, node_name(node), len))
+            return node;
+    return NULL;
+}
+
+static inline uint8_t node_kind(const struct node *node)
+{
+    return __atomic_load_n(&node->kind, __ATOMIC_RELAXED);
+}
+
+#endif
