@@ -1,0 +1,316 @@
+#include "answer.h"
+
+#include "edns.h"
+#include "extra.h"
+#include "hostview.h"
+#include "message.h"
+#include "records.h"
+#include "reply.h"
+#include "zones/zone.h"
+
+/* Where a question's name lies. */
+enum where {
+    WHERE_OUTSIDE, /* not ours */
+    WHERE_INSIDE,  /* in the zone */
+    WHERE_SHORT,   /* below _tcp. or _udp. at the root: as if the zone's name followed */
+    WHERE_VIEW,    /* in the zone, a host view; see hostview.h */
+    WHERE_NOWHERE  /* in the zone, and cannot exist */
+};
+
+#define STALE_TTL_S 30
+
+static bool begins_label(const struct query *query, size_t at)
+{
+    return (query->label_starts[at >> 6] >> (at & 63) & 1) != 0;
+}
+
+static bool is_in_zone(const struct view *view, const struct query *query)
+{
+    size_t zone_len = view->wire_len;
+    if (query->name_len < zone_len)
+        return false;
+    size_t at = query->name_len - zone_len;
+    return begins_label(query, at) && memcmp(query->folded + at, view->folded, zone_len) == 0;
+}
+
+/* "..._tcp." or "..._udp.": a service without its zone. */
+static bool is_short(const struct query *query)
+{
+    if (query->name_len < 6)
+        return false;
+    size_t at = query->name_len - 6u;
+    const uint8_t *last = query->folded + at;
+    return at > 0 && begins_label(query, at) &&
+           (memcmp(last, "\4_tcp", 6) == 0 || memcmp(last, "\4_udp", 6) == 0);
+}
+
+static enum where locate(const struct view *view, struct query *query)
+{
+    bool is_void = false;
+    if (is_in_zone(view, query)) {
+        query->key_len = (uint16_t)(query->name_len - view->wire_len);
+        query->zone_at = (uint16_t)(REPLY_HEADER + query->key_len);
+        unsigned labels = query->label_count - (unsigned)view->label_count;
+        if (hostview_rewrite(query, query->key_len, labels, &is_void))
+            return WHERE_VIEW;
+        return is_void ? WHERE_NOWHERE : WHERE_INSIDE;
+    }
+    if (!is_short(query))
+        return WHERE_OUTSIDE;
+    query->key_len = (uint16_t)(query->name_len - 1);
+    return WHERE_SHORT;
+}
+
+void answer_prepare(const struct zone *zone, struct query *query)
+{
+    const struct view *view = zone_view(zone);
+    query->where = (uint8_t)locate(view, query);
+    if (query->where == WHERE_OUTSIDE)
+        return;
+    query->hash = name_hash(&view->seed, query->folded, query->key_len);
+    table_prefetch(rcu_read(view->names.slots), query->hash);
+}
+
+void answer_fetch(const struct zone *zone, const struct query *query)
+{
+    if (query->where == WHERE_OUTSIDE)
+        return;
+    uint64_t position = query->hash;
+    const uint8_t *node =
+        table_next(rcu_read(zone_view(zone)->names.slots), query->hash, &position);
+    if (!node)
+        return;
+    __builtin_prefetch(node);
+    __builtin_prefetch(node + 64);
+}
+
+/* What a name in the zone is. */
+struct found {
+    const struct node *node; /* NULL for a host view */
+    struct sources view;
+};
+
+static bool find(const struct view *view, const struct query *query, struct found *found)
+{
+    found->node = NULL;
+    if (query->where == WHERE_NOWHERE)
+        return false;
+    if (query->where == WHERE_VIEW)
+        return hostview_find(view, query, &found->view);
+    found->node = view_find(view, query->folded, query->key_len, query->hash);
+    return found->node != NULL;
+}
+
+static bool put_apex(struct reply *reply, uint16_t type)
+{
+    if (type == TYPE_SOA)
+        return records_soa(reply, REPLY_QUESTION, VIEW_SOA_TTL_S);
+    return type == TYPE_NS && records_ns(reply);
+}
+
+static bool put_set(struct reply *reply, const struct node *node, uint16_t type)
+{
+    struct sources sources = {.sets = {reply->members}};
+    if (!reply->members)
+        return false;
+    if (type == TYPE_PTR)
+        return records_ptr(reply, node, reply->members);
+    if (node->kind != NODE_TYPE)
+        return false;
+    if (type == TYPE_SRV)
+        return records_srv(reply, &sources, REPLY_QUESTION,
+                           sources_ttl(&sources, reply->view->record_ttl_s));
+    return type == TYPE_TXT && records_type_txt(reply, reply->members);
+}
+
+static bool put_instance(struct reply *reply, const struct node *node, uint16_t type)
+{
+    const struct instance *instance = (const struct instance *)node;
+    struct sources sources = {.chains = {instance}};
+    if (type == TYPE_SRV)
+        return records_srv(reply, &sources, REPLY_QUESTION,
+                           sources_ttl(&sources, reply->view->record_ttl_s));
+    if (type != TYPE_TXT)
+        return false;
+    (void)records_txt(reply, instance, REPLY_QUESTION);
+    return true;
+}
+
+static bool put_view(struct reply *reply, const struct sources *view, uint16_t type)
+{
+    if (type == TYPE_A || type == TYPE_AAAA)
+        return records_view_addresses(reply, view, type);
+    return type == TYPE_SRV &&
+           records_srv(reply, view, REPLY_QUESTION, sources_ttl(view, reply->view->record_ttl_s));
+}
+
+/* The records of one type. False when the name has none; reply->is_full when not all of them
+ * fitted. */
+static bool put_rrset(struct reply *reply, const struct found *found, uint16_t type)
+{
+    const struct node *node = found->node;
+    if (!node)
+        return put_view(reply, &found->view, type);
+    switch (node_kind(node)) {
+    case NODE_INSTANCE:
+        return put_instance(reply, node, type);
+    case NODE_ADDRESS:
+    case NODE_HOST:
+        return (type == TYPE_A || type == TYPE_AAAA) &&
+               records_addresses(reply, (const struct target *)node, REPLY_QUESTION, type);
+    case NODE_LIST:
+    case NODE_TYPE:
+    case NODE_SUBTYPE:
+        return put_set(reply, node, type);
+    case NODE_SWITCH:
+        return type == TYPE_TXT && records_switch(reply, (const struct switch_ *)node);
+    case NODE_FIXED:
+        return records_fixed(reply, node, REPLY_QUESTION, type);
+    case NODE_APEX:
+        return put_apex(reply, type);
+    default:
+        return false;
+    }
+}
+
+/* RFC 8482: over UDP one set that fits, or a word instead; over TCP everything. */
+static bool put_any(struct reply *reply, const struct found *found)
+{
+    static const uint16_t types[] = {TYPE_SOA, TYPE_NS,   TYPE_SRV, TYPE_TXT,
+                                     TYPE_A,   TYPE_AAAA, TYPE_PTR};
+    static const uint8_t word[] = "\7RFC8482";
+    bool is_udp = reply->query->transport == QUERY_UDP, is_any = false;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && !(is_udp && is_any); i++)
+        is_any = put_rrset(reply, found, types[i]) || is_any;
+    if (!is_udp || !reply->is_full)
+        return is_any;
+    reply_rollback(reply, (struct reply_mark){message_body(reply), 0});
+    uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_HINFO, reply->view->record_ttl_s, 9);
+    if (at)
+        memcpy(at, word, 9); /* the last octet is an empty string: no operating system */
+    return true;
+}
+
+static void put_extra(struct reply *reply, const struct found *found, uint16_t type)
+{
+    enum node_kind kind = found->node ? node_kind(found->node) : NODE_TYPE;
+    reply->section = 2;
+    if (type == TYPE_SRV)
+        extra_srv(reply);
+    else if (type == TYPE_PTR && (kind == NODE_TYPE || kind == NODE_SUBTYPE))
+        extra_ptr(reply, reply->members, message_body(reply));
+    else if (type == TYPE_NS && kind == NODE_APEX)
+        extra_ns(reply, message_body(reply));
+}
+
+/* NXDOMAIN and NODATA (RFC 2308): the SOA record says for how long. */
+static void put_negative(struct reply *reply)
+{
+    const struct view *view = reply->view;
+    if (reply->query->zone_at == 0)
+        return; /* a short name: the SOA's owner would lie outside what was asked for */
+    uint32_t ttl_s = view->negative_ttl_s < VIEW_SOA_TTL_S ? view->negative_ttl_s : VIEW_SOA_TTL_S;
+    reply->section = 1;
+    (void)records_soa(reply, (uint16_t)(0xc000u | reply->query->zone_at), ttl_s);
+}
+
+/* Where the zone's name stands in the question in the letters of the configuration. */
+static uint16_t own_zone_at(const struct view *view, const struct query *query)
+{
+    if (query->zone_at == 0 ||
+        memcmp(query->bytes + query->zone_at, view->wire, view->wire_len) != 0)
+        return 0;
+    return query->zone_at;
+}
+
+/* A question that lies in the zone, in class IN. */
+static uint16_t answer_inside(struct reply *reply, size_t opt_size, struct answer_result *result)
+{
+    const struct query *query = reply->query;
+    struct found found;
+    if (!find(reply->view, query, &found)) {
+        put_negative(reply);
+        return RCODE_NXDOMAIN;
+    }
+    if (found.node && node_kind(found.node) >= NODE_LIST && node_kind(found.node) <= NODE_SUBTYPE)
+        reply->members = rcu_read(((const struct set *)found.node)->members.published);
+    bool is_any =
+        query->type == TYPE_ANY ? put_any(reply, &found) : put_rrset(reply, &found, query->type);
+    if (!is_any) {
+        put_negative(reply);
+        return RCODE_NOERROR;
+    }
+    if (reply->is_full) {
+        result->is_window = query->transport == QUERY_TCP;
+        return RCODE_NOERROR;
+    }
+    message_limit_extra(reply, opt_size);
+    put_extra(reply, &found, query->type);
+    reply->is_full = false;
+    return RCODE_NOERROR;
+}
+
+static bool is_transfer(const struct query *query)
+{
+    return query->type == TYPE_AXFR || query->type == TYPE_IXFR;
+}
+
+/* Refusals that need nothing of the zone. True when one was written. */
+static bool refuse(const struct answer_env *env, const struct query *query, uint8_t *out,
+                   size_t size, struct answer_result *result)
+{
+    uint16_t rcode = RCODE_REFUSED, ede = EDE_NOT_AUTHORITATIVE;
+    bool is_outside = query->where == WHERE_OUTSIDE;
+    bool is_in = query->class_ == CLASS_IN || query->class_ == CLASS_ANY;
+    if (query->verdict == QUERY_ERROR) {
+        rcode = query->rcode;
+        ede = rcode == RCODE_NOTIMP ? EDE_NOT_SUPPORTED : EDE_NONE;
+    } else if (query->tsig) {
+        rcode = RCODE_NOTAUTH; /* we have no keys */
+        ede = EDE_NONE;
+    } else if (is_in && is_outside && is_transfer(query)) {
+        rcode = RCODE_NOTAUTH;
+    } else if (is_in && !is_outside && env->state == ANSWER_NOT_READY) {
+        rcode = RCODE_SERVFAIL;
+        ede = EDE_NOT_READY;
+    } else if (is_in && !is_outside && env->state == ANSWER_EXPIRED) {
+        rcode = RCODE_SERVFAIL;
+        ede = EDE_INVALID_DATA;
+    } else if (is_in && !is_outside) {
+        return false;
+    }
+    answer_bare(env, query, rcode, false, ede, out, size, result);
+    return true;
+}
+
+void answer(const struct zone *zone, const struct answer_env *env, const struct query *query,
+            struct answer_scratch *scratch, uint8_t *out, size_t size, struct answer_result *result)
+{
+    struct reply reply;
+    if (query->verdict == QUERY_QUESTION && query->class_ == CLASS_CH &&
+        message_chaos(env, query, out, size, result))
+        return;
+    if (refuse(env, query, out, size, result))
+        return;
+    *result = (struct answer_result){.type = query->type};
+    if (is_transfer(query)) {
+        result->is_transfer = query->key_len == 0;
+        if (!result->is_transfer)
+            answer_bare(env, query, RCODE_NOTAUTH, false, EDE_NONE, out, size, result);
+        return;
+    }
+    size_t opt_size = edns_size(env, query);
+    message_begin(&reply, query, out, message_size(env, query, size) - opt_size);
+    reply.view = zone_view(zone);
+    reply.seen = message_seen(scratch);
+    reply.zone_at = own_zone_at(reply.view, query);
+    struct edns edns = {.ede = EDE_NONE, .view = reply.view};
+    if (env->state == ANSWER_STALE) {
+        reply.ttl_cap = STALE_TTL_S;
+        edns.ede = EDE_STALE;
+    }
+    edns.rcode = answer_inside(&reply, opt_size, result);
+    edns.serial = rcu_read(reply.view->serial);
+    message_finish(&reply, env, &edns, true, reply.is_full && query->transport == QUERY_UDP,
+                   result);
+}

@@ -1,0 +1,125 @@
+#include "edns.h"
+
+#include "cookie.h"
+#include "reply.h"
+
+#include <string.h>
+
+enum {
+    OPTION_NSID = 3,
+    OPTION_EXPIRE = 9,
+    OPTION_COOKIE = 10,
+    OPTION_KEEPALIVE = 11,
+    OPTION_EDE = 15,
+    OPTION_ZONEVERSION = 19
+};
+
+size_t edns_size(const struct answer_env *env, const struct query *query)
+{
+    if (!query->has_edns)
+        return 0;
+    size_t size = 11 + 6; /* an extended error may come at any time */
+    if (query->cookie)
+        size += 4 + COOKIE_CLIENT + COOKIE_SERVER;
+    if (query->wants_nsid)
+        size += 4u + env->nsid_len;
+    if (query->wants_keepalive)
+        size += 6;
+    if (query->wants_expire)
+        size += 8;
+    if (query->wants_zone_version)
+        size += 10;
+    return size;
+}
+
+static uint8_t *put_option(uint8_t *at, uint16_t code, size_t len)
+{
+    reply_put16(at, code);
+    reply_put16(at + 2, (uint32_t)len);
+    return at + 4;
+}
+
+static uint8_t *put_cookie(const struct answer_env *env, const struct query *query, uint8_t *at,
+                           struct answer_result *result)
+{
+    const uint8_t *server = query->cookie + COOKIE_CLIENT;
+    size_t server_len = query->cookie_len - COOKIE_CLIENT;
+    bool is_old = false;
+    result->has_cookie = true;
+    if (env->secret_count == 0)
+        return at;
+    unsigned valid = 0;
+    while (valid < env->secret_count &&
+           !cookie_is_valid(env->secrets[valid], query->cookie, server, server_len, query->client,
+                            env->now_s, &is_old))
+        valid++;
+    result->has_valid_cookie = valid < env->secret_count;
+    at = put_option(at, OPTION_COOKIE, COOKIE_CLIENT + COOKIE_SERVER);
+    memcpy(at, query->cookie, COOKIE_CLIENT);
+    if (valid == 0 && !is_old) /* ours, new, and made with the secret of today */
+        memcpy(at + COOKIE_CLIENT, server, COOKIE_SERVER);
+    else
+        cookie_make(env->secrets[0], query->cookie, query->client, env->now_s, at + COOKIE_CLIENT);
+    return at + COOKIE_CLIENT + COOKIE_SERVER;
+}
+
+static uint8_t *put_zone_options(const struct query *query, const struct edns *edns, uint8_t *at)
+{
+    if (query->wants_expire) { /* RFC 7314 */
+        at = put_option(at, OPTION_EXPIRE, 4);
+        reply_put32(at, VIEW_SOA_EXPIRE_S);
+        at += 4;
+    }
+    if (query->wants_zone_version) { /* RFC 9660: type 0, the serial */
+        at = put_option(at, OPTION_ZONEVERSION, 6);
+        at[0] = edns->view->label_count;
+        at[1] = 0;
+        reply_put32(at + 2, edns->serial);
+        at += 6;
+    }
+    return at;
+}
+
+static uint8_t *put_options(const struct answer_env *env, const struct query *query,
+                            const struct edns *edns, uint8_t *at, struct answer_result *result)
+{
+    if (query->cookie)
+        at = put_cookie(env, query, at, result);
+    if (query->wants_nsid) {
+        at = put_option(at, OPTION_NSID, env->nsid_len);
+        memcpy(at, env->nsid, env->nsid_len);
+        at += env->nsid_len;
+    }
+    if (query->wants_keepalive && env->tcp_idle_100ms) {
+        at = put_option(at, OPTION_KEEPALIVE, 2);
+        reply_put16(at, env->tcp_idle_100ms);
+        at += 2;
+    }
+    if (edns->view)
+        at = put_zone_options(query, edns, at);
+    if (edns->ede != EDE_NONE) {
+        at = put_option(at, OPTION_EDE, 2);
+        reply_put16(at, edns->ede);
+        at += 2;
+    }
+    return at;
+}
+
+size_t edns_write(const struct answer_env *env, const struct query *query, const struct edns *edns,
+                  uint8_t *at, struct answer_result *result)
+{
+    if (!query->has_edns)
+        return 0;
+    at[0] = 0; /* the root */
+    reply_put16(at + 1, TYPE_OPT);
+    reply_put16(at + 3, env->max_udp_size);
+    at[5] = (uint8_t)(edns->rcode >> 4);
+    at[6] = 0; /* version */
+    reply_put16(at + 7, query->wants_dnssec ? 0x8000 : 0);
+    uint8_t *end = at + 11;
+    if (edns->rcode !=
+        RCODE_BADVERS) /* RFC 6891 6.1.3: another version's options mean nothing here */
+        end = put_options(env, query, edns, end, result);
+    reply_put16(at + 9, (uint32_t)(end - at - 11));
+    return (size_t)(end - at);
+}

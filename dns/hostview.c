@@ -1,0 +1,65 @@
+#include "hostview.h"
+
+static bool is_host_label(const uint8_t *label)
+{
+    const uint8_t *octets = label + 1;
+    for (unsigned i = 0; i < label[0]; i++) {
+        uint8_t octet = octets[i];
+        bool is_alnum = (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9');
+        if (!is_alnum && (octet != '-' || i == 0 || i + 1 == label[0]))
+            return false;
+    }
+    return true;
+}
+
+bool hostview_rewrite(struct query *query, size_t len, unsigned labels, bool *is_void)
+{
+    uint8_t *name = query->folded;
+    size_t type_at = labels == 3 ? 1u + name[0] : 0;
+    *is_void = false;
+    if (labels < 2 || len < 8 || memcmp(name + len - 8, "\7service", 8) != 0)
+        return false;
+    size_t service_at = len - 8;
+    if (!(query->label_starts[service_at >> 6] >> (service_at & 63) & 1))
+        return false;
+    *is_void =
+        labels > 3 || name[type_at] == NAME_LABEL_MAX || (labels == 3 && !is_host_label(name));
+    if (*is_void)
+        return false;
+    size_t type_len = name[type_at];
+    memmove(name + type_at + 2, name + type_at + 1, type_len);
+    name[type_at] = (uint8_t)(type_len + 1);
+    name[type_at + 1] = '_';
+    memcpy(name + type_at + 2 + type_len, "\4_tcp", 5);
+    query->key_len = (uint16_t)(type_at + 2 + type_len + 5);
+    return true;
+}
+
+static bool add_node(const struct node *node, struct sources *sources, unsigned i)
+{
+    if (node && node_kind(node) == NODE_TYPE)
+        sources->sets[i] = rcu_read(((const struct set *)node)->members.published);
+    else if (node && node_kind(node) == NODE_INSTANCE)
+        sources->chains[i] = (const struct instance *)node;
+    else
+        return false;
+    return true;
+}
+
+bool hostview_find(const struct view *view, const struct query *query, struct sources *sources)
+{
+    uint8_t other[QUERY_NAME_MAX + NAME_PAD + 1];
+    size_t len = query->key_len;
+    memcpy(other, query->folded, len);
+    memset(other + len, 0, NAME_PAD);
+    memcpy(other + len - 5, "\4_udp", 5);
+    *sources = (struct sources){0};
+    bool is_tcp = add_node(view_find(view, query->folded, len, query->hash), sources, 0);
+    bool is_udp =
+        add_node(view_find(view, other, len, name_hash(&view->seed, other, len)), sources, 1);
+    if (!is_tcp && is_udp) { /* the first is the one that counts */
+        sources->chains[0] = sources->chains[1];
+        sources->chains[1] = NULL;
+    }
+    return is_tcp || is_udp;
+}

@@ -1,0 +1,211 @@
+#include "query.h"
+
+#include "zones/name.h"
+
+enum { TYPE_OPT = 41, TYPE_TSIG = 250 };
+enum {
+    OPTION_NSID = 3,
+    OPTION_EXPIRE = 9,
+    OPTION_COOKIE = 10,
+    OPTION_KEEPALIVE = 11,
+    OPTION_ZONEVERSION = 19
+};
+enum { RCODE_FORMERR = 1, RCODE_NOTIMP = 4, RCODE_REFUSED = 5, RCODE_BADVERS = 16 };
+enum { OPCODE_QUERY = 0, OPCODE_NOTIFY = 4, OPCODE_UPDATE = 5 };
+
+#define HEADER_LEN 12
+
+static inline uint16_t get16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static bool read_question(struct query *query, size_t len)
+{
+    const uint8_t *name = query->bytes + HEADER_LEN;
+    size_t room = len - HEADER_LEN, at = 0;
+    unsigned labels = 0;
+    if (room < 5)
+        return false;
+    while (name[at] != 0) {
+        /* A compression pointer or an extended label cannot stand in the first name of a message.
+         */
+        if (name[at] > NAME_LABEL_MAX)
+            return false;
+        query->label_starts[at >> 6] |= UINT64_C(1) << (at & 63);
+        at += 1u + name[at];
+        labels++;
+        if (at >= QUERY_NAME_MAX || at + 5 > room)
+            return false;
+    }
+    query->label_starts[at >> 6] |= UINT64_C(1) << (at & 63);
+    query->name_len = (uint8_t)(at + 1);
+    query->label_count = (uint8_t)labels;
+    query->question_len = (uint16_t)(at + 5);
+    query->type = get16(name + at + 1);
+    query->class_ = get16(name + at + 3);
+    query->has_question = true;
+    if (room >= at + 1 + NAME_PAD)
+        name_fold(query->folded, name, at + 1);
+    else
+        name_fold_exact(query->folded, name, at + 1);
+    return true;
+}
+
+/* Behind the name at `at`, or 0 when it does not end within the message. Pointers are not followed.
+ */
+static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
+{
+    size_t begin = at;
+    while (at < len) {
+        uint8_t octet = bytes[at];
+        if (octet == 0)
+            return at + 1;
+        if (octet >= 0xc0)
+            return at + 2 <= len ? at + 2 : 0;
+        if (octet > NAME_LABEL_MAX || at - begin >= QUERY_NAME_MAX)
+            return 0;
+        at += 1u + octet;
+    }
+    return 0;
+}
+
+static bool read_option(struct query *query, uint16_t code, const uint8_t *data, uint16_t len)
+{
+    switch (code) {
+    case OPTION_NSID:
+        query->wants_nsid = true;
+        break;
+    case OPTION_EXPIRE:
+        query->wants_expire = true;
+        break;
+    case OPTION_KEEPALIVE:
+        query->wants_keepalive = query->transport == QUERY_TCP;
+        break;
+    case OPTION_ZONEVERSION:
+        query->wants_zone_version = true;
+        break;
+    case OPTION_COOKIE:
+        /* RFC 7873 5.2.2: any other length is FORMERR. */
+        if (len != 8 && (len < 16 || len > 40))
+            return false;
+        if (!query->cookie) {
+            query->cookie = data;
+            query->cookie_len = (uint8_t)len;
+        }
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* `rr` is behind the owner: type, class, TTL, length, data. */
+static bool read_opt(struct query *query, const uint8_t *rr, bool has_root_owner)
+{
+    if (query->has_edns || !has_root_owner)
+        return false;
+    query->has_edns = true;
+    query->udp_size = get16(rr + 2);
+    if (query->udp_size < 512)
+        query->udp_size = 512;
+    query->edns_version = rr[5];
+    query->wants_dnssec = (rr[6] & 0x80) != 0;
+    const uint8_t *at = rr + 10, *end = at + get16(rr + 8);
+    while (at < end) {
+        if (end - at < 4 || end - at - 4 < get16(at + 2))
+            return false;
+        uint16_t option_len = get16(at + 2);
+        if (!read_option(query, get16(at), at + 4, option_len))
+            return false;
+        at += 4 + option_len;
+    }
+    return true;
+}
+
+/* Everything behind the questions. `others` records of the answer and authority sections come
+ * first. */
+static bool read_records(struct query *query, size_t len, size_t at, uint32_t others,
+                         uint32_t additional)
+{
+    const uint8_t *bytes = query->bytes;
+    for (uint32_t i = 0; i < others + additional; i++) {
+        size_t owner = at;
+        at = skip_name(bytes, len, at);
+        if (at == 0 || len - at < 10 || len - at - 10 < get16(bytes + at + 8))
+            return false;
+        uint16_t type = get16(bytes + at);
+        size_t end = at + 10 + get16(bytes + at + 8);
+        if (query->tsig)
+            return false; /* RFC 8945 5.1: it is the last record */
+        if (type == TYPE_OPT && (i < others || !read_opt(query, bytes + at, bytes[owner] == 0)))
+            return false;
+        if (type == TYPE_TSIG) {
+            if (i < others)
+                return false;
+            query->tsig = bytes + owner;
+            query->tsig_len = (uint16_t)(end - owner);
+        }
+        at = end;
+    }
+    return true;
+}
+
+static bool read_body(struct query *query, size_t len)
+{
+    const uint8_t *bytes = query->bytes;
+    uint16_t questions = get16(bytes + 4);
+    size_t at = HEADER_LEN;
+    if (questions > 0) {
+        if (!read_question(query, len))
+            return false;
+        at += query->question_len;
+    }
+    for (unsigned i = 1; i < questions; i++) {
+        at = skip_name(bytes, len, at);
+        if (at == 0 || len - at < 4)
+            return false;
+        at += 4;
+    }
+    uint32_t others = (uint32_t)get16(bytes + 6) + get16(bytes + 8);
+    return read_records(query, len, at, others, get16(bytes + 10));
+}
+
+static uint16_t rcode_of(const struct query *query, bool is_well_formed)
+{
+    if (query->opcode == OPCODE_NOTIFY || query->opcode == OPCODE_UPDATE)
+        return RCODE_REFUSED;
+    if (query->opcode != OPCODE_QUERY)
+        return RCODE_NOTIMP;
+    if (!is_well_formed)
+        return RCODE_FORMERR;
+    if (query->edns_version > 0)
+        return RCODE_BADVERS;
+    uint16_t questions = get16(query->bytes + 4);
+    /* RFC 7873 5.4: no question, but a cookie, asks for a cookie alone. */
+    if (questions != 1 && !(questions == 0 && query->cookie))
+        return RCODE_FORMERR;
+    return 0;
+}
+
+void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_transport transport,
+                const struct sockaddr *client, uint32_t rotation)
+{
+    memset(out, 0, offsetof(struct query, folded));
+    out->bytes = bytes;
+    out->client = client;
+    out->rotation = rotation;
+    out->transport = transport;
+    out->udp_size = 512;
+    if (len < HEADER_LEN || (bytes[2] & 0x80) != 0) {
+        out->verdict = QUERY_DROP;
+        return;
+    }
+    out->opcode = (bytes[2] >> 3) & 15;
+    bool is_well_formed = read_body(out, len);
+    out->rcode = rcode_of(out, is_well_formed);
+    bool is_question = out->rcode == 0 && out->has_question;
+    out->verdict = is_question ? QUERY_QUESTION : QUERY_ERROR;
+    if (get16(bytes + 4) != 1)
+        out->has_question = false; /* nothing is echoed of what is no single question */
+}

@@ -1,0 +1,417 @@
+#include "records.h"
+
+static uint32_t chain_ttl(const struct instance *instance, uint32_t most)
+{
+    for (; instance; instance = rcu_read(instance->next))
+        if (instance->record.ttl_s < most)
+            most = instance->record.ttl_s;
+    return most;
+}
+
+uint32_t sources_ttl(const struct sources *sources, uint32_t most)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        const struct members *set = sources->sets[i];
+        uint32_t ttl_s = set ? __atomic_load_n(&set->ttl_s, __ATOMIC_RELAXED) : most;
+        if (ttl_s < most)
+            most = ttl_s;
+        most = chain_ttl(sources->chains[i], most);
+    }
+    return most;
+}
+
+void sources_walk(struct sources_walk *walk, const struct sources *sources, uint32_t rotation)
+{
+    *walk = (struct sources_walk){.sources = sources, .chained = sources->chains[0]};
+    for (unsigned i = 0; i < 2; i++)
+        walk->total += sources->sets[i] ? sources->sets[i]->count : 0;
+    if (walk->total > 1)
+        walk->start = rotation % walk->total;
+}
+
+static const struct instance *member_at(const struct sources *sources, uint32_t position)
+{
+    const struct members *first = sources->sets[0];
+    if (first && position < first->count)
+        return members_at(first, position);
+    return members_at(sources->sets[1], position - (first ? first->count : 0));
+}
+
+static const struct instance *next_member(struct sources_walk *walk)
+{
+    while (walk->visited < walk->total && walk->visited < REPLY_VISITS_MAX) {
+        uint32_t position = walk->start + walk->visited++;
+        if (position >= walk->total)
+            position -= walk->total;
+        const struct instance *instance = member_at(walk->sources, position);
+        if (instance)
+            return instance;
+    }
+    return NULL;
+}
+
+const struct instance *sources_next(struct sources_walk *walk, bool all)
+{
+    const struct instance *instance = walk->chained;
+    if (!instance && walk->total > 0)
+        instance = next_member(walk);
+    if (!instance)
+        return NULL;
+    walk->chained = all || walk->total == 0 ? rcu_read(instance->next) : NULL;
+    if (!walk->chained && walk->total == 0 && walk->visited == 0) {
+        walk->visited = 1; /* the second of two chains follows the first */
+        walk->chained = walk->sources->chains[1];
+    }
+    return instance;
+}
+
+/* What stands behind the instance's own part of its target's name. */
+static size_t target_tail(const struct view *view, const struct instance *instance,
+                          const uint8_t **tail)
+{
+    if (instance->host_is_whole)
+        return 0;
+    bool is_host = instance->host_len > 0;
+    *tail = is_host ? view->host : view->wire;
+    return is_host ? view->host_len : view->wire_len;
+}
+
+static inline uint64_t srv_key(const struct instance *instance)
+{
+    return (uint64_t)instance->port << 32 | (uint64_t)instance->priority << 16 | instance->weight;
+}
+
+static void remember_target(struct reply *reply, const struct target *target, const uint8_t *at)
+{
+    if (reply->target_count == REPLY_TARGETS || at - reply->start > REPLY_POINTER_MAX)
+        return;
+    reply->targets[reply->target_count++] = (struct reply_target){target, reply_offset(reply, at)};
+}
+
+static bool put_srv(struct reply *reply, const struct instance *instance, uint16_t owner,
+                    uint32_t ttl_s)
+{
+    const struct target *target = instance->target;
+    const uint8_t *tail = NULL;
+    size_t tail_len = target_tail(reply->view, instance, &tail);
+    bool is_host = instance->host_len > 0;
+    const uint8_t *head = is_host ? instance_host(instance) : node_name(&target->node);
+    size_t head_len = is_host ? instance->host_len : target->node.name_len;
+    uint8_t *at = reply_record(reply, owner, TYPE_SRV, ttl_s, 6 + head_len + tail_len);
+    if (!at)
+        return false;
+    reply_put16(at, instance->priority);
+    reply_put16(at + 2, instance->weight);
+    reply_put16(at + 4, instance->port);
+    memcpy(at + 6, head, head_len);
+    if (tail_len)
+        memcpy(at + 6 + head_len, tail, tail_len);
+    remember_target(reply, target, at + 6);
+    return true;
+}
+
+bool records_srv(struct reply *reply, const struct sources *sources, uint16_t owner, uint32_t ttl_s)
+{
+    struct sources_walk walk;
+    const struct instance *instance;
+    bool is_any = false, is_one = false;
+    sources_walk(&walk, sources, reply->query->rotation);
+    while ((instance = sources_next(&walk, true))) {
+        is_one = !is_any && walk.total <= 1 && !walk.chained;
+        is_any = true;
+        if (!is_one && !seen_add(reply->seen, (uintptr_t)instance->target, srv_key(instance)))
+            continue;
+        if (!put_srv(reply, instance, owner, ttl_s))
+            break;
+    }
+    return is_any;
+}
+
+static bool put_address(struct reply *reply, uint16_t owner, uint16_t type, uint32_t ttl_s,
+                        const uint8_t *octets)
+{
+    size_t len = type == TYPE_A ? 4 : 16;
+    uint8_t *at = reply_record(reply, owner, type, ttl_s, len);
+    if (at)
+        memcpy(at, octets, len);
+    return at != NULL;
+}
+
+struct addresses {
+    const uint8_t *octets;
+    uint32_t count;
+};
+
+static struct addresses addresses_of(const struct target *target, uint16_t type)
+{
+    struct addresses found = {NULL, 0};
+    if (target->node.kind == NODE_ADDRESS) {
+        found.octets = target->address;
+        found.count = target->family == (type == TYPE_A ? 4 : 6);
+        return found;
+    }
+    const struct node_addresses *all = rcu_read(target->addresses);
+    if (!all)
+        return found;
+    found.octets = all->octets + (type == TYPE_A ? 0 : 4u * all->v4_count);
+    found.count = type == TYPE_A ? all->v4_count : all->v6_count;
+    return found;
+}
+
+bool records_addresses(struct reply *reply, const struct target *target, uint16_t owner,
+                       uint16_t type)
+{
+    struct addresses list = addresses_of(target, type);
+    uint32_t ttl_s = __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED);
+    size_t len = type == TYPE_A ? 4 : 16;
+    uint32_t start = list.count > 1 ? reply->query->rotation % list.count : 0;
+    for (uint32_t i = 0; i < list.count; i++) {
+        uint32_t position = start + i < list.count ? start + i : start + i - list.count;
+        if (!put_address(reply, owner, type, ttl_s, list.octets + position * len))
+            break;
+    }
+    return list.count > 0;
+}
+
+static bool is_new_address(struct reply *reply, const uint8_t *octets, uint16_t type)
+{
+    uint64_t pair[2] = {0, 0};
+    memcpy(pair, octets, type == TYPE_A ? 4 : 16);
+    return seen_add(reply->seen, pair[0], type == TYPE_A ? UINT64_MAX : pair[1]);
+}
+
+/* The TTL of the view's addresses: the least of all of theirs that are looked at. */
+static uint32_t view_ttl(const struct sources *sources, const struct view *view)
+{
+    struct sources_walk walk;
+    const struct instance *instance;
+    uint32_t least = sources_ttl(sources, view->record_ttl_s);
+    sources_walk(&walk, sources, 0);
+    while (walk.total <= MEMBERS_CHUNK && (instance = sources_next(&walk, true))) {
+        uint32_t ttl_s = __atomic_load_n(&instance->target->ttl_s, __ATOMIC_RELAXED);
+        if (instance->target->node.kind == NODE_HOST && ttl_s < least)
+            least = ttl_s;
+    }
+    return least;
+}
+
+bool records_view_addresses(struct reply *reply, const struct sources *sources, uint16_t type)
+{
+    struct sources_walk walk;
+    const struct instance *instance;
+    bool is_any = false;
+    size_t len = type == TYPE_A ? 4 : 16;
+    uint32_t ttl_s = view_ttl(sources, reply->view);
+    sources_walk(&walk, sources, reply->query->rotation);
+    while (!reply->is_full && (instance = sources_next(&walk, true))) {
+        struct addresses list = addresses_of(instance->target, type);
+        is_any = is_any || list.count > 0;
+        for (uint32_t i = 0; i < list.count && !reply->is_full; i++)
+            if (is_new_address(reply, list.octets + i * len, type))
+                (void)put_address(reply, REPLY_QUESTION, type, ttl_s, list.octets + i * len);
+    }
+    return is_any;
+}
+
+bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner)
+{
+    size_t len = instance->txt_len;
+    uint8_t *at = reply_record(reply, owner, TYPE_TXT, instance->record.ttl_s, len > 0 ? len : 1);
+    if (!at)
+        return false;
+    at[0] = 0; /* RFC 6763 6.1: nothing to say is one empty string */
+    memcpy(at, instance_txt(instance), len);
+    return true;
+}
+
+/* "<key>=<value>", cut at 255 octets. */
+static size_t put_pair(uint8_t *at, const char *key, size_t key_len, const uint8_t *value,
+                       size_t value_len)
+{
+    if (key_len + value_len > 255)
+        value_len = 255 - key_len;
+    at[0] = (uint8_t)(key_len + value_len);
+    memcpy(at + 1, key, key_len);
+    memcpy(at + 1 + key_len, value, value_len);
+    return 1 + key_len + value_len;
+}
+
+static bool put_type_txt(struct reply *reply, const struct instance *instance, uint32_t ttl_s)
+{
+    uint8_t names[512];
+    size_t name_len;
+    const uint8_t *name = instance_registry_name(instance, &name_len);
+    size_t len = put_pair(names, "name=", 5, name, name_len);
+    len +=
+        put_pair(names + len, "location=", 9, instance_location(instance), instance->location_len);
+    const uint8_t *txt = instance_txt(instance);
+    size_t before = instance->type_len ? instance->type_at : instance->txt_len;
+    size_t after = (size_t)instance->txt_len - before - instance->type_len;
+    uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_TXT, ttl_s, len + before + after);
+    if (!at)
+        return false;
+    memcpy(at, names, len);
+    memcpy(at + len, txt, before);
+    memcpy(at + len + before, txt + before + instance->type_len, after);
+    return true;
+}
+
+bool records_type_txt(struct reply *reply, const struct members *members)
+{
+    struct sources sources = {.sets = {members}};
+    struct sources_walk walk;
+    const struct instance *instance;
+    bool is_any = false;
+    uint32_t ttl_s = sources_ttl(&sources, reply->view->record_ttl_s);
+    sources_walk(&walk, &sources, reply->query->rotation);
+    while ((instance = sources_next(&walk, false))) {
+        is_any = true;
+        if (!put_type_txt(reply, instance, ttl_s))
+            break;
+    }
+    return is_any;
+}
+
+/* PTR data is a label, or some, and the rest of a name that all of a set's members share: a pointer
+ * to where it stands, or, once, the rest itself. */
+struct shared_tail {
+    const uint8_t *name; /* relative to the zone; */
+    size_t name_len;     /* 0: the zone's name alone */
+    uint16_t at;         /* 0 = it does not stand in the message in its own letters */
+};
+
+static struct shared_tail shared_tail(const struct reply *reply, const struct node *node)
+{
+    struct shared_tail tail = {node_name(node), node->name_len, 0};
+    const struct query *query = reply->query;
+    size_t skip = 0;
+    if (node->kind == NODE_SUBTYPE) {
+        skip = 1u + tail.name[0];
+        skip += 1u + tail.name[skip];
+    } else if (node->kind == NODE_LIST) {
+        skip = tail.name_len;
+    }
+    tail.name += skip;
+    tail.name_len -= skip;
+    if (reply->zone_at != 0 &&
+        memcmp(query->bytes + REPLY_HEADER + skip, tail.name, tail.name_len) == 0)
+        tail.at = (uint16_t)(REPLY_HEADER + skip);
+    return tail;
+}
+
+/* The name of a record's data: `head` and the shared tail. Returns where the data begins, NULL when
+ * it is full. */
+static uint8_t *put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_t *head, size_t head_len,
+                        struct shared_tail *tail)
+{
+    const struct view *view = reply->view;
+    size_t tail_len = tail->at ? 2 : tail->name_len + view->wire_len;
+    uint8_t *data = reply_record(reply, REPLY_QUESTION, TYPE_PTR, ttl_s, head_len + tail_len);
+    if (!data)
+        return NULL;
+    uint8_t *at = data + head_len;
+    memcpy(data, head, head_len);
+    if (tail->at) {
+        reply_put16(at, 0xc000u | tail->at);
+        return data;
+    }
+    memcpy(at, tail->name, tail->name_len);
+    memcpy(at + tail->name_len, view->wire, view->wire_len);
+    tail->at = reply_offset(reply, at);
+    return data;
+}
+
+static bool ptr_to_types(struct reply *reply, const struct members *members,
+                         struct shared_tail *tail)
+{
+    uint32_t start = members->count > 1 ? reply->query->rotation % members->count : 0;
+    bool is_any = false;
+    for (uint32_t i = 0; i < members->count && !reply->is_full; i++) {
+        uint32_t position = (start + i) % members->count;
+        const struct set *type = members_at(members, position);
+        if (!type)
+            continue;
+        is_any = true;
+        (void)put_ptr(reply, members->ttl_s, node_name(&type->node), type->node.name_len, tail);
+    }
+    return is_any;
+}
+
+bool records_ptr(struct reply *reply, const struct node *node, const struct members *members)
+{
+    struct shared_tail tail = shared_tail(reply, node);
+    if (!members)
+        return false;
+    if (node->kind == NODE_LIST)
+        return ptr_to_types(reply, members, &tail);
+    struct sources sources = {.sets = {members}};
+    struct sources_walk walk;
+    const struct instance *instance;
+    bool is_any = false;
+    uint32_t ttl_s = sources_ttl(&sources, reply->view->record_ttl_s);
+    sources_walk(&walk, &sources, reply->query->rotation);
+    while ((instance = sources_next(&walk, false))) {
+        const uint8_t *label = instance_label(instance);
+        is_any = true;
+        if (!put_ptr(reply, ttl_s, label, 1u + label[0], &tail))
+            break;
+    }
+    return is_any;
+}
+
+bool records_soa(struct reply *reply, uint16_t owner, uint32_t ttl_s)
+{
+    const struct view *view = reply->view;
+    size_t names = (size_t)view->mname_len + view->rname_len;
+    uint8_t *at = reply_record(reply, owner, TYPE_SOA, ttl_s, names + 20);
+    if (!at)
+        return false;
+    memcpy(at, view->mname, view->mname_len);
+    memcpy(at + view->mname_len, view->rname, view->rname_len);
+    at += names;
+    reply_put32(at, rcu_read(view->serial));
+    reply_put32(at + 4, VIEW_SOA_REFRESH_S);
+    reply_put32(at + 8, VIEW_SOA_RETRY_S);
+    reply_put32(at + 12, VIEW_SOA_EXPIRE_S);
+    reply_put32(at + 16, view->negative_ttl_s);
+    return true;
+}
+
+bool records_ns(struct reply *reply)
+{
+    const struct view *view = reply->view;
+    for (unsigned i = 0; i < view->ns_count; i++) {
+        const struct view_ns *ns = &view->ns[i];
+        uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_NS, VIEW_STATIC_TTL_S, ns->wire_len);
+        if (!at)
+            break;
+        memcpy(at, ns->wire, ns->wire_len);
+    }
+    return true;
+}
+
+bool records_fixed(struct reply *reply, const struct node *node, uint16_t owner, uint16_t type)
+{
+    const struct fixed *fixed = (const struct fixed *)node;
+    bool is_any = false;
+    for (unsigned i = 0; i < fixed->count; i++) {
+        const struct fixed_record *record = &fixed->records[i];
+        if (record->type != type)
+            continue;
+        is_any = true;
+        uint8_t *at = reply_record(reply, owner, type, VIEW_STATIC_TTL_S, record->rdata_len);
+        if (!at)
+            break;
+        memcpy(at, (const uint8_t *)fixed + record->rdata_at, record->rdata_len);
+    }
+    return is_any;
+}
+
+bool records_switch(struct reply *reply, const struct switch_ *switch_)
+{
+    uint8_t *at =
+        reply_record(reply, REPLY_QUESTION, TYPE_TXT, switch_->record.ttl_s, switch_->txt_len);
+    if (at)
+        memcpy(at, switch_txt(switch_), switch_->txt_len);
+    return true;
+}

@@ -1,0 +1,100 @@
+#include "respond.h"
+
+#include "zones/rcu.h"
+
+#include <time.h>
+
+#define RCODE_FORMERR  1
+#define RCODE_REFUSED  5
+#define EDE_PROHIBITED 18
+#define EDE_NONE       UINT16_MAX
+
+void respond_begin(struct respond *respond)
+{
+    if (!respond->is_online) {
+        rcu_reader_online();
+        respond->is_online = true;
+    }
+    const struct respond_env *published = rcu_read(*respond->published);
+    if (published->version != respond->env_version) {
+        respond->env = published->env;
+        respond->env_version = published->version;
+    }
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    respond->env.now_s = (uint32_t)now.tv_sec;
+    respond->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void respond_read(struct respond *respond, unsigned i, const uint8_t *bytes, size_t len,
+                  enum query_transport transport, const struct sockaddr *client)
+{
+    struct query *query = &respond->queries[i];
+    query_read(query, bytes, len, transport, client, respond->rotation++);
+    respond->is_denied[i] = respond->allow && !acl_has(respond->allow, client);
+    if (query->verdict == QUERY_QUESTION && !respond->is_denied[i])
+        answer_prepare(respond->zone, query);
+}
+
+void respond_cut(struct respond *respond, unsigned i)
+{
+    struct query *query = &respond->queries[i];
+    if (query->verdict == QUERY_QUESTION) {
+        query->verdict = QUERY_ERROR;
+        query->rcode = RCODE_FORMERR;
+    }
+}
+
+void respond_fetch(const struct respond *respond, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (respond->queries[i].verdict == QUERY_QUESTION && !respond->is_denied[i])
+            answer_fetch(respond->zone, &respond->queries[i]);
+}
+
+size_t respond_answer(struct respond *respond, unsigned i, uint8_t *out, size_t size,
+                      struct answer_result *result)
+{
+    const struct query *query = &respond->queries[i];
+    struct counters *counters = respond->counters;
+
+    if (query->verdict == QUERY_DROP) {
+        counters_bump(&counters->dropped);
+        return 0;
+    }
+    bool is_refused = respond->is_denied[i];
+    if (is_refused) {
+        counters_bump(&counters->refused_acl);
+    } else {
+        answer(respond->zone, &respond->env, query, respond->scratch, out, size, result);
+        is_refused = result->is_transfer;
+    }
+    if (is_refused)
+        answer_bare(&respond->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
+    counters_query(counters, query->transport, result);
+    return result->len;
+}
+
+size_t respond_truncated(const struct respond *respond, unsigned i, uint8_t *out, size_t size,
+                         struct answer_result *result)
+{
+    const struct query *query = &respond->queries[i];
+    if (query->verdict != QUERY_QUESTION)
+        return 0;
+    answer_bare(&respond->env, query, 0, true, EDE_NONE, out, size, result);
+    return result->len;
+}
+
+void respond_end(const struct respond *respond)
+{
+    (void)respond;
+    rcu_quiescent();
+}
+
+void respond_sleep(struct respond *respond)
+{
+    if (respond->is_online) {
+        rcu_reader_offline();
+        respond->is_online = false;
+    }
+}

@@ -1,0 +1,74 @@
+/* dns/respond.h - a worker's batch of queries on its way through answer(), whatever carried them.
+ *
+ * For each batch: respond_begin(); respond_read() for all; respond_fetch(); respond_answer() for
+ * each; respond_end(). Between those two the zone may be read. Access lists stand before any work
+ * on a question; what was asked and answered is counted here.
+ *
+ * On the hot path: no allocation, lock, log, or system call but one reading of the (coarse) clock a
+ * batch.
+ *
+ * Threads: a struct respond belongs to one worker, an RCU reader. */
+#ifndef DNS_RESPOND_H
+#define DNS_RESPOND_H
+
+#include "acl.h"
+#include "answer.h"
+#include "counters.h"
+#include "query.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RESPOND_BATCH 16 /* 32 and 64 cost the same per query */
+
+/* What the control thread publishes: immutable, freed after a grace period. */
+struct respond_env {
+    uint64_t version; /* never the same twice: an address may come back after a free */
+    struct answer_env env;
+};
+
+struct respond {
+    const struct zone *zone;
+    const struct respond_env *const *published; /* read by rcu_read() */
+    const struct acl *allow;                    /* NULL = any */
+    struct counters *counters;
+    struct answer_scratch *scratch;
+
+    uint64_t env_version;  /* of the copy below; 0 = none yet */
+    struct answer_env env; /* the worker's own, with the time of the batch */
+    uint64_t now_us;       /* wall clock at the beginning of the batch */
+    uint32_t rotation;
+    bool is_online; /* as an RCU reader: threads start so */
+
+    bool is_denied[RESPOND_BATCH];
+    struct query queries[RESPOND_BATCH];
+};
+
+/* Go online if need be, refresh the environment, take the time. */
+void respond_begin(struct respond *respond);
+
+/* Read the i-th message of the batch. `bytes` and `client` are borrowed until respond_end(). */
+void respond_read(struct respond *respond, unsigned i, const uint8_t *bytes, size_t len,
+                  enum query_transport transport, const struct sockaddr *client);
+/* The i-th message was longer than what was read of it: FORMERR. */
+void respond_cut(struct respond *respond, unsigned i);
+
+/* Prefetch for the first `count` of the batch. */
+void respond_fetch(const struct respond *respond, unsigned count);
+
+/* Write the i-th reply to `out`; its length, or 0: nothing is to be sent. Does not count it as a
+ * reply: it may yet be withheld. Transfers are refused. */
+size_t respond_answer(struct respond *respond, unsigned i, uint8_t *out, size_t size,
+                      struct answer_result *result);
+/* In its place: an empty reply with TC set, so that a client with a true address comes by TCP. 0
+ * where there was no question. */
+size_t respond_truncated(const struct respond *respond, unsigned i, uint8_t *out, size_t size,
+                         struct answer_result *result);
+
+/* Nothing of the zone is held any more. */
+void respond_end(const struct respond *respond);
+/* The worker goes to wait. */
+void respond_sleep(struct respond *respond);
+
+#endif

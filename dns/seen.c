@@ -1,0 +1,45 @@
+#include "seen.h"
+
+#include <stddef.h>
+
+static bool slots_add(struct seen *seen, uint64_t a, uint64_t b)
+{
+    uint64_t hash = (a ^ (b * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
+    for (uint64_t i = hash >> 40;; i++) {
+        size_t slot = i % SEEN_SLOTS;
+        if (seen->editions[slot] != seen->edition) {
+            seen->editions[slot] = seen->edition;
+            seen->slots[slot] = (struct seen_pair){a, b};
+            return true;
+        }
+        if (seen->slots[slot].a == a && seen->slots[slot].b == b)
+            return false;
+    }
+}
+
+static void new_edition(struct seen *seen)
+{
+    if (++seen->edition != 0)
+        return;
+    for (size_t i = 0; i < SEEN_SLOTS; i++)
+        seen->editions[i] = 0;
+    seen->edition = 1;
+}
+
+bool seen_add(struct seen *seen, uint64_t a, uint64_t b)
+{
+    uint32_t few = seen->count < SEEN_FEW ? seen->count : SEEN_FEW;
+    for (uint32_t i = 0; i < few; i++)
+        if (seen->few[i].a == a && seen->few[i].b == b)
+            return false;
+    if (seen->count < SEEN_FEW) {
+        seen->few[seen->count++] = (struct seen_pair){a, b};
+        return true;
+    }
+    if (seen->count == SEEN_FEW) /* the first of this message that goes to the table */
+        new_edition(seen);
+    if (seen->count > SEEN_SLOTS / 2 || !slots_add(seen, a, b))
+        return false;
+    seen->count++;
+    return true;
+}

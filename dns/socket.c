@@ -1,0 +1,236 @@
+#include "socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define BUFFER_OCTETS (4 << 20) /* the default loses the first burst of 256 datagrams */
+#define BACKLOG       1024
+#define FAST_OPEN_MAX 256
+#define PORT_TRIES    32
+
+/* For whom an option is set. */
+enum {
+    FOR_UDP = 1,
+    FOR_TCP = 2,
+    FOR_UDP_PROBE = 4, /* tolerates nobody beside it */
+    FOR_TCP_PROBE = 8,
+    FOR_ALL = FOR_UDP | FOR_TCP | FOR_UDP_PROBE | FOR_TCP_PROBE,
+    FOR_WILDCARD = 16 /* only on a socket without an address of its own */
+};
+
+static const struct option {
+    int family; /* AF_UNSPEC = both */
+    int level, name, value;
+    unsigned purposes;
+    bool is_required;
+} options[] = {
+    {AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, 1, FOR_ALL, true},
+    {AF_UNSPEC, SOL_SOCKET, SO_REUSEPORT, 1, FOR_UDP | FOR_TCP, true},
+    /* Forgives TIME_WAIT, but no listener. */
+    {AF_UNSPEC, SOL_SOCKET, SO_REUSEADDR, 1, FOR_TCP | FOR_TCP_PROBE, true},
+    /* RFC 2181 4: reply from the address asked. */
+    {AF_INET, IPPROTO_IP, IP_PKTINFO, 1, FOR_UDP | FOR_WILDCARD, true},
+    {AF_INET6, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, FOR_UDP | FOR_WILDCARD, true},
+    /* RFC 9715: no fragments, and no belief in what strangers say of the path's MTU. */
+    {AF_INET, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT, FOR_UDP, false},
+    {AF_INET6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT, FOR_UDP, false},
+    {AF_UNSPEC, SOL_SOCKET, SO_RCVBUF, BUFFER_OCTETS, FOR_UDP, false},
+    {AF_UNSPEC, SOL_SOCKET, SO_SNDBUF, BUFFER_OCTETS, FOR_UDP, false},
+    /* Past net.core.rmem_max, where this process may. */
+    {AF_UNSPEC, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS, FOR_UDP, false},
+    {AF_UNSPEC, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_OCTETS, FOR_UDP, false},
+    /* Inherited by the connections. */
+    {AF_UNSPEC, IPPROTO_TCP, TCP_NODELAY, 1, FOR_TCP, false},
+    {AF_UNSPEC, IPPROTO_TCP, TCP_FASTOPEN, FAST_OPEN_MAX, FOR_TCP, false},
+};
+
+static const struct sockaddr_in *in(const struct sockaddr_storage *address)
+{
+    return (const struct sockaddr_in *)address;
+}
+
+static const struct sockaddr_in6 *in6(const struct sockaddr_storage *address)
+{
+    return (const struct sockaddr_in6 *)address;
+}
+
+/* In network order, as it stands in the address: at the same place in both families. */
+static uint16_t port_of(const struct sockaddr_storage *address)
+{
+    return in(address)->sin_port;
+}
+
+static socklen_t address_len(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+}
+
+void socket_text(const struct sockaddr_storage *address, char *out, size_t size)
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    unsigned port = ntohs(port_of(address));
+    if (address->ss_family == AF_INET) {
+        inet_ntop(AF_INET, &in(address)->sin_addr, host, sizeof(host));
+        snprintf(out, size, "%s:%u", host, port);
+        return;
+    }
+    inet_ntop(AF_INET6, &in6(address)->sin6_addr, host, sizeof(host));
+    if (in6(address)->sin6_scope_id)
+        snprintf(out, size, "[%s%%%u]:%u", host, in6(address)->sin6_scope_id, port);
+    else
+        snprintf(out, size, "[%s]:%u", host, port);
+}
+
+bool socket_is_wildcard(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET ? in(address)->sin_addr.s_addr == htonl(INADDR_ANY)
+                                         : IN6_IS_ADDR_UNSPECIFIED(&in6(address)->sin6_addr);
+}
+
+bool socket_is_inet(const struct sockaddr_storage *address)
+{
+    return address->ss_family == AF_INET || address->ss_family == AF_INET6;
+}
+
+bool socket_is_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family || port_of(a) != port_of(b))
+        return false;
+    if (a->ss_family == AF_INET)
+        return in(a)->sin_addr.s_addr == in(b)->sin_addr.s_addr;
+    return IN6_ARE_ADDR_EQUAL(&in6(a)->sin6_addr, &in6(b)->sin6_addr) &&
+           in6(a)->sin6_scope_id == in6(b)->sin6_scope_id;
+}
+
+static enum status fail(const struct sockaddr_storage *address, int error, struct detail *why)
+{
+    char text[SOCKET_TEXT_MAX];
+    socket_text(address, text, sizeof(text));
+    bool is_missing = error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
+    return detail_set(why, is_missing ? STATUS_NOT_FOUND : STATUS_SYSTEM, "%s: %s", text,
+                      uv_strerror(uv_translate_sys_error(error)));
+}
+
+static bool is_for(const struct option *option, const struct sockaddr_storage *address,
+                   unsigned purpose)
+{
+    return (option->purposes & purpose) &&
+           (option->family == AF_UNSPEC || option->family == address->ss_family) &&
+           (!(option->purposes & FOR_WILDCARD) || socket_is_wildcard(address));
+}
+
+/* The errno of the first required option that failed, else 0. */
+static int set_options(int fd, const struct sockaddr_storage *address, unsigned purpose)
+{
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        const struct option *option = &options[i];
+        if (!is_for(option, address, purpose))
+            continue;
+        int failed =
+            setsockopt(fd, option->level, option->name, &option->value, sizeof(option->value));
+        if (failed && option->is_required)
+            return errno;
+    }
+    return 0;
+}
+
+/* A bound socket of a type; errno in *error when there is none (-1). */
+static int open_bound(const struct sockaddr_storage *address, int type, unsigned purpose,
+                      int *error)
+{
+    int fd = socket(address->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        *error = errno;
+        return -1;
+    }
+    *error = set_options(fd, address, purpose);
+    if (*error == 0 &&
+        bind(fd, (const struct sockaddr *)(const void *)address, address_len(address)) != 0)
+        *error = errno;
+    if (*error != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/* 0, or the errno with which a bind failed. */
+static int probe(const struct sockaddr_storage *address, int type, unsigned purpose)
+{
+    int error = 0;
+    int fd = open_bound(address, type, purpose, &error);
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+/* Bound with SO_REUSEPORT, the guard lets the workers' sockets stand beside it, while the kernel
+ * gives its port to nobody who asks for a free one. */
+static int pick_port(struct sockaddr_storage *address, int *guard)
+{
+    int error = EADDRINUSE;
+    for (int i = 0; i < PORT_TRIES && error == EADDRINUSE; i++) {
+        struct sockaddr_storage picked = *address;
+        socklen_t len = sizeof(picked);
+        int fd = open_bound(address, SOCK_STREAM, FOR_TCP, &error);
+        if (fd < 0)
+            return error;
+        error = getsockname(fd, (struct sockaddr *)(void *)&picked, &len) == 0 ? 0 : errno;
+        if (error == 0)
+            error = probe(&picked, SOCK_DGRAM, FOR_UDP_PROBE);
+        if (error == 0) {
+            *address = picked;
+            *guard = fd;
+            return 0;
+        }
+        close(fd);
+    }
+    return error;
+}
+
+enum status socket_claim(struct sockaddr_storage *address, int *guard, struct detail *why)
+{
+    int error, fd = -1;
+    if (port_of(address) == 0) {
+        error = pick_port(address, &fd);
+    } else {
+        error = probe(address, SOCK_DGRAM, FOR_UDP_PROBE);
+        if (error == 0)
+            error = probe(address, SOCK_STREAM, FOR_TCP_PROBE);
+    }
+    if (error != 0)
+        return fail(address, error, why);
+    *guard = fd;
+    return STATUS_OK;
+}
+
+enum status socket_open_udp(const struct sockaddr_storage *address, int *out, struct detail *why)
+{
+    int error = 0;
+    int fd = open_bound(address, SOCK_DGRAM, FOR_UDP, &error);
+    if (fd < 0)
+        return fail(address, error, why);
+    *out = fd;
+    return STATUS_OK;
+}
+
+enum status socket_open_tcp(const struct sockaddr_storage *address, int *out, struct detail *why)
+{
+    int error = 0;
+    int fd = open_bound(address, SOCK_STREAM, FOR_TCP, &error);
+    if (fd >= 0 && listen(fd, BACKLOG) != 0) {
+        error = errno;
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0)
+        return fail(address, error, why);
+    *out = fd;
+    return STATUS_OK;
+}

@@ -1,0 +1,274 @@
+#include "tcp.h"
+
+#include "tcp_conn.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SWEEP_MS     250
+#define STOP_MS      1000
+#define ACCEPT_BATCH 16   /* accepted at once, before the others get their turn */
+#define ACCEPT_LAST  1024 /* accepted when stopping */
+
+/* To make room for a newcomer, so many of the oldest are looked at for an idle one; if there is
+ * none, the oldest goes, unless it got on within this time. */
+#define LOOK_MAX     16
+#define UNDECIDED_MS 1000
+
+void tcp_add(struct tcp *tcp, int fd)
+{
+    struct tcp_listener *listener = &tcp->listeners[tcp->listener_count++];
+    listener->tcp = tcp;
+    listener->fd = fd;
+}
+
+/* The time in which a connection must get on: all of it while half of the slots are free, then
+ * falling to a tenth; none when stopping has taken too long. */
+static uint64_t patience_ms(const struct tcp *tcp)
+{
+    if (tcp->is_stopping && uv_now(tcp->loop) >= tcp->stop_ms)
+        return 0;
+    uint64_t limit = tcp->share->limit;
+    uint64_t used = __atomic_load_n(&tcp->share->used, __ATOMIC_RELAXED);
+    uint64_t half = limit / 2, least = tcp->idle_ms / 10;
+    if (used <= half)
+        return tcp->idle_ms;
+    uint64_t left = used < limit ? tcp->idle_ms * (limit - used) / (limit - half) : 0;
+    return left > least ? left : least;
+}
+
+static void sweep_stop_if_idle(struct tcp *tcp)
+{
+    if (tcp->oldest || tcp->is_starved)
+        return;
+    uv_timer_stop(&tcp->sweep);
+    if (tcp->is_stopping && !uv_is_closing((uv_handle_t *)&tcp->sweep))
+        uv_close((uv_handle_t *)&tcp->sweep, NULL);
+}
+
+static void on_listener(uv_poll_t *poll, int status, int events);
+
+static void wake_listeners(struct tcp *tcp)
+{
+    tcp->is_starved = false;
+    for (unsigned i = 0; i < tcp->listener_count; i++)
+        if (uv_poll_start(&tcp->listeners[i].poll, UV_READABLE, on_listener) != 0)
+            tcp->is_starved = true;
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct tcp *tcp = timer->data;
+    while (tcp->oldest && uv_now(tcp->loop) - tcp->oldest->got_on_ms >= patience_ms(tcp)) {
+        counters_bump(&tcp->respond->counters->tcp_closed_idle);
+        tcp_conn_close(tcp->oldest);
+    }
+    if (tcp->is_starved && !tcp->is_stopping)
+        wake_listeners(tcp);
+    sweep_stop_if_idle(tcp);
+}
+
+static void sweep_start(struct tcp *tcp)
+{
+    if (!uv_is_active((uv_handle_t *)&tcp->sweep))
+        uv_timer_start(&tcp->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
+}
+
+static void append(struct tcp *tcp, struct tcp_conn *conn)
+{
+    conn->got_on_ms = uv_now(tcp->loop);
+    conn->older = tcp->newest;
+    conn->newer = NULL;
+    if (tcp->newest)
+        tcp->newest->newer = conn;
+    else
+        tcp->oldest = conn;
+    tcp->newest = conn;
+}
+
+static void unlink_conn(struct tcp *tcp, struct tcp_conn *conn)
+{
+    if (conn->older)
+        conn->older->newer = conn->newer;
+    else
+        tcp->oldest = conn->newer;
+    if (conn->newer)
+        conn->newer->older = conn->older;
+    else
+        tcp->newest = conn->older;
+}
+
+void tcp_joined(struct tcp *tcp, struct tcp_conn *conn)
+{
+    append(tcp, conn);
+    sweep_start(tcp);
+}
+
+void tcp_got_on(struct tcp *tcp, struct tcp_conn *conn)
+{
+    if (conn == tcp->newest) {
+        conn->got_on_ms = uv_now(tcp->loop);
+        return;
+    }
+    unlink_conn(tcp, conn);
+    append(tcp, conn);
+}
+
+static void give_slot(struct tcp *tcp)
+{
+    __atomic_fetch_sub(&tcp->share->used, 1, __ATOMIC_RELAXED);
+}
+
+void tcp_left(struct tcp *tcp, struct tcp_conn *conn)
+{
+    unlink_conn(tcp, conn);
+    give_slot(tcp);
+    sweep_stop_if_idle(tcp);
+}
+
+/* Close this worker's oldest idle connection or, when its oldest few are all at something, the
+ * oldest if that takes it long. */
+static bool make_room(struct tcp *tcp)
+{
+    struct tcp_conn *conn = tcp->oldest;
+    for (int i = 0; i < LOOK_MAX && conn && !tcp_conn_is_idle(conn); i++)
+        conn = conn->newer;
+    if (!conn || !tcp_conn_is_idle(conn)) {
+        conn = tcp->oldest;
+        if (!conn || uv_now(tcp->loop) - conn->got_on_ms < UNDECIDED_MS)
+            return false;
+    }
+    counters_bump(&tcp->respond->counters->tcp_closed_full);
+    tcp_conn_close(conn);
+    return true;
+}
+
+static bool take_slot(struct tcp *tcp)
+{
+    unsigned before = __atomic_fetch_add(&tcp->share->used, 1, __ATOMIC_RELAXED);
+    if (before < tcp->share->limit || make_room(tcp))
+        return true;
+    give_slot(tcp);
+    counters_bump(&tcp->respond->counters->tcp_closed_full);
+    return false;
+}
+
+/* Out of file descriptors or memory, the listeners would be readable for ever. */
+static void starve(struct tcp *tcp)
+{
+    if (tcp->is_stopping)
+        return;
+    for (unsigned i = 0; i < tcp->listener_count; i++)
+        uv_poll_stop(&tcp->listeners[i].poll);
+    tcp->is_starved = true;
+    sweep_start(tcp);
+}
+
+/* Whether accept() is worth another try. */
+static bool accept_failed(struct tcp *tcp, int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        if (make_room(tcp))
+            return true;
+        starve(tcp);
+        return false;
+    default: /* accept(2): an error of the connection itself, which is gone */
+        return true;
+    }
+}
+
+static bool accept_one(struct tcp_listener *listener)
+{
+    struct tcp *tcp = listener->tcp;
+    union socket_address client;
+    socklen_t len = sizeof(client);
+    int fd = accept4(listener->fd, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return accept_failed(tcp, errno);
+    counters_bump(&tcp->respond->counters->tcp_accepted);
+    if (!take_slot(tcp)) {
+        close(fd);
+    } else if (!tcp_conn_open(tcp, fd, &client)) {
+        give_slot(tcp);
+        close(fd);
+    }
+    return true;
+}
+
+static void on_listener(uv_poll_t *poll, int status, int events)
+{
+    struct tcp_listener *listener = poll->data;
+    (void)events;
+    if (status < 0) { /* libuv has stopped polling it */
+        starve(listener->tcp);
+        return;
+    }
+    for (int i = 0; i < ACCEPT_BATCH && accept_one(listener); i++)
+        ;
+}
+
+enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct respond *respond,
+                      struct tcp_share *share, unsigned idle_ms)
+{
+    tcp->loop = loop;
+    tcp->respond = respond;
+    tcp->share = share;
+    tcp->idle_ms = idle_ms;
+    uv_timer_init(loop, &tcp->sweep);
+    tcp->sweep.data = tcp;
+    for (unsigned i = 0; i < tcp->listener_count; i++) {
+        struct tcp_listener *listener = &tcp->listeners[i];
+        if (uv_poll_init(loop, &listener->poll, listener->fd) != 0)
+            return STATUS_SYSTEM;
+        listener->poll.data = listener;
+        if (uv_poll_start(&listener->poll, UV_READABLE, on_listener) != 0)
+            return STATUS_SYSTEM;
+    }
+    return STATUS_OK;
+}
+
+static void close_listeners(struct tcp *tcp)
+{
+    for (unsigned i = 0; i < tcp->listener_count; i++) {
+        struct tcp_listener *listener = &tcp->listeners[i];
+        if (listener->poll.data)
+            uv_close((uv_handle_t *)&listener->poll, NULL);
+        close(listener->fd);
+    }
+    tcp->listener_count = 0;
+    tcp->is_starved = false;
+}
+
+void tcp_stop(struct tcp *tcp)
+{
+    tcp->is_stopping = true;
+    tcp->stop_ms = uv_now(tcp->loop) + STOP_MS;
+    for (unsigned i = 0; i < tcp->listener_count; i++)
+        for (int j = 0; j < ACCEPT_LAST && accept_one(&tcp->listeners[i]); j++)
+            ;
+    close_listeners(tcp);
+    for (struct tcp_conn *conn = tcp->oldest, *newer; conn; conn = newer) {
+        newer = conn->newer;
+        tcp_conn_finish(conn);
+    }
+    sweep_stop_if_idle(tcp);
+}
+
+void tcp_close(struct tcp *tcp)
+{
+    close_listeners(tcp);
+    if (!tcp->loop)
+        return;
+    tcp->is_stopping = true;
+    while (tcp->oldest)
+        tcp_conn_close(tcp->oldest);
+    sweep_stop_if_idle(tcp);
+}

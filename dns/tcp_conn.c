@@ -1,0 +1,278 @@
+#include "tcp_conn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* After so many writes for one connection the others get their turn. */
+#define FLUSHES_MAX 8
+/* A connection that finishes is read at most so often: a client may send faster than we read. */
+#define FINISH_READS 16
+
+enum flow {
+    FLOW_GO,    /* all that was to be done is done */
+    FLOW_PAUSE, /* go on when the socket is writable */
+    FLOW_END    /* the connection is no use any more */
+};
+
+static void on_event(uv_poll_t *poll, int status, int events);
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct tcp_conn *conn = handle->data;
+    free(conn->input);
+    free(conn->output);
+    free(conn);
+}
+
+static bool poll_for(struct tcp_conn *conn, int events)
+{
+    if (conn->events == events)
+        return true;
+    conn->events = events;
+    return uv_poll_start(&conn->poll, events, on_event) == 0;
+}
+
+bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client)
+{
+    struct tcp_conn *conn = calloc(1, sizeof(*conn));
+    if (!conn)
+        return false;
+    if (uv_poll_init(tcp->loop, &conn->poll, fd) != 0) {
+        free(conn);
+        return false;
+    }
+    conn->poll.data = conn;
+    conn->tcp = tcp;
+    conn->fd = fd;
+    conn->client = *client;
+    if (!poll_for(conn, UV_READABLE)) {
+        uv_close((uv_handle_t *)&conn->poll, on_closed);
+        return false;
+    }
+    tcp_joined(tcp, conn);
+    return true;
+}
+
+bool tcp_conn_is_idle(const struct tcp_conn *conn)
+{
+    return conn->input_len == 0 && conn->events == UV_READABLE;
+}
+
+void tcp_conn_close(struct tcp_conn *conn)
+{
+    tcp_left(conn->tcp, conn);
+    uv_close((uv_handle_t *)&conn->poll, on_closed);
+    close(conn->fd);
+}
+
+/* Keep a copy of `bytes` in *place, or nothing. False without memory. */
+static bool keep(uint8_t **place, uint32_t *place_len, const uint8_t *bytes, size_t len)
+{
+    if (len == 0) {
+        free(*place);
+        *place = NULL;
+        *place_len = 0;
+        return true;
+    }
+    uint8_t *larger = realloc(*place, len);
+    if (!larger)
+        return false;
+    memcpy(larger, bytes, len);
+    *place = larger;
+    *place_len = (uint32_t)len;
+    return true;
+}
+
+/* Send what the kernel takes; *at moves on. */
+static enum flow send_some(const struct tcp_conn *conn, const uint8_t *bytes, size_t len,
+                           size_t *at)
+{
+    while (*at < len) {
+        ssize_t sent = send(conn->fd, bytes + *at, len - *at, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0)
+            *at += (size_t)sent;
+        else if (errno == EAGAIN)
+            return FLOW_PAUSE;
+        else if (errno != EINTR)
+            return FLOW_END;
+    }
+    return FLOW_GO;
+}
+
+/* Send the worker's output; what is not taken becomes the connection's backlog. */
+static enum flow flush(struct tcp_conn *conn)
+{
+    struct tcp *tcp = conn->tcp;
+    size_t at = 0;
+    enum flow flow = send_some(conn, tcp->output, tcp->output_len, &at);
+    conn->output_at = 0;
+    if (flow == FLOW_PAUSE &&
+        !keep(&conn->output, &conn->output_len, tcp->output + at, tcp->output_len - at))
+        flow = FLOW_END;
+    tcp->output_len = 0;
+    return flow;
+}
+
+static enum flow drain(struct tcp_conn *conn)
+{
+    size_t at = conn->output_at;
+    enum flow flow = send_some(conn, conn->output, conn->output_len, &at);
+    conn->output_at = (uint32_t)at;
+    if (flow == FLOW_GO) {
+        free(conn->output);
+        conn->output = NULL;
+        conn->output_len = conn->output_at = 0;
+        tcp_got_on(conn->tcp, conn);
+    }
+    return flow;
+}
+
+static void write_reply(struct tcp *tcp, unsigned i)
+{
+    struct answer_result result;
+    uint8_t *reply = tcp->output + tcp->output_len;
+    size_t len = respond_answer(tcp->respond, i, reply + FRAMING_PREFIX, ANSWER_MAX, &result);
+    if (len == 0)
+        return;
+    framing_prefix(reply, len);
+    tcp->output_len += FRAMING_PREFIX + len;
+    counters_reply(tcp->respond->counters, QUERY_TCP, &result);
+}
+
+/* Read up to a batch of messages; ends[i] is where the i-th ends in the stream. */
+static unsigned read_batch(struct tcp_conn *conn, struct framing *framing,
+                           size_t ends[RESPOND_BATCH])
+{
+    struct respond *respond = conn->tcp->respond;
+    const uint8_t *message;
+    size_t len;
+    unsigned count = 0;
+    while (count < RESPOND_BATCH && framing_next(framing, &message, &len)) {
+        respond_read(respond, count, message, len, QUERY_TCP, &conn->client.sa);
+        ends[count++] = framing->at;
+    }
+    respond_fetch(respond, count);
+    return count;
+}
+
+/* Stops when the client takes no more, or has had its turn. *at follows what is answered. */
+static enum flow answer_batch(struct tcp_conn *conn, const size_t *ends, unsigned count,
+                              unsigned *flushes, size_t *at)
+{
+    struct tcp *tcp = conn->tcp;
+    for (unsigned i = 0; i < count; i++) {
+        if (tcp->output_len > TCP_FLUSH) {
+            enum flow flow = flush(conn);
+            if (flow != FLOW_GO)
+                return flow;
+            if (++*flushes == FLUSHES_MAX)
+                return FLOW_PAUSE;
+        }
+        write_reply(tcp, i);
+        *at = ends[i];
+    }
+    return FLOW_GO;
+}
+
+/* Answer the messages of a stream into few writes. *at is where the first unanswered one begins. */
+static enum flow serve(struct tcp_conn *conn, const uint8_t *bytes, size_t len, size_t *at)
+{
+    struct tcp *tcp = conn->tcp;
+    struct framing framing = {.bytes = bytes, .len = len};
+    size_t ends[RESPOND_BATCH];
+    unsigned count, flushes = 0;
+    enum flow flow;
+
+    do {
+        respond_begin(tcp->respond);
+        count = read_batch(conn, &framing, ends);
+        flow = answer_batch(conn, ends, count, &flushes, at);
+        respond_end(tcp->respond);
+    } while (count == RESPOND_BATCH && flow == FLOW_GO);
+
+    if (flow == FLOW_GO && tcp->output_len != 0)
+        flow = flush(conn);
+    return flow;
+}
+
+/* Serve the octets in tcp->input, keep what is left over, and see to what comes next. */
+static enum flow advance(struct tcp_conn *conn, size_t len)
+{
+    struct tcp *tcp = conn->tcp;
+    size_t at = 0;
+    bool was_waiting = conn->input_len != 0;
+    enum flow flow = serve(conn, tcp->input, len, &at);
+
+    if (flow == FLOW_END || !keep(&conn->input, &conn->input_len, tcp->input + at, len - at) ||
+        !poll_for(conn, flow == FLOW_PAUSE ? UV_WRITABLE : UV_READABLE))
+        return FLOW_END;
+    if (at != 0 || !was_waiting)
+        tcp_got_on(tcp, conn);
+    return flow;
+}
+
+/* Put what was left over before the octets to come. */
+static size_t take_input(struct tcp_conn *conn)
+{
+    if (conn->input_len != 0)
+        memcpy(conn->tcp->input, conn->input, conn->input_len);
+    return conn->input_len;
+}
+
+/* *is_empty: there was nothing to read. */
+static enum flow read_some(struct tcp_conn *conn, bool *is_empty)
+{
+    size_t len = take_input(conn);
+    ssize_t got;
+    do
+        got = recv(conn->fd, conn->tcp->input + len, FRAMING_MAX - len, MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    *is_empty = got < 0 && errno == EAGAIN;
+    if (*is_empty)
+        return FLOW_GO;
+    if (got <= 0)
+        return FLOW_END;
+    return advance(conn, len + (size_t)got);
+}
+
+/* Writable again: first the backlog, then the messages that were held up by it. */
+static enum flow resume(struct tcp_conn *conn)
+{
+    if (conn->output) {
+        enum flow flow = drain(conn);
+        if (flow != FLOW_GO)
+            return flow;
+    }
+    return advance(conn, take_input(conn));
+}
+
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+    struct tcp_conn *conn = poll->data;
+    bool is_empty;
+    enum flow flow = FLOW_GO;
+
+    if (status < 0)
+        flow = FLOW_END;
+    else if (conn->events == UV_WRITABLE)
+        flow = resume(conn);
+    else if (events & UV_READABLE)
+        flow = read_some(conn, &is_empty);
+
+    if (flow == FLOW_END)
+        tcp_conn_close(conn);
+    else if (flow == FLOW_GO && conn->tcp->is_stopping)
+        tcp_conn_finish(conn);
+}
+
+void tcp_conn_finish(struct tcp_conn *conn)
+{
+    enum flow flow = conn->events == UV_WRITABLE ? FLOW_PAUSE : FLOW_GO;
+    bool is_empty = false;
+    for (int i = 0; i < FINISH_READS && flow == FLOW_GO && !is_empty; i++)
+        flow = read_some(conn, &is_empty);
+    if (flow != FLOW_PAUSE)
+        tcp_conn_close(conn);
+}

@@ -1,0 +1,46 @@
+/* dns/tcp_conn.h - one TCP connection: its queries in order, its replies in as few writes as may
+ * be.
+ *
+ * What one read brings is answered in batches into the worker's output and leaves in one write,
+ * past libuv's queues. A connection holds memory only for what is unfinished: the beginning of a
+ * message, or replies that the client does not take. While it has such a backlog it is not read
+ * from. A client that has shut down its side (FIN) gets what it asked for before; a reset is just a
+ * close.
+ *
+ * Memory: about 300 octets idle; at most FRAMING_MAX of input and TCP_OUTPUT_MAX of output.
+ * Threads: belongs to its worker's loop. */
+#ifndef DNS_TCP_CONN_H
+#define DNS_TCP_CONN_H
+
+#include "socket.h"
+#include "tcp.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tcp_conn {
+    uv_poll_t poll;
+    struct tcp *tcp;
+    struct tcp_conn *older, *newer; /* in tcp's list */
+    uint64_t got_on_ms;             /* of the loop's clock */
+    uint8_t *input, *output;        /* NULL = none; output_at octets of it are sent */
+    uint32_t input_len, output_len, output_at;
+    int fd;
+    int events; /* polled for */
+    union socket_address client;
+};
+
+/* Serve an accepted non-blocking socket from now on. The connection frees itself after
+ * tcp_conn_close(). False: no memory or no poll; the socket is still the caller's. */
+bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client);
+
+/* Nothing unfinished in either direction. */
+bool tcp_conn_is_idle(const struct tcp_conn *conn);
+
+/* Answer what has been received, then close, unless a backlog remains: then once it is gone. */
+void tcp_conn_finish(struct tcp_conn *conn);
+
+/* Close now, and free once the loop has let go. */
+void tcp_conn_close(struct tcp_conn *conn);
+
+#endif

@@ -1,0 +1,394 @@
+#include "server.h"
+
+#include "client.h"
+#include "fake_answer.h"
+#include "zones/rcu.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define LIMIT      8
+#define LARGE_TYPE 60000
+
+static struct server *server;
+static struct sockaddr_storage address;
+static struct answer_env env = {.nsid_len = 2, .nsid = "v1"};
+static uint8_t reply[65535], stream[1 << 20];
+
+static int start(unsigned tcp_idle_s)
+{
+    struct server_listen listen = {.address = client_address("127.0.0.1", 0)};
+    struct server_options options = {
+        .listen = &listen,
+        .listen_count = 1,
+        .workers = 1,
+        .tcp_connections = LIMIT,
+        .tcp_idle_s = tcp_idle_s,
+    };
+    struct detail why = {""};
+    if (server_open(&options, &server, &why) != STATUS_OK ||
+        server_start(server, &env, &why) != STATUS_OK) {
+        print_error("%s\n", why.text);
+        return -1;
+    }
+    return server_address(server, 0, &address) ? 0 : -1;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return start(10);
+}
+
+static int setup_hasty(void **state)
+{
+    (void)state;
+    return start(1);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    server_stop(server);
+    server = NULL;
+    rcu_barrier_all();
+    return 0;
+}
+
+static int open_client(void)
+{
+    return client_connect(&address, SOCK_STREAM);
+}
+
+static void ask(int fd, uint16_t id)
+{
+    uint8_t bytes[128];
+    client_send(fd, bytes, client_message(bytes, id, "a", CLIENT_TYPE_A));
+}
+
+static bool is_answered(int fd, uint16_t id)
+{
+    return client_read_message(fd, reply) == 26 && client_id(reply) == id;
+}
+
+static struct counters counted(void)
+{
+    struct counters out;
+    server_counters(server, &out);
+    return out;
+}
+
+static size_t fill_stream(unsigned count, uint16_t type)
+{
+    size_t len = 0;
+    for (unsigned i = 0; i < count; i++)
+        len += client_message(stream + len, (uint16_t)i, "a", type);
+    return len;
+}
+
+static void a_connection_carries_many_queries(void **state)
+{
+    (void)state;
+    int fd = open_client();
+    for (uint16_t i = 0; i < 100; i++) {
+        ask(fd, i);
+        assert_true(is_answered(fd, i));
+    }
+    close(fd);
+    assert_int_equal(counted().tcp_accepted, 1);
+    assert_int_equal(counted().queries[QUERY_TCP][COUNTERS_TYPE_A], 100);
+    assert_int_equal(counted().rcodes[QUERY_TCP][0], 100);
+}
+
+static void what_came_in_one_segment_is_answered_in_one(void **state)
+{
+    (void)state;
+    int fd = open_client();
+    client_send(fd, stream, fill_stream(40, CLIENT_TYPE_A));
+    assert_int_equal(recv(fd, stream, sizeof(stream), 0), 40 * 28);
+    for (uint16_t i = 0; i < 40; i++)
+        assert_int_equal(client_id(stream + 28 * i + 2), i);
+    close(fd);
+}
+
+static void ten_thousand_pipelined_queries_are_answered_in_order(void **state)
+{
+    (void)state;
+    int fd = open_client();
+    client_send(fd, stream, fill_stream(10000, CLIENT_TYPE_A));
+    for (unsigned i = 0; i < 10000; i++)
+        assert_true(is_answered(fd, (uint16_t)i));
+    close(fd);
+}
+
+static void a_stream_may_be_split_anywhere(void **state)
+{
+    static const size_t pieces[] = {1, 2, 3, 7, 25, 27, 53};
+    (void)state;
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        int fd = open_client();
+        size_t len = fill_stream(4, CLIENT_TYPE_A), piece = pieces[i];
+        for (size_t at = 0; at < len; at += piece) {
+            client_send(fd, stream + at, len - at < piece ? len - at : piece);
+            usleep(1000);
+        }
+        for (uint16_t id = 0; id < 4; id++)
+            assert_true(is_answered(fd, id));
+        close(fd);
+    }
+}
+
+static void the_longest_query_is_answered(void **state)
+{
+    (void)state;
+    int fd = open_client();
+    memset(stream, 0, sizeof(stream));
+    client_message(stream, 1, "a", CLIENT_TYPE_A);
+    stream[0] = stream[1] = 0xff;
+    client_message(stream + 65537, 2, "a", CLIENT_TYPE_A);
+    client_send(fd, stream, 65537 + 26);
+    assert_true(is_answered(fd, 1));
+    assert_true(is_answered(fd, 2));
+    close(fd);
+}
+
+static void a_client_that_has_said_all_still_hears_the_answers(void **state)
+{
+    (void)state;
+    int fd = open_client();
+    client_send(fd, stream, fill_stream(500, CLIENT_TYPE_A));
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    for (uint16_t i = 0; i < 500; i++)
+        assert_true(is_answered(fd, i));
+    assert_true(client_is_closed(fd));
+    close(fd);
+}
+
+static void nonsense_harms_nobody(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        bool is_reset, goes_on;
+    } rows[] = {
+        {"\0\0", 2, false, true},
+        {"\0\1x\0\0\0\2xy", 9, false, true},
+        {"\0\13abcdefghijk", 13, false, true},
+        {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27, false, false},
+        {"\26\3\1\2\0\1\0\1\374\3\3", 11, false, false}, /* a TLS client's hello */
+        {"\0\32abc", 5, true, false},
+        {"\377\377", 2, true, false},
+        {"", 0, true, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int fd = open_client();
+        client_send(fd, (const uint8_t *)rows[i].bytes, rows[i].len);
+        if (rows[i].goes_on) {
+            ask(fd, 9);
+            assert_true(is_answered(fd, 9));
+        } else if (!rows[i].is_reset) {
+            assert_int_equal(shutdown(fd, SHUT_WR), 0);
+            assert_true(client_is_closed(fd));
+        }
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+        close(fd);
+    }
+    int fd = open_client();
+    ask(fd, 1);
+    assert_true(is_answered(fd, 1));
+    close(fd);
+}
+
+static void a_slow_reader_gets_everything_in_the_end(void **state)
+{
+    (void)state;
+    int fd = open_client();
+    /* 24 MB of replies: beyond what the kernel holds, and beyond what one turn sends. */
+    client_send(fd, stream, fill_stream(400, LARGE_TYPE));
+    usleep(100000);
+    int other = open_client();
+    ask(other, 1);
+    assert_true(is_answered(other, 1));
+    close(other);
+    for (uint16_t i = 0; i < 400; i++) {
+        assert_int_equal(client_read_message(fd, reply), LARGE_TYPE);
+        assert_int_equal(client_id(reply), i);
+    }
+    ask(fd, 500);
+    assert_true(is_answered(fd, 500));
+    close(fd);
+}
+
+static void a_reader_that_takes_nothing_is_closed(void **state)
+{
+    (void)state;
+    int fd = open_client();
+    client_send(fd, stream, fill_stream(400, LARGE_TYPE));
+    usleep(1600000);
+    assert_int_equal(counted().tcp_closed_idle, 1);
+    close(fd);
+}
+
+static void idle_and_slow_writers_are_closed_in_time(void **state)
+{
+    (void)state;
+    int idle = open_client(), slow = open_client(), busy = open_client();
+    client_send(slow, (const uint8_t *)"\0\32", 2);
+    /* A busy one stays; neither does dripping octets help. */
+    for (uint16_t i = 0; i < 16; i++) {
+        ask(busy, i);
+        assert_true(is_answered(busy, i));
+        (void)send(slow, "a", 1, MSG_NOSIGNAL);
+        usleep(100000);
+    }
+    client_patience(idle, 1);
+    client_patience(slow, 1);
+    assert_true(client_is_closed(idle));
+    assert_true(client_is_closed(slow));
+    assert_int_equal(counted().tcp_closed_idle, 2);
+    close(idle);
+    close(slow);
+    close(busy);
+}
+
+static void a_crowd_is_thinned_sooner(void **state)
+{
+    (void)state;
+    int fds[LIMIT];
+    for (int i = 0; i < LIMIT; i++)
+        fds[i] = open_client();
+    usleep(650000);
+    assert_in_range(counted().tcp_closed_idle, 1, LIMIT / 2);
+    for (int i = 0; i < LIMIT; i++)
+        close(fds[i]);
+}
+
+static void the_oldest_idle_connection_makes_room(void **state)
+{
+    (void)state;
+    int fds[LIMIT], extra;
+    for (uint16_t i = 0; i < LIMIT; i++) {
+        fds[i] = open_client();
+        ask(fds[i], i);
+        assert_true(is_answered(fds[i], i));
+    }
+    ask(fds[0], 7);
+    assert_true(is_answered(fds[0], 7));
+    extra = open_client();
+    ask(extra, 8);
+    assert_true(is_answered(extra, 8));
+    assert_true(client_is_closed(fds[1]));
+    ask(fds[0], 9);
+    assert_true(is_answered(fds[0], 9));
+    assert_int_equal(counted().tcp_closed_full, 1);
+    for (int i = 0; i < LIMIT; i++)
+        close(fds[i]);
+    close(extra);
+}
+
+static void a_newcomer_goes_when_all_are_at_something(void **state)
+{
+    (void)state;
+    int fds[LIMIT + 1];
+    for (int i = 0; i < LIMIT; i++) {
+        fds[i] = open_client();
+        ask(fds[i], 1);
+        assert_true(is_answered(fds[i], 1));
+        client_send(fds[i], (const uint8_t *)"\0", 1);
+    }
+    usleep(20000);
+    fds[LIMIT] = open_client();
+    client_patience(fds[LIMIT], 50);
+    assert_true(client_is_closed(fds[LIMIT]));
+    assert_int_equal(counted().tcp_closed_full, 1);
+    for (int i = 0; i <= LIMIT; i++)
+        close(fds[i]);
+}
+
+static void slots_come_back(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5 * LIMIT; i++) {
+        int fd = open_client();
+        ask(fd, 1);
+        assert_true(is_answered(fd, 1));
+        assert_int_equal(shutdown(fd, SHUT_WR), 0);
+        assert_true(client_is_closed(fd));
+        close(fd);
+    }
+    assert_int_equal(counted().tcp_closed_full, 0);
+}
+
+static void a_transfer_is_refused(void **state)
+{
+    (void)state;
+    uint8_t bytes[128];
+    int fd = open_client();
+    client_send(fd, bytes, client_message(bytes, 1, "a", FAKE_AXFR));
+    assert_int_equal(client_read_message(fd, reply), 24);
+    assert_int_equal(reply[3] & 15, 5);
+    assert_int_equal(counted().queries[QUERY_TCP][COUNTERS_TYPE_AXFR], 1);
+    close(fd);
+}
+
+static double cpu_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* With no descriptor to spare the server waits, at next to no cost, and then goes on. */
+static void running_out_of_descriptors_is_survived(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), hole = dup(fd);
+    client_patience(fd, 2000);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    close(hole);
+    none = (struct rlimit){.rlim_cur = (rlim_t)hole, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, client_address_len(&address)),
+                     0);
+    double cpu = cpu_s();
+    usleep(300000);
+    cpu = cpu_s() - cpu;
+    uint64_t accepted = counted().tcp_accepted;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(accepted, 0);
+    assert_true(cpu < 0.1);
+    ask(fd, 1);
+    assert_true(is_answered(fd, 1));
+    close(fd);
+}
+
+int main(void)
+{
+#define HASTY(name) cmocka_unit_test_setup_teardown(name, setup_hasty, teardown)
+#define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_connection_carries_many_queries),
+        TEST(what_came_in_one_segment_is_answered_in_one),
+        TEST(ten_thousand_pipelined_queries_are_answered_in_order),
+        TEST(a_stream_may_be_split_anywhere),
+        TEST(the_longest_query_is_answered),
+        TEST(a_client_that_has_said_all_still_hears_the_answers),
+        TEST(nonsense_harms_nobody),
+        TEST(a_slow_reader_gets_everything_in_the_end),
+        HASTY(a_reader_that_takes_nothing_is_closed),
+        HASTY(idle_and_slow_writers_are_closed_in_time),
+        HASTY(a_crowd_is_thinned_sooner),
+        TEST(the_oldest_idle_connection_makes_room),
+        TEST(a_newcomer_goes_when_all_are_at_something),
+        TEST(slots_come_back),
+        TEST(a_transfer_is_refused),
+        TEST(running_out_of_descriptors_is_survived),
+    };
+#undef TEST
+#undef HASTY
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
