@@ -1,0 +1,82 @@
+#include "connect.h"
+
+#include "registry/endpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MS_PER_S 1000
+
+static enum status read_endpoints(const struct options *options, bool is_https,
+                                  struct endpoint *list, size_t *count, struct detail *why)
+{
+    for (size_t i = 0; i < options_count(options, OPTION_ETCD_ENDPOINT); i++) {
+        const char *text = options_item(options, OPTION_ETCD_ENDPOINT, i);
+        enum status status =
+            endpoint_parse_list(text, is_https, list, ETCD_ENDPOINTS_MAX, count, why);
+        if (status != STATUS_OK)
+            return options_blame(options, OPTION_ETCD_ENDPOINT, text, why);
+    }
+    return STATUS_OK;
+}
+
+static void forget(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
+static enum status read_password(const struct options *options, char **out, struct detail *why)
+{
+    char *password = NULL;
+    enum status status = options_secret(options, OPTION_ETCD_PASSWORD, &password, why);
+    if (status != STATUS_OK)
+        return status;
+    if (options_has(options, OPTION_ETCD_USER) && !password)
+        return detail_set(why, STATUS_BAD_INPUT,
+                          "--etcd-user needs --etcd-password-file or EMPUSA_ETCD_PASSWORD");
+    *out = password;
+    return STATUS_OK;
+}
+
+enum status connect_open(uv_loop_t *loop, const struct options *options, const struct log *log,
+                         struct etcd **out, struct detail *why)
+{
+    struct endpoint *endpoints = calloc(ETCD_ENDPOINTS_MAX, sizeof(*endpoints));
+    if (!endpoints)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    char *password = NULL;
+    struct etcd_options wanted = {
+        .endpoints = endpoints,
+        .discovery_srv = options_text(options, OPTION_ETCD_DISCOVERY_SRV),
+        .is_https = strcmp(options_text(options, OPTION_ETCD_PROTOCOL), "https") == 0,
+        .ca_bundle = options_text(options, OPTION_CA_BUNDLE),
+        .cert = options_text(options, OPTION_ETCD_CERT),
+        .key = options_text(options, OPTION_ETCD_KEY),
+        .user = options_text(options, OPTION_ETCD_USER),
+        .timeout_ms = (uint32_t)options_number(options, OPTION_ETCD_TIMEOUT) * MS_PER_S,
+        .log = *log,
+    };
+    enum status status =
+        read_endpoints(options, wanted.is_https, endpoints, &wanted.endpoint_count, why);
+    if (status == STATUS_OK)
+        status = read_password(options, &password, why);
+    if (status == STATUS_OK) {
+        wanted.password = wanted.user ? password : NULL;
+        status = etcd_open(loop, &wanted, out, why);
+    }
+    forget(password);
+    free(endpoints);
+    return status;
+}
+
+enum status connect_reload(struct etcd *etcd, const struct options *options, struct detail *why)
+{
+    char *password = NULL;
+    enum status status = read_password(options, &password, why);
+    if (status == STATUS_OK)
+        status = etcd_reload(etcd, password, why);
+    forget(password);
+    return status;
+}

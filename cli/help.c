@@ -1,0 +1,155 @@
+#include "help.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define WIDTH         80
+#define OPTION_INDENT 10
+#define COMMAND_WIDTH 34
+#define NAME_SIZE     64
+#define FACTS_SIZE    256
+
+void help_wrap(const char *text, size_t indent, size_t width, FILE *file)
+{
+    size_t column = 0;
+    while (*text) {
+        size_t len = strcspn(text, " \n");
+        if (column > 0 && column + 1 + len > width) {
+            fputc('\n', file);
+            column = 0;
+        }
+        if (len > 0) {
+            fprintf(file, "%*s%.*s", column ? 1 : (int)indent, "", (int)len, text);
+            column += (column ? 1 : indent) + len;
+        }
+        text += len;
+        if (*text == '\n') {
+            fputc('\n', file);
+            column = 0;
+        }
+        text += *text != '\0';
+    }
+    if (column > 0)
+        fputc('\n', file);
+}
+
+static void fact(char *out, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static void fact(char *out, size_t size, const char *format, ...)
+{
+    size_t len = strlen(out);
+    if (len > 0 && len < size)
+        len += (size_t)snprintf(out + len, size - len, ", ");
+    if (len >= size)
+        return;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(out + len, size - len, format, args);
+    va_end(args);
+}
+
+void help_facts(const struct option_row *row, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (row->variable)
+        fact(out, size, "variable %s", row->variable);
+    if (row->second_variable)
+        fact(out, size, "then %s", row->second_variable);
+    if (row->fallback || row->default_help)
+        fact(out, size, "default %s", row->fallback ? row->fallback : row->default_help);
+    if (row->kind == OPTION_LIST)
+        fact(out, size, "repeatable or a comma list");
+    if (row->kind == OPTION_REPEATED)
+        fact(out, size, "repeatable");
+    if (row->is_required)
+        fact(out, size, "required");
+}
+
+static void print_option(const struct option_row *row, FILE *file)
+{
+    char facts[FACTS_SIZE];
+    help_facts(row, facts, sizeof(facts));
+    fprintf(file, "  --%s%s%s\n", row->name, row->argument ? " " : "",
+            row->argument ? row->argument : "");
+    help_wrap(row->help, OPTION_INDENT, WIDTH, file);
+    if (*facts) {
+        char shown[FACTS_SIZE + 2];
+        snprintf(shown, sizeof(shown), "(%s)", facts);
+        help_wrap(shown, OPTION_INDENT, WIDTH, file);
+    }
+}
+
+static void print_flag(const char *flag, const char *help, FILE *file)
+{
+    fprintf(file, "  %s\n", flag);
+    help_wrap(help, OPTION_INDENT, WIDTH, file);
+}
+
+static void print_command(const struct command *command, FILE *file)
+{
+    char name[NAME_SIZE], shown[NAME_SIZE * 2];
+    command_full_name(command, name, sizeof(name));
+    snprintf(shown, sizeof(shown), "%s%s%s", name, command->operands ? " " : "",
+             command->operands ? command->operands : "");
+    fprintf(file, "  %-*s %s\n", COMMAND_WIDTH, shown, command->summary);
+}
+
+static void print_commands(const struct command_table *table, const char *group, FILE *file)
+{
+    fputs("\nCommands:\n", file);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct command *command = &table->commands[i];
+        bool is_asked = !group || (command->group && strcmp(group, command->group) == 0);
+        if (is_asked && !command->is_hidden)
+            print_command(command, file);
+    }
+}
+
+void help_program(const struct command_table *table, FILE *file)
+{
+    fputs("Usage: empusa [OPTION...] COMMAND [ARGUMENT...]\n\n"
+          "A service registry on etcd whose contents are also DNS.\n",
+          file);
+    print_commands(table, NULL, file);
+    fputs("\nOptions, before the command:\n", file);
+    for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
+        print_option(option_row((enum option_id)i), file);
+    print_flag("--help", "show this, or the help of a command, and exit", file);
+    print_flag("--version", "show the version and exit", file);
+    fputs("\nAn option wins over its variable; an empty variable counts as unset. Messages go to\n"
+          "standard error, results to standard output. Exit status: 0 done, 1 not done, 2 wrong\n"
+          "usage. See also: empusa COMMAND --help\n",
+          file);
+}
+
+void help_group(const struct command_table *table, const struct command_group *group, FILE *file)
+{
+    fprintf(file, "Usage: empusa [OPTION...] %s COMMAND [ARGUMENT...]\n\n", group->name);
+    help_wrap(group->summary, 0, WIDTH, file);
+    print_commands(table, group->name, file);
+    fprintf(file,
+            "\nSee also: empusa %s COMMAND --help, and empusa --help for the options that\n"
+            "stand before the command.\n",
+            group->name);
+}
+
+void help_command(const struct command *command, FILE *file)
+{
+    char name[NAME_SIZE];
+    command_full_name(command, name, sizeof(name));
+    fprintf(file, "Usage: empusa %s%s%s%s%s\n\n", command->needs_etcd ? "[GLOBAL OPTION...] " : "",
+            name, command->option_count ? " [OPTION...]" : "", command->operands ? " " : "",
+            command->operands ? command->operands : "");
+    fprintf(file, "%c", command->summary[0] - ('a' - 'A'));
+    help_wrap(command->summary + 1, 0, WIDTH, file);
+    if (command->text) {
+        fputc('\n', file);
+        help_wrap(command->text, 0, WIDTH, file);
+    }
+    fputs("\nOptions:\n", file);
+    for (size_t i = 0; i < command->option_count; i++)
+        print_option(option_row(command->options[i]), file);
+    print_flag("--help", "show this and exit", file);
+    if (command->needs_etcd)
+        fputs("\nThe options that stand before the command: empusa --help\n", file);
+}

@@ -1,0 +1,12 @@
+/* cli/lists.h - empusa service list, switch list: tables for a person, JSON for a program.
+ *
+ * Each returns the exit status. */
+#ifndef CLI_LISTS_H
+#define CLI_LISTS_H
+
+struct call;
+
+int lists_services(struct call *call);
+int lists_switches(struct call *call);
+
+#endif

@@ -1,0 +1,353 @@
+#include "option.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define SECRET_MAX 4096
+
+static const struct option_row rows[OPTION_COUNT] = {
+#define OPTION_ROW(id, ...) [OPTION_##id] = {__VA_ARGS__},
+    OPTION_LIST_ALL(OPTION_ROW)
+#undef OPTION_ROW
+};
+
+static const struct {
+    const char *name;
+    enum log_level level;
+} levels[] = {
+    {"DEBUG", LOG_LEVEL_DEBUG}, {"INFO", LOG_LEVEL_INFO},    {"WARNING", LOG_LEVEL_WARNING},
+    {"ERROR", LOG_LEVEL_ERROR}, {"WARN", LOG_LEVEL_WARNING}, {"CRITICAL", LOG_LEVEL_ERROR},
+    {"FATAL", LOG_LEVEL_ERROR}, {"NOTSET", LOG_LEVEL_DEBUG},
+};
+
+static const struct {
+    const char *text;
+    bool value;
+} flags[] = {{"1", true},  {"yes", true}, {"true", true},   {"on", true},
+             {"0", false}, {"no", false}, {"false", false}, {"off", false}};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct option_row *option_row(enum option_id id)
+{
+    return &rows[id];
+}
+
+static void value_clear(struct option_value *value)
+{
+    for (size_t i = 0; i < value->count; i++)
+        free(value->texts[i]);
+    free(value->texts);
+    *value = (struct option_value){0};
+}
+
+void options_clear(struct options *options)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        value_clear(&options->values[i]);
+}
+
+/* Only digits, so no sign, blank or base, and no overflow. */
+static bool read_number(const char *text, uint64_t *out)
+{
+    uint64_t number = 0;
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        unsigned digit = (unsigned)(*text - '0');
+        if (number > (UINT64_MAX - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *out = number;
+    return true;
+}
+
+static bool read_level(const char *text, enum log_level *out)
+{
+    for (size_t i = 0; i < COUNT(levels); i++) {
+        if (strcasecmp(text, levels[i].name) == 0) {
+            *out = levels[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_flag(const char *text, bool *out)
+{
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        if (strcasecmp(text, flags[i].text) == 0) {
+            *out = flags[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_choice(const char *choices, const char *text)
+{
+    size_t len = strlen(text);
+    while (*choices) {
+        size_t word = strcspn(choices, "|");
+        if (word == len && memcmp(choices, text, len) == 0)
+            return true;
+        choices += word + (choices[word] == '|');
+    }
+    return false;
+}
+
+static enum status check(const struct option_row *row, const char *text, struct detail *why)
+{
+    uint64_t number;
+    enum log_level level;
+    bool flag;
+    switch (row->kind) {
+    case OPTION_NUMBER:
+        if (read_number(text, &number) && number >= row->min && number <= row->max)
+            return STATUS_OK;
+        return detail_set(why, STATUS_BAD_INPUT, "not a whole number from %llu to %llu",
+                          (unsigned long long)row->min, (unsigned long long)row->max);
+    case OPTION_CHOICE:
+        if (is_choice(row->argument, text))
+            return STATUS_OK;
+        return detail_set(why, STATUS_BAD_INPUT, "not one of %s", row->argument);
+    case OPTION_LEVEL:
+        if (read_level(text, &level))
+            return STATUS_OK;
+        return detail_set(why, STATUS_BAD_INPUT, "not one of DEBUG, INFO, WARNING, ERROR");
+    case OPTION_FLAG:
+        if (read_flag(text, &flag))
+            return STATUS_OK;
+        return detail_set(why, STATUS_BAD_INPUT, "neither yes nor no");
+    default:
+        return *text ? STATUS_OK : detail_set(why, STATUS_BAD_INPUT, "is empty");
+    }
+}
+
+static enum status append(struct option_value *value, const char *text, size_t len)
+{
+    char *copy = strndup(text, len);
+    char **texts = realloc(value->texts, (value->count + 1) * sizeof(*texts));
+    if (texts)
+        value->texts = texts;
+    if (!copy || !texts) {
+        free(copy);
+        return STATUS_NO_MEMORY;
+    }
+    value->texts[value->count++] = copy;
+    return STATUS_OK;
+}
+
+/* One value of the option, checked. */
+static enum status add_one(struct options *options, enum option_id id, const char *text, size_t len,
+                           struct detail *why)
+{
+    struct option_value *value = &options->values[id];
+    enum status status = append(value, text, len);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "%s", status_text(status));
+    const char *copy = value->texts[value->count - 1];
+    status = check(&rows[id], copy, why);
+    return status == STATUS_OK ? status : options_blame(options, id, copy, why);
+}
+
+static const char *skip_blanks(const char *text, size_t *len)
+{
+    while (*len > 0 && (*text == ' ' || *text == '\t')) {
+        text++;
+        (*len)--;
+    }
+    while (*len > 0 && (text[*len - 1] == ' ' || text[*len - 1] == '\t'))
+        (*len)--;
+    return text;
+}
+
+static enum status add_list(struct options *options, enum option_id id, const char *text,
+                            struct detail *why)
+{
+    for (;;) {
+        size_t len = strcspn(text, ",");
+        bool is_last = text[len] == '\0';
+        const char *next = text + len + 1;
+        const char *item = skip_blanks(text, &len);
+        enum status status = add_one(options, id, item, len, why);
+        if (status != STATUS_OK || is_last)
+            return status;
+        text = next;
+    }
+}
+
+static enum status add(struct options *options, enum option_id id, const char *text,
+                       struct detail *why)
+{
+    if (rows[id].kind == OPTION_LIST)
+        return add_list(options, id, text, why);
+    return add_one(options, id, text, strlen(text), why);
+}
+
+enum status options_set(struct options *options, enum option_id id, const char *text,
+                        struct detail *why)
+{
+    struct option_value *value = &options->values[id];
+    bool is_repeatable = rows[id].kind == OPTION_LIST || rows[id].kind == OPTION_REPEATED;
+    if (!is_repeatable || value->source != OPTION_ARGUMENT)
+        value_clear(value);
+    value->source = OPTION_ARGUMENT;
+    return add(options, id, text ? text : "yes", why);
+}
+
+void options_unset(struct options *options, enum option_id id)
+{
+    value_clear(&options->values[id]);
+}
+
+static const char *environment(const char *name)
+{
+    const char *text = name ? getenv(name) : NULL;
+    return text && *text ? text : NULL;
+}
+
+enum status options_complete(struct options *options, enum option_id id, struct detail *why)
+{
+    const struct option_row *row = &rows[id];
+    struct option_value *value = &options->values[id];
+    if (value->source != OPTION_UNSET)
+        return STATUS_OK;
+    const char *names[] = {row->variable, row->second_variable};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const char *text = environment(names[i]);
+        if (text) {
+            value->source = OPTION_VARIABLE;
+            value->variable = names[i];
+            return add(options, id, text, why);
+        }
+    }
+    if (!row->fallback)
+        return STATUS_OK;
+    value->source = OPTION_DEFAULT;
+    return add(options, id, row->fallback, why);
+}
+
+bool options_has(const struct options *options, enum option_id id)
+{
+    return options->values[id].count > 0;
+}
+
+const char *options_text(const struct options *options, enum option_id id)
+{
+    return options_item(options, id, 0);
+}
+
+const char *options_item(const struct options *options, enum option_id id, size_t i)
+{
+    return i < options->values[id].count ? options->values[id].texts[i] : NULL;
+}
+
+size_t options_count(const struct options *options, enum option_id id)
+{
+    return options->values[id].count;
+}
+
+uint64_t options_number(const struct options *options, enum option_id id)
+{
+    const char *text = options_text(options, id);
+    uint64_t number = 0;
+    return text && read_number(text, &number) ? number : 0;
+}
+
+bool options_flag(const struct options *options, enum option_id id)
+{
+    const char *text = options_text(options, id);
+    bool flag = false;
+    return text && read_flag(text, &flag) && flag;
+}
+
+enum log_level options_level(const struct options *options)
+{
+    const char *text = options_text(options, OPTION_LOG_LEVEL);
+    enum log_level level = LOG_LEVEL_INFO;
+    return text && read_level(text, &level) ? level : LOG_LEVEL_INFO;
+}
+
+/* The file up to its end or `size`. Returns the octets, or -1 with errno. */
+static ssize_t read_whole(const char *path, char *out, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    size_t len = 0;
+    ssize_t got = 1;
+    while (len < size && got != 0) {
+        got = read(fd, out + len, size - len);
+        if (got < 0 && errno != EINTR)
+            break;
+        len += got > 0 ? (size_t)got : 0;
+    }
+    int problem = errno;
+    close(fd);
+    errno = problem;
+    return got < 0 ? -1 : (ssize_t)len;
+}
+
+static enum status read_secret(const char *path, char **out, struct detail *why)
+{
+    char text[SECRET_MAX + 1];
+    ssize_t len = read_whole(path, text, sizeof(text));
+    if (len < 0)
+        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
+    if (len > SECRET_MAX)
+        return detail_set(why, STATUS_TOO_LARGE, "longer than %d octets", SECRET_MAX);
+    *out = strndup(text, (size_t)len);
+    explicit_bzero(text, sizeof(text));
+    if (!*out)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    (*out)[strcspn(*out, "\r\n")] = '\0';
+    return STATUS_OK;
+}
+
+enum status options_secret(const struct options *options, enum option_id id, char **out,
+                           struct detail *why)
+{
+    const struct option_value *value = &options->values[id];
+    char *secret = NULL;
+    enum status status = STATUS_OK;
+    if (value->source == OPTION_VARIABLE) {
+        secret = strdup(value->texts[0]);
+        if (!secret)
+            status = detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    } else if (value->count > 0) {
+        status = read_secret(value->texts[0], &secret, why);
+        if (status != STATUS_OK)
+            detail_wrap(why, status, "--%s \"%s\"", rows[id].name, value->texts[0]);
+    }
+    if (status == STATUS_OK)
+        *out = secret;
+    return status;
+}
+
+/* Whoever checked the value may have named it, too: `service type "a/b": the fault`. */
+static const char *fault_of(const char *sentence)
+{
+    const char *fault = sentence;
+    for (const char *p = sentence; (p = strstr(p, "\": ")); p++)
+        fault = p + 3;
+    return fault;
+}
+
+enum status options_blame(const struct options *options, enum option_id id, const char *value,
+                          struct detail *why)
+{
+    const struct option_value *from = &options->values[id];
+    bool is_variable = from->source == OPTION_VARIABLE;
+    struct detail said = *why;
+    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\"%s%s%s: %s", rows[id].name, value,
+                      is_variable ? " (from " : "", is_variable ? from->variable : "",
+                      is_variable ? ")" : "", fault_of(said.text));
+}

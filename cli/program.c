@@ -1,0 +1,183 @@
+#include "program.h"
+
+#include "completion.h"
+#include "dev.h"
+#include "docs.h"
+#include "help.h"
+#include "lists.h"
+#include "output.h"
+#include "parse.h"
+#include "serve.h"
+#include "service.h"
+#include "switch.h"
+
+#include <stdio.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The options of a command and how many they are. */
+#define OPTIONS(...)                                                                               \
+    .options = {__VA_ARGS__},                                                                      \
+    .option_count = sizeof((enum option_id[]){__VA_ARGS__}) / sizeof(enum option_id)
+#define OPTION_ID(id, ...) OPTION_##id,
+
+static const struct command commands[] = {
+    {.group = "service",
+     .name = "register",
+     .summary = "register a service, once or while this runs",
+     .text =
+         "Without --refresh-every it is done once. With it, this goes on running: at every beat "
+         "the lease is kept alive and the registration checked; what has vanished or was "
+         "changed is put back. SIGTERM or SIGINT unregisters the service. A registration is "
+         "stated whole: what is not said is not kept.",
+     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME, OPTION_SERVICE_LOCATION, OPTION_SERVICE_TTL,
+             OPTION_SERVICE_REFRESH, OPTION_SERVICE_PROTOCOL, OPTION_SERVICE_PRIORITY,
+             OPTION_SERVICE_WEIGHT, OPTION_SERVICE_TXT, OPTION_SERVICE_SUBTYPE),
+     .needs_etcd = true,
+     .run = service_register},
+    {.group = "service",
+     .name = "unregister",
+     .summary = "remove a service from the registry",
+     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME),
+     .needs_etcd = true,
+     .run = service_unregister},
+    {.group = "service",
+     .name = "list",
+     .summary = "list services",
+     .text = "Sorted, with the seconds until they are forgotten.",
+     OPTIONS(OPTION_SERVICE_TYPE_ONLY, OPTION_FORMAT),
+     .needs_etcd = true,
+     .run = lists_services},
+    {.group = "service",
+     .name = "drain",
+     .summary = "give a service no new clients",
+     .text = "Its SRV records get weight 0. Nothing else of the registration changes.",
+     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME),
+     .needs_etcd = true,
+     .run = service_drain},
+    {.group = "service",
+     .name = "undrain",
+     .summary = "take a service back into use",
+     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME),
+     .needs_etcd = true,
+     .run = service_undrain},
+    {.group = "switch",
+     .name = "set",
+     .operands = "SWITCH VALUE",
+     .summary = "set a switch",
+     .text = "A value that begins with \"--\" stands behind a \"--\" of its own.",
+     OPTIONS(OPTION_SWITCH_TTL),
+     .needs_etcd = true,
+     .run = switch_set},
+    {.group = "switch",
+     .name = "get",
+     .operands = "SWITCH",
+     .summary = "print the value of a switch",
+     .needs_etcd = true,
+     .run = switch_get},
+    {.group = "switch",
+     .name = "list",
+     .summary = "list switches",
+     .text = "Sorted, with the seconds until they are forgotten.",
+     OPTIONS(OPTION_FORMAT),
+     .needs_etcd = true,
+     .run = lists_switches},
+    {.group = "switch",
+     .name = "remove",
+     .operands = "SWITCH",
+     .summary = "remove a switch",
+     .needs_etcd = true,
+     .run = switch_remove},
+    {.group = "switch",
+     .name = "toggle",
+     .operands = "SWITCH",
+     .summary = "turn a switch on that is off, and off that is on",
+     .text = "yes, true, y, on, 1 and enabled are on and become \"no\"; no, false, n, off, 0 and "
+             "disabled are off and become \"yes\": in any case and with blanks around. Of two that "
+             "toggle at the same time one wins.",
+     .needs_etcd = true,
+     .run = switch_toggle},
+    {.group = "switch",
+     .name = "cas",
+     .operands = "SWITCH VALUE EXPECTED",
+     .summary = "set a switch that is EXPECTED, or not there",
+     OPTIONS(OPTION_SWITCH_TTL),
+     .needs_etcd = true,
+     .run = switch_cas},
+    {.name = "serve",
+     .summary = "answer DNS queries from the registry",
+     .text = "Loads the tree, follows its changes and answers from memory. SIGTERM ends it, SIGHUP "
+             "reads secrets and certificates again, SIGUSR1 logs a summary.",
+     OPTIONS(OPTION_SERVE_LIST(OPTION_ID)),
+     .needs_etcd = true,
+     .run = serve_command},
+    {.name = "dev",
+     .summary = "try it all here: serve, and an etcd of its own",
+     .text =
+         "Starts etcd (from PATH) on loopback ports and answers DNS from it until Ctrl-C. Takes "
+         "the options of serve, too; the tree is /empusa unless --tree-root says otherwise.",
+     OPTIONS(OPTION_DATA_DIR, OPTION_LISTEN_DEV, OPTION_SERVE_MORE_LIST(OPTION_ID)),
+     .run = dev_command},
+    {.name = "completion",
+     .operands = "SHELL",
+     .summary = "print completions for bash, zsh or fish",
+     .run = completion_command},
+    {.name = "man",
+     .operands = "PAGE",
+     .summary = "print a manual page: empusa or empusa-serve",
+     .is_hidden = true,
+     .run = docs_man},
+    {.name = "markdown",
+     .summary = "print the tables of the README",
+     .is_hidden = true,
+     .run = docs_markdown},
+};
+
+static const struct command_group groups[] = {
+    {"service", "Services: where they are, under a type and a name."},
+    {"switch", "Switches: values under a path, such as features/search."},
+};
+
+const struct command_table *program_table(void)
+{
+    static const struct command_table table = {commands, COUNT(commands), groups, COUNT(groups)};
+    return &table;
+}
+
+static int help(const struct call *call, const struct parse_result *result)
+{
+    if (call->command)
+        help_command(call->command, stdout);
+    else if (result->group)
+        help_group(call->table, result->group, stdout);
+    else
+        help_program(call->table, stdout);
+    return output_finish(&call->log, 0);
+}
+
+int program_run(int argc, char **argv)
+{
+    struct call call = {.table = program_table(), .log = output_log(LOG_LEVEL_INFO)};
+    struct parse_result result = {0};
+    struct detail why = {""};
+    int exit_status = 2;
+    output_init();
+    switch (parse(argc, argv, call.table, &call, &result, &why)) {
+    case PARSE_RUN:
+        call.log = output_log(options_level(&call.options));
+        exit_status = call.command->run(&call);
+        break;
+    case PARSE_HELP:
+        exit_status = help(&call, &result);
+        break;
+    case PARSE_VERSION:
+        puts("empusa " EMPUSA_VERSION);
+        exit_status = output_finish(&call.log, 0);
+        break;
+    case PARSE_WRONG:
+        log_printf(&call.log, LOG_LEVEL_ERROR, "%s", why.text);
+        break;
+    }
+    options_clear(&call.options);
+    return exit_status;
+}

@@ -1,0 +1,316 @@
+#include "serve_options.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DNS_PORT     53
+#define PORT_MAX     65535
+#define ADDRESS_SIZE 64
+#define MS_PER_S     1000
+
+static const char *const default_listen[] = {"127.0.0.1:5300", "[::1]:5300"};
+
+static bool fill_address(const char *host, unsigned port, struct sockaddr_storage *out)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    memset(out, 0, sizeof(*out));
+    if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
+        memcpy(out, &v4, sizeof(v4));
+    else if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
+        memcpy(out, &v6, sizeof(v6));
+    else
+        return false;
+    return true;
+}
+
+static bool read_port(const char *text, unsigned *out)
+{
+    unsigned port = 0;
+    size_t digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 5 || text[digits] != '\0')
+        return false;
+    for (; *text; text++)
+        port = port * 10 + (unsigned)(*text - '0');
+    *out = port;
+    return port <= PORT_MAX;
+}
+
+/* Split at the ':' before the port; brackets are taken off. */
+static bool split_address(const char *text, char host[ADDRESS_SIZE], const char **port)
+{
+    const char *end = strrchr(text, ':');
+    size_t len;
+    if (text[0] == '[') {
+        const char *bracket = strchr(text, ']');
+        if (!bracket || (bracket[1] != ':' && bracket[1] != '\0'))
+            return false;
+        end = bracket[1] == ':' ? bracket + 1 : NULL;
+        text++;
+        len = (size_t)(bracket - text);
+    } else {
+        len = end ? (size_t)(end - text) : strlen(text);
+    }
+    if (len >= ADDRESS_SIZE)
+        return false;
+    memcpy(host, text, len);
+    host[len] = '\0';
+    *port = end ? end + 1 : NULL;
+    return true;
+}
+
+enum status serve_options_address(const char *text, struct sockaddr_storage *out,
+                                  struct detail *why)
+{
+    struct sockaddr_storage address;
+    char host[ADDRESS_SIZE];
+    const char *port_text;
+    unsigned port = DNS_PORT;
+    bool is_good =
+        fill_address(text, port, &address) || /* "::1" alone */
+        (split_address(text, host, &port_text) && (!port_text || read_port(port_text, &port)) &&
+         fill_address(host, port, &address));
+    /* Brackets are for IPv6. */
+    if (is_good && text[0] == '[' && address.ss_family != AF_INET6)
+        is_good = false;
+    if (!is_good)
+        return detail_set(why, STATUS_BAD_INPUT,
+                          "not an address: IPV4:PORT, [IPV6]:PORT, or an address alone");
+    *out = address;
+    return STATUS_OK;
+}
+
+/* Whether the machine has the address; asked of the defaults alone. */
+static bool is_there(const struct sockaddr_storage *address)
+{
+    struct sockaddr_storage any_port = *address;
+    /* The port stands at the same place in both families. */
+    ((struct sockaddr_in *)&any_port)->sin_port = 0;
+    int fd = socket(address->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool is_bound = bind(fd, (struct sockaddr *)&any_port, sizeof(any_port)) == 0;
+    close(fd);
+    return is_bound;
+}
+
+static enum status read_default_listen(struct serve_options *out, struct detail *why)
+{
+    for (size_t i = 0; i < sizeof(default_listen) / sizeof(default_listen[0]); i++) {
+        struct server_listen listen = {.may_be_missing = true};
+        enum status status = serve_options_address(default_listen[i], &listen.address, why);
+        if (status != STATUS_OK)
+            return status;
+        if (is_there(&listen.address))
+            out->listen[out->server.listen_count++] = listen;
+    }
+    if (out->server.listen_count == 0)
+        return detail_set(why, STATUS_SYSTEM, "no loopback address to listen on: see --listen");
+    return STATUS_OK;
+}
+
+static enum status read_listen(const struct options *options, enum option_id id,
+                               struct serve_options *out, struct detail *why)
+{
+    size_t count = options_count(options, id);
+    out->server.listen = out->listen;
+    if (count == 0)
+        return read_default_listen(out, why);
+    if (count > SERVER_LISTEN_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "--listen: more than %d", SERVER_LISTEN_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const char *text = options_item(options, id, i);
+        if (serve_options_address(text, &out->listen[i].address, why) != STATUS_OK)
+            return options_blame(options, id, text, why);
+    }
+    out->server.listen_count = count;
+    return STATUS_OK;
+}
+
+/* NAME=ADDR */
+static enum status read_pair(const char *text, struct zone_address *out, struct detail *why)
+{
+    const char *equals = strchr(text, '=');
+    struct zone_address made = {0};
+    if (!equals || equals == text)
+        return detail_set(why, STATUS_BAD_INPUT, "not NAME=ADDR");
+    if (inet_pton(AF_INET, equals + 1, made.address.octets) == 1)
+        made.address.family = AF_INET;
+    else if (inet_pton(AF_INET6, equals + 1, made.address.octets) == 1)
+        made.address.family = AF_INET6;
+    else
+        return detail_set(why, STATUS_BAD_INPUT, "what follows the = is no IP address");
+    made.name = strndup(text, (size_t)(equals - text));
+    if (!made.name)
+        return STATUS_NO_MEMORY;
+    *out = made;
+    return STATUS_OK;
+}
+
+static enum status read_pairs(const struct options *options, enum option_id id, size_t max,
+                              struct zone_address *list, size_t *count, struct detail *why)
+{
+    size_t wanted = options_count(options, id);
+    if (wanted > max)
+        return detail_set(why, STATUS_BAD_INPUT, "--%s: more than %zu", option_row(id)->name, max);
+    for (size_t i = 0; i < wanted; i++) {
+        const char *text = options_item(options, id, i);
+        enum status status = read_pair(text, &list[i], why);
+        if (status == STATUS_BAD_INPUT)
+            return options_blame(options, id, text, why);
+        if (status != STATUS_OK)
+            return detail_set(why, status, "%s", status_text(status));
+        *count = i + 1;
+    }
+    return STATUS_OK;
+}
+
+/* ns.<zone> where we listen; a wildcard is no address that others could be told. */
+static enum status default_ns(struct serve_options *out, struct detail *why)
+{
+    for (size_t i = 0; i < out->server.listen_count && out->zone.ns_count < ZONE_NS_MAX; i++) {
+        const struct sockaddr_storage *address = &out->listen[i].address;
+        struct zone_address ns = {.address.family = address->ss_family};
+        static const uint8_t wildcard[16];
+        size_t len = address->ss_family == AF_INET ? 4 : 16;
+        const void *octets = address->ss_family == AF_INET
+                                 ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                                 : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+        memcpy(ns.address.octets, octets, len);
+        if (memcmp(ns.address.octets, wildcard, len) == 0)
+            continue;
+        ns.name = strdup("ns");
+        if (!ns.name)
+            return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+        out->ns[out->zone.ns_count++] = ns;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_acl(const struct options *options, enum option_id id, struct acl *out,
+                            struct detail *why)
+{
+    for (size_t i = 0; i < options_count(options, id); i++) {
+        const char *text = options_item(options, id, i);
+        if (acl_add(out, text, why) != STATUS_OK)
+            return options_blame(options, id, text, why);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_zone(const struct options *options, struct serve_options *out,
+                             struct detail *why)
+{
+    struct zone_options *zone = &out->zone;
+    zone->domain = options_text(options, OPTION_DOMAIN);
+    zone->record_ttl_s = (uint32_t)options_number(options, OPTION_RECORD_TTL);
+    zone->negative_ttl_s = (uint32_t)options_number(options, OPTION_NEGATIVE_TTL);
+    zone->host_domain = options_text(options, OPTION_HOST_DOMAIN);
+    zone->has_switches = !options_flag(options, OPTION_NO_SWITCHES);
+    zone->ns = out->ns;
+    zone->hosts = out->hosts;
+    enum status status =
+        read_pairs(options, OPTION_HOST, ZONE_HOSTS_MAX, out->hosts, &zone->host_count, why);
+    if (status == STATUS_OK)
+        status = read_pairs(options, OPTION_NS, ZONE_NS_MAX, out->ns, &zone->ns_count, why);
+    if (status == STATUS_OK && zone->ns_count == 0)
+        status = default_ns(out, why);
+    return status;
+}
+
+static enum status read_nsid(const struct options *options, struct answer_env *env,
+                             struct detail *why)
+{
+    char machine[ANSWER_NSID_MAX + 1] = "";
+    const char *text = options_text(options, OPTION_NSID);
+    if (!text && gethostname(machine, sizeof(machine) - 1) == 0)
+        text = machine;
+    size_t len = text ? strlen(text) : 0;
+    if (len > ANSWER_NSID_MAX) {
+        detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ANSWER_NSID_MAX);
+        return options_blame(options, OPTION_NSID, text, why);
+    }
+    if (len > 0)
+        memcpy(env->nsid, text, len);
+    env->nsid_len = (uint16_t)len;
+    return STATUS_OK;
+}
+
+static enum status read_server(const struct options *options, struct serve_options *out,
+                               struct detail *why)
+{
+    struct server_options *server = &out->server;
+    server->workers = (unsigned)options_number(options, OPTION_WORKERS);
+    server->tcp_connections = (unsigned)options_number(options, OPTION_TCP_CONNECTIONS);
+    server->tcp_idle_s = (unsigned)options_number(options, OPTION_TCP_IDLE);
+    server->rate_limit = (uint32_t)options_number(options, OPTION_RATE_LIMIT);
+    out->env.state = ANSWER_NOT_READY;
+    out->env.max_udp_size = (uint16_t)options_number(options, OPTION_MAX_UDP_SIZE);
+    out->env.tcp_idle_100ms = (uint16_t)(server->tcp_idle_s * 10);
+    enum status status = read_acl(options, OPTION_ALLOW_QUERY, &server->allow_query, why);
+    if (status == STATUS_OK)
+        status = read_acl(options, OPTION_ALLOW_TRANSFER, &out->allow_transfer, why);
+    if (status == STATUS_OK)
+        status = read_nsid(options, &out->env, why);
+    return status;
+}
+
+enum status serve_options_read(const struct options *options, enum option_id listen,
+                               struct serve_options *out, struct detail *why)
+{
+    memset(out, 0, sizeof(*out));
+    out->stale_limit_ms = options_number(options, OPTION_STALE_LIMIT) * MS_PER_S;
+    out->resolves_hosts = !options_flag(options, OPTION_NO_RESOLVE_HOSTS);
+    enum status status = read_listen(options, listen, out, why);
+    if (status == STATUS_OK)
+        status = read_zone(options, out, why);
+    if (status == STATUS_OK)
+        status = read_server(options, out, why);
+    if (status != STATUS_OK)
+        serve_options_clear(out);
+    return status;
+}
+
+static void clear_names(struct zone_address *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        /* Ours: the zone's options only borrow it. */
+        free((char *)(uintptr_t)list[i].name);
+        list[i].name = NULL;
+    }
+}
+
+void serve_options_clear(struct serve_options *options)
+{
+    clear_names(options->ns, options->zone.ns_count);
+    clear_names(options->hosts, options->zone.host_count);
+    options->zone.ns_count = options->zone.host_count = 0;
+}
+
+/* Whether the sentence quotes the value: of NAME=ADDR the name. */
+static bool is_quoted(const char *sentence, const char *value)
+{
+    size_t len = strcspn(value, "=");
+    for (const char *p = sentence; (p = strchr(p, '"')); p++) {
+        if (strncmp(p + 1, value, len) == 0 && p[1 + len] == '"')
+            return true;
+    }
+    return false;
+}
+
+enum status serve_options_blame(const struct options *options, struct detail *why)
+{
+    static const enum option_id suspects[] = {OPTION_NS, OPTION_HOST, OPTION_HOST_DOMAIN,
+                                              OPTION_DOMAIN};
+    for (size_t i = 0; i < sizeof(suspects) / sizeof(suspects[0]); i++) {
+        for (size_t k = 0; k < options_count(options, suspects[i]); k++) {
+            const char *text = options_item(options, suspects[i], k);
+            if (is_quoted(why->text, text))
+                return options_blame(options, suspects[i], text, why);
+        }
+    }
+    return STATUS_BAD_INPUT;
+}

@@ -1,0 +1,43 @@
+/* cli/serve_options.h - what `serve` is told, as its libraries want to be told it.
+ *
+ * Threads: pure but for the machine's name and addresses. */
+#ifndef CLI_SERVE_OPTIONS_H
+#define CLI_SERVE_OPTIONS_H
+
+#include "option.h"
+
+#include "dns/acl.h"
+#include "dns/answer.h"
+#include "dns/server.h"
+#include "registry/status.h"
+#include "zones/zone.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct serve_options {
+    struct server_listen listen[SERVER_LISTEN_MAX];
+    struct zone_address ns[ZONE_NS_MAX], hosts[ZONE_HOSTS_MAX];
+    struct zone_options zone;     /* without log and callbacks */
+    struct server_options server; /* without zone and log */
+    struct answer_env env;        /* without secrets; not ready */
+    struct acl allow_transfer;
+    uint64_t stale_limit_ms;
+    bool resolves_hosts;
+};
+
+/* `listen`: the option that says where to listen. OK: *out points into itself and into `options`;
+ * it is to be given to serve_options_clear(). BAD_INPUT: *why names option and value. NO_MEMORY. */
+MUST_USE enum status serve_options_read(const struct options *options, enum option_id listen,
+                                        struct serve_options *out, struct detail *why);
+void serve_options_clear(struct serve_options *options);
+
+/* zone_new() said BAD_INPUT: name the option whose value it quotes. */
+enum status serve_options_blame(const struct options *options, struct detail *why);
+
+/* "10.0.0.1:53", "[::1]:53", or an address alone for port 53. BAD_INPUT. */
+MUST_USE enum status serve_options_address(const char *text, struct sockaddr_storage *out,
+                                           struct detail *why);
+
+#endif

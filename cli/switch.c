@@ -1,0 +1,262 @@
+#include "switch.h"
+
+#include "output.h"
+#include "put.h"
+#include "session.h"
+
+#include "registry/utf8.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *const enabled[] = {"yes", "true", "y", "on", "1", "enabled"};
+static const char *const disabled[] = {"no", "false", "n", "off", "0", "disabled"};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The switch of a command, as long as the command lasts. */
+struct request {
+    struct session session;
+    const struct call *call;
+    const char *path;
+    struct tree_key key;
+};
+
+/* Run a command on its switch: the first operand. */
+static int with_switch(struct call *call, int (*run)(struct request *request))
+{
+    struct request request = {.call = call, .path = call->operands[0]};
+    struct session *session = &request.session;
+    enum status status = session_open(session, call);
+    if (status != STATUS_OK)
+        return status_exit(status);
+    status = tree_switch_key(&session->root, request.path, &request.key, &session->why);
+    int exit_status = status == STATUS_OK ? run(&request) : session_fail(session, status);
+    session_close(session);
+    return exit_status;
+}
+
+static int fail(struct request *request, const char *what)
+{
+    log_printf(request->session.log, LOG_LEVEL_ERROR, "switch %s %s", request->path, what);
+    return 1;
+}
+
+static int say_set(struct request *request, const char *before, const char *value)
+{
+    log_printf(request->session.log, LOG_LEVEL_INFO, "%s %s set to %s", before, request->path,
+               value);
+    return 0;
+}
+
+static int set(struct request *request)
+{
+    struct session *session = &request->session;
+    const char *value = request->call->operands[1];
+    enum status status = tree_check_switch(request->path, &session->why);
+    if (status == STATUS_OK)
+        status = put_key(session, &request->key, value, strlen(value),
+                         options_number(&request->call->options, OPTION_SWITCH_TTL));
+    return status == STATUS_OK ? say_set(request, "switch", value) : session_fail(session, status);
+}
+
+/* A sentence of the Python tool's that it, too, prints without a level. */
+static int say_missing(const struct request *request)
+{
+    size_t len = strlen(request->path);
+    size_t size = len * UTF8_SHOW_MAX + 1;
+    char *shown = malloc(size);
+    if (shown)
+        utf8_show(request->path, len, shown, size);
+    fprintf(stderr, "No such switch \"%s\"\n", shown ? shown : "?");
+    free(shown);
+    return 1;
+}
+
+static int get(struct request *request)
+{
+    struct session_kv kv = {0};
+    enum status status = session_get(&request->session, &request->key, &kv);
+    if (status != STATUS_OK)
+        return session_fail(&request->session, status);
+    if (!kv.is_there)
+        return say_missing(request);
+    fwrite(kv.value, 1, kv.value_len, stdout);
+    fputc('\n', stdout);
+    session_kv_clear(&kv);
+    return output_finish(request->session.log, 0);
+}
+
+static int remove_switch(struct request *request)
+{
+    struct kv_op op = {.kind = KV_DELETE, .key = request->key.text, .key_len = request->key.len};
+    struct kv_txn txn = {.success = &op, .success_count = 1, .is_idempotent = true};
+    struct session_txn result;
+    enum status status = session_txn(&request->session, &txn, &result);
+    if (status != STATUS_OK)
+        return session_fail(&request->session, status);
+    log_printf(request->session.log, LOG_LEVEL_INFO, "switch %s %s", request->path,
+               result.deleted > 0 ? "removed" : "already removed");
+    return 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool is_one_of(const char *const *words, size_t count, const char *text, size_t len)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(words[i]) == len && strncasecmp(words[i], text, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What a value turns into; NULL: it is not boolean. */
+static const char *opposite(const struct session_kv *kv)
+{
+    const char *text = kv->value;
+    size_t len = kv->value_len;
+    while (len > 0 && is_blank(text[0])) {
+        text++;
+        len--;
+    }
+    while (len > 0 && is_blank(text[len - 1]))
+        len--;
+    if (is_one_of(enabled, COUNT(enabled), text, len))
+        return "no";
+    return is_one_of(disabled, COUNT(disabled), text, len) ? "yes" : NULL;
+}
+
+/* Put `value` where the switch still has `expected`, under `lease`; else see what it has. Not to be
+ * repeated: the repetition of what was done would look like another process's work. */
+static enum status compare_and_set(struct request *request, const struct session_kv *expected,
+                                   const char *value, int64_t lease, struct session_txn *result)
+{
+    const struct tree_key *key = &request->key;
+    struct kv_compare compare = {.key = key->text,
+                                 .key_len = key->len,
+                                 .target = expected->is_there ? KV_VALUE : KV_VERSION,
+                                 .result = KV_EQUAL,
+                                 .value = expected->value,
+                                 .value_len = expected->value_len};
+    struct kv_op put = {.kind = KV_PUT,
+                        .key = key->text,
+                        .key_len = key->len,
+                        .value = value,
+                        .value_len = strlen(value),
+                        .lease = lease};
+    struct kv_op see = {.kind = KV_GET, .key = key->text, .key_len = key->len};
+    struct kv_txn txn = {.compares = &compare,
+                         .compare_count = 1,
+                         .success = &put,
+                         .success_count = 1,
+                         .failure = &see,
+                         .failure_count = 1};
+    return session_txn(&request->session, &txn, result);
+}
+
+static int toggle_from(struct request *request, const struct session_kv *kv)
+{
+    if (!kv->is_there)
+        return fail(request, "not set");
+    const char *value = opposite(kv);
+    if (!value)
+        return fail(request, "does not have boolean value");
+    struct session_txn result = {0};
+    enum status status = compare_and_set(request, kv, value, kv->lease, &result);
+    /* NOT_FOUND: the lease, and the switch with it, expired meanwhile. */
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+        return session_fail(&request->session, status);
+    bool is_done = status == STATUS_OK && result.succeeded;
+    session_kv_clear(&result.kv);
+    if (is_done)
+        return say_set(request, "switch", value);
+    log_printf(request->session.log, LOG_LEVEL_WARNING, "switch %s already toggled", request->path);
+    return 0;
+}
+
+static int toggle(struct request *request)
+{
+    struct session_kv kv = {0};
+    enum status status = session_get(&request->session, &request->key, &kv);
+    if (status != STATUS_OK)
+        return session_fail(&request->session, status);
+    int exit_status = toggle_from(request, &kv);
+    session_kv_clear(&kv);
+    return exit_status;
+}
+
+/* *was_there: the switch has another value than expected, and what was done is nothing. */
+static enum status cas_once(struct request *request, const char *expected, int64_t lease,
+                            bool *is_done, bool *was_there)
+{
+    char *text = strdup(expected ? expected : "");
+    if (!text)
+        return detail_set(&request->session.why, STATUS_NO_MEMORY, "%s",
+                          status_text(STATUS_NO_MEMORY));
+    struct session_kv from = {
+        .value = text, .value_len = strlen(text), .is_there = expected != NULL};
+    struct session_txn result = {0};
+    enum status status =
+        compare_and_set(request, &from, request->call->operands[1], lease, &result);
+    if (status == STATUS_OK) {
+        *is_done = result.succeeded;
+        *was_there = result.kv.is_there;
+    }
+    session_kv_clear(&result.kv);
+    session_kv_clear(&from);
+    return status;
+}
+
+/* Where the value is as expected it is exchanged; where there is no switch it is made. */
+static int cas(struct request *request)
+{
+    struct session *session = &request->session;
+    const char *value = request->call->operands[1], *expected = request->call->operands[2];
+    uint64_t ttl_s = options_number(&request->call->options, OPTION_SWITCH_TTL);
+    int64_t lease = 0;
+    bool is_done = false, was_there = false, is_new = false;
+    enum status status = tree_check_switch(request->path, &session->why);
+    if (status == STATUS_OK && ttl_s > 0)
+        status = session_grant(session, ttl_s, &lease);
+    if (status == STATUS_OK)
+        status = cas_once(request, expected, lease, &is_done, &was_there);
+    if (status == STATUS_OK && !is_done && !was_there) {
+        is_new = true;
+        status = cas_once(request, NULL, lease, &is_done, &was_there);
+    }
+    if (status != STATUS_OK)
+        return session_fail(session, status);
+    if (!is_done)
+        return fail(request, "has another value: not changed");
+    return say_set(request, is_new ? "New switch" : "Existing switch", value);
+}
+
+int switch_set(struct call *call)
+{
+    return with_switch(call, set);
+}
+
+int switch_get(struct call *call)
+{
+    return with_switch(call, get);
+}
+
+int switch_remove(struct call *call)
+{
+    return with_switch(call, remove_switch);
+}
+
+int switch_toggle(struct call *call)
+{
+    return with_switch(call, toggle);
+}
+
+int switch_cas(struct call *call)
+{
+    return with_switch(call, cas);
+}

@@ -1,0 +1,23 @@
+/* cli/user.h - run as another user once the ports are bound.
+ *
+ * Threads: before others are started. */
+#ifndef CLI_USER_H
+#define CLI_USER_H
+
+#include "registry/status.h"
+
+#include <sys/types.h>
+
+struct user {
+    const char *name;
+    uid_t uid;
+    gid_t gid;
+};
+
+/* NOT_FOUND: there is no such user. SYSTEM. */
+MUST_USE enum status user_find(const char *name, struct user *out, struct detail *why);
+
+/* Become that user, with the groups it is in. Nothing to do where we are it already. SYSTEM. */
+MUST_USE enum status user_become(const struct user *user, struct detail *why);
+
+#endif

@@ -1,0 +1,143 @@
+"""The empusa under test: its commands, and `empusa serve`."""
+
+import os
+import re
+import subprocess
+
+from dns_client import Dns
+from process import PATIENCE, Process, die_with_parent, free_port
+
+BINARY = os.path.abspath(os.environ.get("EMPUSA_BINARY", "build/empusa"))
+
+
+def clean_environment(**variables):
+    """No EMPUSA_* of the person who runs the tests; UTF-8."""
+    keep = ("PATH", "HOME", "TMPDIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
+    env = {key: os.environ[key] for key in keep if key in os.environ}
+    return {**env, "LANG": "C.UTF-8", **variables}
+
+
+class Result:
+    def __init__(self, argv, status, out, err):
+        self.argv, self.status = argv, status
+        self.out, self.err = out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "surrogateescape")
+
+    def __repr__(self):
+        return f"{self.argv}: exit {self.status}\n-- out\n{self.out}\n-- err\n{self.err}"
+
+    def error_line(self, status=1):
+        """The one line that an unsuccessful command says."""
+        assert self.status == status, self
+        assert self.err.endswith("\n") and self.err.count("\n") == 1, self
+        return self.err.rstrip("\n")
+
+
+def run(*args, env=None, timeout=30, **options):
+    argv = [BINARY, *(arg if isinstance(arg, bytes) else str(arg) for arg in args)]
+    options.setdefault("stdout", subprocess.PIPE)
+    done = subprocess.run(argv, env=env or clean_environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          timeout=timeout * PATIENCE, preexec_fn=die_with_parent, check=False, **options)
+    assert b"Sanitizer" not in done.stderr and b"runtime error" not in done.stderr, done.stderr.decode()
+    return Result(argv, done.returncode, done.stdout or b"", done.stderr)
+
+
+class Registry:
+    """One tree root in one etcd: the command line bound to it, and its keys behind empusa's back."""
+
+    def __init__(self, etcd, root, **variables):
+        self.etcd, self.root = etcd, root
+        self.env = clean_environment(EMPUSA_ETCD_ENDPOINT=etcd.endpoints, EMPUSA_TREE_ROOT=root, **variables)
+        self.processes = []
+
+    def __call__(self, *args, env=None, **options):
+        return run(*args, env={**self.env, **(env or {})}, **options)
+
+    def ok(self, *args, **options):
+        result = self(*args, **options)
+        assert result.status == 0, result
+        return result
+
+    def start(self, *args, env=None):
+        process = Process([BINARY, *args], env={**self.env, **(env or {})})
+        self.processes.append(process)
+        return process
+
+    def register(self, kind, name, location, *more):
+        return self.ok("service", "register", "--service-type", kind, "--service-name", name,
+                       "--service-location", location, *more)
+
+    def unregister(self, kind, name):
+        return self.ok("service", "unregister", "--service-type", kind, "--service-name", name)
+
+    def hold(self, kind, name, location, *more):
+        """A `service register --refresh-every` that stays, once it has registered."""
+        process = self.start("service", "register", "--service-type", kind, "--service-name", name,
+                             "--service-location", location, *more)
+        process.wait_line(r"^INFO:root:service .* registered$")
+        return process
+
+    def service_key(self, kind, name):
+        return self.key("service", kind, name)
+
+    def key(self, *parts):
+        return b"/".join(part if isinstance(part, bytes) else part.encode() for part in (self.root, *parts))
+
+    def service(self, kind, name):
+        """The entry as etcd has it, or None."""
+        return self.etcd.get(self.service_key(kind, name))
+
+    def put(self, kind, name, value, lease=0):
+        return self.etcd.put(self.service_key(kind, name), value, lease)
+
+    def put_switch(self, path, value, lease=0):
+        return self.etcd.put(self.key("switch", path), value, lease)
+
+    def delete(self, *parts):
+        self.etcd.delete(self.key(*parts))
+
+    def serve(self, *args, **options):
+        """A running, ready server. Hosts are not looked up unless a test says so: DNS traffic stays here."""
+        return self.serve_unready(*args, **options).wait_ready()
+
+    def serve_unready(self, *args, listen="127.0.0.1", env=None, resolve=False, endpoints=None):
+        args = [*args] if resolve else [*args, "--no-resolve-hosts"]
+        env = {**self.env, **(env or {})}
+        if endpoints:
+            env["EMPUSA_ETCD_ENDPOINT"] = endpoints
+        server = Server(args, env, listen)
+        self.processes.append(server)
+        return server
+
+    def stop(self):
+        """Whatever still runs must end well: exit 0 on SIGTERM, nothing said by a sanitizer."""
+        problems = []
+        for process in self.processes:
+            if process.is_running():
+                status = process.stop()
+                if status != 0:
+                    problems.append(f"{process.argv}: exit {status} on SIGTERM\n" + "\n".join(process.err[-20:]))
+            if process.find_line(r"Sanitizer|runtime error"):
+                problems.append("\n".join(process.err))
+        assert not problems, problems
+
+
+class Server(Process):
+    def __init__(self, args, env, listen="127.0.0.1"):
+        self.port = free_port()
+        shown = f"[{listen}]" if ":" in listen else listen
+        super().__init__([BINARY, "serve", "--listen", f"{shown}:{self.port}", *args], env=env)
+        self.dns = Dns(self.port, {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen))
+
+    def wait_ready(self, timeout=20):
+        self.serving = self.wait_line(r"^INFO:root:serving ", timeout)
+        return self
+
+
+def cells(table):
+    """The rows of a psql table, the header first; checks its shape."""
+    lines = table.splitlines()
+    assert lines[0] == lines[-1] and re.fullmatch(r"\+(-+\+)+", lines[0]), table
+    assert lines[2] == "|" + lines[0][1:-1] + "|", table
+    rows = [lines[1], *lines[3:-1]]
+    assert all(row.startswith("| ") and row.endswith(" |") for row in rows), table
+    return [[cell.strip() for cell in row[1:-1].split("|")] for row in rows]

@@ -1,0 +1,77 @@
+"""The same against the etcd of other Debian releases: another URL prefix, other JSON."""
+
+import os
+
+import pytest
+
+from dns_client import EDE_STALE, ZONE
+from etcd import Etcd
+from process import wait_until
+from test_session import session
+from test_zone import HOSTS, example_sets, fill_example
+
+SUITES = ["bullseye", "trixie"]  # etcd 3.3, etcd 3.5
+
+
+@pytest.fixture(params=SUITES)
+def other_etcd(request):
+    directory = os.environ.get("EMPUSA_ETCD_VERSIONS")
+    if not directory:
+        pytest.skip("EMPUSA_ETCD_VERSIONS is not set; tests/etcd-versions.sh DIR fills a directory")
+    binary = os.path.join(directory, request.param, "usr/bin/etcd")
+    if not os.access(binary, os.X_OK):
+        pytest.skip(f"no {binary}; tests/etcd-versions.sh unpacks it")
+    server = Etcd(binary=binary)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def registry(other_etcd, bind_registry):
+    return bind_registry(other_etcd)
+
+
+def test_the_documented_session(registry):
+    session(registry, registry.root)
+
+
+def test_the_worked_example(registry):
+    fill_example(registry)
+    dns = registry.serve(*HOSTS).dns
+    for (name, kind), (data, _) in example_sets().items():
+        if kind != "SOA":
+            assert dns.data(name, kind) == sorted(data)
+
+
+def test_leases_and_refreshing(registry):
+    process = registry.hold("t", "n", "h:1", "--ttl", "5", "--refresh-every", "1")
+    old = registry.service("t", "n").lease
+    registry.delete("service", "t", "n")
+    wait_until(lambda: registry.service("t", "n"))
+    registry.etcd.revoke(old)
+    assert wait_until(lambda: registry.service("t", "n")).lease != old
+    assert process.stop() == 0 and registry.service("t", "n") is None
+    registry.register("t", "n", "h:1", "--ttl", "2")
+    wait_until(lambda: registry.service("t", "n") is None)
+
+
+def test_changes_and_faults(registry):
+    etcd = registry.etcd
+    registry.etcd.put_many((registry.service_key("t", f"n{i:04}"), f"10.0.0.1:{i + 1}") for i in range(3000))
+    server = registry.serve()
+    dns = server.dns
+    assert " 3000 services" in server.serving and dns.ask("_t._tcp", "SRV", tcp=True).rcode == 0
+    registry.register("u", "n", "10.0.0.1:80")
+    wait_until(lambda: dns.data("_u._tcp", "PTR") == [f"n._u._tcp.{ZONE}"])
+    etcd.pause()
+    wait_until(lambda: dns.ask("n._u._tcp", "SRV", edns=1232).ede == EDE_STALE)
+    etcd.resume()
+    registry.unregister("u", "n")
+    wait_until(lambda: dns.ask("n._u._tcp", "SRV").is_nxdomain(), 30)
+    etcd.kill()
+    etcd.start()
+    registry.ok("switch", "set", "s", "v")
+    wait_until(lambda: dns.ask("s.switch", "TXT").data() == ['"v"'], 30)
+    etcd.wipe()
+    registry.put("v", "n", "10.0.0.1:80")
+    wait_until(lambda: dns.data("_services._dns-sd._udp", "PTR") == [f"_v._tcp.{ZONE}"], 30)
