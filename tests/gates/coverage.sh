@@ -7,7 +7,8 @@ cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DEMPUSA_TESTS=ON \
 cmake --build "$build" -j "$(nproc)"
 find "$build" -name '*.gcda' -delete
 ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error
-EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=2 /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/end
+EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=2 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n "$(nproc)" \
+    tests/end
 status=0
 /usr/bin/python3 -m gcovr --root . --object-directory "$build" --filter '(registry|zones|dns|cli)/' \
     --exclude-unreachable-branches --exclude-directories '.*CompilerId.*' --sort-percentage \

@@ -14,8 +14,8 @@ UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan
 export ASAN_OPTIONS UBSAN_OPTIONS
 status=0
 ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --no-tests=error || status=1
-EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=4 /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/end ||
-    status=1
+EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=4 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n "$(nproc)" \
+    tests/end || status=1
 for report in "$reports"/*; do
     [ -e "$report" ] || continue
     status=1

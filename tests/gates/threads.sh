@@ -1,5 +1,5 @@
 #!/bin/sh
-# ThreadSanitizer over what has threads: the tests of zones/ and dns/, and those of the server.
+# ThreadSanitizer over what has threads: the tests of zones/ and dns/, and the server asked while its tree changes.
 set -eu
 build=$PWD/build-gates/tsan
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DEMPUSA_TESTS=ON -DEMPUSA_SANITIZE=thread \
@@ -25,7 +25,7 @@ export TSAN_OPTIONS="halt_on_error=0:second_deadlock_stack=1:log_path=$reports/t
 status=0
 $fixed ctest --test-dir "$build" -R '^(zones|dns)/' -j "$(nproc)" --output-on-failure --no-tests=error || status=1
 EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=4 $fixed /usr/bin/python3 -m pytest -q -p no:cacheprovider \
-    tests/end -k serve || status=1
+    -n "$(nproc)" tests/end/test_live.py tests/end/test_dns.py || status=1
 for report in "$reports"/*; do
     [ -e "$report" ] || continue
     status=1

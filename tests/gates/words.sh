@@ -1,8 +1,10 @@
 #!/bin/sh
-# The tree speaks of what is, not of how it came to be or of what may come. Brackets keep this file from matching itself.
+# The tree speaks of what is, not of how it came to be or of what may come; and of nothing outside. Brackets keep
+# this file from matching itself.
 set -eu
 . tests/gates/files.sh
-if files | xargs grep -n -I -E '\b([T]ODO|[F]IXME|[X]XX)\b|(^|[^r/])/?\b[s]hared/[a-z]+\.(md|sh)|/[w]ork/|\b[i]ssue #?[0-9]'; then
+if files | xargs grep -n -I \
+    -E '\b([T]ODO|[F]IXME|[X]XX)\b|(^|[^r/])/?\b[s]hared/[a-z]+\.(md|sh)|/[w]ork/|\b[i]ssue #?[0-9]'; then
     exit 1
 fi
 if files | xargs grep -n -I -E '[[:blank:]]+$'; then

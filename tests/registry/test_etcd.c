@@ -397,8 +397,8 @@ static void options_are_checked(void **state)
         struct etcd_options options;
     } cases[] = {
         {NULL, {0}},
-        {"a:1", {.ca_bundle = "/nonexistent/ca.pem"}},
-        {"a:1", {.ca_bundle = "/dev/null"}},
+        {"https://a:1", {.ca_bundle = "/nonexistent/ca.pem"}},
+        {"https://a:1", {.ca_bundle = "/dev/null"}},
         {"a:1", {.cert = "/nonexistent/cert.pem"}},
         {"a:1", {.key = "/nonexistent/key.pem"}},
     };
