@@ -30,10 +30,15 @@ static void print_global_options(void)
 }
 
 /* "a|b" as "a b". */
-static void print_choices(const char *choices)
+static void print_choices(const char *text)
 {
-    for (; *choices; choices++)
-        putchar(*choices == '|' ? ' ' : *choices);
+    for (; *text; text++)
+        putchar(*text == '|' ? ' ' : *text);
+}
+
+static const char *choices(const struct option_row *row)
+{
+    return row->kind == OPTION_LEVEL ? "DEBUG|INFO|WARNING|ERROR" : row->argument;
 }
 
 static bool is_file(const struct option_row *row)
@@ -60,9 +65,9 @@ static void print_value_cases(void)
         if (!row->argument || is_repeated(i))
             continue;
         printf("    --%s) ", row->name);
-        if (row->kind == OPTION_CHOICE) {
+        if (row->kind == OPTION_CHOICE || row->kind == OPTION_LEVEL) {
             fputs("words=\"", stdout);
-            print_choices(row->argument);
+            print_choices(choices(row));
             puts("\" ;;");
         } else {
             puts(is_file(row) ? "files=yes ;;" : "words= ;;");
@@ -111,7 +116,7 @@ static void print_bash(const struct command_table *table)
     puts("# empusa completion bash: source it, or put it into bash-completion's folder.\n"
          "_empusa() {\n"
          "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-         "    local command= skip= words= files= word i\n"
+         "    local command='' skip='' words='' files='' word i\n"
          "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
          "        word=${COMP_WORDS[i]}\n"
          "        if [ -n \"$skip\" ]; then skip=; continue; fi\n"
@@ -167,9 +172,9 @@ static void print_quoted(const char *text)
 static void print_fish_option(const char *condition, const struct option_row *row)
 {
     printf("complete -c empusa -n \"%s\" -l %s ", condition, row->name);
-    if (row->kind == OPTION_CHOICE) {
+    if (row->kind == OPTION_CHOICE || row->kind == OPTION_LEVEL) {
         fputs("-xa '", stdout);
-        print_choices(row->argument);
+        print_choices(choices(row));
         fputs("' ", stdout);
     } else if (row->argument) {
         fputs(is_file(row) ? "-rF " : "-x ", stdout);

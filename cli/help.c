@@ -1,11 +1,10 @@
 #include "help.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 #define WIDTH         80
 #define OPTION_INDENT 10
-#define COMMAND_WIDTH 34
+#define COMMAND_WIDTH 33
 #define NAME_SIZE     64
 #define FACTS_SIZE    256
 
@@ -33,36 +32,27 @@ void help_wrap(const char *text, size_t indent, size_t width, FILE *file)
         fputc('\n', file);
 }
 
-static void fact(char *out, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
-
-static void fact(char *out, size_t size, const char *format, ...)
+static void fact(char *out, size_t size, const char *word, const char *text)
 {
     size_t len = strlen(out);
-    if (len > 0 && len < size)
-        len += (size_t)snprintf(out + len, size - len, ", ");
-    if (len >= size)
-        return;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(out + len, size - len, format, args);
-    va_end(args);
+    snprintf(out + len, size - len, "%s%s%s", len > 0 ? ", " : "", word, text);
 }
 
 void help_facts(const struct option_row *row, char *out, size_t size)
 {
     out[0] = '\0';
     if (row->variable)
-        fact(out, size, "variable %s", row->variable);
+        fact(out, size, "variable ", row->variable);
     if (row->second_variable)
-        fact(out, size, "then %s", row->second_variable);
+        fact(out, size, "then ", row->second_variable);
     if (row->fallback || row->default_help)
-        fact(out, size, "default %s", row->fallback ? row->fallback : row->default_help);
+        fact(out, size, "default ", row->fallback ? row->fallback : row->default_help);
     if (row->kind == OPTION_LIST)
-        fact(out, size, "repeatable or a comma list");
+        fact(out, size, "repeatable or a comma list", "");
     if (row->kind == OPTION_REPEATED)
-        fact(out, size, "repeatable");
+        fact(out, size, "repeatable", "");
     if (row->is_required)
-        fact(out, size, "required");
+        fact(out, size, "required", "");
 }
 
 static void print_option(const struct option_row *row, FILE *file)
@@ -116,10 +106,12 @@ void help_program(const struct command_table *table, FILE *file)
         print_option(option_row((enum option_id)i), file);
     print_flag("--help", "show this, or the help of a command, and exit", file);
     print_flag("--version", "show the version and exit", file);
-    fputs("\nAn option wins over its variable; an empty variable counts as unset. Messages go to\n"
-          "standard error, results to standard output. Exit status: 0 done, 1 not done, 2 wrong\n"
-          "usage. See also: empusa COMMAND --help\n",
-          file);
+    fputc('\n', file);
+    help_wrap(
+        "An option wins over its variable; an empty variable counts as unset. Messages go to "
+        "standard error, results to standard output. Exit status: 0 done, 1 not done, 2 wrong "
+        "usage.\nSee also: empusa COMMAND --help",
+        0, WIDTH, file);
 }
 
 void help_group(const struct command_table *table, const struct command_group *group, FILE *file)

@@ -108,6 +108,8 @@
     X(STALE_LIMIT, .name = "stale-limit", .argument = "SECONDS", .kind = OPTION_NUMBER,            \
       .variable = "EMPUSA_STALE_LIMIT", .min = 0, .max = 31536000, .fallback = "86400",            \
       .help = "how long to answer from what is known without etcd")                                \
+    X(HTTP, .name = "http", .argument = "ADDR:PORT", .variable = "EMPUSA_HTTP",                    \
+      .default_help = "off", .help = "serve /metrics, /healthz and /readyz here, over HTTP")       \
     X(ALLOW_QUERY, .name = "allow-query", .argument = "CIDR", .kind = OPTION_LIST,                 \
       .variable = "EMPUSA_ALLOW_QUERY", .default_help = "any",                                     \
       .help = "who may ask; others get REFUSED")                                                   \

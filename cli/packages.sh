@@ -11,7 +11,7 @@ packages() {
     build) echo gcc libc6-dev make cmake pkgconf libcurl4-openssl-dev libcjson-dev libc-ares-dev \
         libuv1-dev liburcu-dev libssl-dev libldns-dev libmicrohttpd-dev ;;
     run) echo etcd-server bind9-dnsutils ;;
-    tests) echo libcmocka-dev python3 python3-pytest python3-dnspython etcd-client nsd knot bind9 \
+    tests) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython etcd-client nsd knot bind9 \
         bind9-utils knot-dnsutils ldnsutils openssl curl jq procps iproute2 ;;
     gates) echo clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev llvm-14 pmccabe \
         codespell shellcheck gcovr util-linux binutils man-db ;;

@@ -23,14 +23,10 @@ struct word {
     const char *value; /* NULL: no '=' */
 };
 
-static enum parse_verdict wrong(struct cursor *cursor, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static enum parse_verdict wrong(struct cursor *cursor, const char *format, ...)
+/* `status` is what detail_set() gives back. */
+static enum parse_verdict wrong(enum status status)
 {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(cursor->why->text, sizeof(cursor->why->text), format, args);
-    va_end(args);
+    (void)status;
     return PARSE_WRONG;
 }
 
@@ -73,7 +69,8 @@ static enum parse_verdict unknown(struct cursor *cursor, const struct word *word
     char typed[NAME_MAX_SHOWN];
     snprintf(typed, sizeof(typed), "%.*s", (int)word->name_len, word->name);
     if (cursor->call->command && is_global(word))
-        return wrong(cursor, "--%s stands before the command", typed);
+        return wrong(
+            detail_set(cursor->why, STATUS_BAD_INPUT, "--%s stands before the command", typed));
     const char *best = NULL;
     size_t best_distance = SIZE_MAX;
     for (size_t i = 0; i < option_count(cursor); i++) {
@@ -85,8 +82,9 @@ static enum parse_verdict unknown(struct cursor *cursor, const struct word *word
         }
     }
     if (best && command_is_near(typed, best, best_distance))
-        return wrong(cursor, "no option --%s: did you mean --%s?", typed, best);
-    return wrong(cursor, "no option --%s: see --help", typed);
+        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option --%s: did you mean --%s?",
+                                typed, best));
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option --%s: see --help", typed));
 }
 
 static enum parse_verdict take(struct cursor *cursor, enum option_id id, const struct word *word)
@@ -94,10 +92,12 @@ static enum parse_verdict take(struct cursor *cursor, enum option_id id, const s
     const struct option_row *row = option_row(id);
     const char *value = word->value;
     if (!row->argument && value)
-        return wrong(cursor, "--%s \"%s\": it takes no value", row->name, value);
+        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s \"%s\": it takes no value",
+                                row->name, value));
     if (row->argument && !value) {
         if (cursor->at >= cursor->argc)
-            return wrong(cursor, "--%s needs a value: %s", row->name, row->argument);
+            return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s needs a value: %s",
+                                    row->name, row->argument));
         value = cursor->argv[cursor->at++];
     }
     enum status status = options_set(&cursor->call->options, id, value, cursor->why);
@@ -136,10 +136,12 @@ static enum parse_verdict no_such(struct cursor *cursor, const char *group, cons
     char meant[NAME_MAX_SHOWN];
     const char *before = group ? group : "", *blank = group ? " " : "";
     if (command_nearest(cursor->table, group, word, meant, sizeof(meant)))
-        return wrong(cursor, "no command \"%s%s%s\": did you mean \"%s\"?", before, blank, word,
-                     meant);
-    return wrong(cursor, "no command \"%s%s%s\": see empusa %s%s--help", before, blank, word,
-                 before, blank);
+        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                "no command \"%s%s%s\": did you mean \"%s\"?", before, blank, word,
+                                meant));
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                            "no command \"%s%s%s\": see empusa %s%s--help", before, blank, word,
+                            before, blank));
 }
 
 /* Find the command: one word, or a group and a word. */
@@ -162,7 +164,8 @@ static enum parse_verdict operand(struct cursor *cursor, const char *word)
     if (call->operand_count == command_operands(call->command)) {
         char name[NAME_MAX_SHOWN];
         command_full_name(call->command, name, sizeof(name));
-        return wrong(cursor, "\"%s\" is too much: see empusa %s --help", word, name);
+        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                "\"%s\" is too much: see empusa %s --help", word, name));
     }
     call->operands[call->operand_count++] = word;
     return PARSE_RUN;
@@ -181,7 +184,8 @@ static enum parse_verdict words(struct cursor *cursor)
         if (!has_ended && is_option(argument))
             verdict = option(cursor, argument);
         else if (!has_ended && is_short_option(argument))
-            verdict = wrong(cursor, "no option %s: see --help", argument);
+            verdict = wrong(
+                detail_set(cursor->why, STATUS_BAD_INPUT, "no option %s: see --help", argument));
         else if (!cursor->call->command)
             verdict = command(cursor, argument);
         else
@@ -205,8 +209,9 @@ static enum parse_verdict missing(struct cursor *cursor, enum option_id id)
 {
     const struct option_row *row = option_row(id);
     if (row->variable)
-        return wrong(cursor, "--%s is missing (or its variable %s)", row->name, row->variable);
-    return wrong(cursor, "--%s is missing", row->name);
+        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                "--%s is missing (or its variable %s)", row->name, row->variable));
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s is missing", row->name));
 }
 
 /* What the environment gives. */
@@ -240,7 +245,8 @@ static enum parse_verdict check_complete(struct cursor *cursor)
         return PARSE_RUN;
     char name[NAME_MAX_SHOWN];
     command_full_name(command, name, sizeof(name));
-    return wrong(cursor, "something is missing: empusa %s %s", name, command->operands);
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "something is missing: empusa %s %s",
+                            name, command->operands));
 }
 
 enum parse_verdict parse(int argc, char **argv, const struct command_table *table,
@@ -254,8 +260,9 @@ enum parse_verdict parse(int argc, char **argv, const struct command_table *tabl
         return verdict;
     if (!call->command) {
         const char *group = result->group ? result->group->name : "";
-        return wrong(&cursor, "no command was given: see empusa %s%s--help", group,
-                     *group ? " " : "");
+        return wrong(detail_set(why, STATUS_BAD_INPUT,
+                                "no command was given: see empusa %s%s--help", group,
+                                *group ? " " : ""));
     }
     verdict = complete(&cursor);
     return verdict == PARSE_RUN ? check_complete(&cursor) : verdict;

@@ -91,7 +91,7 @@ static const struct command commands[] = {
     {.group = "switch",
      .name = "toggle",
      .operands = "SWITCH",
-     .summary = "turn a switch on that is off, and off that is on",
+     .summary = "turn a switch off if on, on if off",
      .text = "yes, true, y, on, 1 and enabled are on and become \"no\"; no, false, n, off, 0 and "
              "disabled are off and become \"yes\": in any case and with blanks around. Of two that "
              "toggle at the same time one wins.",
@@ -112,7 +112,7 @@ static const struct command commands[] = {
      .needs_etcd = true,
      .run = serve_command},
     {.name = "dev",
-     .summary = "try it all here: serve, and an etcd of its own",
+     .summary = "try it all here, with an etcd of its own",
      .text =
          "Starts etcd (from PATH) on loopback ports and answers DNS from it until Ctrl-C. Takes "
          "the options of serve, too; the tree is /empusa unless --tree-root says otherwise.",

@@ -2,6 +2,7 @@
 
 #include "connect.h"
 #include "notify.h"
+#include "pages.h"
 #include "secrets.h"
 #include "serve_options.h"
 #include "session.h"
@@ -34,6 +35,7 @@ struct serve {
     struct hosts *hosts;
     struct zone *zone;
     struct server *server;
+    struct pages pages;
     uv_timer_t stale, step;
     uv_signal_t signals[SIGNALS];
     bool is_loaded; /* the last page of a load is in */
@@ -302,6 +304,23 @@ static enum status start_mirror(struct serve *serve, struct detail *why)
     return status;
 }
 
+static enum status start_pages(struct serve *serve, struct detail *why)
+{
+    const char *listen = options_text(&serve->call->options, OPTION_HTTP);
+    if (!listen)
+        return STATUS_OK;
+    serve->pages.server = serve->server;
+    serve->pages.zone = serve->zone;
+    serve->pages.mirror = &serve->mirror;
+    serve->pages.env = &serve->env;
+    enum status status = pages_start(&serve->pages, &serve->loop, listen, why);
+    if (status == STATUS_BAD_INPUT)
+        return options_blame(&serve->call->options, OPTION_HTTP, listen, why);
+    if (status == STATUS_OK)
+        log_printf(serve->log, LOG_LEVEL_INFO, "status pages on %s", pages_url(&serve->pages));
+    return status;
+}
+
 /* Ports and certificates first, while we may; then the user, then threads. */
 static enum status start(struct serve *serve, const struct user *user, struct detail *why)
 {
@@ -313,6 +332,8 @@ static enum status start(struct serve *serve, const struct user *user, struct de
         serve->options.server.log = *serve->log;
         status = server_open(&serve->options.server, &serve->server, why);
     }
+    if (status == STATUS_OK)
+        status = start_pages(serve, why);
     if (status == STATUS_OK)
         status = connect_open(&serve->loop, &serve->call->options, serve->log, &serve->etcd, why);
     if (status == STATUS_OK)
@@ -330,6 +351,7 @@ static void stop(struct serve *serve)
     uv_close((uv_handle_t *)&serve->step, NULL);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
+    pages_stop(&serve->pages);
     if (serve->mirror)
         mirror_stop(serve->mirror);
     server_stop(serve->server);

@@ -76,9 +76,11 @@ static size_t target_tail(const struct view *view, const struct instance *instan
     return is_host ? view->host_len : view->wire_len;
 }
 
-static inline uint64_t srv_key(const struct instance *instance)
+/* The owner, too: the additional section holds SRV records of several. */
+static inline uint64_t srv_key(const struct instance *instance, uint16_t owner)
 {
-    return (uint64_t)instance->port << 32 | (uint64_t)instance->priority << 16 | instance->weight;
+    return (uint64_t)owner << 48 | (uint64_t)instance->port << 32 |
+           (uint64_t)instance->priority << 16 | instance->weight;
 }
 
 static void remember_target(struct reply *reply, const struct target *target, const uint8_t *at)
@@ -119,7 +121,8 @@ bool records_srv(struct reply *reply, const struct sources *sources, uint16_t ow
     while ((instance = sources_next(&walk, true))) {
         is_one = !is_any && walk.total <= 1 && !walk.chained;
         is_any = true;
-        if (!is_one && !seen_add(reply->seen, (uintptr_t)instance->target, srv_key(instance)))
+        if (!is_one &&
+            !seen_add(reply->seen, (uintptr_t)instance->target, srv_key(instance, owner)))
             continue;
         if (!put_srv(reply, instance, owner, ttl_s))
             break;
@@ -189,7 +192,8 @@ static uint32_t view_ttl(const struct sources *sources, const struct view *view)
     sources_walk(&walk, sources, 0);
     while (walk.total <= MEMBERS_CHUNK && (instance = sources_next(&walk, true))) {
         uint32_t ttl_s = __atomic_load_n(&instance->target->ttl_s, __ATOMIC_RELAXED);
-        if (instance->target->node.kind == NODE_HOST && ttl_s < least)
+        if (instance->target->node.kind == NODE_HOST && rcu_read(instance->target->addresses) &&
+            ttl_s < least)
             least = ttl_s;
     }
     return least;

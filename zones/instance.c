@@ -216,6 +216,18 @@ static void move_head(struct zone *zone, struct instance *old_head, struct insta
     subtype_move_head(old_head, head);
 }
 
+/* An instance named _sub stands where its type's subtypes have their parent, an empty non-terminal.
+ */
+static bool is_above_subtypes(const struct instance *instance)
+{
+    static const uint8_t label[] = "\4_sub";
+    const uint8_t *name = instance_label(instance);
+    for (size_t i = 0; i < sizeof(label) - 1; i++)
+        if (name_fold_octet(name[i]) != label[i])
+            return false;
+    return true;
+}
+
 /* The first instance of a name comes, perhaps before the last has been taken away. */
 static enum status first_of_name(struct zone *zone, struct instance *dying, struct instance *new)
 {
@@ -228,7 +240,8 @@ static enum status first_of_name(struct zone *zone, struct instance *dying, stru
         owner_replace(zone, &dying->record.node, &new->record.node);
         return STATUS_OK;
     }
-    status = owner_add(zone, &new->record.node);
+    status = is_above_subtypes(new) ? owner_add_deep(zone, &new->record.node)
+                                    : owner_add(zone, &new->record.node);
     if (status != STATUS_OK)
         (void)members_remove(&type->members, new->position);
     return status;
@@ -281,7 +294,8 @@ static struct instance *unlink_old(struct zone *zone, struct instance *head, str
 static struct instance *head_of(const struct zone *zone, const struct instance *instance)
 {
     const struct node *node = &instance->record.node;
-    return (struct instance *)owner_find(zone, node_name(node), node->name_len);
+    struct node *found = owner_find(zone, node_name(node), node->name_len);
+    return found && found->kind == NODE_INSTANCE ? (struct instance *)found : NULL;
 }
 
 static enum status enter(struct zone *zone, struct instance *head, struct instance *old,
@@ -340,6 +354,8 @@ void instance_settle(struct zone *zone, struct instance *instance)
 {
     if (instance->is_gone)
         rcu_retire(instance);
+    else if (is_above_subtypes(instance))
+        owner_remove_deep(zone, &instance->record.node);
     else
         owner_remove(zone, &instance->record.node);
 }

@@ -162,6 +162,14 @@ bool members_publish(struct members_list *list, uint32_t ttl_s)
     return true;
 }
 
+void members_retire(struct members_list *list)
+{
+    struct members *vector = list->published;
+    for (uint32_t i = 0; vector && i < chunk_count(vector->count); i++)
+        rcu_retire(vector->chunks[i]);
+    rcu_retire(vector);
+}
+
 void members_clear(struct members_list *list)
 {
     struct members *vector = list->draft ? list->draft : list->published;

@@ -58,6 +58,8 @@ void members_replace(struct members_list *list, uint32_t position, const void *o
 const void *members_remove(struct members_list *list, uint32_t position);
 /* Make the changes, and the TTL, visible. True when anything was changed. */
 bool members_publish(struct members_list *list, uint32_t ttl_s);
+/* With readers: retire all. Nothing is unpublished. */
+void members_retire(struct members_list *list);
 /* Without readers. */
 void members_clear(struct members_list *list);
 

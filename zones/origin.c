@@ -106,13 +106,22 @@ static bool is_inside(const struct zone *zone, const uint8_t *name, size_t len, 
     return false;
 }
 
+static bool is_same(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (name_fold_octet(a[i]) != name_fold_octet(b[i]))
+            return false;
+    return true;
+}
+
 static bool is_in_subtree(const uint8_t *name, size_t relative)
 {
     size_t last = 0;
     for (size_t at = 0; at < relative; at += 1u + name[at])
         last = at;
     for (const char *tree = SUBTREES; *tree; tree += strlen(tree) + 1)
-        if (relative - last == strlen(tree) && memcmp(name + last, tree, relative - last) == 0)
+        if (relative - last == strlen(tree) &&
+            is_same(name + last, (const uint8_t *)tree, relative - last))
             return true;
     return false;
 }
@@ -142,9 +151,38 @@ static enum status ns_name(const struct zone *zone, const char *text, struct vie
     return STATUS_OK;
 }
 
-static bool has_same_name(const struct zone_options *options, size_t i, size_t j)
+/* Whether a row stands for the same name server as one before, however it is written. */
+static bool is_same_ns(const struct zone *zone, const struct zone_options *options, size_t i,
+                       size_t j)
 {
-    return strcasecmp(options->ns[i].name, options->ns[j].name) == 0;
+    struct view_ns a = {.wire_len = 0}, b = {.wire_len = 0};
+    return ns_name(zone, options->ns[i].name, &a, NULL) == STATUS_OK &&
+           ns_name(zone, options->ns[j].name, &b, NULL) == STATUS_OK && a.wire_len == b.wire_len &&
+           is_same(a.wire, b.wire, a.wire_len);
+}
+
+/* The first row with this name, or with this name and this address. */
+static size_t first_row(const struct zone *zone, const struct zone_options *options, size_t row,
+                        bool with_address)
+{
+    const struct resolver_address *address = &options->ns[row].address;
+    for (size_t i = 0; i < row; i++) {
+        const struct resolver_address *other = &options->ns[i].address;
+        size_t len = address->family == AF_INET ? 4 : 16;
+        bool is_same_address =
+            other->family == address->family && memcmp(other->octets, address->octets, len) == 0;
+        if ((is_same_address || !with_address) && is_same_ns(zone, options, i, row))
+            return i;
+    }
+    return row;
+}
+
+/* Whether a row gives another address of the name server that row `first` is the first of. */
+static bool is_address_of(const struct zone *zone, const struct zone_options *options, size_t first,
+                          size_t row)
+{
+    return first_row(zone, options, row, false) == first &&
+           first_row(zone, options, row, true) == row;
 }
 
 /* The node of a name server inside the zone, with all its addresses. */
@@ -155,12 +193,12 @@ static enum status enter_ns(struct zone *zone, const struct zone_options *option
     if (!is_inside(zone, ns->wire, ns->wire_len, &relative))
         return STATUS_OK;
     for (size_t i = first; i < options->ns_count; i++)
-        count += has_same_name(options, first, i);
+        count += is_address_of(zone, options, first, i);
     struct fixed *fixed = fixed_new(ns->wire, relative, (uint16_t)count, count * 16);
     if (fixed) {
         size_t at = fixed->node.name_at + relative, row = 0;
         for (size_t i = first; i < options->ns_count; i++) {
-            if (!has_same_name(options, first, i))
+            if (!is_address_of(zone, options, first, i))
                 continue;
             bool is_v4 = options->ns[i].address.family == AF_INET;
             uint16_t len = is_v4 ? 4 : 16;
@@ -188,13 +226,10 @@ static enum status enter_name_servers(struct zone *zone, const struct zone_optio
     if (options->ns_count == 0)
         one.ns = &none; /* a name without addresses */
     for (size_t i = 0; i < names; i++) {
-        size_t j = 0;
-        while (j < i && strcasecmp(one.ns[i].name, one.ns[j].name) != 0)
-            j++;
-        if (j < i)
-            continue;
         struct view_ns *ns = &zone->view.ns[zone->view.ns_count];
         enum status status = ns_name(zone, one.ns[i].name, ns, why);
+        if (status == STATUS_OK && first_row(zone, &one, i, false) < i)
+            continue;
         if (status == STATUS_OK)
             status = enter_ns(zone, &one, i, ns);
         if (status != STATUS_OK)

@@ -88,12 +88,8 @@ void rcu_retire(void *memory)
         return;
     if (!collecting || collecting->count == BLOCK_MAX) {
         struct block *block = malloc(sizeof(*block));
-        if (!block) {
-            urcu_qsbr_synchronize_rcu();
-            RCU_GRACE_OVER();
-            free(memory);
-            return;
-        }
+        if (!block)
+            return; /* lost: it may still be published, so that no grace period could free it now */
         block->next = collecting;
         block->count = 0;
         collecting = block;

@@ -37,7 +37,7 @@ static size_t derive_key(const struct record *record, uint8_t *buffer)
 
 const uint8_t *record_key(const struct record *record, uint8_t buffer[RECORD_KEY_MAX], size_t *len)
 {
-    if (record->key_len > 0) {
+    if (record->key_len > 0 || record->node.kind != NODE_INSTANCE) {
         *len = record->key_len;
         return stored_key(record);
     }

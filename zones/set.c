@@ -143,7 +143,7 @@ void set_settle(struct zone *zone, struct set *set)
     set->is_listed = false;
     if (set->refs > 0 || set->node.children > 0)
         return;
-    rcu_retire(set->members.published); /* empty: it has no chunks */
+    members_retire(&set->members);
     ttls_clear(&set->ttls);
     if (set->node.kind == NODE_SUBTYPE)
         owner_remove_deep(zone, &set->node);

@@ -80,8 +80,9 @@ static void copy_slice(struct table *table)
         copy_slot(table, table->slots->words[table->cursor]);
     if (table->cursor < count)
         return;
-    rcu_retire(table->slots);
+    struct table_slots *old = table->slots;
     rcu_publish(table->slots, table->next);
+    rcu_retire(old);
     table->filled = table->next_filled;
     table->next = NULL;
 }
@@ -91,15 +92,20 @@ static void copy_slice(struct table *table)
 static enum status make_room(struct table *table)
 {
     uint64_t count = table->slots->mask + 1;
-    if (table->next || (table->filled + 1) * 4 <= count * 3)
+    if (!table->next && (table->filled + 1) * 4 > count * 3) {
+        uint64_t wanted = SLOTS_MIN;
+        while (wanted < (table->live + count / SLICE + 1) * 2)
+            wanted *= 2;
+        table->next = slots_new(wanted);
+        table->cursor = table->next_filled = 0;
+    }
+    if (table->filled + 2 < count)
         return STATUS_OK;
-    uint64_t wanted = SLOTS_MIN;
-    while (wanted < (table->live + count / SLICE + 1) * 2)
-        wanted *= 2;
-    table->next = slots_new(wanted);
-    table->cursor = table->next_filled = 0;
-    if (!table->next && table->filled + 2 >= count)
+    if (!table->next)
         return STATUS_NO_MEMORY;
+    /* The memory was refused for so long that slices come too late. */
+    while (table->next)
+        copy_slice(table);
     return STATUS_OK;
 }
 

@@ -152,8 +152,12 @@ static enum status record_new(struct zone *zone, const char *key, size_t key_len
     enum zone_skip skip = ZONE_SKIP_BAD_KEY;
     enum status status = STATUS_BAD_INPUT;
     tree_split(key, key_len, &parts);
+    if (parts.kind == TREE_KIND_SWITCH && !zone->has_switches) /* as it was asked for: no warning */
+        return record_new_skipped(key, key_len, ZONE_SKIP_SWITCHES_OFF, out);
     if (key_len >= KEY_MAX)
         parts.kind = TREE_KIND_OTHER;
+    if (parts.kind == TREE_KIND_SWITCH && !zone->has_switches)
+        return record_new_skipped(key, key_len, ZONE_SERVED, out);
     if (parts.kind == TREE_KIND_SERVICE)
         status = instance_new(zone, &parts, key, key_len, value, value_len, ttl_s, &instance, &skip,
                               &why);
@@ -348,13 +352,14 @@ static void set_serial(struct zone *zone, int64_t revision, bool was_changed)
 
 void zone_commit(struct zone *zone, int64_t revision)
 {
-    bool was_changed = zone->has_changed || zone->dirty;
+    zone->has_changed = zone->has_changed || zone->dirty;
     set_publish_all(zone);
     settle(zone, false);
     settle(zone, true); /* types after their subtypes, whose parents they are */
     zone->pending_count = 0;
-    zone->has_changed = false;
-    set_serial(zone, revision, was_changed && !zone->is_loading);
+    set_serial(zone, revision, zone->has_changed && !zone->is_loading);
+    if (!zone->is_loading) /* the serial tells of a load as a whole */
+        zone->has_changed = false;
     rcu_collect();
 }
 

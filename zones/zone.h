@@ -89,6 +89,7 @@ void zone_set_host(struct zone *zone, const char *name, const struct resolver_ad
     X(NAME_TOO_LONG, "its DNS name would be longer than 255 octets")                               \
     X(BAD_SWITCH_NAME, "a part of its path cannot be a label: empty, over 63 octets or *")         \
     X(VALUE_TOO_LONG, "its value is longer than 16 KiB")                                           \
+    X(SWITCHES_OFF, "switches are not published")                                                  \
     X(NO_MEMORY, "out of memory")
 
 enum zone_skip {
