@@ -176,7 +176,7 @@ enum status instance_new(struct zone *zone, const struct tree_parts *parts, cons
     struct instance *instance = NULL;
     *skip = draft_all(zone, parts, &entry, &draft);
     if (*skip != ZONE_SERVED) {
-        status = detail_set(why, STATUS_BAD_INPUT, "%s", zone_skip_text(*skip));
+        status = STATUS_BAD_INPUT;
         goto done;
     }
     instance = assemble(&draft, &entry, key, key_len, ttl_s);

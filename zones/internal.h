@@ -6,7 +6,7 @@
 #include "registry/lease.h"
 #include "registry/tree.h"
 #include "view.h"
-#include "zone.h"
+#include "zone_facts.h"
 
 struct zone {
     struct view view; /* first: zone_view() */
@@ -71,6 +71,9 @@ void target_settle(struct zone *zone, struct target *target);
 /* A host of the configuration: enter it, or add an address. */
 MUST_USE enum status target_add_fixed(struct zone *zone, const char *name,
                                       const struct resolver_address *address, struct detail *why);
+/* As zone_set_host(); true when something changed. */
+bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
+                     size_t count, uint32_t ttl_s);
 uint64_t target_hash_elsewhere(const void *arg, const void *item);
 void target_free(struct target *target);
 
@@ -128,8 +131,8 @@ void subtype_move_head(struct instance *old_head, struct instance *head);
 /* switch.c */
 MUST_USE enum status switch_new(const char *path, size_t path_len, const char *key, size_t key_len,
                                 const char *value, size_t value_len, uint32_t ttl_s,
-                                const struct zone *zone, struct switch_ **out, enum zone_skip *skip,
-                                struct detail *why);
+                                const struct zone *zone, struct switch_ **out,
+                                enum zone_skip *skip);
 MUST_USE enum status switch_swap(struct zone *zone, struct switch_ *old, struct switch_ *new);
 
 /* record.c - keys. */

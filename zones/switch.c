@@ -6,7 +6,7 @@
 
 enum status switch_new(const char *path, size_t path_len, const char *key, size_t key_len,
                        const char *value, size_t value_len, uint32_t ttl_s, const struct zone *zone,
-                       struct switch_ **out, enum zone_skip *skip, struct detail *why)
+                       struct switch_ **out, enum zone_skip *skip)
 {
     static const uint8_t below[] = "\6switch";
     uint8_t name[LABEL_WIRE_MAX + sizeof(below)], txt[TXT_SWITCH_SIZE_MAX];
@@ -16,15 +16,15 @@ enum status switch_new(const char *path, size_t path_len, const char *key, size_
     if (status == STATUS_TOO_LARGE)
         *skip = ZONE_SKIP_NAME_TOO_LONG;
     if (status != STATUS_OK)
-        return detail_set(why, STATUS_BAD_INPUT, "%s", zone_skip_text(*skip));
+        return STATUS_BAD_INPUT;
     *skip = ZONE_SKIP_NAME_TOO_LONG;
     if (len + 7 + zone->view.wire_len > NAME_MAX_LEN)
-        return detail_set(why, STATUS_BAD_INPUT, "%s", zone_skip_text(*skip));
+        return STATUS_BAD_INPUT;
     memcpy(name + len, below, 7);
     len += 7;
     *skip = ZONE_SKIP_VALUE_TOO_LONG;
     if (txt_switch(value, value_len, txt, sizeof(txt), &txt_len) != STATUS_OK)
-        return detail_set(why, STATUS_BAD_INPUT, "%s", zone_skip_text(*skip));
+        return STATUS_BAD_INPUT;
     *skip = ZONE_SERVED;
     struct switch_ *switch_ =
         owner_new(NODE_SWITCH, sizeof(*switch_), name, len, txt_len + key_len);

@@ -283,18 +283,15 @@ static struct target *find_host(struct zone *zone, const char *name)
     return find_elsewhere(zone, wire, len + 1);
 }
 
-void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
-                   size_t count, uint32_t ttl_s)
+bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
+                     size_t count, uint32_t ttl_s)
 {
     struct target *target = find_host(zone, name);
     if (!target || target->is_fixed)
-        return;
+        return false;
     target->resolved_ttl_s = ttl_s;
     set_ttl(zone, target);
-    if (set_addresses(zone, target, addresses, count)) {
-        zone->has_changed = true;
-        zone_commit(zone, 0);
-    }
+    return set_addresses(zone, target, addresses, count);
 }
 
 enum status target_add_fixed(struct zone *zone, const char *name,

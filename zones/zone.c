@@ -1,3 +1,5 @@
+#include "zone.h"
+
 #include "internal.h"
 
 #include <stdlib.h>
@@ -156,14 +158,12 @@ static enum status record_new(struct zone *zone, const char *key, size_t key_len
         return record_new_skipped(key, key_len, ZONE_SKIP_SWITCHES_OFF, out);
     if (key_len >= KEY_MAX)
         parts.kind = TREE_KIND_OTHER;
-    if (parts.kind == TREE_KIND_SWITCH && !zone->has_switches)
-        return record_new_skipped(key, key_len, ZONE_SERVED, out);
     if (parts.kind == TREE_KIND_SERVICE)
         status = instance_new(zone, &parts, key, key_len, value, value_len, ttl_s, &instance, &skip,
                               &why);
     else if (parts.kind == TREE_KIND_SWITCH)
         status = switch_new(parts.name, parts.name_len, key, key_len, value, value_len, ttl_s, zone,
-                            &switch_, &skip, &why);
+                            &switch_, &skip);
     if (status == STATUS_OK) {
         *out = instance ? &instance->record : &switch_->record;
         return STATUS_OK;
@@ -361,6 +361,15 @@ void zone_commit(struct zone *zone, int64_t revision)
     if (!zone->is_loading) /* the serial tells of a load as a whole */
         zone->has_changed = false;
     rcu_collect();
+}
+
+void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
+                   size_t count, uint32_t ttl_s)
+{
+    if (!target_set_host(zone, name, addresses, count, ttl_s))
+        return;
+    zone->has_changed = true;
+    zone_commit(zone, 0);
 }
 
 void zone_counts(const struct zone *zone, struct zone_counts *out)

@@ -1,0 +1,41 @@
+/* zones/dump.h - all records of a zone, one after the other: for transfers and zone files.
+ *
+ * Every RRset that a question could bring is there, its records together, none twice, with the TTL
+ * that an answer would give it. First comes the SOA record, once; then what the configuration
+ * makes, and the rest in an order that follows from the names. Empty non-terminals, and hosts
+ * without an address, have no records, so a copy made from these does not know their names.
+ *
+ * Units: *_s is seconds. Memory: while it runs, 16 octets for each name that is no instance's and
+ * at most 64 for each record of the largest RRset. Threads: the control thread, between two
+ * commits. */
+#ifndef ZONES_DUMP_H
+#define ZONES_DUMP_H
+
+#include "registry/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct zone;
+
+/* A record in class IN; names in wire form, in full. Borrowed for the call. */
+struct dump_record {
+    const uint8_t *owner;
+    const uint8_t *rdata;
+    uint16_t owner_len, rdata_len;
+    uint16_t type;
+    uint32_t ttl_s;
+};
+
+/* False: no more. */
+typedef bool dump_each(void *arg, const struct dump_record *record);
+
+/* Whether the zone is one state of the store: nothing has been told since the last commit, and no
+ * load is under way. */
+bool zone_is_whole(const struct zone *zone);
+
+/* CANCELLED: `each` said so. NO_MEMORY: some records were not given. */
+MUST_USE enum status zone_dump(const struct zone *zone, dump_each *each, void *arg);
+
+#endif

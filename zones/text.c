@@ -1,0 +1,160 @@
+#include "text.h"
+
+#include "name.h"
+#include "rdata.h"
+
+#include <ldns/ldns.h>
+#include <stdlib.h>
+
+#define FIXED_LEN 11 /* the root as owner, type, class, TTL, length */
+
+struct text {
+    ldns_buffer *line;
+    uint8_t wire[FIXED_LEN + UINT16_MAX];
+    char name[NAME_TEXT_MAX];
+};
+
+enum status text_new(struct text **out)
+{
+    struct text *text = malloc(sizeof(*text));
+    if (!text)
+        return STATUS_NO_MEMORY;
+    text->line = ldns_buffer_new(LDNS_MAX_LINELEN);
+    if (!text->line) {
+        free(text);
+        return STATUS_NO_MEMORY;
+    }
+    *out = text;
+    return STATUS_OK;
+}
+
+void text_free(struct text *text)
+{
+    if (!text)
+        return;
+    ldns_buffer_free(text->line);
+    free(text);
+}
+
+static void put(struct text *text, const char *string)
+{
+    size_t len = strlen(string);
+    if (ldns_buffer_reserve(text->line, len))
+        ldns_buffer_write(text->line, string, len);
+}
+
+/* What every reader takes as it is; Knot takes nothing else. */
+static bool is_plain(uint8_t octet)
+{
+    uint8_t folded = name_fold_octet(octet);
+    return (folded >= 'a' && folded <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' ||
+           octet == '_' || octet == '*' || octet == '/';
+}
+
+static char *octet_to_text(uint8_t octet, char *at)
+{
+    bool is_printable = octet > 0x20 && octet < 0x7f;
+    if (!is_plain(octet))
+        *at++ = '\\';
+    if (is_printable) {
+        *at++ = (char)octet;
+        return at;
+    }
+    *at++ = (char)('0' + octet / 100);
+    *at++ = (char)('0' + octet / 10 % 10);
+    *at++ = (char)('0' + octet % 10);
+    return at;
+}
+
+static void put_name(struct text *text, const uint8_t *name)
+{
+    char *at = text->name;
+    if (name[0] == 0)
+        *at++ = '.';
+    for (; name[0] != 0; name += 1u + name[0]) {
+        for (unsigned i = 1; i <= name[0]; i++)
+            at = octet_to_text(name[i], at);
+        *at++ = '.';
+    }
+    *at = '\0';
+    put(text, text->name);
+}
+
+/* ldns reads whole records: with the root as owner it does not copy the name. */
+static enum status read_data(struct text *text, const struct dump_record *record, ldns_rr **out)
+{
+    size_t position = 0;
+    uint8_t *at = text->wire;
+    *at++ = 0;
+    at = rdata_put16(at, record->type);
+    at = rdata_put16(at, LDNS_RR_CLASS_IN);
+    at = rdata_put32(at, record->ttl_s);
+    at = rdata_put16(at, record->rdata_len);
+    memcpy(at, record->rdata, record->rdata_len);
+    ldns_status status = ldns_wire2rr(out, text->wire, FIXED_LEN + (size_t)record->rdata_len,
+                                      &position, LDNS_SECTION_ANSWER);
+    if (status == LDNS_STATUS_OK)
+        return STATUS_OK;
+    return status == LDNS_STATUS_MEM_ERR ? STATUS_NO_MEMORY : STATUS_BAD_INPUT;
+}
+
+static void put_data(struct text *text, const ldns_rr *rr)
+{
+    for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
+        const ldns_rdf *field = ldns_rr_rdf(rr, i);
+        put(text, i == 0 ? "\t" : " ");
+        if (ldns_rdf_get_type(field) == LDNS_RDF_TYPE_DNAME)
+            put_name(text, ldns_rdf_data(field));
+        else
+            ldns_rdf2buffer_str(text->line, field);
+    }
+}
+
+enum status text_line(struct text *text, const struct dump_record *record, const char **out,
+                      size_t *out_len)
+{
+    ldns_rr *rr = NULL;
+    enum status status = read_data(text, record, &rr);
+    if (status != STATUS_OK)
+        return status;
+    ldns_buffer_clear(text->line);
+    put_name(text, record->owner);
+    ldns_buffer_printf(text->line, "\t%u\tIN\t", record->ttl_s);
+    ldns_rr_type2buffer_str(text->line, (ldns_rr_type)record->type);
+    put_data(text, rr);
+    put(text, "\n");
+    ldns_rr_free(rr);
+    if (ldns_buffer_status(text->line) != LDNS_STATUS_OK)
+        return STATUS_NO_MEMORY;
+    *out = (const char *)ldns_buffer_begin(text->line);
+    *out_len = ldns_buffer_position(text->line);
+    return STATUS_OK;
+}
+
+struct output {
+    struct text *text;
+    FILE *file;
+    enum status status;
+};
+
+static bool write_line(void *arg, const struct dump_record *record)
+{
+    struct output *output = arg;
+    const char *line;
+    size_t len;
+    output->status = text_line(output->text, record, &line, &len);
+    if (output->status == STATUS_OK && fwrite(line, 1, len, output->file) != len)
+        output->status = STATUS_SYSTEM;
+    return output->status == STATUS_OK;
+}
+
+enum status text_zone(const struct zone *zone, FILE *file)
+{
+    struct output output = {.file = file};
+    enum status status = text_new(&output.text);
+    if (status != STATUS_OK)
+        return status;
+    status = zone_dump(zone, write_line, &output);
+    text_free(output.text);
+    return status == STATUS_CANCELLED ? output.status : status;
+}
