@@ -54,6 +54,24 @@ static uint32_t base64_bits(const char *text)
     return a << 18 | b << 12 | c << 6 | d;
 }
 
+static char *base64_write(uint32_t bits, size_t len, char *out)
+{
+    for (size_t i = 0; i < len; i++)
+        *out++ = (char)(bits >> (16 - 8 * i));
+    return out;
+}
+
+/* The last four characters, of which one or two are padding. NULL: bad, or bits that count are
+ * lost. */
+static char *base64_decode_last(const char *text, size_t padding, char *out)
+{
+    char last[4] = {text[0], text[1], padding == 2 ? 'A' : text[2], 'A'};
+    uint32_t bits = base64_bits(last);
+    if (bits == UINT32_MAX || bits & (padding == 2 ? 0xffffU : 0xffU))
+        return NULL;
+    return base64_write(bits, 3 - padding, out);
+}
+
 bool base64_decode(const char *text, size_t len, char *out, size_t *out_len)
 {
     if (len % 4)
@@ -61,8 +79,8 @@ bool base64_decode(const char *text, size_t len, char *out, size_t *out_len)
     size_t padding = 0;
     while (padding < 2 && padding < len && text[len - 1 - padding] == '=')
         padding++;
-    size_t whole = padding ? len - 4 : len;
     char *end = out;
+    size_t whole = padding ? len - 4 : len;
     for (size_t i = 0; i < whole; i += 4) {
         uint32_t bits = base64_bits(text + i);
         if (bits == UINT32_MAX)
@@ -71,15 +89,10 @@ bool base64_decode(const char *text, size_t len, char *out, size_t *out_len)
         *end++ = (char)(bits >> 8);
         *end++ = (char)bits;
     }
-    if (padding) {
-        char last[4] = {text[whole], text[whole + 1], padding == 2 ? 'A' : text[whole + 2], 'A'};
-        uint32_t bits = base64_bits(last);
-        if (bits == UINT32_MAX || bits & (padding == 2 ? 0xffffU : 0xffU))
-            return false;
-        *end++ = (char)(bits >> 16);
-        if (padding == 1)
-            *end++ = (char)(bits >> 8);
-    }
+    if (padding)
+        end = base64_decode_last(text + whole, padding, end);
+    if (!end)
+        return false;
     *out_len = (size_t)(end - out);
     return true;
 }

@@ -69,8 +69,11 @@ static void http_free_timer(uv_handle_t *handle)
 
 static void http_destroy(struct http *http)
 {
-    while (http->requests)
-        http_request_free(http->requests);
+    struct http_request *next;
+    for (struct http_request *request = http->requests; request; request = next) {
+        next = request->next;
+        http_request_free(request);
+    }
     curl_multi_cleanup(http->multi);
     uv_close((uv_handle_t *)&http->timer, http_free_timer);
 }

@@ -43,7 +43,7 @@ struct mirror {
     enum status lost_status;
     bool is_stopped;
     bool needs_load;
-    bool has_begun;         /* the load has been told of */
+    bool has_begun;   /* the load has been told of */
     bool needs_audit; /* as soon as the watch stands */
     struct range *load, *probe;
     struct audit *audit;

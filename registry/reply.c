@@ -193,17 +193,27 @@ static bool reply_error_json(const cJSON *root, struct reply_error *out, int64_t
     return true;
 }
 
+/* etcd and its proxies say in several ways that there is nothing at a path. A lease that is not
+ * found has status 404, too, but its own words. */
+static bool reply_is_path(long http_status, bool is_json, int64_t code, const char *message)
+{
+    if (http_status != 404 && http_status != 405 && http_status != 501)
+        return false;
+    return !is_json || code == 12 || strcmp(message, "Not Found") == 0;
+}
+
 void reply_error(long http_status, const char *body, size_t len, struct reply_error *out)
 {
     int64_t code = 0;
-    cJSON *root = cJSON_ParseWithLength(body ? body : "", len);
+    if (!body)
+        len = 0;
+    cJSON *root = cJSON_ParseWithLength(len ? body : "", len);
     bool is_json = reply_error_json(root, out, &code);
     cJSON_Delete(root);
     if (!is_json)
-        reply_print(out, body ? body : "", body ? len : 0);
+        reply_print(out, body, len);
     reply_classify(code, http_status, out);
-    bool is_path = http_status == 404 || http_status == 405 || http_status == 501;
-    if (is_path && (!is_json || strcmp(out->message, "Not Found") == 0 || code == 12)) {
+    if (reply_is_path(http_status, is_json, code, out->message)) {
         out->status = STATUS_BAD_REPLY;
         out->class = REPLY_PATH;
     }

@@ -164,8 +164,7 @@ enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail 
     return STATUS_OK;
 }
 
-enum status resolver_set_servers(struct resolver *resolver, const char *servers,
-                                 struct detail *why)
+enum status resolver_set_servers(struct resolver *resolver, const char *servers, struct detail *why)
 {
     if (ares_set_servers_ports_csv(resolver->channel, servers) != ARES_SUCCESS)
         return detail_set(why, STATUS_BAD_INPUT, "%s: not the address of a name server", servers);

@@ -19,8 +19,8 @@ MUST_USE enum status resolver_open(uv_loop_t *loop, struct resolver **out, struc
 /* Tells CANCELLED to all that wait. NULL is accepted. */
 void resolver_close(struct resolver *resolver);
 
-/* Ask these name servers, "ADDR:PORT" or "[ADDR]:PORT" separated by commas, not those of resolv.conf.
- * BAD_INPUT: not such a list. */
+/* Ask these name servers, "ADDR:PORT" or "[ADDR]:PORT" separated by commas, not those of
+ * resolv.conf. BAD_INPUT: not such a list. */
 MUST_USE enum status resolver_set_servers(struct resolver *resolver, const char *servers,
                                           struct detail *why);
 

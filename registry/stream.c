@@ -111,6 +111,19 @@ static enum status stream_mark(struct stream *stream, char octet)
     return STATUS_OK;
 }
 
+/* Tell what the octet that was just kept has completed. */
+static enum status stream_tell(struct stream *stream)
+{
+    enum status status = STATUS_OK;
+    if (stream->in_array && stream->events->begin)
+        status = stream->events->begin(stream->arg, stream->rest.data, stream->rest.len);
+    if (stream->depth == 0) {
+        status = stream->events->rest(stream->arg, stream->rest.data, stream->rest.len);
+        buffer_reset(&stream->rest);
+    }
+    return status;
+}
+
 /* One octet outside the array. The rest is short, so it goes octet by octet. */
 static enum status stream_rest(struct stream *stream, char octet)
 {
@@ -128,13 +141,7 @@ static enum status stream_rest(struct stream *stream, char octet)
         return STATUS_OK;
     }
     enum status status = stream_mark(stream, octet);
-    if (status == STATUS_OK && stream->in_array && stream->events->begin)
-        status = stream->events->begin(stream->arg, stream->rest.data, stream->rest.len);
-    if (status == STATUS_OK && stream->depth == 0) {
-        status = stream->events->rest(stream->arg, stream->rest.data, stream->rest.len);
-        buffer_reset(&stream->rest);
-    }
-    return status;
+    return status == STATUS_OK ? stream_tell(stream) : status;
 }
 
 /* One octet of the array between its elements. */

@@ -9,6 +9,8 @@
 #include <cmocka.h>
 // clang-format on
 
+#define VERSION34 "{\"etcdserver\":\"3.4.23\",\"etcdcluster\":\"3.4.0\"}"
+
 static struct etcd_server server;
 static struct client_loop client;
 static struct fake_gateway gateway;
@@ -131,6 +133,20 @@ static void close_fake(void)
     client_loop_close_client(&client);
     fake_gateway_stop(&gateway);
     assert_int_equal(client_loop_close(&client), 0);
+}
+
+/* A cut after 2 s would leave its outcome open without need. */
+static void a_write_that_may_not_be_repeated_has_all_its_time(void **state)
+{
+    (void)state;
+    static const struct fake_row mute[] = {{"/version", 200, VERSION34, FAKE_KEEP, 0},
+                                           {"/v3/kv/txn", 0, NULL, FAKE_MUTE, 0}};
+    connect_fake(mute, 2, 2600);
+    uint64_t began_ns = uv_hrtime();
+    assert_int_equal(run_txn((struct kv_txn){0}).status, STATUS_TIMED_OUT);
+    assert_in_range((uv_hrtime() - began_ns) / 1000000, 2400, 3500);
+    assert_int_equal(gateway.used[1], 1);
+    close_fake();
 }
 
 static void a_range_comes_in_pages_at_one_revision(void **state)
@@ -262,8 +278,7 @@ static void closing_cancels_what_is_under_way(void **state)
     assert_int_equal(within.given, 1);
 }
 
-#define VERSION34 "{\"etcdserver\":\"3.4.23\",\"etcdcluster\":\"3.4.0\"}"
-#define HEADER    "{\"header\":{\"cluster_id\":\"1\",\"revision\":\"7\",\"raft_term\":\"2\"},"
+#define HEADER "{\"header\":{\"cluster_id\":\"1\",\"revision\":\"7\",\"raft_term\":\"2\"},"
 
 /* The first page breaks off behind its first key. */
 static const struct fake_row cut_rows[] = {
@@ -392,6 +407,7 @@ int main(void)
         cmocka_unit_test(a_page_too_large_for_etcd_3_3_is_halved),
         cmocka_unit_test(nonsense_is_a_bad_reply),
         cmocka_unit_test(a_write_is_repeated_only_where_that_is_harmless),
+        cmocka_unit_test(a_write_that_may_not_be_repeated_has_all_its_time),
     };
     return cmocka_run_group_tests(tests, open_server, stop_server);
 }
