@@ -6,7 +6,10 @@
 #include "message.h"
 #include "records.h"
 #include "reply.h"
+#include "tsig.h"
 #include "zones/zone.h"
+
+#include <stdlib.h>
 
 /* Where a question's name lies. */
 enum where {
@@ -18,6 +21,20 @@ enum where {
 };
 
 #define STALE_TTL_S 30
+
+struct answer_scratch {
+    struct seen seen;
+};
+
+struct answer_scratch *answer_scratch_new(void)
+{
+    return calloc(1, sizeof(struct answer_scratch));
+}
+
+void answer_scratch_free(struct answer_scratch *scratch)
+{
+    free(scratch);
+}
 
 static bool begins_label(const struct query *query, size_t at)
 {
@@ -255,6 +272,13 @@ static bool is_transfer(const struct query *query)
     return query->type == TYPE_AXFR || query->type == TYPE_IXFR;
 }
 
+void answer_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
+                 bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
+                 struct answer_result *result)
+{
+    message_bare(env, query, rcode, is_truncated, ede, out, size, result);
+}
+
 /* Refusals that need nothing of the zone. True when one was written. */
 static bool refuse(const struct answer_env *env, const struct query *query, uint8_t *out,
                    size_t size, struct answer_result *result)
@@ -266,8 +290,8 @@ static bool refuse(const struct answer_env *env, const struct query *query, uint
         rcode = query->rcode;
         ede = rcode == RCODE_NOTIMP ? EDE_NOT_SUPPORTED : EDE_NONE;
     } else if (query->tsig) {
-        rcode = RCODE_NOTAUTH; /* we have no keys */
-        ede = EDE_NONE;
+        tsig_answer(env, query, out, size, result);
+        return true;
     } else if (is_in && is_outside && is_transfer(query)) {
         rcode = RCODE_NOTAUTH;
     } else if (is_in && !is_outside && env->state == ANSWER_NOT_READY) {
@@ -279,7 +303,7 @@ static bool refuse(const struct answer_env *env, const struct query *query, uint
     } else if (is_in && !is_outside) {
         return false;
     }
-    answer_bare(env, query, rcode, false, ede, out, size, result);
+    message_bare(env, query, rcode, false, ede, out, size, result);
     return true;
 }
 
@@ -296,13 +320,14 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
     if (is_transfer(query)) {
         result->is_transfer = query->key_len == 0;
         if (!result->is_transfer)
-            answer_bare(env, query, RCODE_NOTAUTH, false, EDE_NONE, out, size, result);
+            message_bare(env, query, RCODE_NOTAUTH, false, EDE_NONE, out, size, result);
         return;
     }
     size_t opt_size = edns_size(env, query);
     message_begin(&reply, query, out, message_size(env, query, size) - opt_size);
     reply.view = zone_view(zone);
-    reply.seen = message_seen(scratch);
+    reply.seen = &scratch->seen;
+    seen_clear(reply.seen);
     reply.zone_at = own_zone_at(reply.view, query);
     struct edns edns = {.ede = EDE_NONE, .view = reply.view};
     if (env->state == ANSWER_STALE) {

@@ -4,6 +4,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#define COOKIE_VERSION 1
+
 /* Seconds; RFC 9018 4.3. */
 #define COOKIE_RENEW_S  1800
 #define COOKIE_EXPIRE_S 3600
@@ -95,7 +97,7 @@ void cookie_make(const uint8_t secret[16], const uint8_t client[COOKIE_CLIENT],
                  const struct sockaddr *address, uint32_t now_s, uint8_t out[COOKIE_SERVER])
 {
     uint32_t big = htonl(now_s);
-    out[0] = 1;
+    out[0] = COOKIE_VERSION;
     memset(out + 1, 0, 3);
     memcpy(out + 4, &big, 4);
     hash(secret, client, out, address, out + 8);
@@ -105,8 +107,8 @@ bool cookie_is_valid(const uint8_t secret[16], const uint8_t client[COOKIE_CLIEN
                      const uint8_t *server, size_t server_len, const struct sockaddr *address,
                      uint32_t now_s, bool *is_old)
 {
-    static const uint8_t version[4] = {1, 0, 0, 0};
-    if (server_len != COOKIE_SERVER || memcmp(server, version, 4) != 0)
+    /* RFC 9018 4.2: the three octets behind the version may be anything that was hashed. */
+    if (server_len != COOKIE_SERVER || server[0] != COOKIE_VERSION)
         return false;
     uint32_t made_s;
     memcpy(&made_s, server + 4, 4);

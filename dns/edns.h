@@ -5,7 +5,8 @@
 #ifndef DNS_EDNS_H
 #define DNS_EDNS_H
 
-#include "answer.h"
+#include "env.h"
+#include "query.h"
 
 struct view;
 

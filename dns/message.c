@@ -1,28 +1,6 @@
 #include "message.h"
 
-#include <stdlib.h>
-
 #define OPTIONAL_MAX 8192 /* HAProxy's largest buffer */
-
-struct answer_scratch {
-    struct seen seen;
-};
-
-struct answer_scratch *answer_scratch_new(void)
-{
-    return calloc(1, sizeof(struct answer_scratch));
-}
-
-void answer_scratch_free(struct answer_scratch *scratch)
-{
-    free(scratch);
-}
-
-struct seen *message_seen(struct answer_scratch *scratch)
-{
-    seen_clear(&scratch->seen);
-    return &scratch->seen;
-}
 
 size_t message_size(const struct answer_env *env, const struct query *query, size_t size)
 {
@@ -95,9 +73,9 @@ void message_finish(struct reply *reply, const struct answer_env *env, const str
     result->is_truncated = is_truncated;
 }
 
-void answer_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
-                 bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
-                 struct answer_result *result)
+void message_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
+                  bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
+                  struct answer_result *result)
 {
     struct reply reply;
     struct edns edns = {.rcode = rcode, .ede = ede};

@@ -28,12 +28,14 @@ void message_limit_extra(struct reply *reply, size_t opt_size);
 void message_finish(struct reply *reply, const struct answer_env *env, const struct edns *edns,
                     bool is_authoritative, bool is_truncated, struct answer_result *result);
 
+/* A whole reply without records; as answer_bare(). */
+void message_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
+                  bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
+                  struct answer_result *result);
+
 /* id.server and hostname.bind in class CH (RFC 4892): who answers, as NSID says it. False for all
  * else. */
 bool message_chaos(const struct answer_env *env, const struct query *query, uint8_t *out,
                    size_t size, struct answer_result *result);
-
-/* The duplicates' memory of a scratch, emptied. */
-struct seen *message_seen(struct answer_scratch *scratch);
 
 #endif

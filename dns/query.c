@@ -52,18 +52,18 @@ static bool read_question(struct query *query, size_t len)
     return true;
 }
 
-/* Behind the name at `at`, or 0 when it does not end within the message. Pointers are not followed.
- */
+/* Behind the name at `at`, or 0 when it is too long or does not end within the message. Pointers
+ * are not followed. */
 static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
 {
     size_t begin = at;
-    while (at < len) {
+    while (at < len && at - begin < QUERY_NAME_MAX) {
         uint8_t octet = bytes[at];
         if (octet == 0)
             return at + 1;
         if (octet >= 0xc0)
             return at + 2 <= len ? at + 2 : 0;
-        if (octet > NAME_LABEL_MAX || at - begin >= QUERY_NAME_MAX)
+        if (octet > NAME_LABEL_MAX)
             return 0;
         at += 1u + octet;
     }

@@ -7,7 +7,8 @@
 #ifndef DNS_REPLY_H
 #define DNS_REPLY_H
 
-#include "answer.h"
+#include "env.h"
+#include "query.h"
 #include "seen.h"
 #include "zones/view.h"
 

@@ -1,9 +1,12 @@
 #include "respond.h"
 
+#include "transfer_query.h"
 #include "zones/rcu.h"
+#include "zones/view.h"
 
 #include <time.h>
 
+#define TYPE_SOA       6
 #define RCODE_FORMERR  1
 #define RCODE_REFUSED  5
 #define EDE_PROHIBITED 18
@@ -52,6 +55,37 @@ void respond_fetch(const struct respond *respond, unsigned count)
             answer_fetch(respond->zone, &respond->queries[i]);
 }
 
+static void answer_soa(struct respond *respond, const struct query *query, uint8_t *out,
+                       size_t size, struct answer_result *result)
+{
+    struct query soa = *query;
+    soa.type = TYPE_SOA;
+    answer(respond->zone, &respond->env, &soa, respond->scratch, out, size, result);
+    result->type = query->type;
+}
+
+/* A transfer of our zone. Nothing is written where it is to be made: *result is as answer() left
+ * it. */
+static void answer_transfer(struct respond *respond, const struct query *query, uint8_t *out,
+                            size_t size, struct answer_result *result)
+{
+    const struct answer_env *env = &respond->env;
+    if (!respond->allow_transfer || !acl_has(respond->allow_transfer, query->client)) {
+        answer_bare(env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
+        return;
+    }
+    switch (transfer_query_kind(query, zone_view(respond->zone))) {
+    case TRANSFER_WHOLE:
+        break;
+    case TRANSFER_SOA:
+        answer_soa(respond, query, out, size, result);
+        break;
+    case TRANSFER_FORMERR:
+        answer_bare(env, query, RCODE_FORMERR, false, EDE_NONE, out, size, result);
+        break;
+    }
+}
+
 size_t respond_answer(struct respond *respond, unsigned i, uint8_t *out, size_t size,
                       struct answer_result *result)
 {
@@ -60,17 +94,17 @@ size_t respond_answer(struct respond *respond, unsigned i, uint8_t *out, size_t 
 
     if (query->verdict == QUERY_DROP) {
         counters_bump(&counters->dropped);
+        result->is_transfer = false;
         return 0;
     }
-    bool is_refused = respond->is_denied[i];
-    if (is_refused) {
+    if (respond->is_denied[i]) {
         counters_bump(&counters->refused_acl);
+        answer_bare(&respond->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
     } else {
         answer(respond->zone, &respond->env, query, respond->scratch, out, size, result);
-        is_refused = result->is_transfer;
+        if (result->is_transfer)
+            answer_transfer(respond, query, out, size, result);
     }
-    if (is_refused)
-        answer_bare(&respond->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
     counters_query(counters, query->transport, result);
     return result->len;
 }

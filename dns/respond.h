@@ -32,6 +32,7 @@ struct respond {
     const struct zone *zone;
     const struct respond_env *const *published; /* read by rcu_read() */
     const struct acl *allow;                    /* NULL = any */
+    const struct acl *allow_transfer;           /* NULL = nobody */
     struct counters *counters;
     struct answer_scratch *scratch;
 
@@ -58,7 +59,8 @@ void respond_cut(struct respond *respond, unsigned i);
 void respond_fetch(const struct respond *respond, unsigned count);
 
 /* Write the i-th reply to `out`; its length, or 0: nothing is to be sent. Does not count it as a
- * reply: it may yet be withheld. Transfers are refused. */
+ * reply: it may yet be withheld. 0 and result->is_transfer (over TCP alone): the client is to get
+ * the whole zone; see transfer_query_keep(). */
 size_t respond_answer(struct respond *respond, unsigned i, uint8_t *out, size_t size,
                       struct answer_result *result);
 /* In its place: an empty reply with TC set, so that a client with a true address comes by TCP. 0

@@ -16,7 +16,7 @@
 
 struct server {
     struct worker_shared shared;
-    struct acl allow_query;
+    struct acl allow_query, allow_transfer;
     struct limit *limit;
     struct sockaddr_storage addresses[SERVER_LISTEN_MAX];
     size_t address_count;
@@ -140,6 +140,11 @@ static enum status fill(struct server *server, const struct server_options *opti
     server->allow_query = options->allow_query;
     server->shared.zone = options->zone;
     server->shared.allow = options->allow_query.count != 0 ? &server->allow_query : NULL;
+    server->allow_transfer = options->allow_transfer;
+    if (options->transfer && options->allow_transfer.count != 0)
+        server->shared.allow_transfer = &server->allow_transfer;
+    server->shared.tcp_share.transfer = options->transfer;
+    server->shared.tcp_share.transfer_arg = options->transfer_arg;
     server->shared.tcp_share.limit = options->tcp_connections;
     server->shared.tcp_idle_ms = options->tcp_idle_s * 1000;
     memset(server->guards, -1, sizeof(server->guards));

@@ -16,6 +16,7 @@
 #include "counters.h"
 #include "registry/log.h"
 #include "registry/status.h"
+#include "transfer.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -35,12 +36,16 @@ struct server_listen {
 struct server_options {
     const struct server_listen *listen;
     size_t listen_count;
-    unsigned workers;         /* 0 = one per CPU that this process may use */
-    const struct zone *zone;  /* must outlive the server */
-    unsigned tcp_connections; /* of all workers together; 1024 */
-    unsigned tcp_idle_s;      /* 10 */
-    struct acl allow_query;   /* empty = any; copied; others get REFUSED, EDE 18 */
-    uint32_t rate_limit;      /* answers a second per client prefix, loopback exempt; 0 = off */
+    unsigned workers;          /* 0 = one per CPU that this process may use */
+    const struct zone *zone;   /* must outlive the server */
+    unsigned tcp_connections;  /* of all workers together; 1024 */
+    unsigned tcp_idle_s;       /* 10 */
+    struct acl allow_query;    /* empty = any; copied; others get REFUSED, EDE 18 */
+    struct acl allow_transfer; /* empty = nobody; copied; others get REFUSED, EDE 18 */
+    transfer_take
+        *transfer; /* makes the transfers, until server_stop() returns; NULL: there are none */
+    void *transfer_arg;
+    uint32_t rate_limit; /* answers a second per client prefix, loopback exempt; 0 = off */
     struct log log;
 };
 

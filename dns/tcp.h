@@ -14,6 +14,7 @@
 #include "framing.h"
 #include "respond.h"
 #include "server.h"
+#include "transfer.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,10 +27,12 @@ struct tcp_conn;
 #define TCP_FLUSH      65536
 #define TCP_OUTPUT_MAX (TCP_FLUSH + FRAMING_MAX)
 
-/* Slots of all workers together. */
+/* What all workers have together. */
 struct tcp_share {
-    unsigned limit; /* 1 or more */
-    unsigned used;  /* atomic */
+    unsigned limit;          /* slots: 1 or more */
+    unsigned used;           /* atomic */
+    transfer_take *transfer; /* who makes transfers; NULL: allow_transfer is, too */
+    void *transfer_arg;
 };
 
 struct tcp_listener {
@@ -50,6 +53,7 @@ struct tcp {
     uint64_t stop_ms; /* then: when even those with a backlog are closed */
     uv_timer_t sweep;
     struct tcp_conn *oldest, *newest;
+    struct transfer_request request; /* of the connection that is about to be given away */
     /* Of whichever connection is being served: one that waits holds only what is unfinished. */
     size_t output_len;
     uint8_t input[FRAMING_MAX];

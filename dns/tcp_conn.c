@@ -1,5 +1,7 @@
 #include "tcp_conn.h"
 
+#include "transfer_query.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +65,13 @@ bool tcp_conn_is_idle(const struct tcp_conn *conn)
 void tcp_conn_close(struct tcp_conn *conn)
 {
     tcp_left(conn->tcp, conn);
-    uv_close((uv_handle_t *)&conn->poll, on_closed);
-    close(conn->fd);
+    uv_close((uv_handle_t *)&conn->poll,
+             on_closed); /* the loop does not know the socket any more */
+    const struct tcp_share *share = conn->tcp->share;
+    if (conn->is_given)
+        share->transfer(share->transfer_arg, conn->fd, &conn->tcp->request);
+    else
+        close(conn->fd);
 }
 
 /* Keep a copy of `bytes` in *place, or nothing. False without memory. */
@@ -129,16 +136,31 @@ static enum flow drain(struct tcp_conn *conn)
     return flow;
 }
 
-static void write_reply(struct tcp *tcp, unsigned i)
+/* False: it is a transfer, and not ours to make. */
+static bool write_reply(struct tcp *tcp, unsigned i)
 {
     struct answer_result result;
     uint8_t *reply = tcp->output + tcp->output_len;
     size_t len = respond_answer(tcp->respond, i, reply + FRAMING_PREFIX, ANSWER_MAX, &result);
     if (len == 0)
-        return;
+        return !result.is_transfer;
     framing_prefix(reply, len);
     tcp->output_len += FRAMING_PREFIX + len;
     counters_reply(tcp->respond->counters, QUERY_TCP, &result);
+    return true;
+}
+
+/* After the replies to what was asked before. With a backlog of these, the i-th message is read
+ * again when it is gone. */
+static enum flow give_away(struct tcp_conn *conn, unsigned i)
+{
+    struct tcp *tcp = conn->tcp;
+    enum flow flow = tcp->output_len != 0 ? flush(conn) : FLOW_GO;
+    if (flow != FLOW_GO)
+        return flow;
+    transfer_query_keep(&tcp->respond->env, &tcp->respond->queries[i], &tcp->request);
+    conn->is_given = true;
+    return FLOW_END;
 }
 
 /* Read up to a batch of messages; ends[i] is where the i-th ends in the stream. */
@@ -170,7 +192,8 @@ static enum flow answer_batch(struct tcp_conn *conn, const size_t *ends, unsigne
             if (++*flushes == FLUSHES_MAX)
                 return FLOW_PAUSE;
         }
-        write_reply(tcp, i);
+        if (!write_reply(tcp, i))
+            return give_away(conn, i);
         *at = ends[i];
     }
     return FLOW_GO;

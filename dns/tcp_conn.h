@@ -5,7 +5,8 @@
  * past libuv's queues. A connection holds memory only for what is unfinished: the beginning of a
  * message, or replies that the client does not take. While it has such a backlog it is not read
  * from. A client that has shut down its side (FIN) gets what it asked for before; a reset is just a
- * close.
+ * close. One that asks for a transfer is given away: what it asked before has been answered, what
+ * it asks after that is not.
  *
  * Memory: about 300 octets idle; at most FRAMING_MAX of input and TCP_OUTPUT_MAX of output.
  * Threads: belongs to its worker's loop. */
@@ -26,7 +27,8 @@ struct tcp_conn {
     uint8_t *input, *output;        /* NULL = none; output_at octets of it are sent */
     uint32_t input_len, output_len, output_at;
     int fd;
-    int events; /* polled for */
+    int events;    /* polled for */
+    bool is_given; /* to be given away with tcp->request, instead of closed */
     union socket_address client;
 };
 
@@ -40,7 +42,7 @@ bool tcp_conn_is_idle(const struct tcp_conn *conn);
 /* Answer what has been received, then close, unless a backlog remains: then once it is gone. */
 void tcp_conn_finish(struct tcp_conn *conn);
 
-/* Close now, and free once the loop has let go. */
+/* Close now, or give away, and free once the loop has let go. */
 void tcp_conn_close(struct tcp_conn *conn);
 
 #endif

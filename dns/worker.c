@@ -48,6 +48,7 @@ enum status worker_new(struct worker_shared *shared, unsigned index, struct work
         .zone = shared->zone,
         .published = &shared->published,
         .allow = shared->allow,
+        .allow_transfer = shared->allow_transfer,
         .counters = &worker->counters,
         .scratch = answer_scratch_new(),
         .rotation = index * UINT32_C(0x9e3779b9),

@@ -23,8 +23,9 @@ struct worker;
 /* What all workers have in common; everything pointed at must outlive them. */
 struct worker_shared {
     const struct zone *zone;
-    const struct acl *allow; /* NULL = any */
-    struct limit *limit;     /* NULL = none */
+    const struct acl *allow;          /* NULL = any */
+    const struct acl *allow_transfer; /* NULL = nobody */
+    struct limit *limit;              /* NULL = none */
     struct tcp_share tcp_share;
     unsigned tcp_idle_ms;
     const struct respond_env *published; /* by rcu_publish() */

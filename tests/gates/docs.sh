@@ -2,6 +2,7 @@
 # The README's tables are those that the program prints; what it says of options and commands exists; the manual pages
 # are clean. "python3 tests/gates/docs.py build/empusa README.md --write" brings the tables up to date.
 set -eu
+mkdir -p build-gates
 cmake -S . -B build >/dev/null
 cmake --build build -j "$(nproc)" >/dev/null
 for page in empusa empusa-serve; do

@@ -24,7 +24,8 @@ for gate in "$@"; do
         failed="$failed $gate"
     fi
     printf '%-11s %-7s %4d s  %s\n' "$gate" "$verdict" "$(($(date +%s) - before))" "$(tail -n 1 "$logs/$gate.log")"
-    [ "$verdict" = ok ] || sed "s/^/    $gate: /" "$logs/$gate.log" | tail -n 200
+    [ "$verdict" = ok ] ||
+        grep -v -E '^\[ *[0-9]+%\]|^(Consolidate|Scanning) ' "$logs/$gate.log" | sed "s/^/    $gate: /" | tail -n 100
 done
 count=$(echo "$failed" | wc -w)
 echo "gates: $passed passed, $count failed$failed"

@@ -1,0 +1,92 @@
+#include "seen.h"
+
+#include "random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static struct seen seen;
+
+static void knows_what_it_has_seen(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {0, 1, SEEN_FEW - 1, SEEN_FEW, SEEN_FEW + 1, 100, 4096};
+    for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+        seen_clear(&seen);
+        for (uint64_t i = 0; i < sizes[s]; i++) {
+            assert_true(seen_add(&seen, i * 64, i % 3));
+            assert_false(seen_add(&seen, i * 64, i % 3));
+        }
+        for (uint64_t i = 0; i < sizes[s]; i++)
+            assert_false(seen_add(&seen, i * 64, i % 3));
+    }
+}
+
+static void pairs_are_equal_in_both_halves_only(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t a, b;
+    } rows[] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {UINT64_MAX, 0}, {0, UINT64_MAX}, {1, 2},
+                {2, 1}, {3, 3}, {3, 4}, {4, 3}, {4, 4},          {5, 5},          {5, 6}};
+    seen_clear(&seen);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_true(seen_add(&seen, rows[i].a, rows[i].b));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_false(seen_add(&seen, rows[i].a, rows[i].b));
+}
+
+static void never_fills(void **state)
+{
+    (void)state;
+    uint64_t added = 0;
+    seen_clear(&seen);
+    for (uint64_t i = 0; i < 100000; i++)
+        added += seen_add(&seen, i, 7);
+    assert_true(added > SEEN_SLOTS / 2 && added < SEEN_SLOTS);
+    for (uint64_t i = 0; i < 100000; i++)
+        assert_false(seen_add(&seen, i, 7));
+}
+
+static void forgets_all_when_cleared(void **state)
+{
+    (void)state;
+    seen.edition = UINT32_MAX - 2; /* editions begin anew after the last */
+    for (unsigned round = 0; round < 6; round++) {
+        seen_clear(&seen);
+        for (uint64_t i = 0; i < 50; i++)
+            assert_true(seen_add(&seen, i, i));
+        for (uint64_t i = 0; i < 50; i++)
+            assert_false(seen_add(&seen, i, i));
+    }
+}
+
+static void remembers_as_an_array_does(void **state)
+{
+    (void)state;
+    struct random random = random_begin(5);
+    for (unsigned round = 0; round < 2000; round++) {
+        bool has[8][8] = {{false}};
+        seen_clear(&seen);
+        for (uint64_t i = random_draw(&random, 60); i > 0; i--) {
+            uint64_t a = random_draw(&random, 8), b = random_draw(&random, 8);
+            assert_int_equal(seen_add(&seen, a << 40, b << 20), !has[a][b]);
+            has[a][b] = true;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_what_it_has_seen),
+        cmocka_unit_test(pairs_are_equal_in_both_halves_only),
+        cmocka_unit_test(never_fills),
+        cmocka_unit_test(forgets_all_when_cleared),
+        cmocka_unit_test(remembers_as_an_array_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
