@@ -13,7 +13,7 @@ static enum status read_endpoints(const struct options *options, bool is_https,
     for (size_t i = 0; i < options_count(options, OPTION_ETCD_ENDPOINT); i++) {
         const char *text = options_item(options, OPTION_ETCD_ENDPOINT, i);
         enum status status =
-            endpoint_parse_list(text, is_https, list, ETCD_ENDPOINTS_MAX, count, why);
+            endpoint_parse_list(text, is_https, list, ENDPOINT_LIST_MAX, count, why);
         if (status != STATUS_OK)
             return options_blame(options, OPTION_ETCD_ENDPOINT, text, why);
     }
@@ -43,7 +43,7 @@ static enum status read_password(const struct options *options, char **out, stru
 enum status connect_open(uv_loop_t *loop, const struct options *options, const struct log *log,
                          struct etcd **out, struct detail *why)
 {
-    struct endpoint *endpoints = calloc(ETCD_ENDPOINTS_MAX, sizeof(*endpoints));
+    struct endpoint *endpoints = calloc(ENDPOINT_LIST_MAX, sizeof(*endpoints));
     if (!endpoints)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     char *password = NULL;

@@ -106,7 +106,8 @@ static void retry(struct keeper *keeper, enum status status, const struct detail
     }
     if (keeper->trouble != kind_of(status)) {
         keeper->trouble = kind_of(status);
-        log_printf(keeper->session->log, LOG_LEVEL_WARNING, "%s: trying again", why->text);
+        log_printf(keeper->session->log, LOG_LEVEL_WARNING, "service %s (%s): %s (trying again)",
+                   keeper->registration->id.name, keeper->registration->id.type, why->text);
     }
     keeper->backoff_ms = keeper->backoff_ms == 0 ? BACKOFF_MIN_MS : keeper->backoff_ms * 2;
     if (keeper->backoff_ms > BACKOFF_MAX_MS)

@@ -12,7 +12,8 @@ packages() {
         libuv1-dev liburcu-dev libssl-dev libldns-dev libmicrohttpd-dev ;;
     run) echo etcd-server bind9-dnsutils ;;
     tests) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython etcd-client nsd knot bind9 \
-        bind9-utils knot-dnsutils ldnsutils openssl curl jq procps iproute2 ;;
+        bind9-utils knot-dnsutils ldnsutils unbound dnsmasq-base haproxy python3-pycares openssl curl jq procps \
+        iproute2 ;;
     gates) echo clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev llvm-14 pmccabe \
         codespell shellcheck gcovr util-linux binutils man-db ;;
     *) echo "packages.sh: no group '$1': build, run, tests, gates" >&2; exit 2 ;;
@@ -22,7 +23,7 @@ packages() {
 service_of() {
     case $1 in
     etcd-server) echo etcd ;;
-    nsd | knot) echo "$1" ;;
+    nsd | knot | unbound | haproxy) echo "$1" ;;
     bind9) echo named ;;
     esac
 }

@@ -10,6 +10,7 @@
 #include "serve.h"
 #include "service.h"
 #include "switch.h"
+#include "zone_command.h"
 
 #include <stdio.h>
 
@@ -118,6 +119,15 @@ static const struct command commands[] = {
          "the options of serve, too; the tree is /empusa unless --tree-root says otherwise.",
      OPTIONS(OPTION_DATA_DIR, OPTION_LISTEN_DEV, OPTION_SERVE_MORE_LIST(OPTION_ID)),
      .run = dev_command},
+    {.name = "zone",
+     .summary = "print the whole zone as a master file",
+     .text = "Reads the tree at one revision and prints what serve, given the same options, would "
+             "publish: for named-checkzone, or a server that takes over. Hosts without a dot have "
+             "the addresses that --host says.",
+     OPTIONS(OPTION_DOMAIN, OPTION_RECORD_TTL, OPTION_NEGATIVE_TTL, OPTION_HOST_DOMAIN, OPTION_HOST,
+             OPTION_NS, OPTION_NO_SWITCHES),
+     .needs_etcd = true,
+     .run = zone_command},
     {.name = "completion",
      .operands = "SHELL",
      .summary = "print completions for bash, zsh or fish",

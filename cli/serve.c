@@ -6,6 +6,7 @@
 #include "secrets.h"
 #include "serve_options.h"
 #include "session.h"
+#include "transfers.h"
 #include "user.h"
 
 #include "registry/mirror.h"
@@ -36,6 +37,7 @@ struct serve {
     struct zone *zone;
     struct server *server;
     struct pages pages;
+    struct transfers *transfers;
     uv_timer_t stale, step;
     uv_signal_t signals[SIGNALS];
     bool is_loaded; /* the last page of a load is in */
@@ -77,6 +79,7 @@ static void on_load_begin(void *arg)
 {
     struct serve *serve = arg;
     zone_load_begin(serve->zone);
+    transfers_hold(serve->transfers, true);
 }
 
 /* A key as the zone wants it: without the root. */
@@ -85,6 +88,7 @@ static void on_put(void *arg, const struct kv *kv)
     struct serve *serve = arg;
     if (kv->key_len < serve->root.len)
         return;
+    transfers_hold(serve->transfers, true);
     enum status status =
         zone_put(serve->zone, kv->key + serve->root.len, kv->key_len - serve->root.len, kv->value,
                  kv->value_len, kv->mod_revision, kv->lease);
@@ -99,6 +103,7 @@ static void on_remove(void *arg, const char *key, size_t key_len, int64_t revisi
 {
     (void)revision;
     struct serve *serve = arg;
+    transfers_hold(serve->transfers, true);
     if (key_len >= serve->root.len)
         zone_remove(serve->zone, key + serve->root.len, key_len - serve->root.len);
 }
@@ -115,6 +120,8 @@ static void on_commit(void *arg, int64_t revision)
 {
     struct serve *serve = arg;
     zone_commit(serve->zone, revision);
+    if (revision != 0)
+        transfers_hold(serve->transfers, false);
     if (serve->is_loaded && !serve->is_ready && revision != 0)
         become_ready(serve);
 }
@@ -276,6 +283,19 @@ static enum status make_zone(struct serve *serve, struct detail *why)
     return status;
 }
 
+static enum status open_server(struct serve *serve, struct detail *why)
+{
+    struct server_options *options = &serve->options.server;
+    enum status status = transfers_start(&serve->loop, serve->zone, serve->log, &serve->transfers);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "%s", status_text(status));
+    options->zone = serve->zone;
+    options->log = *serve->log;
+    options->transfer = transfers_take;
+    options->transfer_arg = serve->transfers;
+    return server_open(options, &serve->server, why);
+}
+
 static enum status drop_privileges(struct serve *serve, const struct user *user, struct detail *why)
 {
     if (!user->name)
@@ -327,11 +347,8 @@ static enum status start(struct serve *serve, const struct user *user, struct de
     enum status status = start_hosts(serve, why);
     if (status == STATUS_OK)
         status = make_zone(serve, why);
-    if (status == STATUS_OK) {
-        serve->options.server.zone = serve->zone;
-        serve->options.server.log = *serve->log;
-        status = server_open(&serve->options.server, &serve->server, why);
-    }
+    if (status == STATUS_OK)
+        status = open_server(serve, why);
     if (status == STATUS_OK)
         status = start_pages(serve, why);
     if (status == STATUS_OK)
@@ -355,6 +372,7 @@ static void stop(struct serve *serve)
     if (serve->mirror)
         mirror_stop(serve->mirror);
     server_stop(serve->server);
+    transfers_stop(serve->transfers);
     if (serve->resolver)
         resolver_close(serve->resolver);
     zone_free(serve->zone); /* it may still tell the hosts something */

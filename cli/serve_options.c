@@ -252,7 +252,7 @@ static enum status read_server(const struct options *options, struct serve_optio
     out->env.tcp_idle_100ms = (uint16_t)(server->tcp_idle_s * 10);
     enum status status = read_acl(options, OPTION_ALLOW_QUERY, &server->allow_query, why);
     if (status == STATUS_OK)
-        status = read_acl(options, OPTION_ALLOW_TRANSFER, &out->allow_transfer, why);
+        status = read_acl(options, OPTION_ALLOW_TRANSFER, &server->allow_transfer, why);
     if (status == STATUS_OK)
         status = read_nsid(options, &out->env, why);
     return status;

@@ -20,9 +20,8 @@ struct serve_options {
     struct server_listen listen[SERVER_LISTEN_MAX];
     struct zone_address ns[ZONE_NS_MAX], hosts[ZONE_HOSTS_MAX];
     struct zone_options zone;     /* without log and callbacks */
-    struct server_options server; /* without zone and log */
+    struct server_options server; /* without zone, log and what makes transfers */
     struct answer_env env;        /* without secrets; not ready */
-    struct acl allow_transfer;
     uint64_t stale_limit_ms;
     bool resolves_hosts;
 };

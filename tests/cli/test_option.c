@@ -26,6 +26,7 @@ static void values_are_checked_against_their_row(void **state)
         {OPTION_SERVICE_TTL, "0", "from 1 to 9000000000"},
         {OPTION_SERVICE_TTL, "9000000001", "from 1"},
         {OPTION_SERVICE_TTL, "99999999999999999999999", "from 1"},
+        {OPTION_SERVICE_TTL, "18446744073709551621", "from 1"}, /* 2^64 + 5 */
         {OPTION_SERVICE_TTL, "", "from 1"},
         {OPTION_SERVICE_TTL, " 5", "from 1"},
         {OPTION_SERVICE_TTL, "5s", "from 1"},

@@ -1,0 +1,40 @@
+/* cli/transfers.h - zone transfers, each in a process of its own.
+ *
+ * A transfer has to show one state of the zone whole and may take long. The control thread, which
+ * alone changes the zone, forks: the child's memory is a copy that stands still, and costs only the
+ * pages that change meanwhile. The rejected alternatives are stopping all changes until a slow
+ * client has read, and a second zone in memory.
+ *
+ * Threads: transfers_take() from any, until server_stop() has returned; the rest from the control
+ * thread. */
+#ifndef CLI_TRANSFERS_H
+#define CLI_TRANSFERS_H
+
+#include "dns/transfer.h"
+#include "registry/log.h"
+#include "registry/status.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct transfers;
+struct zone;
+
+#define TRANSFERS_MAX       8  /* at the same time; further ones wait */
+#define TRANSFERS_QUEUE_MAX 64 /* that wait; further ones are refused */
+
+/* `zone` must outlive it. NO_MEMORY, SYSTEM. */
+MUST_USE enum status transfers_start(uv_loop_t *loop, const struct zone *zone,
+                                     const struct log *log, struct transfers **out);
+
+/* As server_options.transfer, with the transfers as `arg`. */
+void transfers_take(void *transfers, int fd, const struct transfer_request *request);
+
+/* While held none begins: the zone is between two states. */
+void transfers_hold(struct transfers *transfers, bool is_held);
+
+/* Refuse those that wait and let those under way end by themselves. The handles close on the loop's
+ * next turns, and all is freed then. NULL is accepted. */
+void transfers_stop(struct transfers *transfers);
+
+#endif
