@@ -31,11 +31,11 @@ static inline void client_loop_open(struct client_loop *client)
 static inline enum status client_loop_connect(struct client_loop *client, const char *list,
                                               struct etcd_options options)
 {
-    struct endpoint endpoints[ETCD_ENDPOINTS_MAX];
+    struct endpoint endpoints[ENDPOINT_LIST_MAX];
     size_t count = 0;
     struct detail why;
     if (list &&
-        endpoint_parse_list(list, false, endpoints, ETCD_ENDPOINTS_MAX, &count, &why) != STATUS_OK)
+        endpoint_parse_list(list, false, endpoints, ENDPOINT_LIST_MAX, &count, &why) != STATUS_OK)
         return STATUS_BAD_INPUT;
     options.endpoints = endpoints;
     options.endpoint_count = count;

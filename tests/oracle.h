@@ -899,7 +899,7 @@ static inline size_t oracle_rrset_count(const struct oracle *oracle, const struc
 {
     size_t count = 0;
     for (size_t i = 0; i < oracle->count; i++)
-        count += oracle->records[i].type == type && !oracle->records[i].is_limit &&
+        count += type != 0 && oracle->records[i].type == type && !oracle->records[i].is_limit &&
                  oracle_is_same_name(&oracle->records[i].owner, name);
     return count;
 }

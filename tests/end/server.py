@@ -112,13 +112,13 @@ class Registry:
         """Whatever still runs must end well: exit 0 on SIGTERM, nothing said by a sanitizer."""
         problems = []
         for process in self.processes:
-            if process.is_running():
-                status = process.stop()
-                if status != 0:
-                    problems.append(f"{process.argv}: exit {status} on SIGTERM\n" + "\n".join(process.err[-20:]))
-            if process.find_line(r"Sanitizer|runtime error"):
-                problems.append("\n".join(process.err))
-        assert not problems, problems
+            status = process.stop() if process.is_running() else 0
+            report = next((i for i, line in enumerate(process.err) if re.search("Sanitizer|runtime error", line)), None)
+            if report is not None:
+                problems += process.err[report:report + 200]
+            elif status != 0:
+                problems += [f"{process.argv}: exit {status} on SIGTERM", *process.err[-20:]]
+        assert not problems, "\n".join(problems)
 
 
 class Server(Process):

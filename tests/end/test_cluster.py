@@ -97,10 +97,11 @@ def is_healthy(cluster, member):
         return False
 
 
-def test_each_member_may_fall_silent_in_turn(cluster, registry):
+@pytest.mark.parametrize("which", ["leader", pytest.param("each in turn", marks=pytest.mark.long)])
+def test_a_member_may_fall_silent(cluster, registry, which):
     server = registry.serve()
     holder = registry.hold("held", "h", "10.0.0.2:1", *SEVERAL)
-    for i, member in enumerate(cluster.members):
+    for i, member in enumerate([wait_until(cluster.leader)] if which == "leader" else cluster.members):
         cluster.pause(member)
         awake = next(m for m in cluster.members if m is not member)
 

@@ -189,6 +189,17 @@ def test_toggle_of_a_missing_one_is_an_error(registry):
     assert registry("switch", "toggle", "s").error_line() == "ERROR:root:switch s not set"
 
 
+def test_of_toggles_at_once_each_counts_or_says_it_lost(registry):
+    registry.ok("switch", "set", "s", "yes")
+    processes = [registry.start("switch", "toggle", "s") for _ in range(8)]
+    assert [process.wait() for process in processes] == [0] * 8
+    said = sorted(line for process in processes for line in process.err)
+    won = [line for line in said if line.startswith("INFO:root:switch s set to ")]
+    assert len(said) == 8 and said[len(won):] == ["WARNING:root:switch s already toggled"] * (8 - len(won))
+    assert len(won) >= 1
+    assert registry.ok("switch", "get", "s").out == ("no\n" if len(won) % 2 else "yes\n")
+
+
 def test_toggle_keeps_the_lease(registry):
     registry.ok("switch", "set", "s", "yes", "--ttl", "300")
     lease = registry.etcd.get(registry.key("switch", "s")).lease

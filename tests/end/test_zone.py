@@ -457,6 +457,16 @@ def test_a_bad_value_spoils_only_itself(registry):
         assert len(said) == 1, (i, said)
 
 
+def test_a_bad_value_written_again_and_again_is_said_once(registry):
+    """As a script that registers periodically would."""
+    server = registry.serve()
+    for _ in range(5):
+        registry.put("t", "bad", "rubbish")
+    registry.put("t", "last", "10.0.0.1:80")
+    wait_until(lambda: server.dns.data("last._t._tcp", "SRV"))
+    assert len([line for line in server.err if "t/bad" in line]) == 1
+
+
 def test_a_value_that_turns_bad_and_good_again_is_followed(registry):
     registry.put("t", "n", "10.0.0.1:80")
     registry.put("t", "o", "10.0.0.1:81")

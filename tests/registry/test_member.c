@@ -11,11 +11,11 @@
 
 static struct member_set *new_set(const char *list)
 {
-    struct endpoint endpoints[ETCD_ENDPOINTS_MAX];
+    struct endpoint endpoints[ENDPOINT_LIST_MAX];
     size_t count = 0;
     struct member_set *set = calloc(1, sizeof(*set));
     assert_non_null(set);
-    assert_int_equal(endpoint_parse_list(list, false, endpoints, ETCD_ENDPOINTS_MAX, &count, NULL),
+    assert_int_equal(endpoint_parse_list(list, false, endpoints, ENDPOINT_LIST_MAX, &count, NULL),
                      STATUS_OK);
     for (size_t i = 0; i < count; i++)
         member_add(set, &endpoints[i]);
@@ -76,7 +76,7 @@ static void members_are_a_set(void **state)
         assert_int_equal(endpoint_parse(text, strlen(text), false, &endpoint, NULL), STATUS_OK);
         member_add(set, &endpoint);
     }
-    assert_int_equal(set->count, ETCD_ENDPOINTS_MAX);
+    assert_int_equal(set->count, ENDPOINT_LIST_MAX);
     member_shuffle(set);
     uint32_t seen = 0;
     struct member *member;

@@ -1,0 +1,136 @@
+"""Resolvers in front of empusa, set up by the lines of the README, each on a loopback port.
+
+Those that validate hold a trust anchor for "internal" that nothing fulfils (the signed root of the real DNS says that
+there is no such domain), and name root servers that are not there: no question leaves the machine.
+"""
+
+import os
+import shutil
+import socket
+
+import pytest
+
+import readme
+from dns_client import Dns
+from process import Process, free_port, wait_until
+
+RD = 0x0100
+DIGEST = "00" * 32
+
+UNBOUND = """
+server:
+    interface: 127.0.0.1@{port}
+    username: ""
+    chroot: ""
+    directory: "{directory}"
+    pidfile: ""
+    use-syslog: no
+    root-hints: "hints"
+    trust-anchor: "internal. DS 12345 13 2 {digest}"
+    module-config: "validator iterator"
+    do-not-query-localhost: no
+    use-caps-for-id: yes
+    harden-below-nxdomain: yes
+    qname-minimisation-strict: yes
+remote-control:
+    control-enable: no
+"""
+NAMED = """
+    directory "{directory}";
+    listen-on port {port} {{ 127.0.0.1; }};
+    listen-on-v6 {{ none; }};
+    pid-file none;
+    session-keyfile none;
+    max-cache-size 32m;
+    dnssec-validation yes;
+"""
+NAMED_REST = """
+controls {{ }};
+trust-anchors {{ "internal." static-ds 12345 13 2 "{digest}"; }};
+zone "." {{ type hint; file "hints"; }};
+"""
+DNSMASQ = """
+port={port}
+listen-address=127.0.0.1
+bind-interfaces
+no-resolv
+no-hosts
+pid-file=
+stop-dns-rebind
+"""
+
+
+class Resolver(Process):
+    """A running one; `prefix` runs it elsewhere, where nobody waits for its port."""
+
+    def __init__(self, argv, port, prefix=()):
+        if not shutil.which(argv[0]):
+            pytest.skip(f"no {argv[0]} here")
+        super().__init__([*prefix, *argv])
+        self.port, self.client = port, Dns(port)
+        if not prefix:
+            wait_until(self._is_up, what=argv[0])
+
+    def _is_up(self):
+        assert self.is_running(), "\n".join(self.err[-10:])
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def ask(self, name, kind, tcp=False):
+        return self.client.ask(name, kind, tcp=tcp, edns=1232, flags=RD)
+
+    def data(self, name, kind):
+        """The data of the answer as sorted text, over TCP where UDP does not hold it."""
+        reply = self.ask(name, kind)
+        if reply.is_truncated:
+            reply = self.ask(name, kind, tcp=True)
+        assert reply.rcode in (0, 3), reply.message
+        return reply.data()
+
+
+def _settings(directory, port):
+    (directory / "hints").write_text(". 3600 NS a.\na. 3600 A 127.0.0.1\n")
+    return {"directory": directory, "port": port, "digest": DIGEST}
+
+
+def start_unbound(directory, server_port):
+    port = free_port()
+    path = directory / "unbound.conf"
+    path.write_text(UNBOUND.format(**_settings(directory, port)) +
+                    readme.moved(readme.block("unbound:"), server_port, "@"))
+    return Resolver(["unbound", "-d", "-c", path], port)
+
+
+def _named(directory, lines, port, prefix=()):
+    settings = _settings(directory, port)
+    path = directory / "named.conf"
+    assert lines.count("options {\n") == 1
+    path.write_text(lines.replace("options {\n", "options {" + NAMED.format(**settings)) +
+                    NAMED_REST.format(**settings))
+    return Resolver(["named", "-g", "-n", "1", "-c", path], port, prefix)
+
+
+def start_named(directory, server_port):
+    """With `forward`, which knows ports."""
+    lines = readme.block("BIND:")
+    kind = "    type static-stub;\n    server-addresses { 10.0.0.7; };\n"
+    assert kind in lines
+    forward = readme.inline("type forward;").replace(f"{readme.SERVER} port 5300", f"127.0.0.1 port {server_port}")
+    assert str(server_port) in forward
+    return _named(directory, lines.replace(kind, forward), free_port())
+
+
+def start_named_static_stub(directory, prefix):
+    """As the README has it, where there is a server at its address."""
+    return _named(directory, readme.block("BIND:"), 5302, prefix)
+
+
+def start_dnsmasq(directory, server_port):
+    port = free_port()
+    path = directory / "dnsmasq.conf"
+    path.write_text(DNSMASQ.format(port=port) + readme.moved(readme.block("dnsmasq:"), server_port, "#"))
+    user = ["--user=root"] if os.getuid() == 0 else []
+    return Resolver(["dnsmasq", "--keep-in-foreground", "--log-facility=-", f"--conf-file={path}", *user], port)
+
+
+START = {"unbound": start_unbound, "BIND": start_named, "dnsmasq": start_dnsmasq}
