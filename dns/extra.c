@@ -5,6 +5,8 @@
 static bool put_target(struct reply *reply, const struct reply_target *target)
 {
     uint16_t owner = (uint16_t)(0xc000u | target->at);
+    if (target->target->is_elsewhere)
+        return true; /* not ours to say */
     (void)records_addresses(reply, target->target, owner, TYPE_A);
     (void)records_addresses(reply, target->target, owner, TYPE_AAAA);
     return !reply->is_full;

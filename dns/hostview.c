@@ -1,17 +1,5 @@
 #include "hostview.h"
 
-static bool is_host_label(const uint8_t *label)
-{
-    const uint8_t *octets = label + 1;
-    for (unsigned i = 0; i < label[0]; i++) {
-        uint8_t octet = octets[i];
-        bool is_alnum = (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9');
-        if (!is_alnum && (octet != '-' || i == 0 || i + 1 == label[0]))
-            return false;
-    }
-    return true;
-}
-
 bool hostview_rewrite(struct query *query, size_t len, unsigned labels, bool *is_void)
 {
     uint8_t *name = query->folded;
@@ -23,7 +11,7 @@ bool hostview_rewrite(struct query *query, size_t len, unsigned labels, bool *is
     if (!(query->label_starts[service_at >> 6] >> (service_at & 63) & 1))
         return false;
     *is_void =
-        labels > 3 || name[type_at] == NAME_LABEL_MAX || (labels == 3 && !is_host_label(name));
+        labels > 3 || name[type_at] == NAME_LABEL_MAX || (labels == 3 && !name_is_host_label(name));
     if (*is_void)
         return false;
     size_t type_len = name[type_at];

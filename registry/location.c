@@ -148,8 +148,9 @@ static enum status parse_host(const char *text, size_t len, struct location *out
 enum status location_parse(const char *text, size_t len, struct location *out, struct detail *why)
 {
     struct location location = {.kind = HOST_KIND_NAME};
-    const char *colon = len > 0 ? memrchr(text, ':', len) : NULL;
-    const char *bracket = len > 0 ? memrchr(text, ']', len) : NULL;
+    if (!text || len == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "no ':' and port after the host");
+    const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
     if (len > LOCATION_TEXT_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", LOCATION_TEXT_MAX);
     if (!colon || (bracket && bracket > colon))

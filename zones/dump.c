@@ -134,17 +134,6 @@ static const struct node *counterpart(const struct dump *dump, const struct node
     return other && other->kind == node->kind ? other : NULL;
 }
 
-static bool is_host_label(const uint8_t *label)
-{
-    for (unsigned i = 1; i <= label[0]; i++) {
-        uint8_t octet = name_fold_octet(label[i]);
-        bool is_alnum = (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9');
-        if (!is_alnum && (octet != '-' || i == 1 || i == label[0]))
-            return false;
-    }
-    return true;
-}
-
 /* [<label>.]<type without its _>.service. False: too long. */
 static bool set_view_owner(struct dump *dump, const struct node *node)
 {
@@ -168,7 +157,7 @@ static void put_instance_view(struct dump *dump, const struct instance *instance
                               bool has_counterpart)
 {
     const struct node *node = &instance->record.node;
-    if (!is_host_label(node_name(node)))
+    if (!name_is_host_label(node_name(node)))
         return;
     const struct node *other = has_counterpart ? counterpart(dump, node) : NULL;
     struct walk walk = {.chains = {instance, (const struct instance *)other}};

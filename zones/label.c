@@ -174,16 +174,6 @@ void label_instance(const char *name, size_t len, struct label *out, bool *is_ma
         append_hash(out, '~', name, len);
 }
 
-bool label_is_ldh(const struct label *label)
-{
-    for (size_t i = 0; i < label->len; i++) {
-        uint8_t c = to_lower(label->octets[i]);
-        if (!is_letter(c) && !is_digit(c) && c != '-')
-            return false;
-    }
-    return label->len > 0 && label->octets[0] != '-' && label->octets[label->len - 1] != '-';
-}
-
 /* One more number, without leading zeros. */
 static void append_number(struct label *label, unsigned number, unsigned base)
 {

@@ -46,9 +46,6 @@ void label_type(const char *type, size_t len, struct label_type *out);
  * is true. */
 void label_instance(const char *name, size_t len, struct label *out, bool *is_mangled);
 
-/* Whether it may be part of a host name: ASCII letters, digits and '-', not at the ends. */
-bool label_is_ldh(const struct label *label);
-
 /* The label of an address of 4 or 16 octets in network order: "10-1-2-3", "fd00-0-0-0-0-0-0-1"
  * (eight groups, no leading zeros, lower case); a v4-mapped address as its IPv4 address. */
 void label_address(const uint8_t *octets, size_t len, struct label *out);

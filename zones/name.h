@@ -74,6 +74,18 @@ static inline bool name_equal(const uint8_t *folded, const uint8_t *name, size_t
     return name_mask(name_load(folded + i) ^ name_fold_word(name_load(name + i)), len - i) == 0;
 }
 
+/* Whether a label (its length octet first) is letters, digits and hyphens: fit for a host view. */
+static inline bool name_is_host_label(const uint8_t *label)
+{
+    for (unsigned i = 1; i <= label[0]; i++) {
+        uint8_t octet = name_fold_octet(label[i]);
+        bool is_alnum = (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9');
+        if (!is_alnum && octet != '-')
+            return false;
+    }
+    return label[0] > 0;
+}
+
 /* Secrets of a hash, random in each process: what strangers register cannot be aimed at one slot.
  */
 struct name_seed {

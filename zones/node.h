@@ -61,7 +61,7 @@ struct target {
     struct node node; /* its kind; its name below the zone, for NODE_HOST elsewhere without the host
                          domain */
     uint8_t family;   /* of NODE_ADDRESS: 4 or 6; 0 for a host */
-    bool is_elsewhere; /* the writer's: not in the look-up table */
+    bool is_elsewhere; /* outside the zone: not in the look-up table */
     bool is_fixed;     /* the writer's: its addresses come from the configuration */
     bool is_listed;    /* the writer's: to be looked at in the next commit */
     uint32_t ttl_s;    /* of its address records */
@@ -100,10 +100,11 @@ struct instance {
     uint8_t name_is_label : 1; /* the registry's name is the label */
     uint8_t host_is_whole : 1; /* the host is absolute: nothing follows */
     /* The writer's. */
-    uint8_t is_dying : 1; /* to be taken from the table of names */
-    uint8_t is_gone : 1;  /* replaced while dying */
-    uint32_t position;    /* in the type's members */
-    uint32_t ignored;     /* members of the value ignored */
+    uint8_t
+        is_dying;    /* to be taken from the table of names; no bit beside those that readers see */
+    uint8_t is_gone; /* replaced while dying */
+    uint32_t position; /* in the type's members */
+    uint32_t ignored;  /* members of the value ignored */
     struct set *type;
     struct instance_subtypes *subtypes; /* its own, NULL without any */
 };

@@ -143,36 +143,53 @@ static size_t short_key(const struct zone *zone, const char **key, size_t len,
     return KEY_MAX;
 }
 
-/* What a key is to be in the zone. */
-static enum status record_new(struct zone *zone, const char *key, size_t key_len, const char *value,
-                              size_t value_len, uint32_t ttl_s, struct record **out)
+/* What a key is in the zone. BAD_INPUT: it cannot be; *skip and *why say why. */
+static enum status served_new(struct zone *zone, const char *key, size_t key_len, const char *value,
+                              size_t value_len, uint32_t ttl_s, struct record **out,
+                              enum zone_skip *skip, struct detail *why)
 {
     struct tree_parts parts;
-    struct detail why = {{0}};
     struct instance *instance = NULL;
     struct switch_ *switch_ = NULL;
-    enum zone_skip skip = ZONE_SKIP_BAD_KEY;
     enum status status = STATUS_BAD_INPUT;
+    *skip = ZONE_SKIP_BAD_KEY;
     tree_split(key, key_len, &parts);
-    if (parts.kind == TREE_KIND_SWITCH && !zone->has_switches) /* as it was asked for: no warning */
-        return record_new_skipped(key, key_len, ZONE_SKIP_SWITCHES_OFF, out);
-    if (key_len >= KEY_MAX)
-        parts.kind = TREE_KIND_OTHER;
-    if (parts.kind == TREE_KIND_SERVICE)
-        status = instance_new(zone, &parts, key, key_len, value, value_len, ttl_s, &instance, &skip,
-                              &why);
-    else if (parts.kind == TREE_KIND_SWITCH)
+    if (key_len >= KEY_MAX || parts.kind == TREE_KIND_OTHER)
+        return STATUS_BAD_INPUT;
+    if (parts.kind == TREE_KIND_SERVICE) {
+        status =
+            instance_new(zone, &parts, key, key_len, value, value_len, ttl_s, &instance, skip, why);
+    } else if (zone->has_switches) {
         status = switch_new(parts.name, parts.name_len, key, key_len, value, value_len, ttl_s, zone,
-                            &switch_, &skip);
-    if (status == STATUS_OK) {
-        *out = instance ? &instance->record : &switch_->record;
-        return STATUS_OK;
+                            &switch_, skip);
+    } else {
+        *skip = ZONE_SKIP_SWITCHES_OFF;
     }
+    if (status == STATUS_OK)
+        *out = instance ? &instance->record : &switch_->record;
+    return status;
+}
+
+/* What is written again and again is said once; what was asked for is not said. */
+static bool is_worth_saying(const struct record *old, enum zone_skip skip)
+{
+    bool is_known = old && old->node.kind == NODE_SKIPPED && old->skip == skip;
+    return !is_known && skip != ZONE_SKIP_SWITCHES_OFF;
+}
+
+static enum status record_new(struct zone *zone, const char *key, size_t key_len, const char *value,
+                              size_t value_len, uint32_t ttl_s, const struct record *old,
+                              struct record **out)
+{
+    struct detail why = {{0}};
+    enum zone_skip skip;
+    enum status status = served_new(zone, key, key_len, value, value_len, ttl_s, out, &skip, &why);
     if (status != STATUS_BAD_INPUT)
         return status;
-    const char *reason = why.text[0] ? why.text : zone_skip_text(skip);
-    log_printf(&zone->log, LOG_LEVEL_WARNING, "%.*s is not published: %s",
-               (int)(key_len < 300 ? key_len : 300), key, reason);
+    if (is_worth_saying(old, skip))
+        log_printf(&zone->log, LOG_LEVEL_WARNING, "%.*s is not published: %s",
+                   (int)(key_len < 300 ? key_len : 300), key,
+                   why.text[0] ? why.text : zone_skip_text(skip));
     return record_new_skipped(key, key_len, skip, out);
 }
 
@@ -251,7 +268,7 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
     }
     enum status status = owner_reserve_pending(zone, PENDING_PER_KEY);
     if (status == STATUS_OK)
-        status = record_new(zone, key, key_len, value, value_len, ttl_of(zone, lease), &new);
+        status = record_new(zone, key, key_len, value, value_len, ttl_of(zone, lease), old, &new);
     if (status != STATUS_OK)
         return status;
     new->mod_revision = mod_revision;

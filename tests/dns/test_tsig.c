@@ -124,71 +124,73 @@ static void an_unknown_key_is_said_to_be_bad(void **state)
         }
 }
 
+/* Empty data stand for good ones. */
+static const struct {
+    const char *key;
+    size_t key_len;
+    unsigned class_;
+    const char *data;
+    size_t data_len;
+} wrong[] = {
+    /* The key's name: pointers to the header, into a label, to itself, forward; a chain. */
+    {W("\3key\xc0\0"), 255, W("")},
+    {W("\3key\xc0\x0d"), 255, W("")},
+    {W("\3key\xc0\x1d"), 255, W("")},
+    {W("\xc0\x21"), 255, W("")},
+    {W("\xff\xff"), 255, W("")},
+    /* The class. */
+    {W("\3key\0"), 1, W("")},
+    /* The algorithm: compressed, cut off, another kind of label, too long. */
+    {W("\3key\0"), 255,
+     W("\xc0\x0c"
+       "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0\0")},
+    {W("\3key\0"), 255, W("\13hmac")},
+    {W("\3key\0"), 255,
+     W("\x40"
+       "a\0"
+       "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0\0")},
+    /* Times, MAC, other data: cut off, beyond the end, something behind. */
+    {W("\3key\0"), 255,
+     W("\1a\0"
+       "\0\0\0\0\0\0\1")},
+    {W("\3key\0"), 255,
+     W("\1a\0"
+       "\0\0\0\0\0\0\1\x2c\0")},
+    {W("\3key\0"), 255,
+     W("\1a\0"
+       "\0\0\0\0\0\0\1\x2c\0\1")},
+    {W("\3key\0"), 255,
+     W("\1a\0"
+       "\0\0\0\0\0\0\1\x2c\xff\xff"
+       "MAC\xab\xcd\0\0\0\0")},
+    {W("\3key\0"), 255,
+     W("\1a\0"
+       "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0")},
+    {W("\3key\0"), 255,
+     W("\1a\0"
+       "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0\1")},
+    {W("\3key\0"), 255,
+     W("\1a\0"
+       "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\xff\xff")},
+    {W("\3key\0"), 255,
+     W("\1a\0"
+       "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0\0x")},
+    {W("\3key\0"), 255, W("")},
+};
+
 static void a_record_that_cannot_be_read_is_a_format_error(void **state)
 {
     (void)state;
-    static const struct {
-        const char *key;
-        size_t key_len;
-        unsigned class_;
-        const char *data;
-        size_t data_len;
-    } rows[] = {
-        /* The key's name: pointers to the header, into a label, to itself, forward; a chain. */
-        {W("\3key\xc0\0"), 255, W("")},
-        {W("\3key\xc0\x0d"), 255, W("")},
-        {W("\3key\xc0\x1d"), 255, W("")},
-        {W("\xc0\x21"), 255, W("")},
-        {W("\xff\xff"), 255, W("")},
-        /* The class. */
-        {W("\3key\0"), 1, W("")},
-        /* The algorithm: compressed, cut off, another kind of label, too long. */
-        {W("\3key\0"), 255,
-         W("\xc0\x0c"
-           "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0\0")},
-        {W("\3key\0"), 255, W("\13hmac")},
-        {W("\3key\0"), 255,
-         W("\x40"
-           "a\0"
-           "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0\0")},
-        /* Times, MAC, other data: cut off, beyond the end, something behind. */
-        {W("\3key\0"), 255,
-         W("\1a\0"
-           "\0\0\0\0\0\0\1")},
-        {W("\3key\0"), 255,
-         W("\1a\0"
-           "\0\0\0\0\0\0\1\x2c\0")},
-        {W("\3key\0"), 255,
-         W("\1a\0"
-           "\0\0\0\0\0\0\1\x2c\0\1")},
-        {W("\3key\0"), 255,
-         W("\1a\0"
-           "\0\0\0\0\0\0\1\x2c\xff\xff"
-           "MAC\xab\xcd\0\0\0\0")},
-        {W("\3key\0"), 255,
-         W("\1a\0"
-           "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0")},
-        {W("\3key\0"), 255,
-         W("\1a\0"
-           "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0\1")},
-        {W("\3key\0"), 255,
-         W("\1a\0"
-           "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\xff\xff")},
-        {W("\3key\0"), 255,
-         W("\1a\0"
-           "\0\0\0\0\0\0\1\x2c\0\0\xab\xcd\0\0\0\0x")},
-        {W("\3key\0"), 255, W("")},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         char data[64];
         struct ask_query query = ask_query("empusa.internal.", 6);
-        const char *wrong = rows[i].data;
-        size_t len = rows[i].data_len;
-        if (len == 0 && i + 1 < sizeof(rows) / sizeof(rows[0])) {
+        const char *octets = wrong[i].data;
+        size_t len = wrong[i].data_len;
+        if (len == 0 && i + 1 < sizeof(wrong) / sizeof(wrong[0])) {
             len = good_data(data);
-            wrong = data;
+            octets = data;
         }
-        put_tsig(&query, rows[i].key, rows[i].key_len, rows[i].class_, wrong, len);
+        put_tsig(&query, wrong[i].key, wrong[i].key_len, wrong[i].class_, octets, len);
         ask_send(&ask, &query, QUERY_TCP);
         if (ask.fault || ask.result.rcode != 1)
             fail_msg("row %zu: rcode %u, %s", i, ask.result.rcode, ask.fault ? ask.fault : "");

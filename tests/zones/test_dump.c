@@ -341,6 +341,39 @@ static void a_large_type_is_whole_and_has_no_duplicates(void **state)
     assert_int_equal(count_of("i19999.http.service", RDATA_A), 1);
 }
 
+/* A view is two octets longer than the instance. */
+static void a_view_whose_name_is_too_long_is_left_out_alone(void **state)
+{
+    (void)state;
+    static const char label[] = "0123456789012345678901234567890123456789012345678901234567890";
+    for (size_t zone_len = 117; zone_len <= 123; zone_len++) {
+        struct zone *zone;
+        char domain[128], key[256];
+        memset(domain, 'x', sizeof(domain));
+        domain[40] = domain[80] = '.';
+        domain[zone_len - 2] = '\0'; /* in wire form two octets more */
+        world.options.domain = domain;
+        assert_int_equal(zone_new(&world.options, &zone, NULL), STATUS_OK);
+        snprintf(key, sizeof(key), "/service/%s/%s01", label, label);
+        assert_int_equal(zone_put(zone, key, strlen(key), "10.1.2.3:80", 11, 1, 0), STATUS_OK);
+        zone_commit(zone, 1);
+        forget();
+        assert_int_equal(zone_dump(zone, keep, &world), STATUS_OK);
+        size_t of_instance = 0, of_view = 0, longest = 0;
+        for (size_t i = 0; i < world.count; i++) {
+            const struct kept *kept = &world.kept[i];
+            bool is_own = kept->type == RDATA_SRV && kept->owner.wire[0] == 63;
+            of_instance += is_own && kept->owner.wire[64] == 62;
+            of_view += is_own && kept->owner.wire[64] == 61;
+            longest = kept->owner.len > longest ? kept->owner.len : longest;
+        }
+        assert_int_equal(of_instance, 64 + 63 + 5 + zone_len <= 255);
+        assert_int_equal(of_view, 64 + 62 + 8 + zone_len <= 255);
+        assert_true(longest <= 255);
+        zone_free(zone);
+    }
+}
+
 static void a_dump_ends_when_it_is_told_to(void **state)
 {
     (void)state;
@@ -406,6 +439,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_zones_with_the_same_keys_have_the_same_dump, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_large_type_is_whole_and_has_no_duplicates, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_view_whose_name_is_too_long_is_left_out_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_dump_ends_when_it_is_told_to, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_zone_is_whole_only_between_two_commits, set_up,

@@ -173,26 +173,6 @@ static void writes_the_hash_in_eight_digits(void **state)
     assert_label(&label, "248?~00a79d41");
 }
 
-static void tells_host_labels(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text;
-        bool is_ldh;
-    } rows[] = {
-        {"a", true},    {"A-9", true},       {"123", true},  {"-a", false},
-        {"a-", false},  {"-", false},        {"a_b", false}, {"a.b", false},
-        {"a b", false}, {"\xc3\xa9", false}, {"a/b", false}, {"**", false},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct label label;
-        bool is_mangled;
-        label_instance(rows[i].text, strlen(rows[i].text), &label, &is_mangled);
-        assert_int_equal(label_is_ldh(&label), rows[i].is_ldh);
-    }
-    assert_false(label_is_ldh(&(struct label){.len = 0}));
-}
-
 static void writes_addresses(void **state)
 {
     (void)state;
@@ -289,7 +269,6 @@ int main(void)
         cmocka_unit_test(keeps_names_that_can_be_labels),
         cmocka_unit_test(mangles_names_that_cannot),
         cmocka_unit_test(writes_the_hash_in_eight_digits),
-        cmocka_unit_test(tells_host_labels),
         cmocka_unit_test(writes_addresses),
         cmocka_unit_test(turns_paths_round),
         cmocka_unit_test(refuses_paths_that_are_no_name),

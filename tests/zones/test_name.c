@@ -42,7 +42,7 @@ static void folds_ascii_letters_and_nothing_else(void **state)
 static void folds_at_every_length(void **state)
 {
     (void)state;
-    uint8_t octets[NAME_MAX_LEN];
+    uint8_t octets[NAME_MAX_LEN] = {0};
     for (size_t len = 0; len <= NAME_MAX_LEN; len++) {
         fill(octets, len, (unsigned)len);
         uint8_t *in = padded(octets, len, 'X'), *out = padded(octets, len, 'Y');
@@ -85,7 +85,7 @@ static void hashes_what_counts_and_nothing_behind(void **state)
         {UINT64_C(0xa0761d6478bd642f), UINT64_C(0xe7037ed1a0b428db), UINT64_C(0x8ebc6af09c88c6e3)}};
     struct name_seed other = seed;
     other.word[2] ^= 1;
-    uint8_t octets[NAME_MAX_LEN];
+    uint8_t octets[NAME_MAX_LEN] = {0};
     for (size_t len = 0; len <= NAME_MAX_LEN; len++) {
         fill(octets, len, (unsigned)len);
         uint8_t *a = padded(octets, len, 0), *b = padded(octets, len, 0xff);
