@@ -161,6 +161,17 @@ static bool put_view(struct reply *reply, const struct sources *view, uint16_t t
            records_srv(reply, view, REPLY_QUESTION, sources_ttl(view, reply->view->record_ttl_s));
 }
 
+static bool put_addresses(struct reply *reply, const struct node *node, uint16_t type)
+{
+    return (type == TYPE_A || type == TYPE_AAAA) &&
+           records_addresses(reply, (const struct target *)node, REPLY_QUESTION, type);
+}
+
+static bool put_switch(struct reply *reply, const struct node *node, uint16_t type)
+{
+    return type == TYPE_TXT && records_switch(reply, (const struct switch_ *)node);
+}
+
 /* The records of one type. False when the name has none; reply->is_full when not all of them
  * fitted. */
 static bool put_rrset(struct reply *reply, const struct found *found, uint16_t type)
@@ -173,14 +184,13 @@ static bool put_rrset(struct reply *reply, const struct found *found, uint16_t t
         return put_instance(reply, node, type);
     case NODE_ADDRESS:
     case NODE_HOST:
-        return (type == TYPE_A || type == TYPE_AAAA) &&
-               records_addresses(reply, (const struct target *)node, REPLY_QUESTION, type);
+        return put_addresses(reply, node, type);
     case NODE_LIST:
     case NODE_TYPE:
     case NODE_SUBTYPE:
         return put_set(reply, node, type);
     case NODE_SWITCH:
-        return type == TYPE_TXT && records_switch(reply, (const struct switch_ *)node);
+        return put_switch(reply, node, type);
     case NODE_FIXED:
         return records_fixed(reply, node, REPLY_QUESTION, type);
     case NODE_APEX:
@@ -279,31 +289,42 @@ void answer_bare(const struct answer_env *env, const struct query *query, uint16
     message_bare(env, query, rcode, is_truncated, ede, out, size, result);
 }
 
+struct refusal {
+    uint16_t rcode, ede;
+};
+
+/* Why a question is not for the zone to answer; NOERROR: it is. */
+static struct refusal judge(const struct answer_env *env, const struct query *query)
+{
+    if (query->class_ != CLASS_IN && query->class_ != CLASS_ANY)
+        return (struct refusal){RCODE_REFUSED, EDE_NOT_AUTHORITATIVE};
+    if (query->where == WHERE_OUTSIDE)
+        return (struct refusal){is_transfer(query) ? RCODE_NOTAUTH : RCODE_REFUSED,
+                                EDE_NOT_AUTHORITATIVE};
+    if (env->state == ANSWER_NOT_READY)
+        return (struct refusal){RCODE_SERVFAIL, EDE_NOT_READY};
+    if (env->state == ANSWER_EXPIRED)
+        return (struct refusal){RCODE_SERVFAIL, EDE_INVALID_DATA};
+    return (struct refusal){RCODE_NOERROR, EDE_NONE};
+}
+
 /* Refusals that need nothing of the zone. True when one was written. */
 static bool refuse(const struct answer_env *env, const struct query *query, uint8_t *out,
                    size_t size, struct answer_result *result)
 {
-    uint16_t rcode = RCODE_REFUSED, ede = EDE_NOT_AUTHORITATIVE;
-    bool is_outside = query->where == WHERE_OUTSIDE;
-    bool is_in = query->class_ == CLASS_IN || query->class_ == CLASS_ANY;
+    struct refusal refusal;
     if (query->verdict == QUERY_ERROR) {
-        rcode = query->rcode;
-        ede = rcode == RCODE_NOTIMP ? EDE_NOT_SUPPORTED : EDE_NONE;
+        refusal.rcode = query->rcode;
+        refusal.ede = query->rcode == RCODE_NOTIMP ? EDE_NOT_SUPPORTED : EDE_NONE;
     } else if (query->tsig) {
         tsig_answer(env, query, out, size, result);
         return true;
-    } else if (is_in && is_outside && is_transfer(query)) {
-        rcode = RCODE_NOTAUTH;
-    } else if (is_in && !is_outside && env->state == ANSWER_NOT_READY) {
-        rcode = RCODE_SERVFAIL;
-        ede = EDE_NOT_READY;
-    } else if (is_in && !is_outside && env->state == ANSWER_EXPIRED) {
-        rcode = RCODE_SERVFAIL;
-        ede = EDE_INVALID_DATA;
-    } else if (is_in && !is_outside) {
-        return false;
+    } else {
+        refusal = judge(env, query);
+        if (refusal.rcode == RCODE_NOERROR)
+            return false;
     }
-    message_bare(env, query, rcode, false, ede, out, size, result);
+    message_bare(env, query, refusal.rcode, false, refusal.ede, out, size, result);
     return true;
 }
 

@@ -197,7 +197,7 @@ void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_
     out->rotation = rotation;
     out->transport = transport;
     out->udp_size = 512;
-    if (len < HEADER_LEN || (bytes[2] & 0x80) != 0) {
+    if (!bytes || len < HEADER_LEN || (bytes[2] & 0x80) != 0) {
         out->verdict = QUERY_DROP;
         return;
     }

@@ -34,7 +34,8 @@ static const struct instance *member_at(const struct sources *sources, uint32_t 
     const struct members *first = sources->sets[0];
     if (first && position < first->count)
         return members_at(first, position);
-    return members_at(sources->sets[1], position - (first ? first->count : 0));
+    const struct members *second = sources->sets[1];
+    return second ? members_at(second, position - (first ? first->count : 0)) : NULL;
 }
 
 static const struct instance *next_member(struct sources_walk *walk)

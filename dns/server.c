@@ -5,6 +5,7 @@
 #include "worker.h"
 #include "zones/rcu.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include <uv.h>
 
 #define WORKERS_MAX 1024
+
+static_assert(SERVER_LISTEN_MAX <= TCP_LISTENERS_MAX, "a worker has a place for each address");
 
 struct server {
     struct worker_shared shared;

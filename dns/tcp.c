@@ -1,12 +1,13 @@
 #include "tcp.h"
 
+#include "respond.h"
 #include "tcp_conn.h"
+#include "tcp_list.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SWEEP_MS     250
 #define STOP_MS      1000
 #define ACCEPT_BATCH 16   /* accepted at once, before the others get their turn */
 #define ACCEPT_LAST  1024 /* accepted when stopping */
@@ -38,15 +39,6 @@ static uint64_t patience_ms(const struct tcp *tcp)
     return left > least ? left : least;
 }
 
-static void sweep_stop_if_idle(struct tcp *tcp)
-{
-    if (tcp->oldest || tcp->is_starved)
-        return;
-    uv_timer_stop(&tcp->sweep);
-    if (tcp->is_stopping && !uv_is_closing((uv_handle_t *)&tcp->sweep))
-        uv_close((uv_handle_t *)&tcp->sweep, NULL);
-}
-
 static void on_listener(uv_poll_t *poll, int status, int events);
 
 static void wake_listeners(struct tcp *tcp)
@@ -66,65 +58,7 @@ static void on_sweep(uv_timer_t *timer)
     }
     if (tcp->is_starved && !tcp->is_stopping)
         wake_listeners(tcp);
-    sweep_stop_if_idle(tcp);
-}
-
-static void sweep_start(struct tcp *tcp)
-{
-    if (!uv_is_active((uv_handle_t *)&tcp->sweep))
-        uv_timer_start(&tcp->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-}
-
-static void append(struct tcp *tcp, struct tcp_conn *conn)
-{
-    conn->got_on_ms = uv_now(tcp->loop);
-    conn->older = tcp->newest;
-    conn->newer = NULL;
-    if (tcp->newest)
-        tcp->newest->newer = conn;
-    else
-        tcp->oldest = conn;
-    tcp->newest = conn;
-}
-
-static void unlink_conn(struct tcp *tcp, struct tcp_conn *conn)
-{
-    if (conn->older)
-        conn->older->newer = conn->newer;
-    else
-        tcp->oldest = conn->newer;
-    if (conn->newer)
-        conn->newer->older = conn->older;
-    else
-        tcp->newest = conn->older;
-}
-
-void tcp_joined(struct tcp *tcp, struct tcp_conn *conn)
-{
-    append(tcp, conn);
-    sweep_start(tcp);
-}
-
-void tcp_got_on(struct tcp *tcp, struct tcp_conn *conn)
-{
-    if (conn == tcp->newest) {
-        conn->got_on_ms = uv_now(tcp->loop);
-        return;
-    }
-    unlink_conn(tcp, conn);
-    append(tcp, conn);
-}
-
-static void give_slot(struct tcp *tcp)
-{
-    __atomic_fetch_sub(&tcp->share->used, 1, __ATOMIC_RELAXED);
-}
-
-void tcp_left(struct tcp *tcp, struct tcp_conn *conn)
-{
-    unlink_conn(tcp, conn);
-    give_slot(tcp);
-    sweep_stop_if_idle(tcp);
+    tcp_list_stop_sweep(tcp);
 }
 
 /* Close this worker's oldest idle connection or, when its oldest few are all at something, the
@@ -149,7 +83,7 @@ static bool take_slot(struct tcp *tcp)
     unsigned before = __atomic_fetch_add(&tcp->share->used, 1, __ATOMIC_RELAXED);
     if (before < tcp->share->limit || make_room(tcp))
         return true;
-    give_slot(tcp);
+    tcp_list_give_slot(tcp);
     counters_bump(&tcp->respond->counters->tcp_closed_full);
     return false;
 }
@@ -162,7 +96,7 @@ static void starve(struct tcp *tcp)
     for (unsigned i = 0; i < tcp->listener_count; i++)
         uv_poll_stop(&tcp->listeners[i].poll);
     tcp->is_starved = true;
-    sweep_start(tcp);
+    tcp_list_sweep(tcp);
 }
 
 /* Whether accept() is worth another try. */
@@ -197,7 +131,7 @@ static bool accept_one(struct tcp_listener *listener)
     if (!take_slot(tcp)) {
         close(fd);
     } else if (!tcp_conn_open(tcp, fd, &client)) {
-        give_slot(tcp);
+        tcp_list_give_slot(tcp);
         close(fd);
     }
     return true;
@@ -224,6 +158,7 @@ enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct respond *respond,
     tcp->idle_ms = idle_ms;
     uv_timer_init(loop, &tcp->sweep);
     tcp->sweep.data = tcp;
+    tcp->on_sweep = on_sweep;
     for (unsigned i = 0; i < tcp->listener_count; i++) {
         struct tcp_listener *listener = &tcp->listeners[i];
         if (uv_poll_init(loop, &listener->poll, listener->fd) != 0)
@@ -259,7 +194,7 @@ void tcp_stop(struct tcp *tcp)
         newer = conn->newer;
         tcp_conn_finish(conn);
     }
-    sweep_stop_if_idle(tcp);
+    tcp_list_stop_sweep(tcp);
 }
 
 void tcp_close(struct tcp *tcp)
@@ -270,5 +205,5 @@ void tcp_close(struct tcp *tcp)
     tcp->is_stopping = true;
     while (tcp->oldest)
         tcp_conn_close(tcp->oldest);
-    sweep_stop_if_idle(tcp);
+    tcp_list_stop_sweep(tcp);
 }

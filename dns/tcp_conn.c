@@ -1,5 +1,7 @@
 #include "tcp_conn.h"
 
+#include "respond.h"
+#include "tcp_list.h"
 #include "transfer_query.h"
 
 #include <errno.h>
@@ -53,7 +55,7 @@ bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client)
         uv_close((uv_handle_t *)&conn->poll, on_closed);
         return false;
     }
-    tcp_joined(tcp, conn);
+    tcp_list_join(tcp, conn);
     return true;
 }
 
@@ -64,7 +66,7 @@ bool tcp_conn_is_idle(const struct tcp_conn *conn)
 
 void tcp_conn_close(struct tcp_conn *conn)
 {
-    tcp_left(conn->tcp, conn);
+    tcp_list_leave(conn->tcp, conn);
     uv_close((uv_handle_t *)&conn->poll,
              on_closed); /* the loop does not know the socket any more */
     const struct tcp_share *share = conn->tcp->share;
@@ -131,7 +133,7 @@ static enum flow drain(struct tcp_conn *conn)
         free(conn->output);
         conn->output = NULL;
         conn->output_len = conn->output_at = 0;
-        tcp_got_on(conn->tcp, conn);
+        tcp_list_got_on(conn->tcp, conn);
     }
     return flow;
 }
@@ -232,7 +234,7 @@ static enum flow advance(struct tcp_conn *conn, size_t len)
         !poll_for(conn, flow == FLOW_PAUSE ? UV_WRITABLE : UV_READABLE))
         return FLOW_END;
     if (at != 0 || !was_waiting)
-        tcp_got_on(tcp, conn);
+        tcp_list_got_on(tcp, conn);
     return flow;
 }
 

@@ -13,24 +13,9 @@
 #ifndef DNS_TCP_CONN_H
 #define DNS_TCP_CONN_H
 
-#include "socket.h"
-#include "tcp.h"
+#include "tcp_facts.h"
 
 #include <stdbool.h>
-#include <stdint.h>
-
-struct tcp_conn {
-    uv_poll_t poll;
-    struct tcp *tcp;
-    struct tcp_conn *older, *newer; /* in tcp's list */
-    uint64_t got_on_ms;             /* of the loop's clock */
-    uint8_t *input, *output;        /* NULL = none; output_at octets of it are sent */
-    uint32_t input_len, output_len, output_at;
-    int fd;
-    int events;    /* polled for */
-    bool is_given; /* to be given away with tcp->request, instead of closed */
-    union socket_address client;
-};
 
 /* Serve an accepted non-blocking socket from now on. The connection frees itself after
  * tcp_conn_close(). False: no memory or no poll; the socket is still the caller's. */

@@ -31,7 +31,7 @@ struct worker {
     pthread_t thread;
     bool has_loop, has_handles, has_thread;
     bool is_stopping; /* the thread's */
-    struct worker_udp sockets[SERVER_LISTEN_MAX];
+    struct worker_udp sockets[TCP_LISTENERS_MAX];
     unsigned socket_count;
     struct udp udp;
     struct tcp tcp;

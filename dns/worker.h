@@ -34,7 +34,7 @@ struct worker_shared {
 /* index tells the workers apart. NO_MEMORY. */
 MUST_USE enum status worker_new(struct worker_shared *shared, unsigned index, struct worker **out);
 
-/* Take over a pair of bound sockets, at most SERVER_LISTEN_MAX. is_wildcard: replies must be told
+/* Take over a pair of bound sockets, at most TCP_LISTENERS_MAX. is_wildcard: replies must be told
  * where to come from. */
 void worker_add(struct worker *worker, int udp_fd, int tcp_fd, bool is_wildcard);
 

@@ -1,3 +1,5 @@
+#include "call.h"
+
 #include "auth.h"
 #include "call_parts.h"
 #include "locate.h"

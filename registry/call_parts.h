@@ -8,7 +8,8 @@
 #ifndef REGISTRY_CALL_PARTS_H
 #define REGISTRY_CALL_PARTS_H
 
-#include "call.h"
+#include "call_request.h"
+#include "client.h"
 
 #define CALL_ATTEMPT_MS 2000
 

@@ -9,12 +9,17 @@
 #define REGISTRY_CLIENT_H
 
 #include "buffer.h"
-#include "etcd.h"
 #include "http.h"
+#include "log.h"
 #include "member.h"
 #include "reply.h"
 #include "resolver.h"
+#include "status.h"
 #include "tls.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
 
 struct call;
 

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ENDPOINT_LIST_MAX 32 /* members of one cluster */
+
 struct endpoint {
     char host[256]; /* without brackets */
     uint16_t port;

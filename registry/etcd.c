@@ -1,3 +1,5 @@
+#include "etcd.h"
+
 #include "auth.h"
 #include "call.h"
 #include "client.h"

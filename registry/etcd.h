@@ -24,8 +24,6 @@
 
 struct etcd;
 
-#define ETCD_ENDPOINTS_MAX 32
-
 /* All strings are copied by etcd_open(). */
 struct etcd_options {
     const struct endpoint *endpoints;

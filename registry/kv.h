@@ -9,47 +9,16 @@
 #define REGISTRY_KV_H
 
 #include "etcd.h"
+#include "kv_facts.h"
 #include "status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One key and what etcd knows about it; octets, not strings. Borrowed for the callback. */
-struct kv {
-    const char *key;
-    size_t key_len;
-    const char *value; /* "" without a value */
-    size_t value_len;
-    int64_t create_revision, mod_revision, version;
-    int64_t lease; /* 0 = none */
-};
-
-struct kv_range {
-    const char *key;
-    size_t key_len;
-    const char *end; /* end of the range, exclusive; NULL = this key alone */
-    size_t end_len;
-    int64_t revision; /* 0 = the newest; all pages are read at one revision */
-    bool keys_only, count_only;
-    bool serializable;   /* a local, possibly stale read */
-    uint32_t page;       /* keys a page; 0 = the default (50,000; less on 3.3) */
-    uint32_t timeout_ms; /* for the whole range without progress; 0 = the client's */
-};
-
-struct kv_range_result {
-    int64_t revision; /* the store's revision that was read */
-    uint64_t count;   /* keys in the range */
-    uint64_t raft_term, cluster_id, member_id;
-};
-
 /* Stream a range: `each` is called for every key in key order as the reply arrives (memory is
  * bounded by the largest key-value), then `done`. `each` returning false stops the range: done gets
  * CANCELLED. When an attempt fails half-way, the range goes on after the last key given, at the
  * same revision. COMPACTED: that revision is gone meanwhile: start again. */
-struct kv_range_request; /* opaque, valid until `done` */
-typedef bool kv_each(void *arg, const struct kv *kv);
-typedef void kv_range_done(void *arg, enum status status, const struct kv_range_result *result,
-                           const struct detail *why);
 void kv_range(struct etcd *etcd, const struct kv_range *range, kv_each *each, kv_range_done *done,
               void *arg);
 

@@ -25,7 +25,7 @@ void member_add(struct member_set *set, const struct endpoint *endpoint)
     for (size_t i = 0; i < set->count; i++)
         if (strcmp(set->list[i].endpoint.url, endpoint->url) == 0)
             return;
-    if (set->count < ETCD_ENDPOINTS_MAX)
+    if (set->count < ENDPOINT_LIST_MAX)
         set->list[set->count++] = (struct member){.endpoint = *endpoint};
 }
 

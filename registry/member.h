@@ -10,8 +10,11 @@
 #define REGISTRY_MEMBER_H
 
 #include "endpoint.h"
-#include "etcd.h"
 #include "resolver.h"
+#include "status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #define MEMBER_ADDRESSES_MAX 16
 
@@ -29,7 +32,7 @@ struct member {
 };
 
 struct member_set {
-    struct member list[ETCD_ENDPOINTS_MAX];
+    struct member list[ENDPOINT_LIST_MAX];
     size_t count;
     size_t current; /* the one that answered last, or is to be asked first */
     bool has_answered;

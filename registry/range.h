@@ -4,9 +4,10 @@
 #ifndef REGISTRY_RANGE_H
 #define REGISTRY_RANGE_H
 
-#include "kv.h"
-#include "member.h"
+#include "kv_facts.h"
 
+struct etcd;
+struct member;
 struct range;
 
 /* As kv_range(). `pin`: ask this member only, once; NULL = any. NULL: no memory, or the client is

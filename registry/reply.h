@@ -10,7 +10,7 @@
 #ifndef REGISTRY_REPLY_H
 #define REGISTRY_REPLY_H
 
-#include "kv.h"
+#include "kv_facts.h"
 #include "status.h"
 
 #include <cjson/cJSON.h>

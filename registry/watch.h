@@ -9,9 +9,15 @@
 #ifndef REGISTRY_WATCH_H
 #define REGISTRY_WATCH_H
 
-#include "client.h"
-#include "kv.h"
+#include "kv_facts.h"
+#include "reply.h"
+#include "status.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
+struct etcd;
+struct member;
 struct watch;
 
 struct watch_events {

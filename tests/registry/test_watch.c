@@ -1,4 +1,5 @@
 /* A watch stream as a server may send it, and what the mirror makes of it. */
+#include "client.h"
 #include "client_loop.h"
 #include "fake_gateway.h"
 #include "mirror.h"
