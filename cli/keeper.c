@@ -1,17 +1,15 @@
 #include "keeper.h"
 
 #include "state.h"
+#include "trouble.h"
 
 #include "registry/lease.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#define BACKOFF_MIN_MS 250
-#define BACKOFF_MAX_MS 5000
-#define MS_PER_S       1000
+#define MS_PER_S 1000
 
 struct keeper {
     struct session *session;
@@ -23,10 +21,9 @@ struct keeper {
     int64_t revision;   /* of our last write */
     uv_timer_t beat, deadline;
     uv_signal_t on_term, on_int;
-    uint64_t beat_ms;    /* when this beat began */
-    uint32_t backoff_ms; /* 0: all is well */
-    enum status trouble; /* the one that was said */
-    struct detail why;   /* the last one */
+    uint64_t beat_ms; /* when this beat began */
+    struct trouble trouble;
+    struct detail why; /* the last one */
     bool is_registered, is_busy, is_leaving, is_over;
     int exit_status;
 };
@@ -64,56 +61,27 @@ static void wait_until_next(struct keeper *keeper, uint64_t delay_ms)
 /* A beat's end, as it should be. */
 static void rest(struct keeper *keeper)
 {
-    if (keeper->backoff_ms > 0)
+    if (trouble_end(&keeper->trouble))
         log_printf(keeper->session->log, LOG_LEVEL_INFO, "etcd answers again: %s",
                    etcd_last_endpoint(keeper->session->etcd));
-    keeper->backoff_ms = 0;
-    keeper->trouble = STATUS_OK;
     uint64_t now_ms = uv_now(&keeper->session->loop);
     uint64_t due_ms = keeper->beat_ms + keeper->registration->refresh_s * MS_PER_S;
     wait_until_next(keeper, due_ms > now_ms ? due_ms - now_ms : 0);
-}
-
-/* Between half and all of it, so that a thousand keepers do not come back at the same moment. */
-static uint64_t jittered(uint32_t delay_ms)
-{
-    uint32_t random = 0;
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
-        random = 0;
-    return delay_ms / 2 + random % (delay_ms / 2 + 1);
-}
-
-/* Different faces of one outage are said once. */
-static enum status kind_of(enum status status)
-{
-    bool is_away = status == STATUS_TIMED_OUT || status == STATUS_BAD_REPLY ||
-                   status == STATUS_CONFLICT || status == STATUS_CANCELLED;
-    return is_away ? STATUS_UNREACHABLE : status;
-}
-
-static bool is_hopeless(enum status status)
-{
-    return status == STATUS_DENIED || status == STATUS_BAD_INPUT || status == STATUS_TOO_LARGE;
 }
 
 /* A beat's end when etcd did not do what it should. */
 static void retry(struct keeper *keeper, enum status status, const struct detail *why)
 {
     keeper->why = *why;
-    if (!keeper->is_registered && is_hopeless(status)) {
+    if (!keeper->is_registered && trouble_is_hopeless(status)) {
         end(keeper, session_report(keeper->session->log, status, why));
         return;
     }
-    if (keeper->trouble != kind_of(status)) {
-        keeper->trouble = kind_of(status);
+    if (trouble_is_new(&keeper->trouble, status))
         log_printf(keeper->session->log, LOG_LEVEL_WARNING, "service %s (%s): %s (trying again)",
                    keeper->registration->id.name, keeper->registration->id.type, why->text);
-    }
-    keeper->backoff_ms = keeper->backoff_ms == 0 ? BACKOFF_MIN_MS : keeper->backoff_ms * 2;
-    if (keeper->backoff_ms > BACKOFF_MAX_MS)
-        keeper->backoff_ms = BACKOFF_MAX_MS;
     uint64_t refresh_ms = keeper->registration->refresh_s * MS_PER_S;
-    uint64_t delay_ms = jittered(keeper->backoff_ms);
+    uint64_t delay_ms = trouble_delay_ms(&keeper->trouble);
     wait_until_next(keeper, delay_ms < refresh_ms ? delay_ms : refresh_ms);
 }
 
@@ -424,7 +392,8 @@ static void leave(struct keeper *keeper)
 static void on_deadline(uv_timer_t *timer)
 {
     struct keeper *keeper = timer->data;
-    give_up_leaving(keeper, keeper->backoff_ms > 0 ? keeper->why.text : "no answer in time");
+    give_up_leaving(keeper,
+                    keeper->trouble.backoff_ms > 0 ? keeper->why.text : "no answer in time");
 }
 
 /* A request under way is waited for, lest what it writes comes after the deletion. */

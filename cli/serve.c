@@ -6,6 +6,7 @@
 #include "secrets.h"
 #include "serve_options.h"
 #include "session.h"
+#include "summary.h"
 #include "transfers.h"
 #include "user.h"
 
@@ -178,33 +179,6 @@ static void on_host(void *arg, const char *name, const struct resolver_address *
     zone_set_host(serve->zone, name, addresses, count, ttl_s);
 }
 
-static void log_summary(const struct serve *serve)
-{
-    static const char *const states[] = {[ANSWER_NOT_READY] = "not ready",
-                                         [ANSWER_FRESH] = "fresh",
-                                         [ANSWER_STALE] = "stale",
-                                         [ANSWER_EXPIRED] = "expired"};
-    struct zone_counts zone;
-    struct counters counters;
-    uint64_t skipped = 0, queries[2] = {0};
-    zone_counts(serve->zone, &zone);
-    server_counters(serve->server, &counters);
-    for (size_t i = ZONE_SERVED + 1; i < ZONE_SKIP_COUNT; i++)
-        skipped += zone.skipped[i];
-    for (size_t i = 0; i < COUNTERS_TYPE_COUNT; i++) {
-        queries[QUERY_UDP] += counters.queries[QUERY_UDP][i];
-        queries[QUERY_TCP] += counters.queries[QUERY_TCP][i];
-    }
-    log_printf(serve->log, LOG_LEVEL_INFO,
-               "%s is %s: %" PRIu64 " services of %" PRIu64 " types, %" PRIu64 " switches, %" PRIu64
-               " keys not published, %" PRIu64 " hosts without address of "
-               "%" PRIu64 ", revision %" PRId64 ", serial %" PRIu32 "; %" PRIu64
-               " queries over UDP, %" PRIu64 " over TCP",
-               zone_domain(serve->zone), states[serve->env.state], zone.services, zone.types,
-               zone.switches, skipped, zone.hosts_without_address, zone.hosts, zone.revision,
-               zone.serial, queries[QUERY_UDP], queries[QUERY_TCP]);
-}
-
 /* What cannot be read keeps what was read before. */
 static void reload(struct serve *serve)
 {
@@ -229,7 +203,7 @@ static void on_signal(uv_signal_t *handle, int number)
     if (number == SIGHUP)
         reload(serve);
     else if (number == SIGUSR1)
-        log_summary(serve);
+        summary_log(serve->log, serve->zone, serve->server, serve->env.state);
     else
         uv_stop(&serve->loop);
 }

@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #define RCODE_SERVFAIL 2
-#define TRANSFER_FD    3 /* the child's; everything above is closed */
+#define TRANSFER_S     600 /* a slower client has its transfer broken off */
+#define TRANSFER_FD    3   /* the child's; everything above is closed */
 
 struct waiting {
     struct waiting *next;
@@ -75,14 +76,36 @@ static struct waiting *next_waiting(struct transfers *transfers)
 /* In the child. Sockets that it kept open would stay so when the server has closed them. */
 static void run_child(const struct transfers *transfers, const struct waiting *item)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
+    static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGALRM};
+    sigset_t none;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         signal(numbers[i], SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    alarm(TRANSFER_S);
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
     if (item->fd != TRANSFER_FD && dup2(item->fd, TRANSFER_FD) < 0)
         _exit(1);
     if (close_range(TRANSFER_FD + 1, ~0U, 0) != 0)
         _exit(1);
     _exit(transfer_serve(transfers->zone, &item->request, TRANSFER_FD) == STATUS_OK ? 0 : 1);
+}
+
+/* No signal may find the child with libuv's handlers: they would tell the parent's loop, through a
+ * pipe that both have. */
+static pid_t fork_child(const struct transfers *transfers, const struct waiting *item)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0)
+        run_child(transfers, item);
+    int error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return pid;
 }
 
 static pid_t *free_place(struct transfers *transfers)
@@ -100,9 +123,7 @@ static void begin_some(struct transfers *transfers)
     struct waiting *item;
     while (!transfers->is_held && (place = free_place(transfers)) &&
            (item = next_waiting(transfers))) {
-        pid_t pid = fork();
-        if (pid == 0)
-            run_child(transfers, item);
+        pid_t pid = fork_child(transfers, item);
         if (pid < 0) {
             log_printf(&transfers->log, LOG_LEVEL_WARNING, "no zone transfer: fork: %s",
                        strerror(errno));
@@ -126,7 +147,7 @@ static void on_child(uv_signal_t *handle, int number)
     (void)number;
     struct transfers *transfers = handle->data;
     for (size_t i = 0; i < TRANSFERS_MAX; i++) {
-        int status;
+        int status = 0;
         pid_t pid = transfers->children[i];
         if (pid == 0 || waitpid(pid, &status, WNOHANG) == 0)
             continue;

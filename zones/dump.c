@@ -71,9 +71,9 @@ static void put_walk_addresses(struct dump *dump, const struct walk *from, enum 
         struct rdata_addresses list = rdata_addresses(instance->target, type);
         for (uint32_t i = 0; i < list.count; i++) {
             uint64_t pair[2] = {0};
-            memcpy(pair, list.octets + i * list.len, list.len);
+            memcpy(pair, list.octets + (size_t)i * list.len, list.len);
             if (is_new(dump, pair[0], pair[1]))
-                put(dump, (uint16_t)type, ttl_s, list.octets + i * list.len, list.len);
+                put(dump, (uint16_t)type, ttl_s, list.octets + (size_t)i * list.len, list.len);
         }
     }
 }
@@ -221,7 +221,8 @@ static void put_target(struct dump *dump, const struct node *node)
     for (unsigned t = 0; t < 2; t++) {
         struct rdata_addresses list = rdata_addresses(target, types[t]);
         for (uint32_t i = 0; i < list.count; i++)
-            put(dump, (uint16_t)types[t], target->ttl_s, list.octets + i * list.len, list.len);
+            put(dump, (uint16_t)types[t], target->ttl_s, list.octets + (size_t)i * list.len,
+                list.len);
     }
 }
 

@@ -127,12 +127,12 @@ static void empty_place(struct members_list *list, uint32_t position)
 const void *members_remove(struct members_list *list, uint32_t position)
 {
     const void **at = place(list, position);
+    struct members *vector = list->draft;
     list->live--;
-    if (!at) {
+    if (!at || !vector) {
         empty_place(list, position);
         return NULL;
     }
-    struct members *vector = list->draft;
     uint32_t last = vector->count - 1;
     struct members_chunk *tail = vector->chunks[last / MEMBERS_CHUNK];
     const void *moved = position == last ? NULL : tail->items[last % MEMBERS_CHUNK];

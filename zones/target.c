@@ -1,7 +1,9 @@
 #include "internal.h"
 #include "label.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
+#include <strings.h>
 
 size_t target_host_wire(const struct location *location, uint8_t out[NAME_MAX_LEN])
 {
@@ -131,16 +133,66 @@ static enum status target_make(struct zone *zone, const struct location *locatio
     return STATUS_OK;
 }
 
+/* "10-1-2-3" for 10.1.2.3: the label that stands for the address that it spells. */
+static bool read_address_label(const uint8_t *wire, struct location *location)
+{
+    char text[NAME_LABEL_MAX + 1];
+    struct label label;
+    name_fold_exact((uint8_t *)text, wire + 1, wire[0]);
+    text[wire[0]] = '\0';
+    for (unsigned i = 0; i < 2; i++) {
+        bool is_v4 = i == 0;
+        for (char *at = text; *at; at++)
+            if (*at == '-' || *at == '.')
+                *at = is_v4 ? '.' : ':';
+        if (inet_pton(is_v4 ? AF_INET : AF_INET6, text, location->address) != 1)
+            continue;
+        location->kind = is_v4 ? HOST_KIND_IPV4 : HOST_KIND_IPV6;
+        label_address(location->address, is_v4 ? 4 : 16, &label);
+        return label.len == wire[0] &&
+               strncasecmp((const char *)label.octets, (const char *)wire + 1, label.len) == 0;
+    }
+    return false;
+}
+
+static bool ends_in(const uint8_t *wire, size_t len, const uint8_t *tail, size_t tail_len)
+{
+    size_t first = 1u + wire[0];
+    return len == first + tail_len &&
+           strncasecmp((const char *)wire + first, (const char *)tail, tail_len) == 0;
+}
+
+/* A name in full that is one of ours, "baz.host.<zone>" or "10-1-2-3.addr.<zone>", is the same
+ * target as "baz" or 10.1.2.3. */
+static struct location own_name(const struct zone *zone, const struct location *location)
+{
+    struct location own = *location;
+    uint8_t wire[NAME_MAX_LEN], addr[NAME_MAX_LEN + 5];
+    if (location->kind != HOST_KIND_NAME || !location->is_dotted)
+        return own;
+    size_t len = target_host_wire(location, wire);
+    memcpy(addr, "\4addr", 5);
+    memcpy(addr + 5, zone->view.wire, zone->view.wire_len);
+    if (ends_in(wire, len, zone->view.host, zone->view.host_len)) {
+        own.is_dotted = false;
+        own.host_len = wire[0];
+    } else if (ends_in(wire, len, addr, zone->view.wire_len + 5u) &&
+               !read_address_label(wire, &own)) {
+        own = *location;
+    }
+    return own;
+}
+
 enum status target_get(struct zone *zone, const struct location *location, struct target **out)
 {
     uint8_t name[NAME_MAX_LEN + 5];
-    bool is_elsewhere =
-        location->kind == HOST_KIND_NAME && (location->is_dotted || !zone->host_is_inside);
-    size_t len = is_elsewhere ? target_host_wire(location, name) : inside_name(location, name);
+    struct location own = own_name(zone, location);
+    bool is_elsewhere = own.kind == HOST_KIND_NAME && (own.is_dotted || !zone->host_is_inside);
+    size_t len = is_elsewhere ? target_host_wire(&own, name) : inside_name(&own, name);
     struct target *target = is_elsewhere ? find_elsewhere(zone, name, len)
                                          : (struct target *)owner_find(zone, name, len);
     if (!target)
-        return target_make(zone, location, name, len, is_elsewhere, out);
+        return target_make(zone, &own, name, len, is_elsewhere, out);
     *out = target;
     return STATUS_OK;
 }
@@ -212,10 +264,10 @@ static struct node_addresses *addresses_new(const struct resolver_address *list,
     *all = (struct node_addresses){0};
     for (size_t i = 0; i < count; i++)
         if (list[i].family == AF_INET)
-            memcpy(all->octets + 4u * all->v4_count++, list[i].octets, 4);
+            memcpy(all->octets + (size_t)4 * all->v4_count++, list[i].octets, 4);
     for (size_t i = 0; i < count; i++)
         if (list[i].family == AF_INET6)
-            memcpy(all->octets + 4 * v4 + 16u * all->v6_count++, list[i].octets, 16);
+            memcpy(all->octets + 4 * v4 + (size_t)16 * all->v6_count++, list[i].octets, 16);
     return all;
 }
 
@@ -311,11 +363,11 @@ enum status target_add_fixed(struct zone *zone, const char *name,
     const struct node_addresses *old = target->addresses;
     for (unsigned i = 0; old && i < old->v4_count && count < ADDRESSES_MAX - 1; i++, count++) {
         all[count] = (struct resolver_address){.family = AF_INET};
-        memcpy(all[count].octets, old->octets + 4u * i, 4);
+        memcpy(all[count].octets, old->octets + (size_t)4 * i, 4);
     }
     for (unsigned i = 0; old && i < old->v6_count && count < ADDRESSES_MAX - 1; i++, count++) {
         all[count] = (struct resolver_address){.family = AF_INET6};
-        memcpy(all[count].octets, old->octets + 4u * old->v4_count + 16u * i, 16);
+        memcpy(all[count].octets, old->octets + (size_t)4 * old->v4_count + (size_t)16 * i, 16);
     }
     all[count++] = *address;
     target->is_fixed = true;

@@ -261,7 +261,7 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
 {
     char buffer[KEY_MAX + 1];
     key_len = short_key(zone, &key, key_len, buffer);
-    struct record *old = record_find(zone, key, key_len), *new;
+    struct record *old = record_find(zone, key, key_len), *new = NULL;
     if (old && old->mod_revision == mod_revision) {
         old->mark = zone->mark & 63;
         return STATUS_OK;
@@ -269,7 +269,7 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
     enum status status = owner_reserve_pending(zone, PENDING_PER_KEY);
     if (status == STATUS_OK)
         status = record_new(zone, key, key_len, value, value_len, ttl_of(zone, lease), old, &new);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK || !new)
         return status;
     new->mod_revision = mod_revision;
     new->mark = zone->mark & 63;
