@@ -17,10 +17,14 @@ from relay import Relay
 ETCD_PORT = 23790
 AS_ROOT = [] if os.getuid() == 0 else ["--map-root-user"]
 UNSHARE = ["unshare", "--net", "--mount", *AS_ROOT]
+# Without a link beyond loopback glibc asks for no addresses, and systemd-resolved for nothing.
+LINKS = [["ip", "link", "set", "lo", "up"],
+         ["ip", "link", "add", "here", "up", "type", "veth", "peer", "name", "there"],
+         ["ip", "link", "set", "there", "up"]]
 
 
 def is_possible():
-    attempt = [*UNSHARE, "sh", "-c", "ip link set lo up && mount -t tmpfs none /run"]
+    attempt = [*UNSHARE, "sh", "-ec", "\n".join(map(" ".join, LINKS)) + "\nmount -t tmpfs none /run"]
     return all(map(shutil.which, ("unshare", "nsenter", "ip"))) and subprocess.run(
         attempt, capture_output=True, check=False).returncode == 0
 
@@ -75,9 +79,9 @@ class Namespace:
 
 def hold(control, directory, *paths):
     """Inside: set all up, hand the socket out, and stay until the other side closes."""
-    # glibc asks for addresses of a family only where the machine has one of it.
-    for command in (["ip", "link", "set", "lo", "up"], ["ip", "address", "add", f"{SERVER}/32", "dev", "lo"],
-                    ["ip", "address", "add", "fd00::7/128", "dev", "lo"],
+    for command in (*LINKS,
+                    ["ip", "address", "add", f"{SERVER}/24", "dev", "here"],
+                    ["ip", "address", "add", "fd00::7/64", "dev", "here", "nodad"],
                     ["mount", "-t", "tmpfs", "-o", "mode=755", "none", "/run"]):
         subprocess.run(command, check=True)
     for path in paths:

@@ -8,8 +8,8 @@ SERVER, PORT = "10.0.0.7", 53  # where the README says the server is
 
 
 def block(opening):
-    """The fenced block behind the line that begins with `opening`."""
-    found = re.search(rf"^{re.escape(opening)}[^\n]*\n\n```\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    """The fenced block behind the paragraph that begins with `opening`."""
+    found = re.search(rf"^{re.escape(opening)}[^\n]*\n(?:[^\n]+\n)*\n```\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
     assert found, f"the README has no block behind {opening!r}"
     return found.group(1)
 

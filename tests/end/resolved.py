@@ -51,7 +51,7 @@ class Resolved:
         settings.mkdir()
         (settings / "empusa.conf").write_text(readme.block("systemd-resolved, in"))
         (settings / "quiet.conf").write_text(QUIET)
-        namespace.run("install", "-D", "-t", "/run/systemd/resolved.conf.d", *settings.iterdir())
+        namespace.run("install", "-D", "-m", "644", "-t", "/run/systemd/resolved.conf.d", *settings.iterdir())
         self.processes = [namespace.start("dbus-daemon", f"--config-file={directory}/bus.conf", "--nofork",
                                           "--nopidfile", env=self.env)]
         wait_until(lambda: namespace.run("ls", "/run/bus"), what="the bus")
@@ -59,12 +59,11 @@ class Resolved:
         wait_until(lambda: self("status"), what="systemd-resolved")
 
     def __call__(self, *arguments):
-        """What resolvectl prints, without what it says of the way there."""
+        """The lines that resolvectl prints, without what they say of the way there."""
         assert self.processes[-1].is_running(), "\n".join(self.processes[-1].err)
-        shown = self.namespace.run(os.path.join(self.root, "usr/bin/resolvectl"), "--legend=no", *arguments,
-                                   env=self.env)
-        print(shown, self.processes[-1].err[-10:])
-        return [line.strip() for line in shown.splitlines() if line.strip()]
+        shown = self.namespace.run(os.path.join(self.root, "usr/bin/resolvectl"), *arguments, env=self.env)
+        lines = (line.split("-- ")[0].strip() for line in shown.splitlines())
+        return [line for line in lines if line]
 
     def stop(self):
         for process in reversed(self.processes):

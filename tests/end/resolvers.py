@@ -97,7 +97,7 @@ def start_unbound(directory, server_port):
     port = free_port()
     path = directory / "unbound.conf"
     path.write_text(UNBOUND.format(**_settings(directory, port)) +
-                    readme.moved(readme.block("unbound:"), server_port, "@"))
+                    readme.moved(readme.block("unbound,"), server_port, "@"))
     return Resolver(["unbound", "-d", "-c", path], port)
 
 
@@ -112,7 +112,7 @@ def _named(directory, lines, port, prefix=()):
 
 def start_named(directory, server_port):
     """With `forward`, which knows ports."""
-    lines = readme.block("BIND:")
+    lines = readme.block("BIND 9.18.28 or later")
     kind = "    type static-stub;\n    server-addresses { 10.0.0.7; };\n"
     assert kind in lines
     forward = readme.inline("type forward;").replace(f"{readme.SERVER} port 5300", f"127.0.0.1 port {server_port}")
@@ -122,7 +122,7 @@ def start_named(directory, server_port):
 
 def start_named_static_stub(directory, prefix):
     """As the README has it, where there is a server at its address."""
-    return _named(directory, readme.block("BIND:"), 5302, prefix)
+    return _named(directory, readme.block("BIND 9.18.28 or later"), 5302, prefix)
 
 
 def start_dnsmasq(directory, server_port):

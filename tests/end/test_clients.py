@@ -220,7 +220,7 @@ class Haproxy(Process):
         if not shutil.which("haproxy"):
             pytest.skip("no haproxy here")
         self.port, self.control = free_port(), str(directory / "stats")
-        lines = readme.moved(readme.block("HAProxy, with the server"), server_port, ":")
+        lines = readme.moved(readme.block("HAProxy, with the server at"), server_port, ":")
         for before, after in (*self.CHANGES, *changes):
             lines = lines.replace(before, after, 1)
         assert "hold valid" in lines and "allow-dup-ip" in lines, lines

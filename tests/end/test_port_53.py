@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import types
@@ -32,7 +33,8 @@ def place(module_registry, tmp_path_factory):
         passwd = file.read()
     with open("/etc/group", encoding="utf-8") as file:
         group = file.read()
-    files = {"/etc/resolv.conf": RESOLV, "/etc/hosts": "127.0.0.1 localhost\n", "/etc/nsswitch.conf": "hosts: files dns\n",
+    files = {"/etc/resolv.conf": RESOLV, "/etc/hosts": "127.0.0.1 localhost\n",
+             "/etc/nsswitch.conf": "hosts: files dns\n",
              "/etc/passwd": resolved.USER + passwd, "/etc/group": "systemd-resolve:x:0:\n" + group}
     files = {path: text for path, text in files.items() if os.path.exists(path)}
     inside = namespace.Namespace(tmp_path_factory.mktemp("place"), module_registry.etcd.members[0].port, files)
@@ -90,28 +92,39 @@ def resolvectl(place, request, tmp_path_factory):
     started.stop()
 
 
-def test_resolvectl_finds_a_type_with_its_addresses(resolvectl):
-    lines = resolvectl("service", "_dummy-type._tcp", "empusa.internal")
+def test_resolvectl_browses_and_reads_switches_and_hosts(resolvectl):
+    where = "_dummy-type._tcp.empusa.internal"
+    assert sorted(resolvectl("query", "--type=PTR", where)) == [
+        f"{where} IN PTR dummy-service-{i}.{where}" for i in (1, 2, 3)]
+    assert resolvectl("query", "--type=TXT", "super-cool-feature.features.switch.empusa.internal") == [
+        'super-cool-feature.features.switch.empusa.internal IN TXT "enabled"']
+    assert {line.split()[-1] for line in resolvectl("query", "dummy-type.service.empusa.internal")} == {
+        "10.1.2.3", "10.9.8.7", "fd00::1"}
+    assert resolvectl("query", "nosuch.empusa.internal") == []
+
+
+@pytest.fixture
+def resolvectl_service(resolvectl):
+    """It looks the targets up on the link that the SRV came by, and there only."""
+    for line in readme.block("`resolvectl service` ").replace("eth0", "here").splitlines():
+        command, *arguments = shlex.split(line)
+        assert command == "resolvectl"
+        resolvectl(*arguments)
+    yield lambda *arguments: resolvectl("service", *arguments)
+    resolvectl("revert", "here")
+
+
+def test_resolvectl_finds_a_type_with_its_addresses(resolvectl_service):
+    lines = resolvectl_service("_dummy-type._tcp", "empusa.internal")
     for wanted in ("10-1-2-3.addr.empusa.internal:80 [priority=0, weight=1]", "10.1.2.3",
                    "fd00-0-0-0-0-0-0-1.addr.empusa.internal:8080 [priority=0, weight=1]", "fd00::1",
                    "baz.host.empusa.internal:1235 [priority=0, weight=1]", "10.9.8.7", "name=dummy-service-3"):
         assert any(line.endswith(wanted) for line in lines), (wanted, lines)
 
 
-def test_resolvectl_finds_an_instance_with_an_odd_name(resolvectl):
-    lines = resolvectl("service", ODD, "_web._tcp", "empusa.internal")
+def test_resolvectl_finds_an_instance_with_an_odd_name(resolvectl_service):
+    lines = resolvectl_service(ODD, "_web._tcp", "empusa.internal")
     assert lines[0].endswith("10-1-2-9.addr.empusa.internal:80 [priority=0, weight=1]") and lines[1] == "10.1.2.9"
-
-
-def test_resolvectl_browses_and_reads_switches_and_hosts(resolvectl):
-    assert resolvectl("query", "--type=PTR", "_dummy-type._tcp.empusa.internal") == [
-        f"_dummy-type._tcp.empusa.internal IN PTR dummy-service-{i}._dummy-type._tcp.empusa.internal" for i in (1, 2, 3)] \
-        or len(resolvectl("query", "--type=PTR", "_dummy-type._tcp.empusa.internal")) == 3
-    assert resolvectl("query", "--type=TXT", "super-cool-feature.features.switch.empusa.internal") == [
-        'super-cool-feature.features.switch.empusa.internal IN TXT "enabled"']
-    assert {line.split()[-1] for line in resolvectl("query", "dummy-type.service.empusa.internal")} == {
-        "10.1.2.3", "10.9.8.7", "fd00::1"}
-    assert resolvectl("query", "nosuch.empusa.internal") == []
 
 
 # Prometheus
@@ -134,8 +147,8 @@ scrape_configs:
 @pytest.mark.skipif(not shutil.which("prometheus"), reason="no prometheus here")
 def test_prometheus_finds_its_targets(place, tmp_path):
     (tmp_path / "prometheus.yml").write_text(PROMETHEUS)
-    process = place.inside.start("prometheus", f"--config.file={tmp_path}/prometheus.yml", "--web.listen-address=127.0.0.1:9090",
-                                 f"--storage.tsdb.path={tmp_path}/data")
+    process = place.inside.start("prometheus", f"--config.file={tmp_path}/prometheus.yml",
+                                 f"--storage.tsdb.path={tmp_path}/data", "--web.listen-address=127.0.0.1:9090")
 
     def targets():
         shown = place.inside.run("curl", "-sf", "http://127.0.0.1:9090/api/v1/targets")
@@ -169,24 +182,21 @@ def status_of(process):
         return {line.split(":")[0]: line.split(":", 1)[1].split() for line in file}
 
 
-def serves(place, command, address):
+def serves(place, command, address, *options):
     """What a server that was started so is like once it answers; it must end well."""
-    process = place.inside.start(*command, "serve", "--listen", address, "--no-resolve-hosts", env=place.env)
+    process = place.inside.start(*command, "serve", "--listen", address, "--no-resolve-hosts", *options, env=place.env)
     try:
         process.wait_line(rf"^INFO:root:serving .* on {address}:53: ")
         for transport in ("+notcp", "+tcp"):
-            assert place.inside.run(*DIG, transport, f"@{address}", "10-1-2-3.addr.empusa.internal", "A") == "10.1.2.3\n"
+            shown = place.inside.run(*DIG, transport, f"@{address}", "10-1-2-3.addr.empusa.internal", "A")
+            assert shown == "10.1.2.3\n"
         return status_of(process)
     finally:
         assert process.stop() == 0
 
 
 def test_root_becomes_another_user_once_the_ports_are_bound(place, public_binary):
-    place.env["EMPUSA_USER"] = "nobody"
-    try:
-        status = serves(place, [public_binary], "127.0.0.2")
-    finally:
-        del place.env["EMPUSA_USER"]
+    status = serves(place, [public_binary], "127.0.0.2", "--user", "nobody")
     group = subprocess.run(["id", "-g", "nobody"], capture_output=True, text=True, check=True).stdout.strip()
     groups = subprocess.run(["id", "-G", "nobody"], capture_output=True, text=True, check=True).stdout.split()
     assert set(status["Uid"]) == {"65534"} and set(status["Gid"]) == {group}
@@ -221,7 +231,8 @@ def unit(tmp_path):
 
 
 def analyze(*arguments):
-    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=30 * PATIENCE, check=False)
+    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=30 * PATIENCE,
+                          check=False)
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(unit):
