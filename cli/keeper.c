@@ -160,23 +160,17 @@ static void write_entry(struct keeper *keeper, int64_t seen_revision)
  */
 static bool adopt_state(struct keeper *keeper, const struct kv *found)
 {
-    char *other = NULL;
-    size_t len = 0;
-    if (found->lease != keeper->lease)
+    bool is_draining;
+    if (found->lease != keeper->lease ||
+        !state_differs_only(keeper->value, keeper->value_len, found->value, found->value_len,
+                            &is_draining))
         return false;
-    bool is_draining = true;
-    enum status status = state_set(keeper->value, keeper->value_len, true, &other, &len, NULL);
-    if (status == STATUS_CONFLICT) {
-        is_draining = false;
-        status = state_set(keeper->value, keeper->value_len, false, &other, &len, NULL);
-    }
-    if (status != STATUS_OK || len != found->value_len || memcmp(other, found->value, len) != 0) {
-        free(other);
+    char *value = strndup(found->value, found->value_len);
+    if (!value)
         return false;
-    }
     free(keeper->value);
-    keeper->value = other;
-    keeper->value_len = len;
+    keeper->value = value;
+    keeper->value_len = found->value_len;
     keeper->revision = found->mod_revision;
     say(keeper, LOG_LEVEL_INFO, is_draining ? "is draining" : "is up again");
     return true;

@@ -208,3 +208,18 @@ enum status state_set(const char *value, size_t len, bool is_draining, char **ou
     *out_len = made_len;
     return STATUS_OK;
 }
+
+bool state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
+                        bool *is_draining)
+{
+    bool is_same = false;
+    for (unsigned i = 0; i < 2 && !is_same; i++) {
+        char *other = NULL;
+        size_t other_len = 0;
+        *is_draining = i == 0;
+        if (state_set(value, len, *is_draining, &other, &other_len, NULL) == STATUS_OK)
+            is_same = other_len == found_len && memcmp(other, found, found_len) == 0;
+        free(other);
+    }
+    return is_same;
+}

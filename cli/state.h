@@ -19,4 +19,8 @@
 MUST_USE enum status state_set(const char *value, size_t len, bool is_draining, char **out,
                                size_t *out_len, struct detail *why);
 
+/* Whether `found` is `value` with its state changed, and to which. False also without memory. */
+bool state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
+                        bool *is_draining);
+
 #endif

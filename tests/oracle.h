@@ -210,19 +210,12 @@ static inline bool oracle_is_alnum(uint8_t c)
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* Letters, digits, hyphens. */
-static inline bool oracle_is_host(const uint8_t *octets, size_t len)
+static inline bool oracle_is_ldh(const uint8_t *octets, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (!oracle_is_alnum(reader_lower(octets[i])) && octets[i] != '-')
             return false;
-    return len > 0;
-}
-
-/* The same with no hyphen at the ends. */
-static inline bool oracle_is_ldh(const uint8_t *octets, size_t len)
-{
-    return oracle_is_host(octets, len) && octets[0] != '-' && octets[len - 1] != '-';
+    return len > 0 && octets[0] != '-' && octets[len - 1] != '-';
 }
 
 /* An odd base: a readable stem of at most 6 octets with a letter in it. */
@@ -609,7 +602,7 @@ static inline void oracle_add_names(struct oracle *oracle, const struct oracle_i
     struct reader_name view =
         oracle_label_name(instance->type_label.octets + 1, instance->type_label.len - 1, &service);
     struct reader_name own = {.len = 0};
-    if (oracle_is_host(instance->label.octets, instance->label.len))
+    if (oracle_is_ldh(instance->label.octets, instance->label.len))
         own = oracle_label_name(instance->label.octets, instance->label.len, &view);
     oracle_record(oracle, &view, READ_SRV, instance->ttl_s, srv, srv_len);
     oracle_record(oracle, &own, READ_SRV, instance->ttl_s, srv, srv_len);
@@ -712,7 +705,7 @@ static inline void oracle_add_view(struct oracle *oracle, const struct oracle_in
     struct reader_name view =
         oracle_label_name(instance->type_label.octets + 1, instance->type_label.len - 1, &service);
     oracle_view_addresses(oracle, &view, instance);
-    if (!oracle_is_host(instance->label.octets, instance->label.len))
+    if (!oracle_is_ldh(instance->label.octets, instance->label.len))
         return;
     view = oracle_label_name(instance->label.octets, instance->label.len, &view);
     oracle_view_addresses(oracle, &view, instance);

@@ -74,13 +74,14 @@ static inline bool name_equal(const uint8_t *folded, const uint8_t *name, size_t
     return name_mask(name_load(folded + i) ^ name_fold_word(name_load(name + i)), len - i) == 0;
 }
 
-/* Whether a label (its length octet first) is letters, digits and hyphens: fit for a host view. */
+/* Whether a label (its length octet first) is a host's (RFC 952): letters, digits, and hyphens but
+ * at the ends, where BIND refuses the whole zone for them. */
 static inline bool name_is_host_label(const uint8_t *label)
 {
     for (unsigned i = 1; i <= label[0]; i++) {
         uint8_t octet = name_fold_octet(label[i]);
         bool is_alnum = (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9');
-        if (!is_alnum && octet != '-')
+        if (!is_alnum && (octet != '-' || i == 1 || i == label[0]))
             return false;
     }
     return label[0] > 0;

@@ -53,7 +53,8 @@ static bool is_plain(uint8_t octet)
 
 static char *octet_to_text(uint8_t octet, char *at)
 {
-    bool is_printable = octet > 0x20 && octet < 0x7f;
+    /* RFC 3597 5: a backslash and '#' alone begin unknown data. */
+    bool is_printable = octet > 0x20 && octet < 0x7f && octet != '#';
     if (!is_plain(octet))
         *at++ = '\\';
     if (is_printable) {

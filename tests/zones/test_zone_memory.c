@@ -1,0 +1,373 @@
+/* What zones/ does without memory: putting fails and changes nothing, removing works all the same.
+ *
+ * Linked with malloc(), calloc() and realloc() wrapped. */
+#include "internal.h"
+#include "zones/zone.h"
+#include "zone.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+#define ALWAYS UINT_MAX
+
+static struct {
+    unsigned good; /* allocations until the failing ones; ALWAYS: none fails */
+    unsigned bad;  /* how many fail */
+} memory = {ALWAYS, 0};
+
+/* rcu.c's lists of what is retired: without one the memory is lost, and LeakSanitizer would say so.
+ */
+static size_t list_size, last_size;
+
+static bool fails(size_t size)
+{
+    last_size = size;
+    if (memory.good == ALWAYS || size == list_size)
+        return false;
+    if (memory.good > 0) {
+        memory.good--;
+        return false;
+    }
+    if (memory.bad == 0)
+        return false;
+    memory.bad -= memory.bad != ALWAYS;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails(size) ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails(count * size) ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    return fails(size) ? NULL : __real_realloc(old, size);
+}
+
+static void memory_fails(unsigned good, unsigned bad)
+{
+    memory.good = good;
+    memory.bad = bad;
+}
+
+static void memory_is_back(void)
+{
+    memory.good = ALWAYS;
+}
+
+static int learn_list_size(void **state)
+{
+    (void)state;
+    void *some = __real_malloc(1);
+    rcu_retire(some);
+    list_size = last_size;
+    rcu_barrier_all();
+    return list_size > 1 ? 0 : -1;
+}
+
+enum { ITEMS = 200 };
+
+struct item {
+    uint32_t position;
+    bool is_in;
+};
+
+static void check_members(const struct members_list *list, const struct item *items)
+{
+    unsigned found = 0, expected = 0;
+    for (uint32_t i = 0; list->published && i < list->published->count; i++) {
+        const struct item *item = members_at(list->published, i);
+        if (!item)
+            continue;
+        assert_true(item->is_in);
+        assert_int_equal(item->position, i);
+        found++;
+    }
+    for (size_t i = 0; i < ITEMS; i++)
+        expected += items[i].is_in;
+    assert_int_equal(found, expected);
+    assert_int_equal(list->live, expected);
+}
+
+static void take_out(struct members_list *list, struct item *item)
+{
+    struct item *moved = (struct item *)(uintptr_t)members_remove(list, item->position);
+    if (moved)
+        moved->position = item->position;
+    item->is_in = false;
+}
+
+static void members_go_without_memory(void **state)
+{
+    (void)state;
+    static struct item items[ITEMS];
+    for (unsigned good = 0; good < 12; good++) {
+        struct members_list list = {.draft = NULL};
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            items[i].is_in = true;
+            assert_int_equal(members_append(&list, &items[i], &items[i].position), STATUS_OK);
+        }
+        assert_true(members_publish(&list, 1));
+        for (uint32_t round = 0; round < 2; round++) {
+            memory_fails(good, ALWAYS);
+            for (uint32_t i = round; i < ITEMS; i += 3)
+                take_out(&list, &items[i * 7 % ITEMS]);
+            memory_is_back();
+            (void)members_publish(&list, 1);
+            check_members(&list, items);
+        }
+        for (uint32_t i = 0; i < ITEMS; i++)
+            if (!items[i].is_in) {
+                items[i].is_in = true;
+                assert_int_equal(members_append(&list, &items[i], &items[i].position), STATUS_OK);
+            }
+        (void)members_publish(&list, 1);
+        check_members(&list, items);
+        for (uint32_t i = 0; i < ITEMS; i++)
+            take_out(&list, &items[i]);
+        (void)members_publish(&list, 1);
+        check_members(&list, items);
+        members_retire(&list);
+        rcu_barrier_all();
+    }
+}
+
+static void appending_without_memory_changes_nothing(void **state)
+{
+    (void)state;
+    static struct item items[ITEMS];
+    struct members_list list = {.draft = NULL};
+    for (uint32_t i = 0; i < ITEMS; i++) {
+        uint32_t position = 77;
+        memory_fails(i % 2, ALWAYS);
+        enum status status = members_append(&list, &items[i], &position);
+        memory_is_back();
+        if (status != STATUS_OK) {
+            assert_int_equal(position, 77);
+            status = members_append(&list, &items[i], &position);
+        }
+        assert_int_equal(status, STATUS_OK);
+        assert_int_equal(position, i);
+        items[i] = (struct item){position, true};
+        if (i % 5 == 0)
+            (void)members_publish(&list, 1);
+    }
+    (void)members_publish(&list, 1);
+    check_members(&list, items);
+    members_clear(&list);
+    rcu_barrier_all();
+}
+
+static uint64_t hash_of(const void *arg, const void *item)
+{
+    (void)arg;
+    return *(const uint64_t *)item;
+}
+
+/* Memory comes back when the table is almost full, too late for slices. */
+static void a_table_waits_for_memory(void **state)
+{
+    (void)state;
+    enum { COUNT = 30000 };
+    static uint64_t items[COUNT];
+    for (unsigned left = 1; left <= 16; left *= 2) {
+        struct table table;
+        unsigned failed = 0;
+        assert_int_equal(table_init(&table, hash_of, NULL), STATUS_OK);
+        for (uint64_t i = 0; i < COUNT; i++) {
+            items[i] = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+            bool is_tight = table.filled + left < table.slots->mask + 1;
+            memory_fails(0, is_tight ? ALWAYS : 0);
+            enum status status = table_insert(&table, items[i], &items[i]);
+            memory_is_back();
+            if (status != STATUS_OK) {
+                assert_int_equal(status, STATUS_NO_MEMORY);
+                failed++;
+                status = table_insert(&table, items[i], &items[i]);
+            }
+            assert_int_equal(status, STATUS_OK);
+            assert_true(table.filled <= table.slots->mask);
+        }
+        assert_int_equal(table.live, COUNT);
+        assert_true(left > 1 || failed > 0);
+        table_clear(&table);
+        rcu_barrier_all();
+    }
+}
+
+static const struct zone_address servers[] = {{"ns", {AF_INET, {127, 0, 0, 1}}},
+                                              {"b.a.empusa.internal", {AF_INET, {127, 0, 0, 1}}}};
+static const struct zone_address hosts[] = {{"baz", {AF_INET, {127, 0, 0, 1}}},
+                                            {"baz", {AF_INET, {127, 0, 0, 2}}}};
+static const struct zone_options options = {.domain = "empusa.internal",
+                                            .record_ttl_s = 10,
+                                            .negative_ttl_s = 5,
+                                            .ns = servers,
+                                            .ns_count = 1,
+                                            .hosts = hosts,
+                                            .host_count = 1,
+                                            .has_switches = true};
+
+static void a_zone_is_made_or_not(void **state)
+{
+    (void)state;
+    struct zone_options more = options;
+    more.ns_count = more.host_count = 2;
+    unsigned good = 0;
+    for (enum status status = STATUS_NO_MEMORY; status != STATUS_OK; good++) {
+        struct zone *zone = NULL;
+        struct detail why = {""};
+        memory_fails(good, 1);
+        status = zone_new(&more, &zone, &why);
+        memory_is_back();
+        assert_true(status == STATUS_OK || (status == STATUS_NO_MEMORY && !zone));
+        zone_free(zone);
+    }
+    assert_true(good > 20);
+}
+
+#define SUBTYPED "{\"location\":\"www:1\",\"subtypes\":[\"x\",\"y\"]}"
+
+static const struct {
+    const char *key, *value;
+    int64_t lease;
+} rows[] = {
+    {"/service/http/a", SUBTYPED, 0},
+    {"/service/HTTP/A", SUBTYPED, 7},
+    {"/service/http/a", "10.0.0.1:1", 7},
+    {"/service/http/_sub", "www.example.com:1", 0},
+    {"/service/http._udp/b", "[fd00::1]:1", 7},
+    {"/service/http/b", SUBTYPED, 7},
+    {"/service/http/b", "nonsense", 0},
+    {"/service/http/b", "www:2", 0},
+    {"/switch/a/b/c", "on", 0},
+    {"/switch/a", "on", 0},
+    {"/switch/A", "on", 0},
+    {"/other", "x", 0},
+    {"/service/HTTP/A", SUBTYPED, 0},
+};
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+
+static struct zone_counts counts_of(struct zone *zone)
+{
+    struct zone_counts counts;
+    zone_counts(zone, &counts);
+    counts.serial = 0;
+    counts.bytes = 0;
+    counts.revision = 0;
+    memset(counts.skipped + ZONE_SKIP_NO_MEMORY, 0, sizeof(counts.skipped[0]));
+    return counts;
+}
+
+static enum status put(struct zone *zone, size_t row, int64_t revision)
+{
+    return zone_put(zone, rows[row].key, strlen(rows[row].key), rows[row].value,
+                    strlen(rows[row].value), revision, rows[row].lease);
+}
+
+static void a_key_is_put_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct zone *zone;
+    unsigned failures = 0;
+    assert_int_equal(zone_new(&options, &zone, NULL), STATUS_OK);
+    for (size_t i = 0; i < ROWS; i++) {
+        enum status status = STATUS_NO_MEMORY;
+        for (unsigned good = 0; status != STATUS_OK; good++) {
+            struct zone_counts before = counts_of(zone);
+            memory_fails(good, 1);
+            status = put(zone, i, (int64_t)i + 1);
+            memory_is_back();
+            zone_commit(zone, (int64_t)i + 1);
+            if (status == STATUS_OK)
+                break;
+            assert_int_equal(status, STATUS_NO_MEMORY);
+            struct zone_counts after = counts_of(zone);
+            assert_memory_equal(&before, &after, sizeof(before));
+            failures++;
+        }
+    }
+    assert_true(failures > ROWS * 3);
+    zone_free(zone);
+}
+
+static void keys_are_removed_without_memory(void **state)
+{
+    (void)state;
+    for (unsigned good = 0; good < 6; good++)
+        for (unsigned commits = 0; commits < 2; commits++) {
+            struct zone *zone;
+            assert_int_equal(zone_new(&options, &zone, NULL), STATUS_OK);
+            struct zone_counts initial = counts_of(zone);
+            for (size_t i = 0; i < ROWS; i++)
+                assert_int_equal(put(zone, i, (int64_t)i + 1), STATUS_OK);
+            zone_commit(zone, ROWS);
+            for (size_t i = 0; i < ROWS; i++) {
+                memory_fails(good, ALWAYS);
+                zone_remove(zone, rows[i].key, strlen(rows[i].key));
+                if (commits)
+                    zone_commit(zone, (int64_t)(ROWS + i));
+                memory_is_back();
+            }
+            zone_commit(zone, 100);
+            struct zone_counts final = counts_of(zone);
+            assert_int_equal(final.keys, 0);
+            assert_int_equal(final.services, 0);
+            assert_int_equal(final.names, initial.names);
+            assert_int_equal(final.types, 0);
+            for (size_t i = 0; i < ROWS; i++)
+                assert_int_equal(put(zone, i, (int64_t)i + 1), STATUS_OK);
+            zone_commit(zone, 200);
+            zone_free(zone);
+        }
+}
+
+static void a_load_ends_without_memory(void **state)
+{
+    (void)state;
+    struct zone *zone;
+    assert_int_equal(zone_new(&options, &zone, NULL), STATUS_OK);
+    struct zone_counts initial = counts_of(zone);
+    for (size_t i = 0; i < ROWS; i++)
+        assert_int_equal(put(zone, i, (int64_t)i + 1), STATUS_OK);
+    zone_commit(zone, ROWS);
+    zone_load_begin(zone);
+    memory_fails(0, ALWAYS);
+    zone_load_end(zone);
+    zone_commit(zone, 100);
+    memory_is_back();
+    struct zone_counts final = counts_of(zone);
+    assert_int_equal(final.names, initial.names);
+    assert_int_equal(final.keys, 0);
+    zone_free(zone);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(members_go_without_memory),
+        cmocka_unit_test(appending_without_memory_changes_nothing),
+        cmocka_unit_test(a_table_waits_for_memory),
+        cmocka_unit_test(a_zone_is_made_or_not),
+        cmocka_unit_test(a_key_is_put_whole_or_not_at_all),
+        cmocka_unit_test(keys_are_removed_without_memory),
+        cmocka_unit_test(a_load_ends_without_memory),
+    };
+    return cmocka_run_group_tests(tests, learn_list_size, NULL);
+}
