@@ -70,7 +70,7 @@ struct zone_counts {
     uint64_t large_types;     /* types with more than 100 instances */
     uint64_t ignored_members; /* members of JSON values ignored for a wrong type or range */
     uint64_t skipped[ZONE_SKIP_COUNT];
-    uint64_t bytes; /* of memory held for entries and tables */
+    uint64_t bytes; /* of memory that the look-up tables take */
     int64_t revision;
     uint32_t serial;
 };
