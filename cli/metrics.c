@@ -28,7 +28,7 @@
     X(collisions, "Keys whose DNS name another key has, too.")                                     \
     X(large_types, "Types with more than 100 services.")                                           \
     X(ignored_members, "Members of JSON values ignored for a wrong type or range.")                \
-    X(bytes, "Memory held for entries and tables.")
+    X(bytes, "Memory that the look-up tables take.")
 
 /* What SIGUSR1 and /readyz say in words, as labels. */
 static const char *const states[] = {[ANSWER_NOT_READY] = "not_ready",

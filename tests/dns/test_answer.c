@@ -81,77 +81,78 @@ static void holds_the_worked_example(void **state)
     world_close(&world);
 }
 
+enum { NODATA = 0, NX = 3, REFUSED = 5 };
+static const struct {
+    const char *name;
+    uint16_t type, rcode;
+    bool has_soa;
+} negatives[] = {
+    /* Empty non-terminals (RFC 4592 2.2.2, RFC 8020 2) */
+    {"_tcp." Z, READ_PTR, NODATA, true},
+    {"_udp." Z, READ_A, NODATA, true},
+    {"_dns-sd._udp." Z, READ_PTR, NODATA, true},
+    {"addr." Z, READ_A, NODATA, true},
+    {"host." Z, READ_A, NODATA, true},
+    {"service." Z, READ_A, NODATA, true},
+    {"switch." Z, READ_TXT, NODATA, true},
+    {"features.switch." Z, READ_TXT, NODATA, true},
+    {"Features.Switch.Empusa.INTERNAL.", READ_ANY, NODATA, true},
+    /* Below a leaf, below nothing */
+    {"x.10-1-2-3.addr." Z, READ_A, NX, true},
+    {"x.super-cool-feature.features.switch." Z, READ_TXT, NX, true},
+    {"x.dummy-service-1._dummy-type._tcp." Z, READ_SRV, NX, true},
+    {"_sub._dummy-type._tcp." Z, READ_PTR, NX, true},
+    {"x.y.nothing." Z, READ_A, NX, true},
+    {"nothing." Z, READ_ANY, NX, true},
+    {"r._dns-sd._udp." Z, READ_PTR, NX, true},
+    {"dr._dns-sd._udp." Z, READ_PTR, NX, true},
+    {"10-1-2-4.addr." Z, READ_A, NX, true},
+    {"dummy-type._tcp." Z, READ_SRV, NX, true},
+    {"_dummy-type._udp." Z, READ_SRV, NX, true},
+    /* A wildcard is a label (RFC 4592 2.1) */
+    {"*." Z, READ_A, NX, true},
+    {"*._dummy-type._tcp." Z, READ_SRV, NX, true},
+    /* Labels are octets (RFC 2181 11) */
+    {"dummy-service-1\\._dummy-type._tcp." Z, READ_SRV, NX, true},
+    {"a\\000b." Z, READ_A, NX, true},
+    {"\\255." Z, READ_A, NX, true},
+    {"_tcp\\.empusa.internal.", READ_A, REFUSED, false},
+    /* Types (RFC 3597, RFC 6895, RFC 4035 3.1.4.1) */
+    {Z, READ_A, NODATA, true},
+    {Z, 43 /* DS */, NODATA, true},
+    {Z, 48 /* DNSKEY */, NODATA, true},
+    {Z, 0, NODATA, true},
+    {Z, READ_OPT, NODATA, true},
+    {Z, 249 /* TKEY */, NODATA, true},
+    {Z, 253 /* MAILB */, NODATA, true},
+    {Z, 65535, NODATA, true},
+    {"_dummy-type._tcp." Z, 64 /* SVCB */, NODATA, true},
+    {"_dummy-type._tcp." Z, READ_SOA, NODATA, true},
+    {"baz.host." Z, READ_AAAA, NODATA, true},
+    {"10-1-2-3.addr." Z, READ_AAAA, NODATA, true},
+    {"_services._dns-sd._udp." Z, READ_SRV, NODATA, true},
+    /* Elsewhere: on label boundaries alone */
+    {"internal.", READ_SOA, REFUSED, false},
+    {".", READ_NS, REFUSED, false},
+    {"example.com.", READ_A, REFUSED, false},
+    {"xempusa.internal.", READ_SOA, REFUSED, false},
+    {"empusa.internal.example.", READ_SOA, REFUSED, false},
+    {"xx\\006empusa\\008internal.", READ_SOA, REFUSED, false},
+};
+
 static void says_what_is_not_there(void **state)
 {
     (void)state;
-    enum { NODATA = 0, NX = 3, REFUSED = 5 };
-    static const struct {
-        const char *name;
-        uint16_t type, rcode;
-        bool has_soa;
-    } rows[] = {
-        /* Empty non-terminals (RFC 4592 2.2.2, RFC 8020 2) */
-        {"_tcp." Z, READ_PTR, NODATA, true},
-        {"_udp." Z, READ_A, NODATA, true},
-        {"_dns-sd._udp." Z, READ_PTR, NODATA, true},
-        {"addr." Z, READ_A, NODATA, true},
-        {"host." Z, READ_A, NODATA, true},
-        {"service." Z, READ_A, NODATA, true},
-        {"switch." Z, READ_TXT, NODATA, true},
-        {"features.switch." Z, READ_TXT, NODATA, true},
-        {"Features.Switch.Empusa.INTERNAL.", READ_ANY, NODATA, true},
-        /* Below a leaf, below nothing */
-        {"x.10-1-2-3.addr." Z, READ_A, NX, true},
-        {"x.super-cool-feature.features.switch." Z, READ_TXT, NX, true},
-        {"x.dummy-service-1._dummy-type._tcp." Z, READ_SRV, NX, true},
-        {"_sub._dummy-type._tcp." Z, READ_PTR, NX, true},
-        {"x.y.nothing." Z, READ_A, NX, true},
-        {"nothing." Z, READ_ANY, NX, true},
-        {"r._dns-sd._udp." Z, READ_PTR, NX, true},
-        {"dr._dns-sd._udp." Z, READ_PTR, NX, true},
-        {"10-1-2-4.addr." Z, READ_A, NX, true},
-        {"dummy-type._tcp." Z, READ_SRV, NX, true},
-        {"_dummy-type._udp." Z, READ_SRV, NX, true},
-        /* A wildcard is a label (RFC 4592 2.1) */
-        {"*." Z, READ_A, NX, true},
-        {"*._dummy-type._tcp." Z, READ_SRV, NX, true},
-        /* Labels are octets (RFC 2181 11) */
-        {"dummy-service-1\\._dummy-type._tcp." Z, READ_SRV, NX, true},
-        {"a\\000b." Z, READ_A, NX, true},
-        {"\\255." Z, READ_A, NX, true},
-        {"_tcp\\.empusa.internal.", READ_A, REFUSED, false},
-        /* Types (RFC 3597, RFC 6895, RFC 4035 3.1.4.1) */
-        {Z, READ_A, NODATA, true},
-        {Z, 43 /* DS */, NODATA, true},
-        {Z, 48 /* DNSKEY */, NODATA, true},
-        {Z, 0, NODATA, true},
-        {Z, READ_OPT, NODATA, true},
-        {Z, 249 /* TKEY */, NODATA, true},
-        {Z, 253 /* MAILB */, NODATA, true},
-        {Z, 65535, NODATA, true},
-        {"_dummy-type._tcp." Z, 64 /* SVCB */, NODATA, true},
-        {"_dummy-type._tcp." Z, READ_SOA, NODATA, true},
-        {"baz.host." Z, READ_AAAA, NODATA, true},
-        {"10-1-2-3.addr." Z, READ_AAAA, NODATA, true},
-        {"_services._dns-sd._udp." Z, READ_SRV, NODATA, true},
-        /* Elsewhere: on label boundaries alone */
-        {"internal.", READ_SOA, REFUSED, false},
-        {".", READ_NS, REFUSED, false},
-        {"example.com.", READ_A, REFUSED, false},
-        {"xempusa.internal.", READ_SOA, REFUSED, false},
-        {"empusa.internal.example.", READ_SOA, REFUSED, false},
-        {"xx\\006empusa\\008internal.", READ_SOA, REFUSED, false},
-    };
     open_example();
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+    for (size_t i = 0; i < sizeof(negatives) / sizeof(negatives[0]); i++)
         for (unsigned transport = QUERY_UDP; transport <= QUERY_TCP; transport++) {
-            world_ask(&world, rows[i].name, rows[i].type, transport);
-            assert_int_equal(world.ask.result.rcode, rows[i].rcode);
+            world_ask(&world, negatives[i].name, negatives[i].type, transport);
+            assert_int_equal(world.ask.result.rcode, negatives[i].rcode);
             assert_int_equal(world_count(&world, READ_ANSWER), 0);
             assert_int_equal(world_count(&world, READ_ADDITIONAL), 0);
-            assert_int_equal(world.ask.reader.is_authoritative, rows[i].has_soa);
+            assert_int_equal(world.ask.reader.is_authoritative, negatives[i].has_soa);
             const char *authority = world_text(&world, READ_AUTHORITY);
-            if (rows[i].has_soa) /* the question's letters: compare the rest */
+            if (negatives[i].has_soa) /* the question's letters: compare the rest */
                 assert_string_equal(authority + strlen(Z), " 5 " SOA_DATA);
             else
                 assert_string_equal(authority, "");

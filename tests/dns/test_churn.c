@@ -3,9 +3,10 @@
  *
  * A small universe of keys and values, made to collide: types and names that fold to one, subtypes,
  * the name _sub, hosts in several letters, switches above switches, keys and values that cannot be
- * served. The seed is printed; EMPUSA_SEED and EMPUSA_STEPS choose others. */
+ * served. EMPUSA_STEPS chooses how many changes. */
 #include "ask.h"
 #include "oracle.h"
+#include "random.h"
 #include "verify.h"
 #include "zones/name.h"
 
@@ -121,7 +122,7 @@ struct entry_state {
 };
 
 static struct {
-    uint64_t random;
+    struct random random;
     struct zone_options options;
     struct zone *zone;
     struct entry_state entries[KEYS];
@@ -137,10 +138,7 @@ static struct {
 
 static uint64_t draw(uint64_t below)
 {
-    world.random ^= world.random << 13;
-    world.random ^= world.random >> 7;
-    world.random ^= world.random << 17;
-    return world.random % below;
+    return random_draw(&world.random, below);
 }
 
 static int64_t draw_lease(void)
@@ -463,9 +461,7 @@ static void step(void)
 static void begin(const char *host_domain)
 {
     memset(&world, 0, sizeof(world));
-    const char *seed = getenv("EMPUSA_SEED");
-    world.random = seed ? strtoull(seed, NULL, 10) : 20231;
-    print_message("seed %llu\n", (unsigned long long)world.random);
+    world.random = random_begin(20231);
     world.options = (struct zone_options){.domain = "Empusa.internal",
                                           .record_ttl_s = 10,
                                           .negative_ttl_s = 5,

@@ -146,7 +146,7 @@ static inline size_t world_count(const struct world *world, unsigned section)
 
 /* -- text */
 
-static inline char *world_add(char *at, const char *format, ...)
+PRINTF_LIKE(2, 3) static inline char *world_add(char *at, const char *format, ...)
 {
     va_list args;
     va_start(args, format);

@@ -98,23 +98,29 @@ static void take_record(struct plain *plain, bool is_additional, struct seen_rec
     plain->at = end;
 }
 
-static unsigned expected_rcode(const uint8_t *bytes, size_t len)
+/* Whether all that the header announces is there. */
+static bool is_whole(const uint8_t *bytes, size_t len, struct seen_records *seen)
 {
     struct plain plain = {bytes, len, 12, false};
-    struct seen_records seen = {.opts = 0};
-    unsigned opcode = bytes[2] >> 3 & 15, questions = get16(bytes + 4);
     unsigned others = get16(bytes + 6) + get16(bytes + 8), additional = get16(bytes + 10);
-    for (unsigned i = 0; i < questions && !plain.is_broken; i++) {
+    for (unsigned i = 0; i < get16(bytes + 4) && !plain.is_broken; i++) {
         (void)take_name(&plain, i > 0);
         (void)take(&plain, 4);
     }
     for (unsigned i = 0; i < others + additional && !plain.is_broken; i++)
-        take_record(&plain, i >= others, &seen);
+        take_record(&plain, i >= others, seen);
+    return !plain.is_broken;
+}
+
+static unsigned expected_rcode(const uint8_t *bytes, size_t len)
+{
+    struct seen_records seen = {.opts = 0};
+    unsigned opcode = bytes[2] >> 3 & 15, questions = get16(bytes + 4);
     if (opcode == 4 || opcode == 5)
         return REFUSED;
     if (opcode != 0)
         return NOTIMP;
-    if (plain.is_broken)
+    if (!is_whole(bytes, len, &seen))
         return FORMERR;
     if (seen.version > 0)
         return BADVERS;
@@ -153,19 +159,26 @@ static void check_within(const struct query *query, size_t len, const uint8_t *p
     check(part >= query->bytes + 12 && part + size <= query->bytes + len);
 }
 
+/* Nothing of EDNS comes from a query without it. */
+static void check_no_edns(const struct query *query)
+{
+    check(query->udp_size == 512 && query->edns_version == 0);
+    check(!query->cookie && !query->wants_dnssec && !query->wants_nsid);
+    check(!query->wants_expire && !query->wants_zone_version && !query->wants_keepalive);
+}
+
 static void check_edns(const struct query *query, size_t len)
 {
-    check(query->udp_size >= 512 && (query->has_edns || query->udp_size == 512));
     if (!query->has_edns)
-        check(!query->cookie && !query->wants_dnssec && !query->wants_nsid &&
-              !query->wants_expire && !query->wants_zone_version && query->edns_version == 0);
+        check_no_edns(query);
+    check(query->udp_size >= 512);
+    check(!query->wants_keepalive || query->transport == QUERY_TCP);
     if (query->cookie) {
         check(query->cookie_len == 8 || (query->cookie_len >= 16 && query->cookie_len <= 40));
         check_within(query, len, query->cookie, query->cookie_len);
     }
     if (query->tsig)
         check_within(query, len, query->tsig, query->tsig_len);
-    check(!query->wants_keepalive || (query->has_edns && query->transport == QUERY_TCP));
 }
 
 static void try_transport(const uint8_t *bytes, size_t len, enum query_transport transport)

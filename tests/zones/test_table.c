@@ -16,6 +16,8 @@ struct item {
     bool is_in;
 };
 
+static struct item items[ITEMS], twins[ITEMS];
+
 static uint64_t hash_of(const void *arg, const void *item)
 {
     assert_ptr_equal(arg, &hash_of);
@@ -39,7 +41,7 @@ static bool has(const struct table *table, const struct item *item)
     return times == 1;
 }
 
-static void check_all(const struct table *table, const struct item *items)
+static void check_all(const struct table *table)
 {
     uint64_t position = 0, count = 0, live = 0;
     const struct item *item;
@@ -55,59 +57,66 @@ static void check_all(const struct table *table, const struct item *items)
     assert_int_equal(table->live, live);
 }
 
+static void step(struct table *table, struct random *random, uint64_t wanted)
+{
+    size_t i = random_draw(random, ITEMS);
+    struct item *item = &items[i];
+    if (item->is_in && random_draw(random, 8) == 0) {
+        table_replace(table, item->hash, item, &twins[i]);
+        table_replace(table, item->hash, &twins[i], item);
+    } else if (item->is_in && table->live > wanted) {
+        table_remove(table, item->hash, item);
+        item->is_in = false;
+    } else if (!item->is_in && table->live <= wanted) {
+        assert_int_equal(table_insert(table, item->hash, item), STATUS_OK);
+        item->is_in = true;
+    }
+    assert_int_equal(has(table, item), item->is_in);
+}
+
+static void churn(struct random *random, uint64_t mask)
+{
+    struct table table;
+    uint64_t wanted = ITEMS / 2, migrating = 0;
+    init(&table);
+    for (size_t i = 0; i < ITEMS; i++)
+        items[i] = twins[i] = (struct item){random_draw(random, UINT64_MAX) & mask, false};
+    for (unsigned i = 0; i < STEPS / 4; i++) {
+        if (random_draw(random, 5000) == 0)
+            wanted = random_draw(random, ITEMS);
+        step(&table, random, wanted);
+        migrating += table.next != NULL;
+        if (i % 4096 == 0 || (table.next && migrating % 16 == 0))
+            check_all(&table);
+        if (i % 512 == 0)
+            rcu_collect();
+    }
+    assert_true(migrating > 0);
+    check_all(&table);
+    table_clear(&table);
+    rcu_barrier_all();
+}
+
 /* Hashes with few different slots, few different tags, or both: collisions of every kind. */
 static void holds_what_a_list_holds(void **state)
 {
     (void)state;
-    static struct item items[ITEMS], twins[ITEMS];
     static const uint64_t masks[] = {UINT64_MAX, UINT64_C(0xffff0000000000ff),
                                      UINT64_C(0x0000ffffffffffff), UINT64_C(0x0003000000000fff)};
     struct random random = random_begin(4711);
-    for (size_t m = 0; m < sizeof(masks) / sizeof(masks[0]); m++) {
-        struct table table;
-        uint64_t wanted = ITEMS / 2, migrating = 0;
-        init(&table);
-        for (size_t i = 0; i < ITEMS; i++)
-            items[i] = twins[i] = (struct item){random_draw(&random, UINT64_MAX) & masks[m], false};
-        struct item *current = items, *other = twins;
-        for (unsigned step = 0; step < STEPS / 4; step++) {
-            size_t i = random_draw(&random, ITEMS);
-            struct item *item = &current[i];
-            if (random_draw(&random, 5000) == 0)
-                wanted = random_draw(&random, ITEMS);
-            if (item->is_in && random_draw(&random, 8) == 0) {
-                table_replace(&table, item->hash, item, &other[i]);
-                table_replace(&table, item->hash, &other[i], item);
-            } else if (item->is_in && table.live > wanted) {
-                table_remove(&table, item->hash, item);
-                item->is_in = false;
-            } else if (!item->is_in && table.live <= wanted) {
-                assert_int_equal(table_insert(&table, item->hash, item), STATUS_OK);
-                item->is_in = true;
-            }
-            assert_int_equal(has(&table, item), item->is_in);
-            migrating += table.next != NULL;
-            if (step % 4096 == 0 || (table.next && migrating % 16 == 0))
-                check_all(&table, items);
-            if (step % 512 == 0)
-                rcu_collect();
-        }
-        assert_true(migrating > 0);
-        check_all(&table, items);
-        table_clear(&table);
-        rcu_barrier_all();
-    }
+    for (size_t m = 0; m < sizeof(masks) / sizeof(masks[0]); m++)
+        churn(&random, masks[m]);
 }
 
 static void sweeps_marks_instead_of_growing(void **state)
 {
     (void)state;
-    static struct item items[40];
+    static struct item few[40];
     struct table table;
     uint64_t bytes = 0;
     init(&table);
     for (uint64_t i = 0; i < 100000; i++) {
-        struct item *item = &items[i % 40];
+        struct item *item = &few[i % 40];
         if (item->is_in)
             table_remove(&table, item->hash, item);
         item->hash = i * UINT64_C(0x9e3779b97f4a7c15);
@@ -118,7 +127,7 @@ static void sweeps_marks_instead_of_growing(void **state)
             rcu_collect();
     }
     for (size_t i = 0; i < 40; i++)
-        assert_true(has(&table, &items[i]));
+        assert_true(has(&table, &few[i]));
     assert_true(bytes <= 512 * sizeof(uint64_t));
     table_clear(&table);
     rcu_barrier_all();
@@ -128,20 +137,20 @@ static void stays_half_empty_while_it_grows(void **state)
 {
     (void)state;
     enum { COUNT = 200000 };
-    struct item *items = calloc(COUNT, sizeof(*items));
+    struct item *many = calloc(COUNT, sizeof(*many));
     struct table table;
-    assert_non_null(items);
+    assert_non_null(many);
     init(&table);
     for (uint64_t i = 0; i < COUNT; i++) {
-        items[i].hash = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-        assert_int_equal(table_insert(&table, items[i].hash, &items[i]), STATUS_OK);
+        many[i].hash = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
+        assert_int_equal(table_insert(&table, many[i].hash, &many[i]), STATUS_OK);
         assert_true(table.filled <= (table.slots->mask + 1) / 8 * 7);
     }
     for (uint64_t i = 0; i < COUNT; i++)
-        assert_true(has(&table, &items[i]));
+        assert_true(has(&table, &many[i]));
     table_clear(&table);
     rcu_barrier_all();
-    free(items);
+    free(many);
 }
 
 static void says_no_when_nothing_fits(void **state)

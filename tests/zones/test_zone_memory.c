@@ -2,8 +2,8 @@
  *
  * Linked with malloc(), calloc() and realloc() wrapped. */
 #include "internal.h"
-#include "zones/zone.h"
 #include "zone.h"
+#include "zones/zone.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
