@@ -27,6 +27,7 @@ enum {
     READ_AAAA = 28,
     READ_SRV = 33,
     READ_OPT = 41,
+    READ_TSIG = 250,
     READ_ANY = 255
 };
 enum { READ_ANSWER, READ_AUTHORITY, READ_ADDITIONAL };
@@ -56,11 +57,13 @@ struct reader {
     bool has_question;
     struct reader_name question;
     uint16_t question_type, question_class;
-    size_t count; /* records, without OPT */
+    size_t count; /* records, without OPT and TSIG */
     struct reader_record records[READER_RECORDS_MAX];
     bool has_opt;
     uint16_t opt_size, opt_flags;
     uint8_t opt_rcode, opt_version;
+    bool has_tsig;
+    uint16_t tsig_error;
     const uint8_t *options; /* into the message */
     size_t options_len;
 
@@ -230,11 +233,43 @@ static inline const char *reader_opt(struct reader *reader, const struct reader_
     return NULL;
 }
 
+/* RFC 8945 4.2: class ANY, TTL 0, an algorithm's name that is not compressed, times and MAC. */
+static inline const char *reader_tsig(struct reader *reader, const struct reader_record *record,
+                                      size_t end)
+{
+    struct reader_name algorithm;
+    if (record->section != READ_ADDITIONAL || record->class_ != 255 || record->ttl_s != 0)
+        return "a TSIG where it must not be, or of another class or TTL";
+    const char *fault = reader_name(reader, false, &algorithm);
+    if (fault)
+        return fault;
+    const uint8_t *at = reader->bytes + reader->at;
+    size_t left = end - reader->at;
+    if (reader->at > end || left < 16 || left - 16 < reader_get16(at + 8))
+        return "a TSIG's data is too short";
+    at += 10 + reader_get16(at + 8);
+    left -= 10u + reader_get16(reader->bytes + reader->at + 8);
+    if (left < 6 || left - 6 != reader_get16(at + 4))
+        return "a TSIG's data does not fill its length";
+    reader->has_tsig = true;
+    reader->tsig_error = reader_get16(at + 2);
+    return NULL;
+}
+
+static inline const char *reader_special(struct reader *reader, const struct reader_record *record,
+                                         size_t len)
+{
+    return record->type == READ_OPT ? reader_opt(reader, record, len)
+                                    : reader_tsig(reader, record, reader->at + len);
+}
+
 static inline const char *reader_record(struct reader *reader, uint8_t section)
 {
     struct reader_record *record = &reader->records[reader->count];
     if (reader->count == READER_RECORDS_MAX)
         return "too many records for this reader";
+    if (reader->has_tsig)
+        return "a record behind TSIG";
     *record = (struct reader_record){.section = section};
     const char *fault = reader_name(reader, true, &record->owner);
     if (fault)
@@ -251,15 +286,15 @@ static inline const char *reader_record(struct reader *reader, uint8_t section)
     if (reader->bytes_len - reader->at < len)
         return "data runs over the end";
     size_t end = reader->at + len;
-    fault = record->type == READ_OPT ? reader_opt(reader, record, len)
-                                     : reader_data(reader, record, len);
-    if (fault)
-        return fault;
+    bool is_special = record->type == READ_OPT || record->type == READ_TSIG;
+    fault = is_special ? reader_special(reader, record, len) : reader_data(reader, record, len);
     reader->at = end;
-    reader->count += record->type != READ_OPT;
-    if (record->type != READ_OPT && record->ttl_s > INT32_MAX)
+    if (fault || is_special)
+        return fault;
+    reader->count++;
+    if (record->ttl_s > INT32_MAX)
         return "a TTL with its highest bit set";
-    if (record->type != READ_OPT && record->class_ != reader->question_class &&
+    if (record->class_ != reader->question_class &&
         !(record->class_ == 1 && reader->question_class == READ_ANY))
         return "a record of another class";
     return NULL;
@@ -351,7 +386,7 @@ static inline const char *reader_read(struct reader *reader, const uint8_t *byte
     reader->bytes = bytes;
     reader->bytes_len = len;
     reader->count = reader->arena_used = 0;
-    reader->has_question = reader->has_opt = false;
+    reader->has_question = reader->has_opt = reader->has_tsig = false;
     reader->question_class = 1;
     if (len < 12)
         return "shorter than a header";
