@@ -218,7 +218,7 @@ bool state_differs_only(const char *value, size_t len, const char *found, size_t
         size_t other_len = 0;
         *is_draining = i == 0;
         if (state_set(value, len, *is_draining, &other, &other_len, NULL) == STATUS_OK)
-            is_same = other_len == found_len && memcmp(other, found, found_len) == 0;
+            is_same = other && other_len == found_len && memcmp(other, found, found_len) == 0;
         free(other);
     }
     return is_same;

@@ -267,6 +267,7 @@ static uint16_t answer_inside(struct reply *reply, size_t opt_size, struct answe
         put_negative(reply);
         return RCODE_NOERROR;
     }
+    result->is_window = reply->is_partial;
     if (reply->is_full) {
         result->is_window = query->transport == QUERY_TCP;
         return RCODE_NOERROR;

@@ -53,6 +53,7 @@ void message_begin(struct reply *reply, const struct query *query, uint8_t *out,
     reply->zone_at = 0;
     reply->counts[0] = reply->counts[1] = reply->counts[2] = 0;
     reply->section = 0;
+    reply->is_partial = false;
     reply->is_full = false;
     reply->target_count = 0;
     if (!query->has_question)

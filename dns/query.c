@@ -125,10 +125,9 @@ static bool read_opt(struct query *query, const uint8_t *rr, bool has_root_owner
 
 /* Everything behind the questions. `others` records of the answer and authority sections come
  * first. */
-static bool read_records(struct query *query, size_t len, size_t at, uint32_t others,
-                         uint32_t additional)
+static bool read_records(struct query *query, const uint8_t *bytes, size_t len, size_t at,
+                         uint32_t others, uint32_t additional)
 {
-    const uint8_t *bytes = query->bytes;
     for (uint32_t i = 0; i < others + additional; i++) {
         size_t owner = at;
         at = skip_name(bytes, len, at);
@@ -151,9 +150,8 @@ static bool read_records(struct query *query, size_t len, size_t at, uint32_t ot
     return true;
 }
 
-static bool read_body(struct query *query, size_t len)
+static bool read_body(struct query *query, const uint8_t *bytes, size_t len)
 {
-    const uint8_t *bytes = query->bytes;
     uint16_t questions = get16(bytes + 4);
     size_t at = HEADER_LEN;
     if (questions > 0) {
@@ -168,7 +166,7 @@ static bool read_body(struct query *query, size_t len)
         at += 4;
     }
     uint32_t others = (uint32_t)get16(bytes + 6) + get16(bytes + 8);
-    return read_records(query, len, at, others, get16(bytes + 10));
+    return read_records(query, bytes, len, at, others, get16(bytes + 10));
 }
 
 static uint16_t rcode_of(const struct query *query, bool is_well_formed)
@@ -202,7 +200,7 @@ void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_
         return;
     }
     out->opcode = (bytes[2] >> 3) & 15;
-    bool is_well_formed = read_body(out, len);
+    bool is_well_formed = read_body(out, bytes, len);
     out->rcode = rcode_of(out, is_well_formed);
     bool is_question = out->rcode == 0 && out->has_question;
     out->verdict = is_question ? QUERY_QUESTION : QUERY_ERROR;

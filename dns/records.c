@@ -113,6 +113,13 @@ static bool put_srv(struct reply *reply, const struct instance *instance, uint16
     return true;
 }
 
+/* Members that say the same are passed over, but not without end. */
+static void note_partial(struct reply *reply, const struct sources_walk *walk)
+{
+    if (walk->visited == REPLY_VISITS_MAX && walk->total > REPLY_VISITS_MAX)
+        reply->is_partial = true;
+}
+
 bool records_srv(struct reply *reply, const struct sources *sources, uint16_t owner, uint32_t ttl_s)
 {
     struct sources_walk walk;
@@ -128,6 +135,7 @@ bool records_srv(struct reply *reply, const struct sources *sources, uint16_t ow
         if (!put_srv(reply, instance, owner, ttl_s))
             break;
     }
+    note_partial(reply, &walk);
     return is_any;
 }
 
@@ -215,6 +223,7 @@ bool records_view_addresses(struct reply *reply, const struct sources *sources, 
             if (is_new_address(reply, list.octets + i * len, type))
                 (void)put_address(reply, REPLY_QUESTION, type, ttl_s, list.octets + i * len);
     }
+    note_partial(reply, &walk);
     return is_any;
 }
 

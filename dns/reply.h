@@ -73,7 +73,8 @@ struct reply {
     uint16_t zone_at;   /* where the zone's name stands in its own letters; 0 = nowhere yet */
     uint16_t counts[3]; /* answer, authority, additional */
     uint8_t section;
-    bool is_full; /* a required record did not fit */
+    bool is_partial; /* only some of a set's many members were looked at */
+    bool is_full;    /* a required record did not fit */
     uint16_t target_count;
     struct reply_target targets[REPLY_TARGETS];
 };

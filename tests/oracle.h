@@ -263,7 +263,7 @@ static inline void oracle_add_names(struct oracle *oracle, const struct oracle_i
     memcpy(srv, numbers, 6);
     memcpy(srv + 6, instance->target.wire, instance->target.len);
     size_t srv_len = 6 + instance->target.len;
-    oracle_record(oracle, list, READ_PTR, oracle->options->record_ttl_s, instance->type_name.wire,
+    oracle_record(oracle, list, READ_PTR, instance->ttl_s, instance->type_name.wire,
                   instance->type_name.len);
     oracle_record(oracle, &instance->type_name, READ_PTR, instance->ttl_s, first->name.wire,
                   first->name.len);

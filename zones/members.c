@@ -135,6 +135,7 @@ const void *members_remove(struct members_list *list, uint32_t position)
     }
     uint32_t last = vector->count - 1;
     struct members_chunk *tail = vector->chunks[last / MEMBERS_CHUNK];
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): every chunk below count is there */
     const void *moved = position == last ? NULL : tail->items[last % MEMBERS_CHUNK];
     if (moved)
         *at = moved;

@@ -117,8 +117,9 @@ struct set {
     struct ttls ttls;
     struct set *parent; /* of a type the list of types; of a subtype its type */
     struct set *next_dirty;
-    uint32_t refs;     /* instances that name it */
-    uint32_t position; /* in the parent's members; MEMBERS_NONE */
+    uint32_t refs;         /* instances that name it */
+    uint32_t position;     /* in the parent's members; MEMBERS_NONE */
+    uint32_t listed_ttl_s; /* counted among the parent's; UINT32_MAX: none yet */
     bool is_dirty, is_listed, has_warned;
 };
 

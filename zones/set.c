@@ -10,6 +10,7 @@ static struct set *set_new(enum node_kind kind, const uint8_t *name, size_t len,
     if (set) {
         set->parent = parent;
         set->position = MEMBERS_NONE;
+        set->listed_ttl_s = UINT32_MAX;
     }
     return set;
 }
@@ -95,6 +96,18 @@ static void publish(struct zone *zone, struct set *set)
         warn_if_large(zone, set, was);
 }
 
+/* The list's TTL is the least of its types'. Without memory it stays as it was. */
+static void list_ttl(struct zone *zone, struct set *type)
+{
+    struct set *list = zone->types;
+    uint32_t most = zone->view.record_ttl_s;
+    uint32_t ttl_s = type->position == MEMBERS_NONE ? most : ttls_least(&type->ttls, most);
+    if (ttl_s == type->listed_ttl_s || ttls_add(&list->ttls, ttl_s, most) != STATUS_OK)
+        return;
+    ttls_remove(&list->ttls, type->listed_ttl_s, most);
+    type->listed_ttl_s = ttl_s;
+}
+
 /* Let the list of types hold a type that has instances, and no other. */
 static void list_type(struct zone *zone, struct set *type, bool is_wanted)
 {
@@ -127,8 +140,10 @@ void set_publish_all(struct zone *zone)
         return;
     publish_dirty(zone, false);
     for (struct set *set = zone->dirty; set; set = set->next_dirty)
-        if (set->node.kind == NODE_TYPE)
+        if (set->node.kind == NODE_TYPE) {
             list_type(zone, set, set->members.live > 0);
+            list_ttl(zone, set);
+        }
     publish(zone, zone->types);
     publish_dirty(zone, true);
     while (zone->dirty) {

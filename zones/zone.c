@@ -7,7 +7,6 @@
 /* Nodes that one key can leave pending: itself, its target, its type, its subtypes, old and new. */
 #define PENDING_PER_KEY (8 + 4 * ENTRY_SUBTYPES_MAX)
 #define KEY_MAX         4096 /* octets of a key that is kept whole */
-#define SWEEP_SLICE     256
 
 static const char *const skip_texts[ZONE_SKIP_COUNT] = {[ZONE_SERVED] = "it is served",
 #define ZONE_SKIP_TEXT(name, sentence) [ZONE_SKIP_##name] = sentence,

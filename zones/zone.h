@@ -31,7 +31,7 @@ MUST_USE enum status zone_new(const struct zone_options *options, struct zone **
 void zone_free(struct zone *zone);
 
 /* A key has this value. Also for what has not changed: same mod_revision, nothing happens (but the
- * mark). NO_MEMORY: the key is counted as skipped; nothing else changed. */
+ * mark). NO_MEMORY: nothing changed. */
 MUST_USE enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,
                               size_t value_len, int64_t mod_revision, int64_t lease);
 /* A key is gone. One that was never told is no error. */

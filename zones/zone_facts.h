@@ -66,7 +66,7 @@ struct zone_counts {
     uint64_t names;     /* owners in the look-up table */
     uint64_t addresses; /* distinct IP addresses */
     uint64_t hosts, hosts_without_address;
-    uint64_t collisions;      /* keys whose DNS name another key has, too */
+    uint64_t collisions;      /* keys whose DNS name an earlier one has, too */
     uint64_t large_types;     /* types with more than 100 instances */
     uint64_t ignored_members; /* members of JSON values ignored for a wrong type or range */
     uint64_t skipped[ZONE_SKIP_COUNT];

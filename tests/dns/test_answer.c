@@ -405,7 +405,7 @@ static void takes_the_least_ttl_of_an_rrset(void **state)
         {"d._http._tcp." Z, READ_SRV, 10}, {"10-0-0-1.addr." Z, READ_A, 7},
         {"10-0-0-2.addr." Z, READ_A, 10},  {"baz.host." Z, READ_A, 3},
         {"http.service." Z, READ_SRV, 6}, /* tcp and udp */
-        {"a.switch." Z, READ_TXT, 4},      {"_services._dns-sd._udp." Z, READ_PTR, 10},
+        {"a.switch." Z, READ_TXT, 4},      {"_services._dns-sd._udp." Z, READ_PTR, 3},
     };
     world_open(&world, (struct zone_options){.hosts = hosts, .host_count = 1}, rows,
                sizeof(rows) / sizeof(rows[0]));
