@@ -59,6 +59,21 @@ static void set_state(struct serve *serve, enum answer_state state)
                    status_text(status));
 }
 
+static void on_stale_limit(uv_timer_t *timer)
+{
+    struct serve *serve = timer->data;
+    set_state(serve, ANSWER_EXPIRED);
+    log_printf(serve->log, LOG_LEVEL_WARNING,
+               "etcd has been away for --stale-limit %" PRIu64 " s: queries fail until it is back",
+               serve->options.stale_limit_ms / 1000);
+}
+
+static void become_stale(struct serve *serve)
+{
+    set_state(serve, ANSWER_STALE);
+    uv_timer_start(&serve->stale, on_stale_limit, serve->options.stale_limit_ms, 0);
+}
+
 static void become_ready(struct serve *serve)
 {
     char addresses[ADDRESSES_SIZE];
@@ -66,7 +81,10 @@ static void become_ready(struct serve *serve)
     serve->is_ready = true;
     zone_counts(serve->zone, &counts);
     server_addresses(serve->server, addresses, sizeof(addresses));
-    set_state(serve, serve->is_lost ? ANSWER_STALE : ANSWER_FRESH);
+    if (serve->is_lost) /* the load was had, but not the watch */
+        become_stale(serve);
+    else
+        set_state(serve, ANSWER_FRESH);
     log_printf(serve->log, LOG_LEVEL_INFO,
                "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
@@ -127,24 +145,14 @@ static void on_commit(void *arg, int64_t revision)
         become_ready(serve);
 }
 
-static void on_stale_limit(uv_timer_t *timer)
-{
-    struct serve *serve = timer->data;
-    set_state(serve, ANSWER_EXPIRED);
-    log_printf(serve->log, LOG_LEVEL_WARNING,
-               "etcd has been away for --stale-limit %" PRIu64 " s: queries fail until it is back",
-               serve->options.stale_limit_ms / 1000);
-}
-
 static void lose_contact(struct serve *serve, const struct detail *why)
 {
     log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s (%s)",
                why->text,
                serve->is_ready ? "answering what is known" : "queries fail until it is there");
-    if (serve->is_ready && !serve->is_lost) {
-        set_state(serve, ANSWER_STALE);
-        uv_timer_start(&serve->stale, on_stale_limit, serve->options.stale_limit_ms, 0);
-    }
+    if (serve->is_ready && !serve->is_lost)
+        become_stale(serve);
+    transfers_break(serve->transfers, true);
     serve->is_lost = true;
 }
 
@@ -156,6 +164,7 @@ static void on_contact(void *arg, bool is_live, const struct detail *why)
         return;
     }
     uv_timer_stop(&serve->stale);
+    transfers_break(serve->transfers, false);
     if (serve->is_lost)
         log_printf(serve->log, LOG_LEVEL_INFO, "contact with etcd again: %s",
                    etcd_last_endpoint(serve->etcd));
@@ -184,8 +193,10 @@ static void reload(struct serve *serve)
 {
     struct detail why;
     enum status status = secrets_load(&serve->call->options, &serve->env, &why);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        detail_set(&why, STATUS_OK, "%s", status_text(STATUS_NO_MEMORY));
         status = server_set_env(serve->server, &serve->env);
+    }
     if (status != STATUS_OK)
         log_printf(serve->log, LOG_LEVEL_WARNING, "the cookie secrets stay as they are: %s",
                    why.text);

@@ -27,7 +27,7 @@ struct transfers {
     struct log log;
     pid_t children[TRANSFERS_MAX]; /* 0: none */
     unsigned handles;              /* open */
-    bool is_held;
+    bool is_held, is_broken;
 };
 
 static void refuse(struct waiting *item)
@@ -121,6 +121,8 @@ static void begin_some(struct transfers *transfers)
 {
     pid_t *place;
     struct waiting *item;
+    while (transfers->is_held && transfers->is_broken && (item = next_waiting(transfers)))
+        refuse(item);
     while (!transfers->is_held && (place = free_place(transfers)) &&
            (item = next_waiting(transfers))) {
         pid_t pid = fork_child(transfers, item);
@@ -203,6 +205,12 @@ void transfers_hold(struct transfers *transfers, bool is_held)
     transfers->is_held = is_held;
     if (!is_held)
         begin_some(transfers);
+}
+
+void transfers_break(struct transfers *transfers, bool is_broken)
+{
+    transfers->is_broken = is_broken;
+    begin_some(transfers);
 }
 
 void transfers_stop(struct transfers *transfers)

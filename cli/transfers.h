@@ -33,6 +33,10 @@ void transfers_take(void *transfers, int fd, const struct transfer_request *requ
 /* While held none begins: the zone is between two states. */
 void transfers_hold(struct transfers *transfers, bool is_held);
 
+/* While contact with etcd is lost, what is held may stay so for long: whoever waits for it is
+ * refused. */
+void transfers_break(struct transfers *transfers, bool is_broken);
+
 /* Refuse those that wait and let those under way end by themselves. The handles close on the loop's
  * next turns, and all is freed then. NULL is accepted. */
 void transfers_stop(struct transfers *transfers);

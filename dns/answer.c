@@ -333,7 +333,7 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
             struct answer_scratch *scratch, uint8_t *out, size_t size, struct answer_result *result)
 {
     struct reply reply;
-    if (query->verdict == QUERY_QUESTION && query->class_ == CLASS_CH &&
+    if (query->verdict == QUERY_QUESTION && query->class_ == CLASS_CH && !query->tsig &&
         message_chaos(env, query, out, size, result))
         return;
     if (refuse(env, query, out, size, result))

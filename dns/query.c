@@ -52,6 +52,13 @@ static bool read_question(struct query *query, size_t len)
     return true;
 }
 
+/* RFC 1035 4.1.4: a pointer leads to a name that stood before. So none can loop. */
+static bool is_backward(const uint8_t *pointer, size_t begin)
+{
+    size_t to = get16(pointer) & 0x3fffu;
+    return to >= HEADER_LEN && to < begin;
+}
+
 /* Behind the name at `at`, or 0 when it is too long or does not end within the message. Pointers
  * are not followed. */
 static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
@@ -62,7 +69,7 @@ static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
         if (octet == 0)
             return at + 1;
         if (octet >= 0xc0)
-            return at + 2 <= len ? at + 2 : 0;
+            return at + 2 <= len && is_backward(bytes + at, begin) ? at + 2 : 0;
         if (octet > NAME_LABEL_MAX)
             return 0;
         at += 1u + octet;

@@ -48,7 +48,8 @@ static size_t take_name(struct plain *plain, bool may_compress)
         if (plain->is_broken || label == 0)
             break;
         if (label >= 0xc0 && may_compress) {
-            (void)take(plain, 1);
+            size_t to = (label & 0x3f) << 8 | take(plain, 1);
+            plain->is_broken = plain->is_broken || to < 12 || to >= begin; /* it leads back */
             break;
         }
         plain->is_broken = label > 63 || plain->at - begin + label > 254;
