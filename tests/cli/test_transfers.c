@@ -106,6 +106,27 @@ static void while_the_zone_changes_transfers_wait(void **state)
     close(fd);
 }
 
+static void while_etcd_is_away_nobody_waits_for_the_rest_of_a_change(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned answers = 0;
+    transfers_hold(fixture->transfers, true);
+    int before = ask(fixture);
+    transfers_break(fixture->transfers, true);
+    assert_int_equal(answered(before, &answers), 2);
+    int meanwhile = ask(fixture);
+    turn(fixture);
+    assert_int_equal(answered(meanwhile, &answers), 2);
+    transfers_break(fixture->transfers, false);
+    transfers_hold(fixture->transfers, false);
+    int after = ask(fixture);
+    turn(fixture);
+    assert_int_equal(answered(after, &answers), 0);
+    close(before);
+    close(meanwhile);
+    close(after);
+}
+
 static void more_than_can_wait_are_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -153,6 +174,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_transfer_is_made_by_another_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(while_the_zone_changes_transfers_wait, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(while_etcd_is_away_nobody_waits_for_the_rest_of_a_change,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_than_can_wait_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(those_that_wait_at_the_end_are_refused, set_up, tear_down),
     };

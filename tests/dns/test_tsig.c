@@ -86,6 +86,22 @@ static size_t take_tsig(const char *key, size_t key_len)
     return len;
 }
 
+static void a_signed_question_in_class_ch_is_no_exception(void **state)
+{
+    (void)state;
+    char data[64];
+    struct ask_query query = ask_query("id.server.", 16);
+    query.bytes[query.len - 1] = 3;
+    ask.env.nsid_len = 1;
+    ask.env.nsid[0] = 'x';
+    ask_send(&ask, &query, QUERY_UDP);
+    assert_int_equal(ask.result.rcode, 0);
+    put_tsig(&query, W("\3key\0"), 255, data, good_data(data));
+    ask_send(&ask, &query, QUERY_UDP);
+    assert_int_equal(ask.result.rcode, 9);
+    take_tsig(W("\3key\0"));
+}
+
 static void an_unknown_key_is_said_to_be_bad(void **state)
 {
     (void)state;
@@ -240,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unknown_key_is_said_to_be_bad),
+        cmocka_unit_test(a_signed_question_in_class_ch_is_no_exception),
         cmocka_unit_test(a_record_that_cannot_be_read_is_a_format_error),
         cmocka_unit_test(other_data_is_read_over),
         cmocka_unit_test(what_does_not_fit_is_truncated_without_the_record),
