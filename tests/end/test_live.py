@@ -1,9 +1,12 @@
 """Changes and faults while answering: what DNS shows, what it never shows."""
 
+import http.client
+import http.server
 import os
 import re
 import signal
 import socket
+import threading
 import urllib.error
 import urllib.request
 
@@ -187,6 +190,45 @@ def test_after_the_stale_limit_it_fails_rather_than_lies(own_registry):
         assert reply.rcode == SERVFAIL and reply.ede == EDE_INVALID and reply.answer_count == 0
     own_registry.etcd.start()
     wait_until(lambda: dns.data("n._t._tcp", "SRV") == OLD, 30)
+
+
+class WithoutWatch(http.server.BaseHTTPRequestHandler):
+    """A gateway that passes everything on to `target` but watches."""
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.endswith("/watch"):
+            self.close_connection = True
+            return
+        connection = http.client.HTTPConnection(self.server.target, timeout=5)
+        connection.request(self.command, self.path, body)
+        reply = connection.getresponse()
+        data = reply.read()
+        self.send_response(reply.status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_load_without_a_watch_counts_as_away(own_registry):
+    own_registry.put("t", "n", "10.0.0.1:80")
+    port = free_port()
+    server = own_registry.serve_unready("--stale-limit", "2", endpoints=f"127.0.0.1:{port}")
+    wait_until(lambda: server.find_line(r"^WARNING:root:no contact with etcd"), 30)
+    dns = server.dns
+    assert dns.ask("n._t._tcp", "SRV", edns=1232).ede == EDE_NOT_READY
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), WithoutWatch) as gateway:
+        gateway.target = own_registry.etcd.endpoints
+        threading.Thread(target=gateway.serve_forever, daemon=True).start()
+        wait_until(lambda: is_stale(dns), 30)
+        wait_until(lambda: dns.ask("n._t._tcp", "SRV", edns=1232).ede == EDE_INVALID, 30)
+        gateway.shutdown()
 
 
 def test_a_short_interruption_is_caught_up_with(own_registry, relay):
