@@ -36,41 +36,37 @@ void answer_scratch_free(struct answer_scratch *scratch)
     free(scratch);
 }
 
-static bool begins_label(const struct query *query, size_t at)
-{
-    return (query->label_starts[at >> 6] >> (at & 63) & 1) != 0;
-}
-
-static bool is_in_zone(const struct view *view, const struct query *query)
+static inline bool is_in_zone(const struct view *view, const struct query *query)
 {
     size_t zone_len = view->wire_len;
-    if (query->name_len < zone_len)
+    if (query->name_len < zone_len || query->label_count < view->label_count)
         return false;
     size_t at = query->name_len - zone_len;
-    return begins_label(query, at) && memcmp(query->folded + at, view->folded, zone_len) == 0;
+    return query->labels[query->label_count - view->label_count] == at &&
+           name_same(query->folded + at, view->folded, zone_len);
 }
 
 /* "..._tcp." or "..._udp.": a service without its zone. */
 static bool is_short(const struct query *query)
 {
-    if (query->name_len < 6)
+    if (query->label_count < 2 || query->name_len < 6)
         return false;
     size_t at = query->name_len - 6u;
     const uint8_t *last = query->folded + at;
-    return at > 0 && begins_label(query, at) &&
+    return query->labels[query->label_count - 1] == at &&
            (memcmp(last, "\4_tcp", 6) == 0 || memcmp(last, "\4_udp", 6) == 0);
 }
 
-static enum where locate(const struct view *view, struct query *query)
+static inline enum where locate(const struct view *view, struct query *query)
 {
-    bool is_void = false;
     if (is_in_zone(view, query)) {
-        query->key_len = (uint16_t)(query->name_len - view->wire_len);
-        query->zone_at = (uint16_t)(REPLY_HEADER + query->key_len);
+        size_t len = (size_t)query->name_len - view->wire_len;
         unsigned labels = query->label_count - (unsigned)view->label_count;
-        if (hostview_rewrite(query, query->key_len, labels, &is_void))
-            return WHERE_VIEW;
-        return is_void ? WHERE_NOWHERE : WHERE_INSIDE;
+        query->key_len = (uint16_t)len;
+        query->zone_at = (uint16_t)(REPLY_HEADER + len);
+        if (!hostview_is(query, len, labels))
+            return WHERE_INSIDE;
+        return hostview_rewrite(query, len, labels) ? WHERE_VIEW : WHERE_NOWHERE;
     }
     if (!is_short(query))
         return WHERE_OUTSIDE;
@@ -81,24 +77,30 @@ static enum where locate(const struct view *view, struct query *query)
 void answer_prepare(const struct zone *zone, struct query *query)
 {
     const struct view *view = zone_view(zone);
-    query->where = (uint8_t)locate(view, query);
-    if (query->where == WHERE_OUTSIDE)
+    enum where where = locate(view, query);
+    query->where = (uint8_t)where;
+    if (where == WHERE_OUTSIDE)
         return;
     query->hash = name_hash(&view->seed, query->folded, query->key_len);
     table_prefetch(rcu_read(view->names.slots), query->hash);
 }
 
-void answer_fetch(const struct zone *zone, const struct query *query)
+void answer_fetch(const struct zone *zone, struct query *query)
 {
     if (query->where == WHERE_OUTSIDE)
         return;
     uint64_t position = query->hash;
-    const uint8_t *node =
-        table_next(rcu_read(zone_view(zone)->names.slots), query->hash, &position);
-    if (!node)
+    query->candidate = table_next(rcu_read(zone_view(zone)->names.slots), query->hash, &position);
+    __builtin_prefetch(query->candidate);
+    __builtin_prefetch((const uint8_t *)query->candidate + 64);
+}
+
+void answer_fetch_more(const struct query *query)
+{
+    if (query->where != WHERE_INSIDE || query->type != TYPE_SRV || !query->candidate ||
+        query->candidate->kind != NODE_INSTANCE)
         return;
-    __builtin_prefetch(node);
-    __builtin_prefetch(node + 64);
+    __builtin_prefetch(((const struct instance *)query->candidate)->target);
 }
 
 /* What a name in the zone is. */
@@ -107,14 +109,24 @@ struct found {
     struct sources view;
 };
 
-static bool find(const struct view *view, const struct query *query, struct found *found)
+/* As view_find(), beginning with what answer_fetch() found: the table may have moved since. */
+static inline const struct node *find_node(const struct view *view, const struct query *query)
+{
+    const struct node *node = query->candidate;
+    if (!node || (node->name_len == query->key_len &&
+                  name_equal(query->folded, node_name(node), query->key_len)))
+        return node;
+    return view_find(view, query->folded, query->key_len, query->hash);
+}
+
+static inline bool find(const struct view *view, const struct query *query, struct found *found)
 {
     found->node = NULL;
     if (query->where == WHERE_NOWHERE)
         return false;
     if (query->where == WHERE_VIEW)
         return hostview_find(view, query, &found->view);
-    found->node = view_find(view, query->folded, query->key_len, query->hash);
+    found->node = find_node(view, query);
     return found->node != NULL;
 }
 
@@ -135,18 +147,15 @@ static bool put_set(struct reply *reply, const struct node *node, uint16_t type)
     if (node->kind != NODE_TYPE)
         return false;
     if (type == TYPE_SRV)
-        return records_srv(reply, &sources, REPLY_QUESTION,
-                           sources_ttl(&sources, reply->view->record_ttl_s));
+        return records_srv(reply, &sources, REPLY_QUESTION);
     return type == TYPE_TXT && records_type_txt(reply, reply->members);
 }
 
-static bool put_instance(struct reply *reply, const struct node *node, uint16_t type)
+static inline bool put_instance(struct reply *reply, const struct node *node, uint16_t type)
 {
     const struct instance *instance = (const struct instance *)node;
-    struct sources sources = {.chains = {instance}};
     if (type == TYPE_SRV)
-        return records_srv(reply, &sources, REPLY_QUESTION,
-                           sources_ttl(&sources, reply->view->record_ttl_s));
+        return records_instance_srv(reply, instance, REPLY_QUESTION);
     if (type != TYPE_TXT)
         return false;
     (void)records_txt(reply, instance, REPLY_QUESTION);
@@ -157,8 +166,7 @@ static bool put_view(struct reply *reply, const struct sources *view, uint16_t t
 {
     if (type == TYPE_A || type == TYPE_AAAA)
         return records_view_addresses(reply, view, type);
-    return type == TYPE_SRV &&
-           records_srv(reply, view, REPLY_QUESTION, sources_ttl(view, reply->view->record_ttl_s));
+    return type == TYPE_SRV && records_srv(reply, view, REPLY_QUESTION);
 }
 
 static bool put_addresses(struct reply *reply, const struct node *node, uint16_t type)
@@ -174,7 +182,7 @@ static bool put_switch(struct reply *reply, const struct node *node, uint16_t ty
 
 /* The records of one type. False when the name has none; reply->is_full when not all of them
  * fitted. */
-static bool put_rrset(struct reply *reply, const struct found *found, uint16_t type)
+static inline bool put_rrset(struct reply *reply, const struct found *found, uint16_t type)
 {
     const struct node *node = found->node;
     if (!node)
@@ -201,7 +209,7 @@ static bool put_rrset(struct reply *reply, const struct found *found, uint16_t t
 }
 
 /* RFC 8482: over UDP one set that fits, or a word instead; over TCP everything. */
-static bool put_any(struct reply *reply, const struct found *found)
+static __attribute__((noinline)) bool put_any(struct reply *reply, const struct found *found)
 {
     static const uint16_t types[] = {TYPE_SOA, TYPE_NS,   TYPE_SRV, TYPE_TXT,
                                      TYPE_A,   TYPE_AAAA, TYPE_PTR};
@@ -218,14 +226,14 @@ static bool put_any(struct reply *reply, const struct found *found)
     return true;
 }
 
-static void put_extra(struct reply *reply, const struct found *found, uint16_t type)
+static inline void put_extra(struct reply *reply, const struct found *found, uint16_t type)
 {
     enum node_kind kind = found->node ? node_kind(found->node) : NODE_TYPE;
     reply->section = 2;
     if (type == TYPE_SRV)
         extra_srv(reply);
     else if (type == TYPE_PTR && (kind == NODE_TYPE || kind == NODE_SUBTYPE))
-        extra_ptr(reply, reply->members, message_body(reply));
+        extra_ptr(reply);
     else if (type == TYPE_NS && kind == NODE_APEX)
         extra_ns(reply, message_body(reply));
 }
@@ -239,43 +247,6 @@ static void put_negative(struct reply *reply)
     uint32_t ttl_s = view->negative_ttl_s < VIEW_SOA_TTL_S ? view->negative_ttl_s : VIEW_SOA_TTL_S;
     reply->section = 1;
     (void)records_soa(reply, (uint16_t)(0xc000u | reply->query->zone_at), ttl_s);
-}
-
-/* Where the zone's name stands in the question in the letters of the configuration. */
-static uint16_t own_zone_at(const struct view *view, const struct query *query)
-{
-    if (query->zone_at == 0 ||
-        memcmp(query->bytes + query->zone_at, view->wire, view->wire_len) != 0)
-        return 0;
-    return query->zone_at;
-}
-
-/* A question that lies in the zone, in class IN. */
-static uint16_t answer_inside(struct reply *reply, size_t opt_size, struct answer_result *result)
-{
-    const struct query *query = reply->query;
-    struct found found;
-    if (!find(reply->view, query, &found)) {
-        put_negative(reply);
-        return RCODE_NXDOMAIN;
-    }
-    if (found.node && node_kind(found.node) >= NODE_LIST && node_kind(found.node) <= NODE_SUBTYPE)
-        reply->members = rcu_read(((const struct set *)found.node)->members.published);
-    bool is_any =
-        query->type == TYPE_ANY ? put_any(reply, &found) : put_rrset(reply, &found, query->type);
-    if (!is_any) {
-        put_negative(reply);
-        return RCODE_NOERROR;
-    }
-    result->is_window = reply->is_partial;
-    if (reply->is_full) {
-        result->is_window = query->transport == QUERY_TCP;
-        return RCODE_NOERROR;
-    }
-    message_limit_extra(reply, opt_size);
-    put_extra(reply, &found, query->type);
-    reply->is_full = false;
-    return RCODE_NOERROR;
 }
 
 static bool is_transfer(const struct query *query)
@@ -297,6 +268,9 @@ struct refusal {
 /* Why a question is not for the zone to answer; NOERROR: it is. */
 static struct refusal judge(const struct answer_env *env, const struct query *query)
 {
+    if (query->verdict == QUERY_ERROR)
+        return (struct refusal){query->rcode,
+                                query->rcode == RCODE_NOTIMP ? EDE_NOT_SUPPORTED : EDE_NONE};
     if (query->class_ != CLASS_IN && query->class_ != CLASS_ANY)
         return (struct refusal){RCODE_REFUSED, EDE_NOT_AUTHORITATIVE};
     if (query->where == WHERE_OUTSIDE)
@@ -306,51 +280,81 @@ static struct refusal judge(const struct answer_env *env, const struct query *qu
         return (struct refusal){RCODE_SERVFAIL, EDE_NOT_READY};
     if (env->state == ANSWER_EXPIRED)
         return (struct refusal){RCODE_SERVFAIL, EDE_INVALID_DATA};
+    if (is_transfer(query) && query->key_len > 0)
+        return (struct refusal){RCODE_NOTAUTH, EDE_NONE};
     return (struct refusal){RCODE_NOERROR, EDE_NONE};
 }
 
-/* Refusals that need nothing of the zone. True when one was written. */
-static bool refuse(const struct answer_env *env, const struct query *query, uint8_t *out,
-                   size_t size, struct answer_result *result)
+/* What is not answered from the zone's records. True when that is so. */
+static __attribute__((noinline)) bool answer_otherwise(const struct answer_env *env,
+                                                       const struct query *query, uint8_t *out,
+                                                       size_t size, struct answer_result *result)
 {
-    struct refusal refusal;
-    if (query->verdict == QUERY_ERROR) {
-        refusal.rcode = query->rcode;
-        refusal.ede = query->rcode == RCODE_NOTIMP ? EDE_NOT_SUPPORTED : EDE_NONE;
-    } else if (query->tsig) {
+    bool is_question = query->verdict == QUERY_QUESTION;
+    if (is_question && query->tsig) {
         tsig_answer(env, query, out, size, result);
         return true;
-    } else {
-        refusal = judge(env, query);
-        if (refusal.rcode == RCODE_NOERROR)
-            return false;
     }
-    message_bare(env, query, refusal.rcode, false, refusal.ede, out, size, result);
-    return true;
+    if (is_question && query->class_ == CLASS_CH && message_chaos(env, query, out, size, result))
+        return true;
+    struct refusal refusal = judge(env, query);
+    if (!is_question || refusal.rcode != RCODE_NOERROR) { /* a cookie alone is asked for, too */
+        message_bare(env, query, refusal.rcode, false, refusal.ede, out, size, result);
+        return true;
+    }
+    *result = (struct answer_result){.type = query->type, .is_transfer = is_transfer(query)};
+    return is_transfer(query);
+}
+
+/* A question for records, in class IN, while etcd is there. */
+static inline bool is_usual(const struct answer_env *env, const struct query *query)
+{
+    return query->verdict == QUERY_QUESTION && query->class_ == CLASS_IN && !query->tsig &&
+           query->where != WHERE_OUTSIDE && env->state == ANSWER_FRESH && !is_transfer(query);
+}
+
+/* A question that lies in the zone, in class IN. */
+static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
+                                     struct answer_result *result)
+{
+    const struct query *query = reply->query;
+    struct found found;
+    if (!find(reply->view, query, &found)) {
+        put_negative(reply);
+        return RCODE_NXDOMAIN;
+    }
+    if (found.node && node_kind(found.node) >= NODE_LIST && node_kind(found.node) <= NODE_SUBTYPE)
+        reply->members = rcu_read(((const struct set *)found.node)->members.published);
+    bool is_any =
+        query->type == TYPE_ANY ? put_any(reply, &found) : put_rrset(reply, &found, query->type);
+    if (!is_any) {
+        put_negative(reply);
+        return RCODE_NOERROR;
+    }
+    result->is_window = reply->is_partial;
+    if (reply->is_full) {
+        result->is_window = query->transport == QUERY_TCP;
+        return RCODE_NOERROR;
+    }
+    if (query->transport == QUERY_TCP)
+        message_limit_extra(reply, opt_size);
+    put_extra(reply, &found, query->type);
+    reply->is_full = false;
+    return RCODE_NOERROR;
 }
 
 void answer(const struct zone *zone, const struct answer_env *env, const struct query *query,
             struct answer_scratch *scratch, uint8_t *out, size_t size, struct answer_result *result)
 {
     struct reply reply;
-    if (query->verdict == QUERY_QUESTION && query->class_ == CLASS_CH && !query->tsig &&
-        message_chaos(env, query, out, size, result))
-        return;
-    if (refuse(env, query, out, size, result))
+    if (!is_usual(env, query) && answer_otherwise(env, query, out, size, result))
         return;
     *result = (struct answer_result){.type = query->type};
-    if (is_transfer(query)) {
-        result->is_transfer = query->key_len == 0;
-        if (!result->is_transfer)
-            message_bare(env, query, RCODE_NOTAUTH, false, EDE_NONE, out, size, result);
-        return;
-    }
     size_t opt_size = edns_size(env, query);
     message_begin(&reply, query, out, message_size(env, query, size) - opt_size);
     reply.view = zone_view(zone);
     reply.seen = &scratch->seen;
     seen_clear(reply.seen);
-    reply.zone_at = own_zone_at(reply.view, query);
     struct edns edns = {.ede = EDE_NONE, .view = reply.view};
     if (env->state == ANSWER_STALE) {
         reply.ttl_cap = STALE_TTL_S;

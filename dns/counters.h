@@ -4,11 +4,10 @@
 #ifndef DNS_COUNTERS_H
 #define DNS_COUNTERS_H
 
+#include "env.h"
 #include "query.h"
 
 #include <stdint.h>
-
-struct answer_result;
 
 /* Types that are counted by themselves; the rest is OTHER. X(name, number) */
 #define COUNTERS_TYPE_LIST(X)                                                                      \
@@ -67,14 +66,40 @@ static inline void counters_bump(uint64_t *counter)
     __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
 
-enum counters_type counters_type_of(uint16_t type);
+/* The row of a type below 256, plus one; zero = not counted by itself. */
+extern const uint8_t counters_rows[256];
 
-/* A query was answered: its type and its cookie. Then, if the reply is not withheld: its rcode, and
- * whether it is truncated, a window or a FORMERR. */
-void counters_query(struct counters *counters, enum query_transport transport,
-                    const struct answer_result *result);
-void counters_reply(struct counters *counters, enum query_transport transport,
-                    const struct answer_result *result);
+static inline enum counters_type counters_type_of(uint16_t type)
+{
+    unsigned row = type < sizeof(counters_rows) ? counters_rows[type] : 0;
+    return row > 0 ? (enum counters_type)(row - 1) : COUNTERS_TYPE_OTHER;
+}
+
+/* A query was answered: its type and its cookie. */
+static inline void counters_query(struct counters *counters, enum query_transport transport,
+                                  const struct answer_result *result)
+{
+    counters_bump(&counters->queries[transport][counters_type_of(result->type)]);
+    if (result->has_cookie)
+        counters_bump(result->has_valid_cookie ? &counters->cookies_valid
+                                               : &counters->cookies_other);
+}
+
+/* Then, if the reply is not withheld: its rcode, and whether it is truncated, a window or a
+ * FORMERR.
+ */
+static inline void counters_reply(struct counters *counters, enum query_transport transport,
+                                  const struct answer_result *result)
+{
+    unsigned rcode = result->rcode < COUNTERS_RCODES ? result->rcode : COUNTERS_RCODES - 1;
+    counters_bump(&counters->rcodes[transport][rcode]);
+    if (result->is_truncated)
+        counters_bump(&counters->truncated);
+    if (result->is_window)
+        counters_bump(&counters->windowed);
+    if (rcode == COUNTERS_FORMERR)
+        counters_bump(&counters->malformed);
+}
 
 /* Add a worker's to a sum of the caller's own; any thread. */
 void counters_add(struct counters *sum, const struct counters *counters);

@@ -14,20 +14,18 @@ enum {
     OPTION_ZONEVERSION = 19
 };
 
-size_t edns_size(const struct answer_env *env, const struct query *query)
+size_t edns_size_of_options(const struct answer_env *env, unsigned wants)
 {
-    if (!query->has_edns)
-        return 0;
-    size_t size = 11 + 6; /* an extended error may come at any time */
-    if (query->cookie)
+    size_t size = 0;
+    if (wants & QUERY_WANTS_COOKIE)
         size += 4 + COOKIE_CLIENT + COOKIE_SERVER;
-    if (query->wants_nsid)
+    if (wants & QUERY_WANTS_NSID)
         size += 4u + env->nsid_len;
-    if (query->wants_keepalive)
+    if (wants & QUERY_WANTS_KEEPALIVE)
         size += 6;
-    if (query->wants_expire)
+    if (wants & QUERY_WANTS_EXPIRE)
         size += 8;
-    if (query->wants_zone_version)
+    if (wants & QUERY_WANTS_ZONE_VERSION)
         size += 10;
     return size;
 }
@@ -65,12 +63,12 @@ static uint8_t *put_cookie(const struct answer_env *env, const struct query *que
 
 static uint8_t *put_zone_options(const struct query *query, const struct edns *edns, uint8_t *at)
 {
-    if (query->wants_expire) { /* RFC 7314 */
+    if (query->wants & QUERY_WANTS_EXPIRE) { /* RFC 7314 */
         at = put_option(at, OPTION_EXPIRE, 4);
         reply_put32(at, VIEW_SOA_EXPIRE_S);
         at += 4;
     }
-    if (query->wants_zone_version) { /* RFC 9660: type 0, the serial */
+    if (query->wants & QUERY_WANTS_ZONE_VERSION) { /* RFC 9660: type 0, the serial */
         at = put_option(at, OPTION_ZONEVERSION, 6);
         at[0] = edns->view->label_count;
         at[1] = 0;
@@ -85,12 +83,12 @@ static uint8_t *put_options(const struct answer_env *env, const struct query *qu
 {
     if (query->cookie)
         at = put_cookie(env, query, at, result);
-    if (query->wants_nsid) {
+    if (query->wants & QUERY_WANTS_NSID) {
         at = put_option(at, OPTION_NSID, env->nsid_len);
         memcpy(at, env->nsid, env->nsid_len);
         at += env->nsid_len;
     }
-    if (query->wants_keepalive && env->tcp_idle_100ms) {
+    if ((query->wants & QUERY_WANTS_KEEPALIVE) && env->tcp_idle_100ms) {
         at = put_option(at, OPTION_KEEPALIVE, 2);
         reply_put16(at, env->tcp_idle_100ms);
         at += 2;
@@ -105,21 +103,10 @@ static uint8_t *put_options(const struct answer_env *env, const struct query *qu
     return at;
 }
 
-size_t edns_write(const struct answer_env *env, const struct query *query, const struct edns *edns,
-                  uint8_t *at, struct answer_result *result)
+size_t edns_write_options(const struct answer_env *env, const struct query *query,
+                          const struct edns *edns, uint8_t *at, struct answer_result *result)
 {
-    if (!query->has_edns)
-        return 0;
-    at[0] = 0; /* the root */
-    reply_put16(at + 1, TYPE_OPT);
-    reply_put16(at + 3, env->max_udp_size);
-    at[5] = (uint8_t)(edns->rcode >> 4);
-    at[6] = 0; /* version */
-    reply_put16(at + 7, query->wants_dnssec ? 0x8000 : 0);
-    uint8_t *end = at + 11;
-    if (edns->rcode !=
-        RCODE_BADVERS) /* RFC 6891 6.1.3: another version's options mean nothing here */
-        end = put_options(env, query, edns, end, result);
-    reply_put16(at + 9, (uint32_t)(end - at - 11));
+    uint8_t *end = put_options(env, query, edns, at, result);
+    reply_put16(at - 2, (uint32_t)(end - at));
     return (size_t)(end - at);
 }

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ANSWER_MAX 65535 /* octets of a message */
+#define ANSWER_MAX   65535 /* octets of a message */
+#define ANSWER_SLACK 16    /* octets behind it that may be overwritten */
 
 /* What the server knows about the zone's data. */
 enum answer_state {

@@ -2,22 +2,26 @@
 
 #include "records.h"
 
-static bool put_target(struct reply *reply, const struct reply_target *target)
+/* The addresses of a target of the answer. False when they did not fit: then there are none. */
+static inline bool put_target(struct reply *reply, const struct reply_ref *ref)
 {
-    uint16_t owner = (uint16_t)(0xc000u | target->at);
-    if (target->target->is_elsewhere)
+    const struct target *target = ref->what;
+    struct reply_mark mark = reply_mark(reply);
+    if (target->is_elsewhere)
         return true; /* not ours to say */
-    (void)records_addresses(reply, target->target, owner, TYPE_A);
-    (void)records_addresses(reply, target->target, owner, TYPE_AAAA);
-    return !reply->is_full;
+    records_target(reply, target, (uint16_t)(0xc000u | ref->at));
+    if (!reply->is_full)
+        return true;
+    reply_rollback(reply, mark);
+    return false;
 }
 
-/* The addresses of the targets just remembered that the message does not hold yet. */
-static bool put_targets(struct reply *reply)
+/* Of the refs from `first` on, each target once. */
+static bool put_targets(struct reply *reply, unsigned first)
 {
-    for (unsigned i = 0; i < reply->target_count; i++) {
-        const struct reply_target *target = &reply->targets[i];
-        if (seen_add(reply->seen, (uintptr_t)target->target, 0) && !put_target(reply, target))
+    for (unsigned i = first; i < reply->ref_count; i++) {
+        const struct reply_ref *ref = &reply->refs[i];
+        if (seen_add(reply->seen, (uintptr_t)ref->what, 0) && !put_target(reply, ref))
             return false;
     }
     return true;
@@ -25,45 +29,40 @@ static bool put_targets(struct reply *reply)
 
 void extra_srv(struct reply *reply)
 {
-    for (unsigned i = 0; i < reply->target_count; i++) {
-        const struct reply_target *target = &reply->targets[i];
-        struct reply_mark mark = reply_mark(reply);
-        if (reply->target_count > 1 && !seen_add(reply->seen, (uintptr_t)target->target, 0))
-            continue;
-        if (put_target(reply, target))
-            continue;
-        reply_rollback(reply, mark);
-        break;
-    }
+    if (reply->ref_count == 1)
+        (void)put_target(reply, reply->refs);
+    else
+        (void)put_targets(reply, 0);
 }
 
-/* All records of one instance, or none. */
-static bool put_instance(struct reply *reply, const struct instance *instance, uint16_t owner)
+/* All records of one name, or none. */
+static bool put_chain(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
     struct reply_mark mark = reply_mark(reply);
-    struct sources chain = {.chains = {instance}};
-    reply->target_count = 0;
-    (void)records_srv(reply, &chain, owner, sources_ttl(&chain, reply->view->record_ttl_s));
-    if (!reply->is_full && records_txt(reply, instance, owner) && put_targets(reply))
-        return true;
-    reply_rollback(reply, mark);
-    return false;
+    uint16_t refs = reply->ref_count;
+    (void)records_instance_srv(reply, instance, owner);
+    bool has_all =
+        !reply->is_full && records_txt(reply, instance, owner) && put_targets(reply, refs);
+    reply->ref_count = refs;
+    if (!has_all)
+        reply_rollback(reply, mark);
+    return has_all;
 }
 
-void extra_ptr(struct reply *reply, const struct members *members, const uint8_t *first)
+static inline bool is_usual(const struct instance *instance)
 {
-    struct sources sources = {.sets = {members}};
-    struct sources_walk walk;
-    const struct instance *instance;
-    const uint8_t *record = first;
-    unsigned left = reply->counts[0];
-    sources_walk(&walk, &sources, reply->query->rotation);
-    while (left-- > 0 && (instance = sources_next(&walk, false))) {
-        const uint8_t *data = record + 12;
-        uint16_t owner = (uint16_t)(0xc000u | reply_offset(reply, data));
-        if (data - reply->start > REPLY_POINTER_MAX || !put_instance(reply, instance, owner))
+    return !rcu_read(instance->next) && instance->target->node.kind == NODE_ADDRESS;
+}
+
+void extra_ptr(struct reply *reply)
+{
+    for (unsigned i = 0, count = reply->ref_count; i < count; i++) {
+        const struct instance *instance = reply->refs[i].what;
+        uint16_t owner = (uint16_t)(0xc000u | reply->refs[i].at);
+        bool has_all = is_usual(instance) ? records_instance(reply, instance, owner)
+                                          : put_chain(reply, instance, owner);
+        if (!has_all)
             return;
-        record = data + (record[10] << 8 | record[11]);
     }
 }
 

@@ -1,25 +1,16 @@
 #include "hostview.h"
 
-bool hostview_rewrite(struct query *query, size_t len, unsigned labels, bool *is_void)
+bool hostview_rewrite(struct query *query, size_t len, unsigned labels)
 {
     uint8_t *name = query->folded;
-    size_t type_at = labels == 3 ? 1u + name[0] : 0;
-    *is_void = false;
-    if (labels < 2 || len < 8 || memcmp(name + len - 8, "\7service", 8) != 0)
+    size_t type_at = query->labels[labels - 2], type_len = name[type_at];
+    if (labels > 3 || type_len == NAME_LABEL_MAX || (labels == 3 && !name_is_host_label(name)))
         return false;
-    size_t service_at = len - 8;
-    if (!(query->label_starts[service_at >> 6] >> (service_at & 63) & 1))
-        return false;
-    *is_void =
-        labels > 3 || name[type_at] == NAME_LABEL_MAX || (labels == 3 && !name_is_host_label(name));
-    if (*is_void)
-        return false;
-    size_t type_len = name[type_at];
     memmove(name + type_at + 2, name + type_at + 1, type_len);
     name[type_at] = (uint8_t)(type_len + 1);
     name[type_at + 1] = '_';
     memcpy(name + type_at + 2 + type_len, "\4_tcp", 5);
-    query->key_len = (uint16_t)(type_at + 2 + type_len + 5);
+    query->key_len = (uint16_t)(len - 2);
     return true;
 }
 

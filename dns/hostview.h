@@ -9,11 +9,18 @@
 
 #include "records.h"
 
-/* Whether the first `len` octets of the query's folded name end in the label "service" and have one
- * or two before. Then the name is rewritten to what is to be looked up, ending in _tcp, of
- * query->key_len octets. A view that cannot be (an instance that is no host name) gives false and
- * *is_void. */
-bool hostview_rewrite(struct query *query, size_t len, unsigned labels, bool *is_void);
+/* Whether the first `labels` labels of the folded name, `len` octets, end in "service" and are two
+ * or more. */
+static inline bool hostview_is(const struct query *query, size_t len, unsigned labels)
+{
+    static const uint8_t last[8] __attribute__((nonstring)) = "\7service";
+    return labels >= 2 && query->labels[labels - 1] + sizeof(last) == len &&
+           memcmp(query->folded + len - sizeof(last), last, sizeof(last)) == 0;
+}
+
+/* Rewrite such a name to what is to be looked up, ending in _tcp, of query->key_len octets. False
+ * when there cannot be such a view: more labels, or an instance that is no host name. */
+bool hostview_rewrite(struct query *query, size_t len, unsigned labels);
 
 /* Both names. False when neither exists. Loads what `sources` holds of the sets. */
 bool hostview_find(const struct view *view, const struct query *query, struct sources *sources);

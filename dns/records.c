@@ -1,82 +1,5 @@
 #include "records.h"
 
-static uint32_t chain_ttl(const struct instance *instance, uint32_t most)
-{
-    for (; instance; instance = rcu_read(instance->next))
-        if (instance->record.ttl_s < most)
-            most = instance->record.ttl_s;
-    return most;
-}
-
-uint32_t sources_ttl(const struct sources *sources, uint32_t most)
-{
-    for (unsigned i = 0; i < 2; i++) {
-        const struct members *set = sources->sets[i];
-        uint32_t ttl_s = set ? __atomic_load_n(&set->ttl_s, __ATOMIC_RELAXED) : most;
-        if (ttl_s < most)
-            most = ttl_s;
-        most = chain_ttl(sources->chains[i], most);
-    }
-    return most;
-}
-
-void sources_walk(struct sources_walk *walk, const struct sources *sources, uint32_t rotation)
-{
-    *walk = (struct sources_walk){.sources = sources, .chained = sources->chains[0]};
-    for (unsigned i = 0; i < 2; i++)
-        walk->total += sources->sets[i] ? sources->sets[i]->count : 0;
-    if (walk->total > 1)
-        walk->start = rotation % walk->total;
-}
-
-static const struct instance *member_at(const struct sources *sources, uint32_t position)
-{
-    const struct members *first = sources->sets[0];
-    if (first && position < first->count)
-        return members_at(first, position);
-    const struct members *second = sources->sets[1];
-    return second ? members_at(second, position - (first ? first->count : 0)) : NULL;
-}
-
-static const struct instance *next_member(struct sources_walk *walk)
-{
-    while (walk->visited < walk->total && walk->visited < REPLY_VISITS_MAX) {
-        uint32_t position = walk->start + walk->visited++;
-        if (position >= walk->total)
-            position -= walk->total;
-        const struct instance *instance = member_at(walk->sources, position);
-        if (instance)
-            return instance;
-    }
-    return NULL;
-}
-
-const struct instance *sources_next(struct sources_walk *walk, bool all)
-{
-    const struct instance *instance = walk->chained;
-    if (!instance && walk->total > 0)
-        instance = next_member(walk);
-    if (!instance)
-        return NULL;
-    walk->chained = all || walk->total == 0 ? rcu_read(instance->next) : NULL;
-    if (!walk->chained && walk->total == 0 && walk->visited == 0) {
-        walk->visited = 1; /* the second of two chains follows the first */
-        walk->chained = walk->sources->chains[1];
-    }
-    return instance;
-}
-
-/* What stands behind the instance's own part of its target's name. */
-static size_t target_tail(const struct view *view, const struct instance *instance,
-                          const uint8_t **tail)
-{
-    if (instance->host_is_whole)
-        return 0;
-    bool is_host = instance->host_len > 0;
-    *tail = is_host ? view->host : view->wire;
-    return is_host ? view->host_len : view->wire_len;
-}
-
 /* The owner, too: the additional section holds SRV records of several. */
 static inline uint64_t srv_key(const struct instance *instance, uint16_t owner)
 {
@@ -84,69 +7,85 @@ static inline uint64_t srv_key(const struct instance *instance, uint16_t owner)
            (uint64_t)instance->priority << 16 | instance->weight;
 }
 
-static void remember_target(struct reply *reply, const struct target *target, const uint8_t *at)
+/* The target's name in two parts. */
+struct srv_name {
+    const uint8_t *head, *tail;
+    size_t head_len, tail_len;
+};
+
+static inline struct srv_name srv_name(const struct view *view, const struct instance *instance)
 {
-    if (reply->target_count == REPLY_TARGETS || at - reply->start > REPLY_POINTER_MAX)
-        return;
-    reply->targets[reply->target_count++] = (struct reply_target){target, reply_offset(reply, at)};
+    const struct node *node = &instance->target->node;
+    if (__builtin_expect(instance->host_len > 0, 0)) /* in its own letters */
+        return (struct srv_name){instance_host(instance), view->host, instance->host_len,
+                                 instance->host_is_whole ? 0 : view->host_len};
+    return (struct srv_name){node_name(node), view->wire, node->name_len, view->wire_len};
 }
 
-static bool put_srv(struct reply *reply, const struct instance *instance, uint16_t owner,
-                    uint32_t ttl_s)
+#define SRV_FIXED 6
+
+static inline void write_srv(uint8_t *at, const struct instance *instance, struct srv_name name)
 {
-    const struct target *target = instance->target;
-    const uint8_t *tail = NULL;
-    size_t tail_len = target_tail(reply->view, instance, &tail);
-    bool is_host = instance->host_len > 0;
-    const uint8_t *head = is_host ? instance_host(instance) : node_name(&target->node);
-    size_t head_len = is_host ? instance->host_len : target->node.name_len;
-    uint8_t *at = reply_record(reply, owner, TYPE_SRV, ttl_s, 6 + head_len + tail_len);
-    if (!at)
-        return false;
     reply_put16(at, instance->priority);
     reply_put16(at + 2, instance->weight);
     reply_put16(at + 4, instance->port);
-    memcpy(at + 6, head, head_len);
-    if (tail_len)
-        memcpy(at + 6 + head_len, tail, tail_len);
-    remember_target(reply, target, at + 6);
+    reply_copy(at + SRV_FIXED, name.head, name.head_len);
+    reply_copy(at + SRV_FIXED + name.head_len, name.tail, name.tail_len);
+}
+
+static inline bool put_srv(struct reply *reply, const struct instance *instance, uint16_t owner,
+                           uint32_t ttl_s)
+{
+    struct srv_name name = srv_name(reply->view, instance);
+    uint8_t *at =
+        reply_record(reply, owner, TYPE_SRV, ttl_s, SRV_FIXED + name.head_len + name.tail_len);
+    if (!at)
+        return false;
+    write_srv(at, instance, name);
+    reply_remember(reply, instance->target, at + SRV_FIXED, REPLY_REFS);
     return true;
 }
 
-/* Members that say the same are passed over, but not without end. */
-static void note_partial(struct reply *reply, const struct sources_walk *walk)
-{
-    if (walk->visited == REPLY_VISITS_MAX && walk->total > REPLY_VISITS_MAX)
-        reply->is_partial = true;
-}
-
-bool records_srv(struct reply *reply, const struct sources *sources, uint16_t owner, uint32_t ttl_s)
+bool records_srv(struct reply *reply, const struct sources *sources, uint16_t owner)
 {
     struct sources_walk walk;
     const struct instance *instance;
-    bool is_any = false, is_one = false;
-    sources_walk(&walk, sources, reply->query->rotation);
-    while ((instance = sources_next(&walk, true))) {
-        is_one = !is_any && walk.total <= 1 && !walk.chained;
+    bool is_any = false;
+    uint32_t ttl_s = sources_ttl(sources, reply->view->record_ttl_s);
+    sources_begin(&walk, sources, reply->query->rotation);
+    while ((instance = sources_next(&walk))) {
         is_any = true;
-        if (!is_one &&
-            !seen_add(reply->seen, (uintptr_t)instance->target, srv_key(instance, owner)))
+        if (!seen_add(reply->seen, (uintptr_t)instance->target, srv_key(instance, owner)))
             continue;
         if (!put_srv(reply, instance, owner, ttl_s))
             break;
     }
-    note_partial(reply, &walk);
+    reply->is_partial = reply->is_partial || sources_is_cut(&walk);
     return is_any;
 }
 
-static bool put_address(struct reply *reply, uint16_t owner, uint16_t type, uint32_t ttl_s,
-                        const uint8_t *octets)
+bool records_instance_srv(struct reply *reply, const struct instance *instance, uint16_t owner)
+{
+    if (rcu_read(instance->next)) {
+        struct sources chain = {.chains = {instance}};
+        return records_srv(reply, &chain, owner);
+    }
+    (void)put_srv(reply, instance, owner, instance->record.ttl_s);
+    return true;
+}
+
+static inline bool put_address(struct reply *reply, uint16_t owner, uint16_t type, uint32_t ttl_s,
+                               const uint8_t *octets)
 {
     size_t len = type == TYPE_A ? 4 : 16;
     uint8_t *at = reply_record(reply, owner, type, ttl_s, len);
-    if (at)
-        memcpy(at, octets, len);
-    return at != NULL;
+    if (!at)
+        return false;
+    if (type == TYPE_A)
+        memcpy(at, octets, 4);
+    else
+        memcpy(at, octets, 16);
+    return true;
 }
 
 struct addresses {
@@ -185,6 +124,18 @@ bool records_addresses(struct reply *reply, const struct target *target, uint16_
     return list.count > 0;
 }
 
+void records_target(struct reply *reply, const struct target *target, uint16_t owner)
+{
+    if (target->node.kind == NODE_ADDRESS) {
+        uint32_t ttl_s = __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED);
+        (void)put_address(reply, owner, target->family == 4 ? TYPE_A : TYPE_AAAA, ttl_s,
+                          target->address);
+        return;
+    }
+    (void)records_addresses(reply, target, owner, TYPE_A);
+    (void)records_addresses(reply, target, owner, TYPE_AAAA);
+}
+
 static bool is_new_address(struct reply *reply, const uint8_t *octets, uint16_t type)
 {
     uint64_t pair[2] = {0, 0};
@@ -198,8 +149,8 @@ static uint32_t view_ttl(const struct sources *sources, const struct view *view)
     struct sources_walk walk;
     const struct instance *instance;
     uint32_t least = sources_ttl(sources, view->record_ttl_s);
-    sources_walk(&walk, sources, 0);
-    while (walk.total <= MEMBERS_CHUNK && (instance = sources_next(&walk, true))) {
+    sources_begin(&walk, sources, 0);
+    while (walk.total <= MEMBERS_CHUNK && (instance = sources_next(&walk))) {
         uint32_t ttl_s = __atomic_load_n(&instance->target->ttl_s, __ATOMIC_RELAXED);
         if (instance->target->node.kind == NODE_HOST && rcu_read(instance->target->addresses) &&
             ttl_s < least)
@@ -215,26 +166,65 @@ bool records_view_addresses(struct reply *reply, const struct sources *sources, 
     bool is_any = false;
     size_t len = type == TYPE_A ? 4 : 16;
     uint32_t ttl_s = view_ttl(sources, reply->view);
-    sources_walk(&walk, sources, reply->query->rotation);
-    while (!reply->is_full && (instance = sources_next(&walk, true))) {
+    sources_begin(&walk, sources, reply->query->rotation);
+    while (!reply->is_full && (instance = sources_next(&walk))) {
         struct addresses list = addresses_of(instance->target, type);
         is_any = is_any || list.count > 0;
         for (uint32_t i = 0; i < list.count && !reply->is_full; i++)
             if (is_new_address(reply, list.octets + i * len, type))
                 (void)put_address(reply, REPLY_QUESTION, type, ttl_s, list.octets + i * len);
     }
-    note_partial(reply, &walk);
+    reply->is_partial = reply->is_partial || sources_is_cut(&walk);
     return is_any;
+}
+
+/* RFC 6763 6.1: nothing to say is one empty string. */
+static inline size_t txt_size(const struct instance *instance)
+{
+    return instance->txt_len > 0 ? instance->txt_len : 1;
+}
+
+static inline void write_txt(uint8_t *at, const struct instance *instance)
+{
+    static const uint8_t empty[NAME_PAD];
+    reply_copy(at, instance->txt_len > 0 ? instance_txt(instance) : empty, instance->txt_len);
 }
 
 bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
-    size_t len = instance->txt_len;
-    uint8_t *at = reply_record(reply, owner, TYPE_TXT, instance->record.ttl_s, len > 0 ? len : 1);
+    uint8_t *at = reply_record(reply, owner, TYPE_TXT, instance->record.ttl_s, txt_size(instance));
     if (!at)
         return false;
-    at[0] = 0; /* RFC 6763 6.1: nothing to say is one empty string */
-    memcpy(at, instance_txt(instance), len);
+    write_txt(at, instance);
+    return true;
+}
+
+bool records_instance(struct reply *reply, const struct instance *instance, uint16_t owner)
+{
+    const struct target *target = instance->target;
+    struct srv_name name = srv_name(reply->view, instance);
+    size_t srv_len = SRV_FIXED + name.head_len + name.tail_len, txt_len = txt_size(instance);
+    bool is_v4 = target->family == 4;
+    bool is_new = seen_add(reply->seen, (uintptr_t)target, 0);
+    size_t address_len = is_v4 ? 4 : 16;
+    uint8_t *at = reply->at;
+    if (at + 3 * REPLY_HEAD + srv_len + txt_len + address_len > reply->limit)
+        return false;
+    uint32_t ttl_s = reply_ttl(reply, instance->record.ttl_s);
+    uint8_t *srv = reply_head(at, owner, TYPE_SRV, ttl_s, srv_len);
+    write_srv(srv, instance, name);
+    at = reply_head(srv + srv_len, owner, TYPE_TXT, ttl_s, txt_len);
+    write_txt(at, instance);
+    at += txt_len;
+    if (is_new) {
+        ttl_s = reply_ttl(reply, __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED));
+        at = reply_head(at, (uint16_t)(0xc000u | reply_offset(reply, srv + SRV_FIXED)),
+                        is_v4 ? TYPE_A : TYPE_AAAA, ttl_s, address_len);
+        memcpy(at, target->address, NAME_PAD);
+        at += address_len;
+    }
+    reply->at = at;
+    reply->counts[reply->section] = (uint16_t)(reply->counts[reply->section] + 2 + is_new);
     return true;
 }
 
@@ -277,8 +267,8 @@ bool records_type_txt(struct reply *reply, const struct members *members)
     const struct instance *instance;
     bool is_any = false;
     uint32_t ttl_s = sources_ttl(&sources, reply->view->record_ttl_s);
-    sources_walk(&walk, &sources, reply->query->rotation);
-    while ((instance = sources_next(&walk, false))) {
+    sources_begin(&walk, &sources, reply->query->rotation);
+    while ((instance = sources_member(&walk))) {
         is_any = true;
         if (!put_type_txt(reply, instance, ttl_s))
             break;
@@ -307,16 +297,18 @@ static struct shared_tail shared_tail(const struct reply *reply, const struct no
     }
     tail.name += skip;
     tail.name_len -= skip;
-    if (reply->zone_at != 0 &&
-        memcmp(query->bytes + REPLY_HEADER + skip, tail.name, tail.name_len) == 0)
+    const struct view *view = reply->view;
+    const uint8_t *asked = query->bytes + REPLY_HEADER + skip;
+    if (query->zone_at != 0 && memcmp(asked, tail.name, tail.name_len) == 0 &&
+        memcmp(query->bytes + query->zone_at, view->wire, view->wire_len) == 0)
         tail.at = (uint16_t)(REPLY_HEADER + skip);
     return tail;
 }
 
 /* The name of a record's data: `head` and the shared tail. Returns where the data begins, NULL when
  * it is full. */
-static uint8_t *put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_t *head, size_t head_len,
-                        struct shared_tail *tail)
+static inline uint8_t *put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_t *head,
+                               size_t head_len, struct shared_tail *tail)
 {
     const struct view *view = reply->view;
     size_t tail_len = tail->at ? 2 : tail->name_len + view->wire_len;
@@ -324,7 +316,7 @@ static uint8_t *put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_t *head
     if (!data)
         return NULL;
     uint8_t *at = data + head_len;
-    memcpy(data, head, head_len);
+    reply_copy(data, head, head_len);
     if (tail->at) {
         reply_put16(at, 0xc000u | tail->at);
         return data;
@@ -363,12 +355,14 @@ bool records_ptr(struct reply *reply, const struct node *node, const struct memb
     const struct instance *instance;
     bool is_any = false;
     uint32_t ttl_s = sources_ttl(&sources, reply->view->record_ttl_s);
-    sources_walk(&walk, &sources, reply->query->rotation);
-    while ((instance = sources_next(&walk, false))) {
+    sources_begin(&walk, &sources, reply->query->rotation);
+    while ((instance = sources_member(&walk))) {
         const uint8_t *label = instance_label(instance);
+        const uint8_t *data = put_ptr(reply, ttl_s, label, 1u + label[0], &tail);
         is_any = true;
-        if (!put_ptr(reply, ttl_s, label, 1u + label[0], &tail))
+        if (!data)
             break;
+        reply_remember(reply, instance, data, REPLY_LISTED);
     }
     return is_any;
 }
@@ -380,8 +374,8 @@ bool records_soa(struct reply *reply, uint16_t owner, uint32_t ttl_s)
     uint8_t *at = reply_record(reply, owner, TYPE_SOA, ttl_s, names + 20);
     if (!at)
         return false;
-    memcpy(at, view->mname, view->mname_len);
-    memcpy(at + view->mname_len, view->rname, view->rname_len);
+    reply_copy(at, view->mname, view->mname_len);
+    reply_copy(at + view->mname_len, view->rname, view->rname_len);
     at += names;
     reply_put32(at, rcu_read(view->serial));
     reply_put32(at + 4, VIEW_SOA_REFRESH_S);

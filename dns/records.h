@@ -9,43 +9,31 @@
 #define DNS_RECORDS_H
 
 #include "reply.h"
-
-/* Where instances come from: one or two sets (a host view joins tcp and udp), or one or two chains
- * of instances with the same name. */
-struct sources {
-    const struct members *sets[2];
-    const struct instance *chains[2];
-};
-
-/* Instances one after the other. */
-struct sources_walk {
-    const struct sources *sources;
-    uint32_t total, start, visited;
-    const struct instance *chained; /* the rest of a chain */
-};
-
-void sources_walk(struct sources_walk *walk, const struct sources *sources, uint32_t rotation);
-/* NULL at the end. `all`: with the chains behind a set's members; else the first of each name
- * alone. */
-const struct instance *sources_next(struct sources_walk *walk, bool all);
-/* The least TTL. */
-uint32_t sources_ttl(const struct sources *sources, uint32_t most);
+#include "sources.h"
 
 /* SRV of every instance, none twice; remembers the targets for the additional section. */
-bool records_srv(struct reply *reply, const struct sources *sources, uint16_t owner,
-                 uint32_t ttl_s);
+bool records_srv(struct reply *reply, const struct sources *sources, uint16_t owner);
+/* The same of a chain of instances with one name. */
+bool records_instance_srv(struct reply *reply, const struct instance *instance, uint16_t owner);
 /* The addresses of every instance's target, none twice. */
 bool records_view_addresses(struct reply *reply, const struct sources *sources, uint16_t type);
 /* TXT of a type: one record an instance. */
 bool records_type_txt(struct reply *reply, const struct members *members);
-/* PTR of a type or subtype to its instances; of the list of types to the types. */
+/* PTR of a type or subtype to its instances, remembered for the additional section; of the list of
+ * types to the types. */
 bool records_ptr(struct reply *reply, const struct node *node, const struct members *members);
 
+/* SRV, TXT and address of an instance that has its name alone and lies at an address; the address
+ * only if the message does not hold it yet. False when they do not all fit: then nothing was
+ * written. */
+bool records_instance(struct reply *reply, const struct instance *instance, uint16_t owner);
 /* TXT of one instance. False when it does not fit. */
 bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner);
 /* The addresses of a target, of one family. True when it has any. */
 bool records_addresses(struct reply *reply, const struct target *target, uint16_t owner,
                        uint16_t type);
+/* The addresses of both families. */
+void records_target(struct reply *reply, const struct target *target, uint16_t owner);
 bool records_soa(struct reply *reply, uint16_t owner, uint32_t ttl_s);
 bool records_ns(struct reply *reply);
 bool records_fixed(struct reply *reply, const struct node *node, uint16_t owner, uint16_t type);

@@ -12,7 +12,8 @@
 #include "seen.h"
 #include "zones/view.h"
 
-#include <arpa/inet.h>
+#include <endian.h>
+#include <string.h>
 
 enum {
     TYPE_A = 1,
@@ -51,15 +52,16 @@ enum {
 };
 
 #define REPLY_HEADER      12
+#define REPLY_HEAD        12     /* octets of a record before its data */
 #define REPLY_QUESTION    0xc00c /* a pointer to the question's name */
-#define REPLY_TARGETS     64     /* SRV targets remembered for the additional section */
+#define REPLY_REFS        192    /* names in the answer remembered for the additional section */
+#define REPLY_LISTED      128    /* of them those of PTR records */
 #define REPLY_POINTER_MAX 0x3fff
-/* Members looked at for one answer: bounds the work when most of them say the same. */
-#define REPLY_VISITS_MAX 8192
 
-struct reply_target {
-    const struct target *target;
-    uint16_t at; /* where its name stands in the message */
+/* What a record's data names. */
+struct reply_ref {
+    const void *what; /* the struct target of an SRV record, the struct instance of a PTR record */
+    uint16_t at;      /* where the name stands in the message */
 };
 
 struct reply {
@@ -70,30 +72,42 @@ struct reply {
     const struct members
         *members;       /* of the set that was asked for, one version for the whole reply */
     uint32_t ttl_cap;   /* 30 while etcd is away */
-    uint16_t zone_at;   /* where the zone's name stands in its own letters; 0 = nowhere yet */
     uint16_t counts[3]; /* answer, authority, additional */
     uint8_t section;
     bool is_partial; /* only some of a set's many members were looked at */
     bool is_full;    /* a required record did not fit */
-    uint16_t target_count;
-    struct reply_target targets[REPLY_TARGETS];
+    uint16_t ref_count;
+    struct reply_ref refs[REPLY_REFS];
 };
 
 static inline void reply_put16(uint8_t *at, uint32_t value)
 {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
+    uint16_t big = htobe16((uint16_t)value);
+    memcpy(at, &big, 2);
 }
 
 static inline void reply_put32(uint8_t *at, uint32_t value)
 {
-    uint32_t big = htonl(value);
+    uint32_t big = htobe32(value);
     memcpy(at, &big, 4);
 }
 
-static inline size_t reply_room(const struct reply *reply)
+static inline void reply_put64(uint8_t *at, uint64_t value)
 {
-    return (size_t)(reply->limit - reply->at);
+    uint64_t big = htobe64(value);
+    memcpy(at, &big, 8);
+}
+
+/* Copy a name or some such, readable NAME_PAD octets beyond its end, in blocks: what they write too
+ * much is overwritten or lies in the slack behind the reply (answer.h). */
+static inline void reply_copy(uint8_t *at, const uint8_t *from, size_t len)
+{
+    static_assert(ANSWER_SLACK >= NAME_PAD, "the last block may be all but empty");
+    size_t done = 0;
+    do {
+        memcpy(at + done, from + done, NAME_PAD);
+        done += NAME_PAD;
+    } while (done < len);
 }
 
 static inline uint16_t reply_offset(const struct reply *reply, const uint8_t *at)
@@ -101,23 +115,40 @@ static inline uint16_t reply_offset(const struct reply *reply, const uint8_t *at
     return (uint16_t)(at - reply->start);
 }
 
-/* Begin a record whose owner is a pointer. NULL when it does not fit; else where its data goes. */
+/* What stands before a record's data, its owner a pointer. Returns where the data goes. */
+static inline uint8_t *reply_head(uint8_t *at, uint16_t owner, uint16_t type, uint32_t ttl_s,
+                                  size_t rdata_len)
+{
+    reply_put64(at, (uint64_t)owner << 48 | (uint64_t)type << 32 | CLASS_IN << 16 | ttl_s >> 16);
+    reply_put32(at + 8, ttl_s << 16 | (uint32_t)rdata_len);
+    return at + REPLY_HEAD;
+}
+
+static inline uint32_t reply_ttl(const struct reply *reply, uint32_t ttl_s)
+{
+    return ttl_s < reply->ttl_cap ? ttl_s : reply->ttl_cap;
+}
+
+/* Begin a record. NULL when it does not fit; else where its data goes. */
 static inline uint8_t *reply_record(struct reply *reply, uint16_t owner, uint16_t type,
                                     uint32_t ttl_s, size_t rdata_len)
 {
-    if (__builtin_expect(reply_room(reply) < 12 + rdata_len, 0)) {
+    uint8_t *at = reply->at, *end = at + REPLY_HEAD + rdata_len;
+    if (__builtin_expect(end > reply->limit, 0)) {
         reply->is_full = true;
         return NULL;
     }
-    uint8_t *at = reply->at;
-    reply_put16(at, owner);
-    reply_put16(at + 2, type);
-    reply_put16(at + 4, CLASS_IN);
-    reply_put32(at + 6, ttl_s < reply->ttl_cap ? ttl_s : reply->ttl_cap);
-    reply_put16(at + 10, (uint32_t)rdata_len);
-    reply->at = at + 12 + rdata_len;
+    reply->at = end;
     reply->counts[reply->section]++;
-    return at + 12;
+    return reply_head(at, owner, type, reply_ttl(reply, ttl_s), rdata_len);
+}
+
+/* Remember what is named at `at`, unless there are `most` already or no pointer reaches there. */
+static inline void reply_remember(struct reply *reply, const void *what, const uint8_t *at,
+                                  unsigned most)
+{
+    if (reply->ref_count < most && at - reply->start <= REPLY_POINTER_MAX)
+        reply->refs[reply->ref_count++] = (struct reply_ref){what, reply_offset(reply, at)};
 }
 
 struct reply_mark {

@@ -29,16 +29,6 @@ void respond_begin(struct respond *respond)
     respond->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-void respond_read(struct respond *respond, unsigned i, const uint8_t *bytes, size_t len,
-                  enum query_transport transport, const struct sockaddr *client)
-{
-    struct query *query = &respond->queries[i];
-    query_read(query, bytes, len, transport, client, respond->rotation++);
-    respond->is_denied[i] = respond->allow && !acl_has(respond->allow, client);
-    if (query->verdict == QUERY_QUESTION && !respond->is_denied[i])
-        answer_prepare(respond->zone, query);
-}
-
 void respond_cut(struct respond *respond, unsigned i)
 {
     struct query *query = &respond->queries[i];
@@ -48,11 +38,14 @@ void respond_cut(struct respond *respond, unsigned i)
     }
 }
 
-void respond_fetch(const struct respond *respond, unsigned count)
+void respond_fetch(struct respond *respond, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        if (respond->queries[i].verdict == QUERY_QUESTION && !respond->is_denied[i])
+        if (respond->queries[i].verdict == QUERY_QUESTION)
             answer_fetch(respond->zone, &respond->queries[i]);
+    for (unsigned i = 0; i < count; i++)
+        if (respond->queries[i].verdict == QUERY_QUESTION)
+            answer_fetch_more(&respond->queries[i]);
 }
 
 static void answer_soa(struct respond *respond, const struct query *query, uint8_t *out,
@@ -86,27 +79,18 @@ static void answer_transfer(struct respond *respond, const struct query *query, 
     }
 }
 
-size_t respond_answer(struct respond *respond, unsigned i, uint8_t *out, size_t size,
-                      struct answer_result *result)
+void respond_otherwise(struct respond *respond, const struct query *query, uint8_t *out,
+                       size_t size, struct answer_result *result)
 {
-    const struct query *query = &respond->queries[i];
-    struct counters *counters = respond->counters;
-
     if (query->verdict == QUERY_DROP) {
-        counters_bump(&counters->dropped);
-        result->is_transfer = false;
-        return 0;
-    }
-    if (respond->is_denied[i]) {
-        counters_bump(&counters->refused_acl);
+        counters_bump(&respond->counters->dropped);
+        *result = (struct answer_result){0};
+    } else if (query->verdict == QUERY_DENIED) {
+        counters_bump(&respond->counters->refused_acl);
         answer_bare(&respond->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
     } else {
-        answer(respond->zone, &respond->env, query, respond->scratch, out, size, result);
-        if (result->is_transfer)
-            answer_transfer(respond, query, out, size, result);
+        answer_transfer(respond, query, out, size, result);
     }
-    counters_query(counters, query->transport, result);
-    return result->len;
 }
 
 size_t respond_truncated(const struct respond *respond, unsigned i, uint8_t *out, size_t size,

@@ -42,7 +42,6 @@ struct respond {
     uint32_t rotation;
     bool is_online; /* as an RCU reader: threads start so */
 
-    bool is_denied[RESPOND_BATCH];
     struct query queries[RESPOND_BATCH];
 };
 
@@ -50,19 +49,44 @@ struct respond {
 void respond_begin(struct respond *respond);
 
 /* Read the i-th message of the batch. `bytes` and `client` are borrowed until respond_end(). */
-void respond_read(struct respond *respond, unsigned i, const uint8_t *bytes, size_t len,
-                  enum query_transport transport, const struct sockaddr *client);
+static inline void respond_read(struct respond *respond, unsigned i, const uint8_t *bytes,
+                                size_t len, enum query_transport transport,
+                                const struct sockaddr *client)
+{
+    struct query *query = &respond->queries[i];
+    query_read(query, bytes, len, transport, client, respond->rotation++);
+    if (respond->allow && query->verdict != QUERY_DROP && !acl_has(respond->allow, client))
+        query->verdict = QUERY_DENIED;
+    if (query->verdict == QUERY_QUESTION)
+        answer_prepare(respond->zone, query);
+}
 /* The i-th message was longer than what was read of it: FORMERR. */
 void respond_cut(struct respond *respond, unsigned i);
 
 /* Prefetch for the first `count` of the batch. */
-void respond_fetch(const struct respond *respond, unsigned count);
+void respond_fetch(struct respond *respond, unsigned count);
 
-/* Write the i-th reply to `out`; its length, or 0: nothing is to be sent. Does not count it as a
- * reply: it may yet be withheld. 0 and result->is_transfer (over TCP alone): the client is to get
- * the whole zone; see transfer_query_keep(). */
-size_t respond_answer(struct respond *respond, unsigned i, uint8_t *out, size_t size,
-                      struct answer_result *result);
+/* For respond_answer(): what is dropped or denied, and transfers. */
+void respond_otherwise(struct respond *respond, const struct query *query, uint8_t *out,
+                       size_t size, struct answer_result *result);
+
+/* Write the i-th reply to `out` (see answer()); its length, or 0: nothing is to be sent. Does not
+ * count it as a reply: it may yet be withheld. 0 and result->is_transfer (over TCP alone): the
+ * client is to get the whole zone; see transfer_query_keep(). */
+static inline size_t respond_answer(struct respond *respond, unsigned i, uint8_t *out, size_t size,
+                                    struct answer_result *result)
+{
+    const struct query *query = &respond->queries[i];
+    result->is_transfer = true;
+    if (query->verdict == QUERY_QUESTION || query->verdict == QUERY_ERROR)
+        answer(respond->zone, &respond->env, query, respond->scratch, out, size, result);
+    if (result->is_transfer)
+        respond_otherwise(respond, query, out, size, result);
+    if (query->verdict != QUERY_DROP)
+        counters_query(respond->counters, query->transport, result);
+    return result->len;
+}
+
 /* In its place: an empty reply with TC set, so that a client with a true address comes by TCP. 0
  * where there was no question. */
 size_t respond_truncated(const struct respond *respond, unsigned i, uint8_t *out, size_t size,

@@ -4,8 +4,7 @@
 
 static bool slots_add(struct seen *seen, uint64_t a, uint64_t b)
 {
-    uint64_t hash = (a ^ (b * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
-    for (uint64_t i = hash >> 40;; i++) {
+    for (uint64_t i = seen_hash(a, b) >> 40;; i++) {
         size_t slot = i % SEEN_SLOTS;
         if (seen->editions[slot] != seen->edition) {
             seen->editions[slot] = seen->edition;
@@ -26,7 +25,7 @@ static void new_edition(struct seen *seen)
     seen->edition = 1;
 }
 
-bool seen_add(struct seen *seen, uint64_t a, uint64_t b)
+bool seen_add_slowly(struct seen *seen, uint64_t a, uint64_t b)
 {
     uint32_t few = seen->count < SEEN_FEW ? seen->count : SEEN_FEW;
     for (uint32_t i = 0; i < few; i++)

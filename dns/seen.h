@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SEEN_FEW   8
+#define SEEN_FEW   32
 #define SEEN_SLOTS 8192
 
 struct seen_pair {
@@ -21,6 +21,7 @@ struct seen_pair {
 struct seen {
     uint32_t count;
     uint32_t edition;
+    uint64_t filter; /* a bit of each of the first few's hash: most that are new are new at once */
     struct seen_pair few[SEEN_FEW];
     uint32_t editions[SEEN_SLOTS];
     struct seen_pair slots[SEEN_SLOTS];
@@ -29,9 +30,26 @@ struct seen {
 static inline void seen_clear(struct seen *seen)
 {
     seen->count = 0;
+    seen->filter = 0;
 }
 
+static inline uint64_t seen_hash(uint64_t a, uint64_t b)
+{
+    return (a ^ (b * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xff51afd7ed558ccd);
+}
+
+/* For seen_add(): more than a few, or perhaps there already. */
+bool seen_add_slowly(struct seen *seen, uint64_t a, uint64_t b);
+
 /* True when the pair has not been added since seen_clear(): then it is now. */
-bool seen_add(struct seen *seen, uint64_t a, uint64_t b);
+static inline bool seen_add(struct seen *seen, uint64_t a, uint64_t b)
+{
+    uint64_t bit = UINT64_C(1) << (seen_hash(a, b) >> 58);
+    if (seen->count >= SEEN_FEW || (seen->filter & bit))
+        return seen_add_slowly(seen, a, b);
+    seen->filter |= bit;
+    seen->few[seen->count++] = (struct seen_pair){a, b};
+    return true;
+}
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef DNS_TCP_FACTS_H
 #define DNS_TCP_FACTS_H
 
+#include "env.h"
 #include "framing.h"
 #include "socket.h"
 #include "transfer.h"
@@ -55,7 +56,7 @@ struct tcp {
     /* Of whichever connection is being served: one that waits holds only what is unfinished. */
     size_t output_len;
     uint8_t input[FRAMING_MAX];
-    uint8_t output[TCP_OUTPUT_MAX];
+    uint8_t output[TCP_OUTPUT_MAX + ANSWER_SLACK];
 };
 
 struct tcp_conn {

@@ -4,6 +4,8 @@
 #include "edns.h"
 #include "reply.h"
 
+#include <arpa/inet.h>
+
 static_assert(EDNS_MAX <= TRANSFER_OPT_MAX, "an OPT record fits");
 
 #define RR_FIXED     10 /* type, class, TTL, length */

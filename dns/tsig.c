@@ -43,7 +43,7 @@ static size_t read_key(const struct query *query, struct tsig *tsig)
         if (!query->has_question || at < REPLY_HEADER || at - REPLY_HEADER >= query->name_len)
             return 0;
         at -= REPLY_HEADER;
-        if (!(query->label_starts[at >> 6] >> (at & 63) & 1))
+        if (!query_has_label_at(query, at))
             return 0;
         from = query->bytes + REPLY_HEADER + at;
         rest = query->name_len - at;

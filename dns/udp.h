@@ -26,7 +26,7 @@
  * are, out of one another's cache sets. */
 struct udp_slot {
     uint8_t query[UDP_QUERY_MAX];
-    uint8_t reply[UDP_REPLY_MAX];
+    uint8_t reply[UDP_REPLY_MAX + ANSWER_SLACK];
     union socket_address client;
     struct iovec query_vector, reply_vector;
     /* Where a query came to (struct in_pktinfo, in6_pktinfo) is where its reply comes from. */

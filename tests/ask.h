@@ -26,7 +26,7 @@ struct ask {
     struct answer_result result;
     const char *fault; /* of the reader */
     struct reader reader;
-    uint8_t reply[ANSWER_MAX];
+    uint8_t reply[ANSWER_MAX + ANSWER_SLACK];
 };
 
 static inline void ask_put16(struct ask_query *query, unsigned value)
@@ -126,8 +126,7 @@ static inline void ask_octets(struct ask *ask, const uint8_t *bytes, size_t len,
     ask->result = (struct answer_result){0};
     ask->fault = NULL;
     if (query.verdict != QUERY_DROP)
-        answer(ask->zone, &ask->env, &query, ask->scratch, ask->reply, sizeof(ask->reply),
-               &ask->result);
+        answer(ask->zone, &ask->env, &query, ask->scratch, ask->reply, ANSWER_MAX, &ask->result);
     if (ask->result.len)
         ask->fault = reader_read(&ask->reader, ask->reply, ask->result.len);
     free(exact);

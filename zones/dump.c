@@ -294,7 +294,8 @@ static uint64_t order_of(const struct node *node)
         begin = be64toh(begin);
         begin = target->family == 4 ? begin >> 32 : begin >> 9 | UINT64_C(1) << 55;
     } else {
-        begin = be64toh(name_fold_word(name_load(node_name(node) + 1))) >> 8;
+        name_words words = (name_words)name_fold_block(name_load(node_name(node) + 1));
+        begin = be64toh(words[0]) >> 8;
     }
     return (uint64_t)node->kind << 56 | begin;
 }

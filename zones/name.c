@@ -5,7 +5,9 @@
 
 void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
+    size_t whole = len - len % NAME_PAD;
+    name_fold(out, in, whole);
+    for (size_t i = whole; i < len; i++)
         out[i] = name_fold_octet(in[i]);
 }
 

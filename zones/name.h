@@ -17,26 +17,38 @@
 
 #define NAME_MAX_LEN   255
 #define NAME_LABEL_MAX 63
-/* Octets behind a folded name that must be readable: names are hashed and compared eight at a time.
- */
-#define NAME_PAD 8
+/* Octets behind a name that must be readable: names are folded, hashed and compared in blocks. */
+#define NAME_PAD 16
 
-static inline uint64_t name_load(const uint8_t *at)
+typedef uint8_t name_block __attribute__((vector_size(NAME_PAD)));
+typedef uint64_t name_words __attribute__((vector_size(NAME_PAD)));
+
+static inline name_block name_load(const uint8_t *at)
 {
-    uint64_t word;
-    memcpy(&word, at, sizeof(word));
-    return word;
+    name_block block;
+    memcpy(&block, at, sizeof(block));
+    return block;
 }
 
-/* Eight octets in ASCII lower case. */
-static inline uint64_t name_fold_word(uint64_t word)
+/* A block in ASCII lower case. */
+static inline name_block name_fold_block(name_block block)
 {
-    const uint64_t ones = 0x0101010101010101U, high = ones << 7;
-    uint64_t seven = word & ~high;
-    uint64_t from_a = seven + ones * (0x80 - 'A');     /* high bit: octet >= 'A' */
-    uint64_t past_z = seven + ones * (0x80 - 'Z' - 1); /* high bit: octet > 'Z' */
-    uint64_t upper = (from_a & ~past_z & ~word & high) >> 2;
-    return word | upper;
+    name_block is_upper = (name_block)(block - 'A' < 26);
+    return block | (is_upper & 0x20);
+}
+
+/* The first `len` octets of a block (0 to 16), the others zero. */
+static inline name_block name_cut(name_block block, size_t len)
+{
+    static const uint8_t edge[2 * NAME_PAD] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                               255, 255, 255, 255, 255, 255, 255, 255};
+    return block & name_load(edge + NAME_PAD - len);
+}
+
+static inline bool name_is_zero(name_block block)
+{
+    name_words words = (name_words)block;
+    return (words[0] | words[1]) == 0;
 }
 
 static inline uint8_t name_fold_octet(uint8_t octet)
@@ -47,31 +59,31 @@ static inline uint8_t name_fold_octet(uint8_t octet)
 /* Fold `len` octets. Reads and writes up to NAME_PAD - 1 octets beyond. */
 static inline void name_fold(uint8_t *out, const uint8_t *in, size_t len)
 {
-    for (size_t i = 0; i < len; i += 8) {
-        uint64_t word = name_fold_word(name_load(in + i));
-        memcpy(out + i, &word, sizeof(word));
+    for (size_t i = 0; i < len; i += NAME_PAD) {
+        name_block block = name_fold_block(name_load(in + i));
+        memcpy(out + i, &block, sizeof(block));
     }
 }
 
 /* Fold exactly `len` octets, for memory that ends there. */
 void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len);
 
-/* The last word of a string of which `left` (1-8) octets count. */
-static inline uint64_t name_mask(uint64_t word, size_t left)
+/* Whether two folded names are equal. Both are readable NAME_PAD octets beyond their end. */
+static inline bool name_same(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    return left >= 8 ? word : word & ((UINT64_C(1) << (8 * left)) - 1);
+    for (; len > NAME_PAD; len -= NAME_PAD, a += NAME_PAD, b += NAME_PAD)
+        if (!name_is_zero(name_load(a) ^ name_load(b)))
+            return false;
+    return name_is_zero(name_cut(name_load(a) ^ name_load(b), len));
 }
 
-/* Whether `name` equals the folded name. Both are readable NAME_PAD octets beyond their end. */
+/* Whether `name` equals the folded name. Readable as above. */
 static inline bool name_equal(const uint8_t *folded, const uint8_t *name, size_t len)
 {
-    size_t i = 0;
-    for (; i + 8 <= len; i += 8)
-        if (name_load(folded + i) != name_fold_word(name_load(name + i)))
+    for (; len > NAME_PAD; len -= NAME_PAD, folded += NAME_PAD, name += NAME_PAD)
+        if (!name_is_zero(name_load(folded) ^ name_fold_block(name_load(name))))
             return false;
-    if (i == len)
-        return true;
-    return name_mask(name_load(folded + i) ^ name_fold_word(name_load(name + i)), len - i) == 0;
+    return name_is_zero(name_cut(name_load(folded) ^ name_fold_block(name_load(name)), len));
 }
 
 /* Whether a label (its length octet first) is a host's (RFC 952): letters, digits, and hyphens but
@@ -99,22 +111,16 @@ static inline uint64_t name_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Hash of folded octets, readable NAME_PAD octets beyond their end: one multiplication for 16
- * octets. */
+/* Hash of folded octets, readable NAME_PAD octets beyond their end: one multiplication a block. */
 static inline uint64_t name_hash(const struct name_seed *seed, const uint8_t *folded, size_t len)
 {
     uint64_t hash = seed->word[0] ^ len;
-    size_t i = 0;
-    for (; i + 16 <= len; i += 16)
-        hash = name_mix(name_load(folded + i) ^ seed->word[1], name_load(folded + i + 8) ^ hash);
-    uint64_t low = 0, high = 0;
-    if (len - i > 8) {
-        low = name_load(folded + i);
-        high = name_mask(name_load(folded + i + 8), len - i - 8);
-    } else if (len > i) {
-        low = name_mask(name_load(folded + i), len - i);
+    for (; len >= NAME_PAD; len -= NAME_PAD, folded += NAME_PAD) {
+        name_words words = (name_words)name_load(folded);
+        hash = name_mix(words[0] ^ seed->word[1], words[1] ^ hash);
     }
-    return name_mix(name_mix(low ^ seed->word[1], high ^ hash), seed->word[2]);
+    name_words rest = (name_words)name_cut(name_load(folded), len);
+    return name_mix(name_mix(rest[0] ^ seed->word[1], rest[1] ^ hash), seed->word[2]);
 }
 
 /* Random secrets. SYSTEM. */

@@ -27,8 +27,8 @@ struct view {
     uint8_t wire[NAME_MAX_LEN + NAME_PAD];   /* the zone's name, as configured */
     uint8_t folded[NAME_MAX_LEN + NAME_PAD];
     uint8_t host[NAME_MAX_LEN + NAME_PAD]; /* what follows the name of a dotless host */
-    uint8_t mname[NAME_MAX_LEN], mname_len;
-    uint8_t rname[NAME_MAX_LEN], rname_len;
+    uint8_t mname[NAME_MAX_LEN + NAME_PAD], mname_len;
+    uint8_t rname[NAME_MAX_LEN + NAME_PAD], rname_len;
     uint8_t ns_count;
     struct view_ns *ns;
     const struct node *apex; /* in the table as the empty name */
@@ -40,7 +40,11 @@ struct view {
 #define VIEW_SOA_RETRY_S   20
 #define VIEW_SOA_EXPIRE_S  604800
 
-const struct view *zone_view(const struct zone *zone);
+/* A zone begins with its view. */
+static inline const struct view *zone_view(const struct zone *zone)
+{
+    return (const struct view *)(const void *)zone;
+}
 
 /* The owner with this folded name of `len` octets relative to the zone; NULL when there is none. */
 static inline const struct node *view_find(const struct view *view, const uint8_t *folded,

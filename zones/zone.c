@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+static_assert(offsetof(struct zone, view) == 0, "zone_view()");
+
 /* Nodes that one key can leave pending: itself, its target, its type, its subtypes, old and new. */
 #define PENDING_PER_KEY (8 + 4 * ENTRY_SUBTYPES_MAX)
 #define KEY_MAX         4096 /* octets of a key that is kept whole */
@@ -22,11 +24,6 @@ const char *zone_skip_text(enum zone_skip skip)
 const char *zone_domain(const struct zone *zone)
 {
     return zone->domain;
-}
-
-const struct view *zone_view(const struct zone *zone)
-{
-    return &zone->view;
 }
 
 static uint64_t hash_of_node(const void *arg, const void *item)

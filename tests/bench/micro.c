@@ -82,7 +82,7 @@ static void queries_read(struct bench *bench, const char *path)
 static void answer_batch(struct bench *bench, size_t first, size_t count)
 {
     static struct query queries[BATCH];
-    static uint8_t out[1232];
+    static uint8_t out[1232 + ANSWER_SLACK];
     struct answer_result result;
 
     /* A worker's packets are in its cache already. */
@@ -96,8 +96,10 @@ static void answer_batch(struct bench *bench, size_t first, size_t count)
     }
     for (size_t i = 0; i < count; i++)
         answer_fetch(bench->zone, &queries[i]);
+    for (size_t i = 0; i < count; i++)
+        answer_fetch_more(&queries[i]);
     for (size_t i = 0; i < count; i++) {
-        answer(bench->zone, &bench->env, &queries[i], bench->scratch, out, sizeof(out), &result);
+        answer(bench->zone, &bench->env, &queries[i], bench->scratch, out, 1232, &result);
         bench->octets += result.len;
         if (result.rcode != 0 && result.rcode != 3)
             fail("an answer that is neither NOERROR nor NXDOMAIN", NULL);

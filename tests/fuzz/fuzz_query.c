@@ -128,11 +128,6 @@ static unsigned expected_rcode(const uint8_t *bytes, size_t len)
     return questions == 1 || (questions == 0 && seen.has_cookie) ? 0 : FORMERR;
 }
 
-static bool bit(const struct query *query, size_t at)
-{
-    return query->label_starts[at / 64] >> (at % 64) & 1;
-}
-
 static void check_question(const struct query *query, size_t len)
 {
     const uint8_t *name = query->bytes + 12;
@@ -142,17 +137,17 @@ static void check_question(const struct query *query, size_t len)
     check(query->question_len == query->name_len + 4 && 12u + query->question_len <= len);
     check(query->type == take(&plain, 2) && query->class_ == take(&plain, 2));
     for (size_t i = 0; i < query->name_len; i++) {
-        check(bit(query, i) == (i == at));
-        if (i == at && name[i] != 0)
-            labels++;
+        check(query_has_label_at(query, i) == (i == at));
+        if (i == at)
+            check(query->labels[labels++] == at);
         if (i == at)
             at += 1u + name[i];
         uint8_t octet = name[i];
         check(query->folded[i] == (octet >= 'A' && octet <= 'Z' ? octet + 32 : octet));
     }
-    check(labels == query->label_count);
+    check(labels == query->label_count + 1u);
     for (size_t i = query->name_len; i < 256; i++)
-        check(!bit(query, i));
+        check(!query_has_label_at(query, i));
 }
 
 static void check_within(const struct query *query, size_t len, const uint8_t *part, size_t size)
@@ -164,8 +159,7 @@ static void check_within(const struct query *query, size_t len, const uint8_t *p
 static void check_no_edns(const struct query *query)
 {
     check(query->udp_size == 512 && query->edns_version == 0);
-    check(!query->cookie && !query->wants_dnssec && !query->wants_nsid);
-    check(!query->wants_expire && !query->wants_zone_version && !query->wants_keepalive);
+    check(!query->cookie && !query->wants_dnssec && !query->wants);
 }
 
 static void check_edns(const struct query *query, size_t len)
@@ -173,7 +167,8 @@ static void check_edns(const struct query *query, size_t len)
     if (!query->has_edns)
         check_no_edns(query);
     check(query->udp_size >= 512);
-    check(!query->wants_keepalive || query->transport == QUERY_TCP);
+    check(!(query->wants & QUERY_WANTS_KEEPALIVE) || query->transport == QUERY_TCP);
+    check(!(query->wants & QUERY_WANTS_COOKIE) == !query->cookie);
     if (query->cookie) {
         check(query->cookie_len == 8 || (query->cookie_len >= 16 && query->cookie_len <= 40));
         check_within(query, len, query->cookie, query->cookie_len);
