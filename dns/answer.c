@@ -91,6 +91,8 @@ void answer_fetch(const struct zone *zone, struct query *query)
         return;
     uint64_t position = query->hash;
     query->candidate = table_next(rcu_read(zone_view(zone)->names.slots), query->hash, &position);
+    if (!query->candidate)
+        return;
     __builtin_prefetch(query->candidate);
     __builtin_prefetch((const uint8_t *)query->candidate + 64);
 }
@@ -98,7 +100,7 @@ void answer_fetch(const struct zone *zone, struct query *query)
 void answer_fetch_more(const struct query *query)
 {
     if (query->where != WHERE_INSIDE || query->type != TYPE_SRV || !query->candidate ||
-        query->candidate->kind != NODE_INSTANCE)
+        node_kind(query->candidate) != NODE_INSTANCE)
         return;
     __builtin_prefetch(((const struct instance *)query->candidate)->target);
 }

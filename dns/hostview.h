@@ -13,7 +13,7 @@
  * or more. */
 static inline bool hostview_is(const struct query *query, size_t len, unsigned labels)
 {
-    static const uint8_t last[8] __attribute__((nonstring)) = "\7service";
+    static const uint8_t last[] = {7, 's', 'e', 'r', 'v', 'i', 'c', 'e'};
     return labels >= 2 && query->labels[labels - 1] + sizeof(last) == len &&
            memcmp(query->folded + len - sizeof(last), last, sizeof(last)) == 0;
 }

@@ -208,7 +208,8 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
     bool is_new = seen_add(reply->seen, (uintptr_t)target, 0);
     size_t address_len = is_v4 ? 4 : 16;
     uint8_t *at = reply->at;
-    if (at + 3 * REPLY_HEAD + srv_len + txt_len + address_len > reply->limit)
+    size_t size = REPLY_HEAD + srv_len + REPLY_HEAD + txt_len;
+    if (at + size + (is_new ? REPLY_HEAD + address_len : 0) > reply->limit)
         return false;
     uint32_t ttl_s = reply_ttl(reply, instance->record.ttl_s);
     uint8_t *srv = reply_head(at, owner, TYPE_SRV, ttl_s, srv_len);

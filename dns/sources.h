@@ -49,10 +49,11 @@ static inline uint32_t sources_ttl(const struct sources *sources, uint32_t most)
 static inline void sources_begin(struct sources_walk *walk, const struct sources *sources,
                                  uint32_t rotation)
 {
-    walk->sets[0] = sources->sets[0];
-    walk->sets[1] = sources->sets[1];
-    walk->first = sources->sets[0] ? sources->sets[0]->count : 0;
-    walk->total = walk->first + (sources->sets[1] ? sources->sets[1]->count : 0);
+    static const struct members none;
+    walk->sets[0] = sources->sets[0] ? sources->sets[0] : &none;
+    walk->sets[1] = sources->sets[1] ? sources->sets[1] : &none;
+    walk->first = walk->sets[0]->count;
+    walk->total = walk->first + walk->sets[1]->count;
     walk->position = walk->total > 1 ? rotation % walk->total : 0;
     walk->left = walk->total < SOURCES_VISITS_MAX ? walk->total : SOURCES_VISITS_MAX;
     walk->chained = sources->chains[0];
@@ -73,8 +74,8 @@ static inline const struct instance *sources_member(struct sources_walk *walk)
         uint32_t at = walk->position;
         walk->position = at + 1 < walk->total ? at + 1 : 0;
         walk->left--;
-        instance = at < walk->first ? members_at(walk->sets[0], at)
-                                    : members_at(walk->sets[1], at - walk->first);
+        bool is_first = at < walk->first;
+        instance = members_at(walk->sets[!is_first], is_first ? at : at - walk->first);
     }
     return instance;
 }

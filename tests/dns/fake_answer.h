@@ -40,7 +40,7 @@ void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_
     out->bytes = bytes;
     out->client = client;
     out->rotation = rotation;
-    out->transport = transport;
+    out->transport = (uint8_t)transport;
     out->verdict = QUERY_DROP;
     if (len < 12 || bytes[2] & 0x80)
         return;

@@ -63,7 +63,7 @@ static void bounds_replies(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct answer_env env = {.max_udp_size = rows[i].max_udp_size};
-        struct query query = {.transport = rows[i].transport,
+        struct query query = {.transport = (uint8_t)rows[i].transport,
                               .has_edns = rows[i].has_edns,
                               .udp_size = rows[i].udp_size};
         assert_int_equal(message_size(&env, &query, rows[i].size), rows[i].limit);
