@@ -27,8 +27,9 @@ struct command {
     const char *text;     /* a paragraph more for help and man pages, or NULL */
     enum option_id options[COMMAND_OPTIONS_MAX];
     size_t option_count;
-    bool needs_etcd; /* --tree-root, and --etcd-endpoint or --etcd-discovery-srv */
-    bool is_hidden;  /* in no help */
+    enum option_id substitute; /* with it no option of the command is required; 0: there is none */
+    bool needs_etcd;           /* --tree-root, and --etcd-endpoint or --etcd-discovery-srv */
+    bool is_hidden;            /* in no help */
     /* Returns the exit status, having said on standard error why it is not 0. */
     int (*run)(struct call *call);
 };

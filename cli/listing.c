@@ -1,53 +1,41 @@
 #include "listing.h"
 
+#include "registry/buffer.h"
 #include "registry/lease.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define PARALLEL 32 /* questions under way: etcd answers some thousands a second */
+#define PARALLEL    32         /* questions under way: etcd answers some thousands a second */
+#define PAGE_ROWS   25000      /* of a million keys etcd counts all that are left, each time */
+#define PAGE_OCTETS (8U << 20) /* of keys and values; longer ones make shorter pages */
+#define LEASES_KEPT 50000
 
-static bool add_row(void *arg, const struct kv *kv)
-{
-    struct listing *listing = arg;
-    if (listing->count == listing->size) {
-        size_t size = listing->size ? listing->size * 2 : 64;
-        struct listing_row *rows = realloc(listing->rows, size * sizeof(*rows));
-        if (!rows)
-            return false;
-        listing->rows = rows;
-        listing->size = size;
-    }
-    char *block = malloc(kv->key_len + kv->value_len + 1);
-    if (!block)
-        return false;
-    memcpy(block, kv->key, kv->key_len);
-    if (kv->value_len > 0)
-        memcpy(block + kv->key_len, kv->value, kv->value_len);
-    block[kv->key_len + kv->value_len] = '\0';
-    listing->rows[listing->count++] = (struct listing_row){.key = block,
-                                                           .value = block + kv->key_len,
-                                                           .key_len = kv->key_len,
-                                                           .value_len = kv->value_len,
-                                                           .lease = kv->lease};
-    return true;
-}
-
-void listing_clear(struct listing *listing)
-{
-    for (size_t i = 0; i < listing->count; i++)
-        free(listing->rows[i].key);
-    free(listing->rows);
-    *listing = (struct listing){0};
-}
-
-/* The leases of a listing, each once, and how far asking for them has got. */
+/* The leases that were met, each once, and how far asking for the new ones has got. */
 struct leases {
     struct session *session;
     struct leases_item {
-        int64_t id, left_s;
-    } * items; /* sorted by ID */
-    size_t count, asked, answered;
+        int64_t id, left_s; /* left_s < 0: gone */
+    } * items;              /* the first `known` are sorted by ID and answered, */
+    size_t known, count;    /* so are, by ID, those behind them that are being asked for */
+    size_t asked, answered; /* of those */
+    enum status status;
+};
+
+struct listing {
+    struct session *session;
+    listing_page *page;
+    void *arg;
+    struct listing_row *rows; /* PAGE_ROWS; keys and values are in `octets` */
+    size_t row_count;
+    uint32_t page_rows; /* to be asked for */
+    struct buffer octets;
+    struct tree_key end;
+    struct buffer next; /* the first key that is missing */
+    struct leases leases;
+    int64_t revision;
+    bool is_full; /* the page was ended for the octets' sake */
+    bool has_more, is_done;
     enum status status;
 };
 
@@ -57,29 +45,36 @@ static int compare_items(const void *a, const void *b)
     return left->id < right->id ? -1 : left->id > right->id;
 }
 
-static struct leases_item *find_item(const struct leases *leases, int64_t id)
+static struct leases_item *find_in(struct leases_item *items, size_t count, int64_t id)
 {
     struct leases_item wanted = {.id = id};
-    return bsearch(&wanted, leases->items, leases->count, sizeof(wanted), compare_items);
+    return count ? bsearch(&wanted, items, count, sizeof(wanted), compare_items) : NULL;
 }
 
-static enum status collect(struct leases *leases, const struct listing *listing)
+/* Add the leases of the rows that are not known, sorted, each once. */
+static enum status collect(struct leases *leases, const struct listing_row *rows, size_t count)
 {
-    if (listing->count == 0)
-        return STATUS_OK;
-    leases->items = malloc(listing->count * sizeof(*leases->items));
-    if (!leases->items)
+    if (leases->known > LEASES_KEPT)
+        leases->known = 0;
+    struct leases_item *items =
+        realloc(leases->items, (leases->known + count) * sizeof(*leases->items));
+    if (!items)
         return STATUS_NO_MEMORY;
-    size_t count = 0;
-    for (size_t i = 0; i < listing->count; i++) {
-        if (listing->rows[i].lease != 0)
-            leases->items[count++] = (struct leases_item){listing->rows[i].lease, 0};
-    }
-    qsort(leases->items, count, sizeof(*leases->items), compare_items);
+    struct leases_item *new = items + leases->known;
+    size_t new_count = 0, kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (leases->count == 0 || leases->items[leases->count - 1].id != leases->items[i].id)
-            leases->items[leases->count++] = leases->items[i];
+        if (rows[i].lease != 0 && !find_in(items, leases->known, rows[i].lease) &&
+            (new_count == 0 || new[new_count - 1].id != rows[i].lease))
+            new[new_count++] = (struct leases_item){rows[i].lease, 0};
     }
+    qsort(new, new_count, sizeof(*new), compare_items);
+    for (size_t i = 0; i < new_count; i++) {
+        if (kept == 0 || new[kept - 1].id != new[i].id)
+            new[kept++] = new[i];
+    }
+    leases->items = items;
+    leases->count = leases->known + kept;
+    leases->asked = leases->answered = 0;
     return STATUS_OK;
 }
 
@@ -88,9 +83,12 @@ static void answered(void *arg, enum status status, int64_t id, int64_t granted_
 
 static void ask_more(struct leases *leases)
 {
-    while (leases->status == STATUS_OK && leases->asked < leases->count &&
-           leases->asked - leases->answered < PARALLEL)
-        lease_time_left(leases->session->etcd, leases->items[leases->asked++].id, answered, leases);
+    size_t new_count = leases->count - leases->known;
+    while (leases->status == STATUS_OK && leases->asked < new_count &&
+           leases->asked - leases->answered < PARALLEL) {
+        int64_t id = leases->items[leases->known + leases->asked++].id;
+        lease_time_left(leases->session->etcd, id, answered, leases);
+    }
 }
 
 static void answered(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
@@ -98,9 +96,11 @@ static void answered(void *arg, enum status status, int64_t id, int64_t granted_
 {
     (void)granted_ttl_s;
     struct leases *leases = arg;
+    struct leases_item *item =
+        find_in(leases->items + leases->known, leases->count - leases->known, id);
     leases->answered++;
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
-        find_item(leases, id)->left_s = status == STATUS_OK ? left_s : -1;
+        item->left_s = status == STATUS_OK ? left_s : -1;
     } else if (leases->status == STATUS_OK) {
         leases->status = status;
         leases->session->why = *why;
@@ -108,40 +108,134 @@ static void answered(void *arg, enum status status, int64_t id, int64_t granted_
     ask_more(leases);
 }
 
-static enum status read_leases(struct session *session, const struct listing *listing)
+/* Fill in what the rows' leases have left; drop rows whose lease is gone. */
+static enum status read_leases(struct listing *listing)
 {
-    struct leases leases = {.session = session};
-    leases.status = collect(&leases, listing);
-    ask_more(&leases);
-    while (leases.answered < leases.asked)
-        uv_run(&session->loop, UV_RUN_ONCE);
-    for (size_t i = 0; leases.status == STATUS_OK && i < listing->count; i++) {
-        struct listing_row *row = &listing->rows[i];
-        if (row->lease != 0) {
-            row->left_s = find_item(&leases, row->lease)->left_s;
-            row->is_gone = row->left_s < 0;
-        }
+    struct leases *leases = &listing->leases;
+    size_t kept = 0;
+    enum status status = collect(leases, listing->rows, listing->row_count);
+    if (status != STATUS_OK)
+        return status;
+    ask_more(leases);
+    while (leases->answered < leases->asked)
+        uv_run(&listing->session->loop, UV_RUN_ONCE);
+    if (leases->status != STATUS_OK)
+        return leases->status;
+    leases->known = leases->count;
+    qsort(leases->items, leases->count, sizeof(*leases->items), compare_items);
+    for (size_t i = 0; i < listing->row_count; i++) {
+        struct listing_row row = listing->rows[i];
+        row.left_s =
+            row.lease ? find_in(leases->items, leases->count, row.lease)->left_s : INT64_MAX;
+        if (row.left_s >= 0)
+            listing->rows[kept++] = row;
     }
-    free(leases.items);
-    return leases.status;
+    listing->row_count = kept;
+    return STATUS_OK;
 }
 
-enum status listing_read(struct session *session, const struct tree_key *prefix,
-                         struct listing *out)
+/* Keys and values move while the page grows: where they lie is told when it is whole. */
+static bool on_key(void *arg, const struct kv *kv)
 {
-    struct listing listing = {0};
-    struct tree_key end;
-    tree_prefix_end(prefix->text, prefix->len, &end);
-    struct kv_range range = {
-        .key = prefix->text, .key_len = prefix->len, .end = end.text, .end_len = end.len};
-    enum status status = session_range(session, &range, add_row, &listing);
+    struct listing *listing = arg;
+    size_t len = listing->octets.len + kv->key_len + kv->value_len;
+    listing->is_full =
+        listing->row_count == listing->page_rows || (len > PAGE_OCTETS && listing->row_count > 0);
+    if (listing->is_full)
+        return false;
+    listing->rows[listing->row_count++] = (struct listing_row){
+        .key_len = kv->key_len, .value_len = kv->value_len, .lease = kv->lease};
+    buffer_add(&listing->octets, kv->key, kv->key_len);
+    buffer_add(&listing->octets, kv->value, kv->value_len);
+    return listing->octets.status == STATUS_OK;
+}
+
+static void on_done(void *arg, enum status status, const struct kv_range_result *result,
+                    const struct detail *why)
+{
+    struct listing *listing = arg;
+    listing->is_done = true;
+    listing->revision = result->revision;
+    listing->has_more = listing->is_full || result->count > listing->row_count;
+    listing->status = listing->is_full ? STATUS_OK : status;
+    if (listing->octets.status != STATUS_OK)
+        listing->status = listing->octets.status;
+    listing->session->why = *why;
+}
+
+/* Where the page ended, the next one begins: at the smallest key behind its last one. */
+static enum status place_rows(struct listing *listing)
+{
+    const char *at = listing->octets.data;
+    for (size_t i = 0; i < listing->row_count; i++) {
+        struct listing_row *row = &listing->rows[i];
+        row->key = at;
+        row->value = at + row->key_len;
+        at += row->key_len + row->value_len;
+    }
+    if (listing->row_count > 0) {
+        const struct listing_row *last = &listing->rows[listing->row_count - 1];
+        buffer_reset(&listing->next);
+        buffer_add(&listing->next, last->key, last->key_len);
+        buffer_add(&listing->next, "", 1);
+    }
+    return listing->next.status;
+}
+
+static enum status read_page(struct listing *listing)
+{
+    struct kv_range range = {.key = listing->next.data,
+                             .key_len = listing->next.len,
+                             .end = listing->end.text,
+                             .end_len = listing->end.len,
+                             .revision = listing->revision,
+                             .limit = listing->page_rows};
+    buffer_reset(&listing->octets);
+    listing->row_count = 0;
+    listing->is_done = listing->is_full = false;
+    kv_range(listing->session->etcd, &range, on_key, on_done, listing);
+    while (!listing->is_done)
+        uv_run(&listing->session->loop, UV_RUN_ONCE);
+    if (listing->status == STATUS_OK && listing->is_full)
+        listing->page_rows = (uint32_t)listing->row_count;
+    return listing->status == STATUS_OK ? place_rows(listing) : listing->status;
+}
+
+static enum status read_pages(struct listing *listing)
+{
+    enum status status;
+    do {
+        status = read_page(listing);
+        if (status == STATUS_OK && listing->row_count > 0)
+            status = read_leases(listing);
+        if (status == STATUS_OK && listing->row_count > 0)
+            status = listing->page(listing->arg, listing->rows, listing->row_count);
+    } while (status == STATUS_OK && listing->has_more);
+    return status;
+}
+
+enum status listing_read(struct session *session, const struct tree_key *prefix, listing_page *page,
+                         void *arg)
+{
+    struct listing listing = {.session = session,
+                              .page = page,
+                              .arg = arg,
+                              .rows = malloc(PAGE_ROWS * sizeof(*listing.rows)),
+                              .page_rows = PAGE_ROWS,
+                              .leases.session = session};
+    tree_prefix_end(prefix->text, prefix->len, &listing.end);
+    /* One key and its value may be as long as etcd's largest request. */
+    buffer_init(&listing.octets, PAGE_OCTETS + (2U << 20));
+    buffer_init(&listing.next, 2U << 20);
+    buffer_add(&listing.next, prefix->text, prefix->len);
+    enum status status = listing.rows ? listing.next.status : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
-        status = read_leases(session, &listing);
-    else if (status == STATUS_CANCELLED)
-        status = detail_set(&session->why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    if (status == STATUS_OK)
-        *out = listing;
-    else
-        listing_clear(&listing);
+        status = read_pages(&listing);
+    if (status == STATUS_NO_MEMORY)
+        (void)detail_set(&session->why, status, "%s", status_text(status));
+    buffer_clear(&listing.octets);
+    buffer_clear(&listing.next);
+    free(listing.leases.items);
+    free(listing.rows);
     return status;
 }

@@ -1,5 +1,10 @@
 /* cli/listing.h - the keys below a prefix, with the seconds that their leases have left.
  *
+ * All keys are those of one revision, in key order. They come page by page, so that memory is
+ * bounded whatever their number, and nothing is under way at etcd while a page is being printed: a
+ * reader may take its time. A lease is asked for once, when its first key is met, unless there are
+ * very many.
+ *
  * Threads: as session.h. */
 #ifndef CLI_LISTING_H
 #define CLI_LISTING_H
@@ -10,24 +15,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Borrowed for the call that shows the page; octets. */
 struct listing_row {
-    char *key; /* owned, with the value behind it in the same block; octets */
-    const char *value;
+    const char *key, *value;
     size_t key_len, value_len;
     int64_t lease;  /* 0 = none */
     int64_t left_s; /* of the lease */
-    bool is_gone;   /* its lease expired between the two questions */
 };
 
-struct listing {
-    struct listing_row *rows; /* in key order */
-    size_t count, size;
-};
+/* The next rows, at least one. Not OK: no more are wanted. */
+typedef enum status listing_page(void *arg, const struct listing_row *rows, size_t count);
 
-/* Read all keys that begin with the prefix. OK: to be given to listing_clear(). Else session->why.
- */
+/* Read all keys that begin with the prefix; those whose lease expired between the two questions are
+ * left out. Not OK: session->why, or what `page` returned. COMPACTED: etcd has forgotten the
+ * revision while it was being read. */
 MUST_USE enum status listing_read(struct session *session, const struct tree_key *prefix,
-                                  struct listing *out);
-void listing_clear(struct listing *listing);
+                                  listing_page *page, void *arg);
 
 #endif

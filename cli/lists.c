@@ -49,12 +49,22 @@ static void print_pairs(const struct entry *entry)
     fputc('}', stdout);
 }
 
+/* A reader takes one leading '_' away: what begins with one needs another. */
+static void print_subtype(const struct entry_string *subtype)
+{
+    char text[1 + ENTRY_SUBTYPE_MAX] = "_";
+    bool is_longer = subtype->text[0] == '_' && subtype->len < sizeof(text);
+    if (is_longer)
+        memcpy(text + 1, subtype->text, subtype->len);
+    output_json(stdout, is_longer ? text : subtype->text, subtype->len + is_longer);
+}
+
 static void print_subtypes(const struct entry *entry)
 {
     member("subtypes");
     for (size_t i = 0; i < entry->subtype_count; i++) {
         fputs(i ? ", " : "[", stdout);
-        output_json(stdout, entry->subtypes[i].text, entry->subtypes[i].len);
+        print_subtype(&entry->subtypes[i]);
     }
     fputc(']', stdout);
 }
@@ -112,77 +122,147 @@ static void print_object(const struct kind *kind, const struct listing_row *row)
     fputc('}', stdout);
 }
 
-static void print_json(const struct kind *kind, const struct listing *listing)
-{
-    bool has_one = false;
-    fputc('[', stdout);
-    for (size_t i = 0; i < listing->count; i++) {
-        if (listing->rows[i].is_gone)
-            continue;
-        fputs(has_one ? ", " : "", stdout);
-        print_object(kind, &listing->rows[i]);
-        has_one = true;
-    }
-    fputs("]\n", stdout);
-}
-
-static enum status add_row(struct table *table, const struct kind *kind, size_t prefix_len,
-                           const struct listing_row *row)
-{
-    char left[24] = "";
+/* A row in cells; they borrow from it and from this. */
+struct cells {
+    struct table_cell cells[COLUMNS];
     struct entry entry;
-    bool is_entry = read_entry(kind, row, &entry);
+    bool is_entry;
+    char left[24];
+};
+
+static void cells_fill(struct cells *cells, const struct kind *kind, size_t prefix_len,
+                       const struct listing_row *row)
+{
+    cells->is_entry = read_entry(kind, row, &cells->entry);
+    cells->left[0] = '\0';
     if (row->lease != 0)
-        snprintf(left, sizeof(left), "%" PRId64, row->left_s);
-    struct table_cell cells[COLUMNS] = {
-        {row->key + prefix_len, row->key_len - prefix_len},
-        {row->value, row->value_len},
-        {left, strlen(left)},
-    };
-    if (is_entry)
-        cells[1] = (struct table_cell){entry.location_text.text, entry.location_text.len};
-    enum status status = table_add(table, cells);
-    if (is_entry)
-        entry_clear(&entry);
-    return status;
+        snprintf(cells->left, sizeof(cells->left), "%" PRId64, row->left_s);
+    cells->cells[0] = (struct table_cell){row->key + prefix_len, row->key_len - prefix_len};
+    cells->cells[1] = (struct table_cell){row->value, row->value_len};
+    if (cells->is_entry) {
+        const struct entry_string *location = &cells->entry.location_text;
+        cells->cells[1] = (struct table_cell){location->text, location->len};
+    }
+    cells->cells[2] = (struct table_cell){cells->left, strlen(cells->left)};
 }
 
-static enum status print_table(const struct kind *kind, const struct listing *listing,
-                               size_t prefix_len)
+static void cells_clear(struct cells *cells)
 {
-    struct table *table;
-    enum status status = table_new(kind->headers, COLUMNS, &table);
+    if (cells->is_entry)
+        entry_clear(&cells->entry);
+}
+
+/* A list that is being printed. */
+struct printer {
+    const struct kind *kind;
+    struct table *table; /* NULL: JSON */
+    size_t prefix_len;
+    bool has_begun;
+};
+
+static void begin_json(struct printer *printer)
+{
+    if (!printer->has_begun)
+        fputc('[', stdout);
+    printer->has_begun = true;
+}
+
+static void print_json(struct printer *printer, const struct listing_row *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (printer->has_begun)
+            fputs(", ", stdout);
+        begin_json(printer);
+        print_object(printer->kind, &rows[i]);
+    }
+}
+
+/* The rows of the first page settle the widths. */
+static enum status begin_table(struct printer *printer, const struct listing_row *rows,
+                               size_t count)
+{
+    enum status status = STATUS_OK;
+    if (printer->has_begun)
+        return status;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct cells cells;
+        cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
+        status = table_measure(printer->table, cells.cells);
+        cells_clear(&cells);
+    }
     if (status != STATUS_OK)
         return status;
-    for (size_t i = 0; status == STATUS_OK && i < listing->count; i++) {
-        if (!listing->rows[i].is_gone)
-            status = add_row(table, kind, prefix_len, &listing->rows[i]);
-    }
-    /* A failing standard output is output_finish()'s to tell. */
-    enum status printed = status == STATUS_OK ? table_print(table, stdout) : STATUS_OK;
-    (void)printed;
-    table_free(table);
+    table_begin(printer->table, stdout);
+    printer->has_begun = true;
     return status;
+}
+
+static enum status print_table(struct printer *printer, const struct listing_row *rows,
+                               size_t count)
+{
+    enum status status = begin_table(printer, rows, count);
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        struct cells cells;
+        cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
+        status = table_row(printer->table, cells.cells, stdout);
+        cells_clear(&cells);
+    }
+    return status;
+}
+
+/* A failing standard output is output_finish()'s to tell; CANCELLED ends the reading. */
+static enum status on_page(void *arg, const struct listing_row *rows, size_t count)
+{
+    struct printer *printer = arg;
+    enum status status = STATUS_OK;
+    if (printer->table)
+        status = print_table(printer, rows, count);
+    else
+        print_json(printer, rows, count);
+    return status == STATUS_OK && ferror(stdout) ? STATUS_CANCELLED : status;
+}
+
+static enum status finish(struct printer *printer)
+{
+    enum status status = STATUS_OK;
+    if (printer->table) {
+        status = begin_table(printer, NULL, 0);
+        table_end(printer->table, stdout);
+    } else {
+        begin_json(printer);
+        fputs("]\n", stdout);
+    }
+    return status;
+}
+
+static int print(struct session *session, const struct tree_key *prefix, struct printer *printer)
+{
+    enum status status = listing_read(session, prefix, on_page, printer);
+    if (status == STATUS_OK)
+        status = finish(printer);
+    if (status == STATUS_OK || ferror(stdout))
+        return output_finish(session->log, 0);
+    return output_finish(session->log, session_fail(session, status));
 }
 
 static int list(struct session *session, const struct call *call, const struct kind *kind,
                 const struct tree_key *prefix)
 {
-    struct listing listing;
     struct tree_key all;
-    enum status status = listing_read(session, prefix, &listing);
-    if (status != STATUS_OK)
-        return session_fail(session, status);
     tree_prefix(&session->root, kind->part, &all);
-    if (strcmp(options_text(&call->options, OPTION_FORMAT), "json") == 0)
-        print_json(kind, &listing);
-    else
-        status = print_table(kind, &listing, all.len);
-    listing_clear(&listing);
-    if (status == STATUS_OK)
-        return output_finish(session->log, 0);
-    detail_set(&session->why, status, "%s", status_text(status));
-    return session_fail(session, status);
+    struct printer printer = {.kind = kind, .prefix_len = all.len};
+    enum status status = STATUS_OK;
+    if (strcmp(options_text(&call->options, OPTION_FORMAT), "json") != 0)
+        status = table_new(kind->headers, COLUMNS, &printer.table);
+    int exit_status;
+    if (status == STATUS_OK) {
+        exit_status = print(session, prefix, &printer);
+    } else {
+        detail_set(&session->why, status, "%s", status_text(status));
+        exit_status = session_fail(session, status);
+    }
+    table_free(printer.table);
+    return exit_status;
 }
 
 static int run(struct call *call, const struct kind *kind, const char *type)

@@ -68,6 +68,9 @@
       .help = "a pair of its TXT record, or a KEY alone")                                          \
     X(SERVICE_SUBTYPE, .name = "subtype", .argument = "NAME", .kind = OPTION_REPEATED,             \
       .help = "a DNS-SD subtype under which it can be found, too")                                 \
+    X(SERVICE_FROM, .name = "from", .argument = "FILE",                                            \
+      .help = "register what this file says, - for standard input, in the JSON that service list " \
+              "prints; of the options above only --ttl goes with it")                              \
     X(SWITCH_TTL, .name = "ttl", .argument = "SECONDS", .kind = OPTION_NUMBER,                     \
       .variable = "EMPUSA_SWITCH_TTL", .min = 1, .max = 9000000000,                                \
       .help = "forget it after this time unless it is set again")                                  \

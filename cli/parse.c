@@ -236,7 +236,8 @@ static enum parse_verdict check_complete(struct cursor *cursor)
         return missing(cursor, OPTION_ETCD_ENDPOINT);
     if (command->needs_etcd && !options_has(&call->options, OPTION_TREE_ROOT))
         return missing(cursor, OPTION_TREE_ROOT);
-    for (size_t i = 0; i < command->option_count; i++) {
+    bool has_substitute = command->substitute && options_has(&call->options, command->substitute);
+    for (size_t i = 0; i < command->option_count && !has_substitute; i++) {
         enum option_id id = command->options[i];
         if (option_row(id)->is_required && !options_has(&call->options, id))
             return missing(cursor, id);

@@ -30,10 +30,18 @@ static const struct command commands[] = {
          "Without --refresh-every it is done once. With it, this goes on running: at every beat "
          "the lease is kept alive and the registration checked; what has vanished or was "
          "changed is put back. SIGTERM or SIGINT unregisters the service. A registration is "
-         "stated whole: what is not said is not kept.",
+         "stated whole: what is not said is not kept.\n\n"
+         "With --from it is done once for each entry of a file, and no other option is required. "
+         "An entry is an object with the members that service list --format json prints; its "
+         "service is a key below the tree root or TYPE/NAME. The entries are an array, or stand "
+         "one behind the other. One with a \"ttl\" is forgotten after that many seconds, another "
+         "one after --ttl, or never; those of the same TTL share leases. Their order is not kept. "
+         "At the first entry that is wrong it ends; those before it are registered.",
      OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME, OPTION_SERVICE_LOCATION, OPTION_SERVICE_TTL,
              OPTION_SERVICE_REFRESH, OPTION_SERVICE_PROTOCOL, OPTION_SERVICE_PRIORITY,
-             OPTION_SERVICE_WEIGHT, OPTION_SERVICE_TXT, OPTION_SERVICE_SUBTYPE),
+             OPTION_SERVICE_WEIGHT, OPTION_SERVICE_TXT, OPTION_SERVICE_SUBTYPE,
+             OPTION_SERVICE_FROM),
+     .substitute = OPTION_SERVICE_FROM,
      .needs_etcd = true,
      .run = service_register},
     {.group = "service",

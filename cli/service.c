@@ -1,5 +1,6 @@
 #include "service.h"
 
+#include "from.h"
 #include "keeper.h"
 #include "put.h"
 #include "registration.h"
@@ -29,6 +30,8 @@ int service_register(struct call *call)
 {
     struct session session;
     struct registration registration;
+    if (options_has(&call->options, OPTION_SERVICE_FROM))
+        return from_run(call);
     enum status status = session_open(&session, call);
     if (status != STATUS_OK)
         return status_exit(status);

@@ -10,12 +10,6 @@
 
 #define HEADER_PADDING 2 /* tabulate's MIN_PADDING */
 
-struct cell {
-    size_t at;      /* its shown text, in table.text */
-    size_t len;     /* octets */
-    size_t columns; /* on a terminal */
-};
-
 struct column {
     const char *header;
     size_t header_columns, columns;
@@ -26,10 +20,15 @@ struct table {
     struct width width;
     struct column columns[TABLE_COLUMNS_MAX];
     size_t column_count;
-    struct cell *cells; /* row by row */
-    size_t cell_count, cell_room;
-    char *text;
-    size_t text_len, text_room;
+    char *shown; /* the cells of one row, one behind the other */
+    size_t shown_size;
+};
+
+/* A cell as a terminal shows it; in table->shown. */
+struct shown {
+    const char *text;
+    size_t len;     /* octets */
+    size_t columns; /* on a terminal */
 };
 
 enum status table_new(const char *const *headers, size_t columns, struct table **out)
@@ -54,44 +53,40 @@ void table_free(struct table *table)
     if (!table)
         return;
     width_clear(&table->width);
-    free(table->cells);
-    free(table->text);
+    free(table->shown);
     free(table);
 }
 
-/* Room for `need` things more; doubles, so that adding n rows costs in proportion to n. */
-static bool reserve(void **memory, size_t *room, size_t used, size_t need, size_t size)
+static bool reserve(struct table *table, const struct table_cell *cells)
 {
-    size_t wanted = *room ? *room : 64;
-    if (need > SIZE_MAX / 4 / size || used > SIZE_MAX / 4 / size)
-        return false;
-    while (wanted - used < need)
-        wanted *= 2;
-    if (wanted == *room)
-        return true;
-    void *grown = realloc(*memory, wanted * size);
-    if (!grown)
-        return false;
-    *memory = grown;
-    *room = wanted;
-    return true;
-}
-
-static bool reserve_row(struct table *table, const struct table_cell *cells)
-{
-    void *text = table->text, *row = table->cells;
     size_t need = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         if (cells[i].len > SIZE_MAX / 64)
             return false;
         need += cells[i].len * UTF8_SHOW_MAX + 1;
     }
-    bool has_room = reserve(&text, &table->text_room, table->text_len, need, 1) &&
-                    reserve(&row, &table->cell_room, table->cell_count, table->column_count,
-                            sizeof(*table->cells));
-    table->text = text;
-    table->cells = row;
-    return has_room;
+    if (need <= table->shown_size)
+        return true;
+    char *shown = realloc(table->shown, need);
+    if (!shown)
+        return false;
+    table->shown = shown;
+    table->shown_size = need;
+    return true;
+}
+
+static bool show(struct table *table, const struct table_cell *cells, struct shown *out)
+{
+    if (!reserve(table, cells))
+        return false;
+    char *text = table->shown;
+    for (size_t i = 0; i < table->column_count; i++) {
+        size_t room = table->shown_size - (size_t)(text - table->shown);
+        size_t len = utf8_show(cells[i].text, cells[i].len, text, room);
+        out[i] = (struct shown){text, len, width_of(&table->width, text, len)};
+        text += len;
+    }
+    return true;
 }
 
 static bool is_whole_number(const char *text, size_t len)
@@ -105,28 +100,20 @@ static bool is_whole_number(const char *text, size_t len)
     return true;
 }
 
-static void add_cell(struct table *table, struct column *column, const struct table_cell *from)
+enum status table_measure(struct table *table, const struct table_cell *cells)
 {
-    char *text = table->text + table->text_len;
-    size_t len = utf8_show(from->text, from->len, text, table->text_room - table->text_len);
-    size_t columns = width_of(&table->width, text, len);
-    table->cells[table->cell_count++] =
-        (struct cell){.at = table->text_len, .len = len, .columns = columns};
-    table->text_len += len;
-    if (columns > column->columns)
-        column->columns = columns;
-    if (is_whole_number(text, len))
-        column->has_number = true;
-    else if (len > 0)
-        column->has_other = true;
-}
-
-enum status table_add(struct table *table, const struct table_cell *cells)
-{
-    if (!reserve_row(table, cells))
+    struct shown shown[TABLE_COLUMNS_MAX];
+    if (!show(table, cells, shown))
         return STATUS_NO_MEMORY;
-    for (size_t i = 0; i < table->column_count; i++)
-        add_cell(table, &table->columns[i], &cells[i]);
+    for (size_t i = 0; i < table->column_count; i++) {
+        struct column *column = &table->columns[i];
+        if (shown[i].columns > column->columns)
+            column->columns = shown[i].columns;
+        if (is_whole_number(shown[i].text, shown[i].len))
+            column->has_number = true;
+        else if (shown[i].len > 0)
+            column->has_other = true;
+    }
     return STATUS_OK;
 }
 
@@ -146,36 +133,40 @@ static void print_line(const struct table *table, FILE *file, char edge)
     putc('\n', file);
 }
 
-static void print_cell(const struct column *column, const char *text, size_t len, size_t columns,
-                       FILE *file)
+static void print_cell(const struct column *column, const struct shown *cell, FILE *file)
 {
     bool is_right = column->has_number && !column->has_other;
-    size_t padding = column->columns - columns;
+    size_t padding = column->columns > cell->columns ? column->columns - cell->columns : 0;
     fputs("| ", file);
     print_repeated(file, ' ', is_right ? padding : 0);
-    fwrite(text, 1, len, file);
+    fwrite(cell->text, 1, cell->len, file);
     print_repeated(file, ' ', is_right ? 1 : padding + 1);
 }
 
-static void print_row(const struct table *table, const struct cell *cells, FILE *file)
-{
-    for (size_t i = 0; i < table->column_count; i++)
-        print_cell(&table->columns[i], table->text + cells[i].at, cells[i].len, cells[i].columns,
-                   file);
-    fputs("|\n", file);
-}
-
-enum status table_print(const struct table *table, FILE *file)
+void table_begin(const struct table *table, FILE *file)
 {
     print_line(table, file, '+');
     for (size_t i = 0; i < table->column_count; i++) {
         const struct column *column = &table->columns[i];
-        print_cell(column, column->header, strlen(column->header), column->header_columns, file);
+        struct shown header = {column->header, strlen(column->header), column->header_columns};
+        print_cell(column, &header, file);
     }
     fputs("|\n", file);
     print_line(table, file, '|');
-    for (size_t at = 0; at < table->cell_count; at += table->column_count)
-        print_row(table, table->cells + at, file);
+}
+
+enum status table_row(struct table *table, const struct table_cell *cells, FILE *file)
+{
+    struct shown shown[TABLE_COLUMNS_MAX];
+    if (!show(table, cells, shown))
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < table->column_count; i++)
+        print_cell(&table->columns[i], &shown[i], file);
+    fputs("|\n", file);
+    return STATUS_OK;
+}
+
+void table_end(const struct table *table, FILE *file)
+{
     print_line(table, file, '+');
-    return ferror(file) ? STATUS_SYSTEM : STATUS_OK;
 }

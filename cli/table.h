@@ -13,7 +13,10 @@
  * number. Unlike tabulate it changes no cell: "1.50" stays so, blanks at the ends stay. Cells are
  * shown as utf8_show() gives them, and padded by the columns they take on a terminal.
  *
- * All rows are kept until they are printed, because the last may be the widest.
+ * No row is kept, so that a table may have any number of them: first all rows that are to settle
+ * the widths are measured, then all are printed. A cell that is wider than its column, because it
+ * was not measured, sticks out.
+ *
  * Threads: a table belongs to one thread. */
 #ifndef CLI_TABLE_H
 #define CLI_TABLE_H
@@ -38,10 +41,13 @@ struct table_cell {
 MUST_USE enum status table_new(const char *const *headers, size_t columns, struct table **out);
 void table_free(struct table *table);
 
-/* Append a row of as many cells as there are columns. NO_MEMORY: the table is as before. */
-MUST_USE enum status table_add(struct table *table, const struct table_cell *cells);
+/* Make the columns fit a row of as many cells as there are columns. NO_MEMORY. */
+MUST_USE enum status table_measure(struct table *table, const struct table_cell *cells);
 
-/* Write the table. SYSTEM: the file could not be written (errno says why). May be repeated. */
-MUST_USE enum status table_print(const struct table *table, FILE *file);
+/* Write what stands above the rows, a row, what stands below. Whether the file takes it is
+ * ferror()'s to say. table_row() NO_MEMORY: nothing of the row was written. */
+void table_begin(const struct table *table, FILE *file);
+MUST_USE enum status table_row(struct table *table, const struct table_cell *cells, FILE *file);
+void table_end(const struct table *table, FILE *file);
 
 #endif

@@ -248,6 +248,12 @@ static bool allocate(struct reader *reader, const cJSON *object, size_t len)
     return true;
 }
 
+static void note_ignored(struct entry *entry, const char *member)
+{
+    if (!entry->ignored_member)
+        entry->ignored_member = member;
+}
+
 static enum status read_members(struct reader *reader, const cJSON *object, size_t len,
                                 struct detail *why)
 {
@@ -260,10 +266,16 @@ static enum status read_members(struct reader *reader, const cJSON *object, size
         return detail_wrap(why, STATUS_BAD_INPUT, "member \"location\"");
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
+        unsigned ignored = reader->entry->ignored;
         if (item && !members[i].read(reader, item))
             reader->entry->ignored++;
+        if (reader->entry->ignored > ignored)
+            note_ignored(reader->entry, members[i].name);
     }
-    reader->entry->ignored += entry_sort(reader->entry);
+    unsigned dropped = entry_sort(reader->entry);
+    if (dropped > 0)
+        note_ignored(reader->entry, "txt");
+    reader->entry->ignored += dropped;
     if (reader->entry->txt_count == 0)
         reader->entry->txt = NULL;
     if (reader->entry->subtype_count == 0)

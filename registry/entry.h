@@ -46,8 +46,9 @@ struct entry {
     uint16_t subtype_count;   /* without one leading '_', as entry_sort() leaves them */
     struct entry_string *txt; /* in entry.owned; NULL when there are none */
     struct entry_string *subtypes;
-    unsigned ignored; /* members, pairs, subtypes ignored: wrong type, range, key twice */
-    void *owned;      /* one block; NULL for a plain location */
+    unsigned ignored;           /* members, pairs, subtypes ignored: wrong type, range, key twice */
+    const char *ignored_member; /* the first of which something was ignored; NULL: none */
+    void *owned;                /* one block; NULL for a plain location */
 };
 
 /* Read a value. The entry borrows from `value`: it must outlive the entry.

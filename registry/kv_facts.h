@@ -29,12 +29,13 @@ struct kv_range {
     bool keys_only, count_only;
     bool serializable;   /* a local, possibly stale read */
     uint32_t page;       /* keys a page; 0 = the default (50,000; less on 3.3) */
+    uint32_t limit;      /* end after so many keys; 0 = give all of them */
     uint32_t timeout_ms; /* for the whole range without progress; 0 = the client's */
 };
 
 struct kv_range_result {
     int64_t revision; /* the store's revision that was read */
-    uint64_t count;   /* keys in the range */
+    uint64_t count;   /* keys in the range, beyond the limit, too */
     uint64_t raft_term, cluster_id, member_id;
 };
 

@@ -47,13 +47,24 @@ static void range_free(struct range *range)
 
 static bool range_begin_page(struct range *range);
 
+/* Keys that may still be given. */
+static uint32_t range_left(const struct range *range)
+{
+    uint32_t limit = range->range.limit;
+    if (!limit)
+        return UINT32_MAX;
+    return range->given < limit ? limit - (uint32_t)range->given : 0;
+}
+
 /* Keys that a page on this member may have. */
 static uint32_t range_page(const struct range *range, const struct member *member)
 {
     if (range->range.count_only || range->end.len == 0)
         return 0;
     uint32_t usual = member->version && member->version < 304 ? RANGE_PAGE_OLD : RANGE_PAGE;
-    return range->page ? range->page : usual;
+    uint32_t page = range->page ? range->page : usual;
+    uint32_t left = range_left(range);
+    return left < page ? left : page;
 }
 
 static void range_build(void *arg, const struct member *member, struct buffer *body)
@@ -196,7 +207,8 @@ static void range_on_done(void *arg, enum status status, const char *reply, size
     range->call = NULL;
     bool is_ok = status == STATUS_OK;
     bool is_cut = is_ok && (!range->has_rest || !stream_is_between(&range->stream));
-    bool is_next = is_ok && range->has_more && range->given > range->given_before;
+    bool is_next =
+        is_ok && range->has_more && range->given > range->given_before && range_left(range) > 0;
     if (status == STATUS_TOO_LARGE && range_halve_page(range))
         is_next = true;
     if (is_cut)

@@ -22,13 +22,14 @@ void stream_reset(struct stream *stream)
     buffer_reset(&stream->rest);
     stream->depth = stream->element_depth = 0;
     stream->in_array = stream->in_string = stream->is_escaped = false;
+    stream->has_element = stream->has_comma = false;
     stream->in_parent = stream->is_name = false;
     stream->name_len = 0;
 }
 
 bool stream_is_between(const struct stream *stream)
 {
-    return stream->depth == 0;
+    return stream->depth == 0 && stream->element_depth == 0;
 }
 
 /* Go to the end of a string, behind its quote; `at` is inside it. */
@@ -65,6 +66,8 @@ static bool stream_is_member(const struct stream *stream, const char *name)
 
 static bool stream_is_array(const struct stream *stream)
 {
+    if (!stream->array)
+        return stream->depth == 0;
     if (!stream_is_member(stream, stream->array))
         return false;
     return stream->parent ? stream->depth == 2 && stream->in_parent : stream->depth == 1;
@@ -74,8 +77,10 @@ static enum status stream_open(struct stream *stream, char bracket)
 {
     if (stream->depth == STREAM_DEPTH_MAX)
         return STATUS_BAD_REPLY;
-    if (bracket == '[' && stream_is_array(stream))
+    if (bracket == '[' && stream_is_array(stream)) {
         stream->in_array = true;
+        stream->has_element = stream->has_comma = false;
+    }
     if (stream->depth == 1)
         stream->in_parent = bracket == '{' && stream_is_member(stream, stream->parent);
     stream->depth++;
@@ -129,7 +134,7 @@ static enum status stream_rest(struct stream *stream, char octet)
 {
     if (stream->depth == 0 && stream_is_blank(octet))
         return STATUS_OK; /* not kept: a watch may idle for years */
-    if (stream->depth == 0 && octet != '{')
+    if (stream->depth == 0 && octet != (stream->array ? '{' : '['))
         return STATUS_BAD_REPLY;
     buffer_add(&stream->rest, &octet, 1);
     if (stream->rest.status != STATUS_OK)
@@ -147,9 +152,13 @@ static enum status stream_rest(struct stream *stream, char octet)
 /* One octet of the array between its elements. */
 static enum status stream_gap(struct stream *stream, char octet)
 {
-    if (octet == ',' || stream_is_blank(octet))
+    if (stream_is_blank(octet))
         return STATUS_OK;
-    if (octet != ']')
+    if (octet == ',' && stream->has_element && !stream->has_comma) {
+        stream->has_comma = true;
+        return STATUS_OK;
+    }
+    if (octet != ']' || stream->has_comma)
         return STATUS_BAD_REPLY;
     stream->in_array = false;
     return stream_rest(stream, octet);
@@ -179,9 +188,20 @@ static enum status stream_scan_element(struct stream *stream, const char *text, 
     return STATUS_OK;
 }
 
+/* Whether an element may begin here: in the array, behind the comma that its predecessor needs. */
+static bool stream_begin_element(struct stream *stream)
+{
+    bool is_due = !stream->in_array || !stream->has_element || stream->has_comma;
+    stream->has_element = stream->in_array;
+    stream->has_comma = false;
+    return is_due;
+}
+
 /* An element is handed over where it lies, unless a cut between two pieces makes a copy needed. */
 static enum status stream_element(struct stream *stream, const char *text, size_t len, size_t *used)
 {
+    if (stream->element_depth == 0 && !stream_begin_element(stream))
+        return STATUS_BAD_REPLY;
     enum status status = stream_scan_element(stream, text, len, used);
     if (status != STATUS_OK)
         return status;
@@ -199,12 +219,17 @@ static enum status stream_element(struct stream *stream, const char *text, size_
     return status;
 }
 
+static bool stream_takes_element(const struct stream *stream)
+{
+    return stream->in_array || (!stream->array && stream->depth == 0);
+}
+
 enum status stream_feed(struct stream *stream, const char *text, size_t len)
 {
     enum status status = STATUS_OK;
     for (size_t at = 0; at < len && status == STATUS_OK;) {
         size_t used = 1;
-        if (stream->element_depth || (stream->in_array && text[at] == '{'))
+        if (stream->element_depth || (text[at] == '{' && stream_takes_element(stream)))
             status = stream_element(stream, text + at, len - at, &used);
         else if (stream->in_array)
             status = stream_gap(stream, text[at]);

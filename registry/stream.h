@@ -6,7 +6,8 @@
  * its elements; so cJSON parses one key-value at a time, and memory is bounded by the largest one,
  * whatever the page.
  *
- * It finds only where things begin and end. Whether they are JSON is for cJSON to say.
+ * It finds only where things begin and end, and that one comma stands between two elements. Whether
+ * they are JSON is for cJSON to say.
  *
  * Threads: a stream belongs to one thread. */
 #ifndef REGISTRY_STREAM_H
@@ -41,13 +42,15 @@ struct stream {
     unsigned depth;         /* open brackets of the rest */
     unsigned element_depth; /* open brackets of the element */
     bool in_array, in_string, is_escaped;
+    bool has_element, has_comma; /* of the array: one, and behind the last one */
     bool in_parent;              /* the object at depth 2 is the value of `parent` */
     size_t name_start, name_len; /* in `rest`: the last string at depth 1 or 2 */
     bool is_name;                /* a ':' followed it */
 };
 
 /* The array is the member `array` of the top-level value, or, unless `parent` is NULL, of its
- * member `parent`. All pointers must outlive the stream. */
+ * member `parent`. array NULL: it is a top-level value itself, and an object that is one counts as
+ * an element, too. All pointers must outlive the stream. */
 void stream_init(struct stream *stream, const char *parent, const char *array,
                  const struct stream_events *events, void *arg);
 void stream_clear(struct stream *stream);

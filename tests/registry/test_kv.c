@@ -182,6 +182,28 @@ static void a_range_comes_in_pages_at_one_revision(void **state)
     assert_int_equal(run_range(range, 0).status, STATUS_COMPACTED);
 }
 
+static void a_limit_ends_a_range_in_the_midst_of_its_pages(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t page, limit, given;
+    } rows[] = {{0, 7, 7},    {10, 7, 7},   {10, 10, 10}, {10, 25, 25},
+                {10, 39, 39}, {10, 40, 40}, {10, 41, 40}, {0, 1000, 40}};
+    assert_true(etcd_server_fill(&server, "/limit/", 40));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct kv_range range = {.key = "/limit/",
+                                 .key_len = 7,
+                                 .end = "/limit0",
+                                 .end_len = 7,
+                                 .page = rows[i].page,
+                                 .limit = rows[i].limit};
+        struct outcome outcome = run_range(range, 0);
+        assert_int_equal(outcome.status, STATUS_OK);
+        assert_int_equal(outcome.given, rows[i].given);
+        assert_int_equal(outcome.range.count, 40);
+    }
+}
+
 static void a_single_key_is_there_or_not(void **state)
 {
     (void)state;
@@ -399,6 +421,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         REAL(a_range_comes_in_pages_at_one_revision),
+        REAL(a_limit_ends_a_range_in_the_midst_of_its_pages),
         REAL(a_single_key_is_there_or_not),
         REAL(a_transaction_does_one_branch),
         REAL(a_transaction_that_cannot_be_is_refused),

@@ -104,6 +104,27 @@ static const struct {
     {NULL, "kvs", "{}x", STATUS_BAD_REPLY, true, "R{}"},
     {NULL, "kvs", "{\"kvs\":[1]}", STATUS_BAD_REPLY, false, "B{\"kvs\":["},
     {NULL, "kvs", "{\"kvs\":[{}}", STATUS_BAD_REPLY, false, "B{\"kvs\":[E{}"},
+    /* one comma between two elements */
+    {NULL, "kvs", "{\"kvs\":[{} {}]}", STATUS_BAD_REPLY, false, "B{\"kvs\":[E{}"},
+    {NULL, "kvs", "{\"kvs\":[,{}]}", STATUS_BAD_REPLY, false, "B{\"kvs\":["},
+    {NULL, "kvs", "{\"kvs\":[{},,{}]}", STATUS_BAD_REPLY, false, "B{\"kvs\":[E{}"},
+    {NULL, "kvs", "{\"kvs\":[{},]}", STATUS_BAD_REPLY, false, "B{\"kvs\":[E{}"},
+    {NULL, "kvs", "{\"kvs\":[{}]}{\"kvs\":[{}]}", STATUS_OK, true,
+     "B{\"kvs\":[E{}R{\"kvs\":[]}B{\"kvs\":[E{}R{\"kvs\":[]}"},
+    /* the array is the value itself, or there is none */
+    {NULL, NULL, "[{\"a\":[1,{}]}, {} ]\n", STATUS_OK, true, "B[E{\"a\":[1,{}]}E{}R[]"},
+    {NULL, NULL, " [ ] ", STATUS_OK, true, "B[R[]"},
+    {NULL, NULL, "[{}]\n[{}]", STATUS_OK, true, "B[E{}R[]B[E{}R[]"},
+    {NULL, NULL, "{\"a\":\"}\"}\n{\"b\":[{}]}\n", STATUS_OK, true, "E{\"a\":\"}\"}E{\"b\":[{}]}"},
+    {NULL, NULL, "[{}", STATUS_OK, false, "B[E{}"},
+    {NULL, NULL, "[{\"a\":", STATUS_OK, false, "B["},
+    {NULL, NULL, "{\"a\":\"", STATUS_OK, false, ""},
+    {NULL, NULL, "5", STATUS_BAD_REPLY, true, ""},
+    {NULL, NULL, "[5]", STATUS_BAD_REPLY, false, "B["},
+    {NULL, NULL, "[[{}]]", STATUS_BAD_REPLY, false, "B["},
+    {NULL, NULL, "[{}{}]", STATUS_BAD_REPLY, false, "B[E{}"},
+    {NULL, NULL, "{},{}", STATUS_BAD_REPLY, true, "E{}"},
+    {NULL, NULL, "[]]", STATUS_BAD_REPLY, true, "B[R[]"},
 };
 
 static void replies_are_taken_apart_wherever_they_are_cut(void **state)

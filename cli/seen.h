@@ -1,0 +1,26 @@
+/* cli/seen.h - whether a text has come before.
+ *
+ * Of each text 8 octets are kept, a hash: two texts of a million are taken for the same with a
+ * probability of 3 in 100 million. Memory: 11 to 21 octets for each text.
+ *
+ * Threads: it belongs to one thread. */
+#ifndef CLI_SEEN_H
+#define CLI_SEEN_H
+
+#include "registry/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Empty when zeroed. */
+struct seen {
+    uint64_t *hashes; /* open addressing; 0 = free */
+    size_t count, size;
+};
+
+/* *is_new: it was added, it had not come before. NO_MEMORY. */
+MUST_USE enum status seen_add(struct seen *seen, const char *text, size_t len, bool *is_new);
+void seen_clear(struct seen *seen);
+
+#endif
