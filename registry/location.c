@@ -36,15 +36,33 @@ static enum status parse_port(const char *text, size_t len, uint16_t *out, struc
     return STATUS_OK;
 }
 
-/* inet_pton() wants a string; an IPv4 address has no leading zeros in its eyes, either. */
-static bool parse_address(int family, const char *text, size_t len, uint8_t *out)
+/* Four numbers of digits and dots, without leading zeros: what a million keys have. */
+static bool parse_ipv4(const char *text, size_t len, uint8_t out[4])
+{
+    size_t at = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        size_t start = at;
+        unsigned number = 0;
+        while (at < len && text[at] != '.' && at - start < 3)
+            number = number * 10 + (unsigned)(text[at++] - '0');
+        bool has_end = i < 3 ? at < len && text[at] == '.' : at == len;
+        if (!has_end || at == start || number > 255 || (text[start] == '0' && at - start > 1))
+            return false;
+        out[i] = (uint8_t)number;
+        at++;
+    }
+    return true;
+}
+
+/* inet_pton() wants a string. */
+static bool parse_ipv6(const char *text, size_t len, uint8_t out[16])
 {
     char copy[INET6_ADDRSTRLEN];
     if (len >= sizeof(copy) || memchr(text, '\0', len))
         return false;
     memcpy(copy, text, len);
     copy[len] = '\0';
-    return inet_pton(family, copy, out) == 1;
+    return inet_pton(AF_INET6, copy, out) == 1;
 }
 
 /* "[IPV6]". A v4-mapped address is the IPv4 address it stands for. */
@@ -52,7 +70,7 @@ static enum status parse_brackets(const char *text, size_t len, struct location 
                                   struct detail *why)
 {
     struct in6_addr address;
-    if (!parse_address(AF_INET6, text + 1, len - 2, address.s6_addr))
+    if (!parse_ipv6(text + 1, len - 2, address.s6_addr))
         return detail_set(why, STATUS_BAD_INPUT,
                           "between the brackets is no IPv6 address without zone index");
     bool is_mapped = IN6_IS_ADDR_V4MAPPED(&address);
@@ -84,17 +102,19 @@ static enum status check_characters(const char *text, size_t len, bool *is_numer
 {
     bool numeric = true;
     for (size_t i = 0; i < len; i++) {
+        if (is_digit(text[i]) || text[i] == '.')
+            continue;
+        numeric = false;
         if (text[i] == ':')
             return detail_set(why, STATUS_BAD_INPUT,
                               i + 1 < len && text[i + 1] == '/'
                                   ? "a URL, not HOST:PORT"
                                   : "a ':' in the host: an IPv6 address goes into brackets");
-        if (!is_host_char(text[i]) && text[i] != '.') {
+        if (!is_host_char(text[i])) {
             char shown[UTF8_SHOW_MAX + 1];
             utf8_show(text + i, 1, shown, sizeof(shown));
             return detail_set(why, STATUS_BAD_INPUT, "the host has a '%s' in it", shown);
         }
-        numeric = numeric && (is_digit(text[i]) || text[i] == '.');
     }
     *is_numeric = numeric;
     return STATUS_OK;
@@ -136,7 +156,7 @@ static enum status parse_host(const char *text, size_t len, struct location *out
         return status;
     if (!is_numeric)
         return parse_name(text, len, out, why);
-    if (!parse_address(AF_INET, text, len, out->address))
+    if (!parse_ipv4(text, len, out->address))
         return detail_set(why, STATUS_BAD_INPUT,
                           "the host is neither a name nor an IPv4 address of four numbers");
     out->kind = HOST_KIND_IPV4;

@@ -126,7 +126,7 @@ static bool is_udp(const struct node *type)
 /* The node with the same labels in the other protocol, if it is of the same kind. */
 static const struct node *counterpart(const struct dump *dump, const struct node *node)
 {
-    uint8_t name[NAME_MAX_LEN];
+    uint8_t name[NAME_MAX_LEN + NAME_PAD];
     size_t len = node->name_len;
     memcpy(name, node_name(node), len);
     memcpy(name + len - 5, is_udp(node) ? "\4_tcp" : "\4_udp", 5);

@@ -32,7 +32,17 @@ struct zone {
     char domain[NAME_TEXT_MAX];
 };
 
-/* owner.c - names in the look-up table. */
+/* What a key is told to be, and what it was: NULL, nothing. */
+struct told {
+    const char *key, *value;
+    size_t key_len, value_len;
+    int64_t mod_revision;
+    uint32_t ttl_s;
+    struct record *old;
+};
+
+/* owner.c - names in the look-up table. Names given are readable NAME_PAD octets beyond their end.
+ */
 
 /* A new node of `size` octets before its name, zeroed but for the node; the name and `extra` octets
  * follow, readable NAME_PAD octets beyond. NULL without memory. */
@@ -61,6 +71,8 @@ void owner_pend(struct zone *zone, struct node *node);
 /* Find or make the target of a location. A new one has no refs and is pending. NO_MEMORY. */
 MUST_USE enum status target_get(struct zone *zone, const struct location *location,
                                 struct target **out);
+/* Whether it is this location's, an IP address. */
+bool target_is_address(const struct target *target, const struct location *location);
 /* The wire form of a name in a location: labels, and the root when it is absolute. Returns its
  * length. */
 size_t target_host_wire(const struct location *location, uint8_t out[NAME_MAX_LEN]);
@@ -91,21 +103,31 @@ void set_publish_all(struct zone *zone);
 void set_settle(struct zone *zone, struct set *set);
 void set_free(struct set *set);
 
-/* instance.c - services. Both give a record that is the caller's until it is entered. */
+/* instance.c - services, until they are entered. */
 
 /* Build an instance, with its references. BAD_INPUT: cannot be served; *skip says why, *why in
  * words. */
 MUST_USE enum status instance_new(struct zone *zone, const struct tree_parts *parts,
-                                  const char *key, size_t key_len, const char *value,
-                                  size_t value_len, uint32_t ttl_s, struct instance **out,
+                                  const struct told *told, struct instance **out,
                                   enum zone_skip *skip, struct detail *why);
 /* Take back one that was not entered. */
 void instance_drop(struct zone *zone, struct instance *instance);
-/* Let `new` be in the zone instead of `old`; either may be NULL. NO_MEMORY (never without `new`):
- * nothing changed. */
-MUST_USE enum status instance_swap(struct zone *zone, struct instance *old, struct instance *new);
-void instance_settle(struct zone *zone, struct instance *instance);
+/* Let go of its target and its type. */
+void instance_release(struct zone *zone, struct instance *instance);
+/* Octet for octet, as two values of one key may have. */
+bool instance_has_name_of(const struct instance *a, const struct instance *b);
 void instance_free(struct instance *instance);
+
+/* chain.c - instances in the zone; those with one name are a chain, in the order of their keys.
+ *
+ * Letters' case makes 2^20 keys with one name out of 20 letters, so a chain has an end: walking it
+ * is what a change of one of its keys costs. */
+#define CHAIN_MAX 256
+
+/* Let `new` be in the zone instead of `old`; either may be NULL. TOO_LARGE: too many have the name;
+ * NO_MEMORY (neither without `new`): nothing changed. */
+MUST_USE enum status chain_swap(struct zone *zone, struct instance *old, struct instance *new);
+void chain_settle(struct zone *zone, struct instance *instance);
 
 /* subtype.c - which subtypes an instance is a member of.
  *
@@ -128,23 +150,35 @@ void subtype_leave(struct zone *zone, struct instance *head, struct instance *ol
 void subtype_join(struct zone *zone, struct instance *head, struct instance *new);
 void subtype_move_head(struct instance *old_head, struct instance *head);
 
-/* switch.c */
-MUST_USE enum status switch_new(const char *path, size_t path_len, const char *key, size_t key_len,
-                                const char *value, size_t value_len, uint32_t ttl_s,
-                                const struct zone *zone, struct switch_ **out,
+/* switch.c; a chain as above. */
+MUST_USE enum status switch_new(const struct zone *zone, const struct tree_parts *parts,
+                                const struct told *told, struct switch_ **out,
                                 enum zone_skip *skip);
 MUST_USE enum status switch_swap(struct zone *zone, struct switch_ *old, struct switch_ *new);
 
 /* record.c - keys. */
-#define RECORD_KEY_MAX (16 + 4096)
-struct record *record_find(const struct zone *zone, const char *key, size_t len);
-/* The key of a record; `buffer` is used when it is derived from the name. */
-const uint8_t *record_key(const struct record *record, uint8_t buffer[RECORD_KEY_MAX], size_t *len);
+#define RECORD_KEY_KEPT 4096 /* octets of a key that is kept whole */
+#define RECORD_KEY_MAX  (16 + RECORD_KEY_KEPT)
+#define RECORD_KEY_SIZE (RECORD_KEY_MAX + NAME_PAD)
+struct record *record_find(const struct zone *zone, const char *key, size_t len, uint64_t hash);
+/* The key of a record; `buffer` is used when it is derived from the name. Readable NAME_PAD octets
+ * beyond its end. */
+const uint8_t *record_key(const struct record *record, uint8_t buffer[RECORD_KEY_SIZE],
+                          size_t *len);
 int record_compare(const struct record *a, const struct record *b);
 uint64_t record_hash(const void *arg, const void *item);
 uint64_t record_hash_key(const struct zone *zone, const char *key, size_t len);
-MUST_USE enum status record_new_skipped(const char *key, size_t key_len, enum zone_skip skip,
-                                        struct record **out);
+/* What a key is to be: served, or skipped and logged. The caller's until entered. NO_MEMORY. */
+MUST_USE enum status record_new(struct zone *zone, const struct told *told, struct record **out);
+/* Skipped, whatever its value; `why` in words, "" = as zone_skip_text(). */
+MUST_USE enum status record_new_skipped(const struct zone *zone, const struct told *told,
+                                        enum zone_skip skip, const char *why, struct record **out);
+/* Take back one that was not entered. */
+void record_drop(struct zone *zone, struct record *record);
+/* Let the names be those of `new` instead of `old`; as chain_swap(). */
+MUST_USE enum status record_enter(struct zone *zone, struct record *old, struct record *new);
+/* Let there be no names of `record`; it is retired. */
+void record_leave(struct zone *zone, struct record *record);
 
 /* origin.c - what the configuration alone makes: apex, name servers, browsing domains, containers.
  */

@@ -167,11 +167,14 @@ void label_instance(const char *name, size_t len, struct label *out, bool *is_ma
 {
     *is_mangled = len == 0 || len > LABEL_MAX || is_wildcard(name, len) || has_control(name, len);
     size_t kept = *is_mangled ? cut_of(name, len) : len;
-    out->len = 0;
+    out->len = (uint8_t)kept;
+    memcpy(out->octets, name, kept);
+    if (!*is_mangled)
+        return;
     for (size_t i = 0; i < kept; i++)
-        append(out, is_control((uint8_t)name[i]) ? '?' : (uint8_t)name[i]);
-    if (*is_mangled)
-        append_hash(out, '~', name, len);
+        if (is_control(out->octets[i]))
+            out->octets[i] = '?';
+    append_hash(out, '~', name, len);
 }
 
 /* One more number, without leading zeros. */

@@ -8,6 +8,20 @@ static uint32_t chunk_count(uint32_t members)
     return (members + MEMBERS_CHUNK - 1) / MEMBERS_CHUNK;
 }
 
+/* What a vector points at for so many chunks: chunks, then pages. */
+static uint32_t block_count(uint32_t chunks)
+{
+    if (chunks <= MEMBERS_DIRECT)
+        return chunks;
+    return MEMBERS_DIRECT + (chunks - MEMBERS_DIRECT + MEMBERS_CHUNK - 1) / MEMBERS_CHUNK;
+}
+
+/* Where the vector has a chunk, or the page that it is in. */
+static uint32_t block_of(uint32_t index)
+{
+    return block_count(index + 1) - 1;
+}
+
 static struct members *vector_new(uint32_t capacity)
 {
     struct members *vector = malloc(sizeof(*vector) + capacity * sizeof(vector->chunks[0]));
@@ -20,17 +34,17 @@ static struct members *vector_new(uint32_t capacity)
 static struct members *draft(struct members_list *list, uint32_t extra)
 {
     const struct members *from = list->draft ? list->draft : list->published;
-    uint32_t chunks = from ? chunk_count(from->count) : 0;
-    if (list->draft && list->draft->capacity >= chunks + extra)
+    uint32_t chunks = from ? chunk_count(from->count) : 0, blocks = block_count(chunks);
+    if (list->draft && list->draft->capacity >= block_count(chunks + extra))
         return list->draft;
-    uint32_t room = extra ? chunks / 8 + 1 : 0;
-    struct members *vector = vector_new(chunks + room);
+    uint32_t room = extra ? blocks / 8 + 1 : 0;
+    struct members *vector = vector_new(blocks + room);
     if (!vector)
         return NULL;
     if (from) {
         vector->count = from->count;
         vector->ttl_s = from->ttl_s;
-        memcpy(vector->chunks, from->chunks, chunks * sizeof(from->chunks[0]));
+        memcpy(vector->chunks, from->chunks, blocks * sizeof(from->chunks[0]));
     }
     if (list->draft)
         free(list->draft); /* no reader has seen it */
@@ -40,11 +54,11 @@ static struct members *draft(struct members_list *list, uint32_t extra)
     return vector;
 }
 
-/* A copy of a chunk that this version may write to, for at least `wanted` items. */
-static struct members_chunk *own_chunk(struct members_list *list, struct members *vector,
-                                       uint32_t index, uint32_t held, uint32_t wanted)
+/* A copy of a chunk or a page (NULL: there is none) that this version may write to, for at least
+ * `wanted` items. */
+static struct members_chunk *own(struct members_list *list, struct members_chunk *old,
+                                 uint32_t held, uint32_t wanted)
 {
-    struct members_chunk *old = held ? vector->chunks[index] : NULL;
     if (old && old->edition == list->edition && old->capacity >= wanted)
         return old;
     uint32_t capacity = held;
@@ -61,7 +75,46 @@ static struct members_chunk *own_chunk(struct members_list *list, struct members
         memcpy(chunk->items, old->items, held * sizeof(old->items[0]));
         rcu_retire(old);
     }
-    vector->chunks[index] = chunk;
+    return chunk;
+}
+
+static struct members_chunk *chunk_at(const struct members *vector, uint32_t index)
+{
+    return (struct members_chunk *)(uintptr_t)members_chunk_at(vector, index);
+}
+
+/* The same for the page with the chunk `index`. *is_new: it holds no chunk yet. */
+static struct members_chunk *own_page(struct members_list *list, const struct members *vector,
+                                      uint32_t index, bool *is_new)
+{
+    uint32_t at = (index - MEMBERS_DIRECT) % MEMBERS_CHUNK;
+    uint32_t held = chunk_count(vector->count) - (index - at);
+    if (held > MEMBERS_CHUNK)
+        held = MEMBERS_CHUNK;
+    *is_new = held == 0;
+    return own(list, held ? vector->chunks[block_of(index)] : NULL, held,
+               at < held ? held : at + 1);
+}
+
+/* The same for the chunk `index`, which is there or the next. */
+static struct members_chunk *own_chunk(struct members_list *list, struct members *vector,
+                                       uint32_t index, uint32_t held, uint32_t wanted)
+{
+    struct members_chunk *chunk, *page = NULL, *old = held ? chunk_at(vector, index) : NULL;
+    bool is_new = false;
+    if (index >= MEMBERS_DIRECT && !(page = own_page(list, vector, index, &is_new)))
+        return NULL;
+    if (page && !is_new)
+        vector->chunks[block_of(index)] = page;
+    chunk = own(list, old, held, wanted);
+    if (!chunk) {
+        if (is_new)
+            free(page);
+        return NULL;
+    }
+    if (page)
+        page->items[(index - MEMBERS_DIRECT) % MEMBERS_CHUNK] = chunk;
+    vector->chunks[block_of(index)] = page ? page : chunk;
     return chunk;
 }
 
@@ -91,7 +144,7 @@ enum status members_append(struct members_list *list, const void *item, uint32_t
 static const void **place(struct members_list *list, uint32_t position)
 {
     struct members *vector = draft(list, 0);
-    if (!vector)
+    if (!vector || position >= vector->count)
         return NULL;
     uint32_t index = position / MEMBERS_CHUNK, held = held_in(vector, index);
     struct members_chunk *chunk = own_chunk(list, vector, index, held, held);
@@ -102,7 +155,8 @@ static void replace_in(struct members *vector, uint32_t position, const void *ol
 {
     if (!vector || position >= vector->count)
         return;
-    const void **at = &vector->chunks[position / MEMBERS_CHUNK]->items[position % MEMBERS_CHUNK];
+    struct members_chunk *chunk = chunk_at(vector, position / MEMBERS_CHUNK);
+    const void **at = &chunk->items[position % MEMBERS_CHUNK];
     if (*at == old)
         rcu_publish(*at, item);
 }
@@ -120,8 +174,16 @@ static void empty_place(struct members_list *list, uint32_t position)
     struct members *both[] = {list->draft, list->published};
     for (unsigned i = 0; i < 2; i++)
         if (both[i] && position < both[i]->count)
-            rcu_publish(both[i]->chunks[position / MEMBERS_CHUNK]->items[position % MEMBERS_CHUNK],
-                        NULL);
+            rcu_publish(
+                chunk_at(both[i], position / MEMBERS_CHUNK)->items[position % MEMBERS_CHUNK], NULL);
+}
+
+/* The last chunk, and the page that holds nothing else. */
+static void retire_chunk(const struct members *vector, uint32_t index)
+{
+    rcu_retire(chunk_at(vector, index));
+    if (index >= MEMBERS_DIRECT && block_count(index) == block_of(index))
+        rcu_retire(vector->chunks[block_of(index)]);
 }
 
 const void *members_remove(struct members_list *list, uint32_t position)
@@ -134,8 +196,7 @@ const void *members_remove(struct members_list *list, uint32_t position)
         return NULL;
     }
     uint32_t last = vector->count - 1;
-    struct members_chunk *tail = vector->chunks[last / MEMBERS_CHUNK];
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): every chunk below count is there */
+    struct members_chunk *tail = chunk_at(vector, last / MEMBERS_CHUNK);
     const void *moved = position == last ? NULL : tail->items[last % MEMBERS_CHUNK];
     if (moved)
         *at = moved;
@@ -143,7 +204,7 @@ const void *members_remove(struct members_list *list, uint32_t position)
         *at = NULL;
     vector->count = last;
     if (last % MEMBERS_CHUNK == 0)
-        rcu_retire(tail);
+        retire_chunk(vector, last / MEMBERS_CHUNK);
     return moved;
 }
 
@@ -163,19 +224,24 @@ bool members_publish(struct members_list *list, uint32_t ttl_s)
     return true;
 }
 
+static void drop_blocks(const struct members *vector, void (*drop)(void *memory))
+{
+    uint32_t chunks = vector ? chunk_count(vector->count) : 0;
+    for (uint32_t i = 0; i < chunks; i++)
+        drop(chunk_at(vector, i));
+    for (uint32_t i = MEMBERS_DIRECT; i < block_count(chunks); i++)
+        drop(vector->chunks[i]);
+}
+
 void members_retire(struct members_list *list)
 {
-    struct members *vector = list->published;
-    for (uint32_t i = 0; vector && i < chunk_count(vector->count); i++)
-        rcu_retire(vector->chunks[i]);
-    rcu_retire(vector);
+    drop_blocks(list->published, rcu_retire);
+    rcu_retire(list->published);
 }
 
 void members_clear(struct members_list *list)
 {
-    struct members *vector = list->draft ? list->draft : list->published;
-    for (uint32_t i = 0; vector && i < chunk_count(vector->count); i++)
-        free(vector->chunks[i]);
+    drop_blocks(list->draft ? list->draft : list->published, free);
     if (list->draft)
         free(list->draft);
     free(list->published);

@@ -103,8 +103,8 @@ struct instance {
     uint8_t
         is_dying;    /* to be taken from the table of names; no bit beside those that readers see */
     uint8_t is_gone; /* replaced while dying */
-    uint32_t position; /* in the type's members */
-    uint32_t ignored;  /* members of the value ignored */
+    uint16_t ignored;  /* members of the value ignored, fewer than half its octets */
+    uint32_t position; /* in the type's members, if it is the first of its name; MEMBERS_NONE */
     struct set *type;
     struct instance_subtypes *subtypes; /* its own, NULL without any */
 };
@@ -144,8 +144,9 @@ struct fixed {
 
 static_assert(sizeof(struct node) == 8, "every owner begins with a node");
 static_assert(sizeof(struct record) == 24, "a word more for a million keys is 8 MB");
-static_assert(sizeof(struct instance) <= 88, "an instance's fixed part");
-static_assert(sizeof(struct target) <= 64, "a target's fixed part is one cache line");
+static_assert(sizeof(struct instance) == 80, "an instance's fixed part");
+static_assert(sizeof(struct target) == 48,
+              "a target's fixed part: with its name mostly a cache line");
 
 /* The parts of an instance. */
 static inline const uint8_t *instance_label(const struct instance *instance)

@@ -19,8 +19,7 @@ void *owner_new(enum node_kind kind, size_t size, const uint8_t *name, size_t na
 uint64_t owner_hash(const struct zone *zone, const uint8_t *name, size_t len)
 {
     uint8_t folded[NAME_MAX_LEN + NAME_PAD];
-    name_fold_exact(folded, name, len);
-    memset(folded + len, 0, NAME_PAD);
+    name_fold(folded, name, len);
     return name_hash(&zone->view.seed, folded, len);
 }
 
@@ -32,8 +31,7 @@ static uint64_t hash_of(const struct zone *zone, const struct node *node)
 struct node *owner_find(const struct zone *zone, const uint8_t *name, size_t len)
 {
     uint8_t folded[NAME_MAX_LEN + NAME_PAD];
-    name_fold_exact(folded, name, len);
-    memset(folded + len, 0, NAME_PAD);
+    name_fold(folded, name, len);
     uint64_t hash = name_hash(&zone->view.seed, folded, len);
     /* The writer may change what readers may not. */
     return (struct node *)(uintptr_t)view_find(&zone->view, folded, len, hash);
@@ -124,7 +122,7 @@ void owner_remove_deep(struct zone *zone, struct node *node)
         __atomic_store_n(&node->kind, NODE_EMPTY, __ATOMIC_RELAXED);
         return;
     }
-    uint8_t name[NAME_MAX_LEN];
+    uint8_t name[NAME_MAX_LEN + NAME_PAD];
     size_t len = node->name_len, at = parent_at(node_name(node));
     memcpy(name, node_name(node), len);
     owner_remove(zone, node);

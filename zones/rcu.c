@@ -1,6 +1,7 @@
 #include "rcu.h"
 
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <urcu-qsbr.h>
@@ -56,23 +57,27 @@ void rcu_quiescent(void)
     urcu_qsbr_quiescent_state();
 }
 
-/* Retired memory waits in blocks; a block goes to call_rcu whole. */
-#define BLOCK_MAX 126
+/* Retired memory waits in blocks; a commit's blocks go to call_rcu together. When their grace
+ * period is over they come back to the writer, to be freed with the next commit: freed on liburcu's
+ * thread they make the two wait for malloc()'s lock, which costs more than the rest of the change.
+ * What is so much that it would hold up the writer is freed there all the same. */
+#define BLOCK_MAX  60 /* glibc keeps blocks of up to 1 kB at hand */
+#define BLOCKS_MAX 64 /* of a commit, to come back */
 
 struct block {
     struct rcu_head head;
     struct block *next;
-    size_t count;
+    uint32_t blocks; /* from this one on */
+    uint32_t count;
     void *memory[BLOCK_MAX];
 };
 
 /* The writer's, and there is one writer thread in a process. */
 static __thread struct block *collecting;
+static struct block *returned; /* a stack: liburcu's thread pushes, the writer takes all */
 
-static void free_block(struct rcu_head *head)
+static void free_blocks(struct block *block)
 {
-    RCU_GRACE_OVER();
-    struct block *block = (struct block *)(void *)((char *)head - offsetof(struct block, head));
     while (block) {
         struct block *next = block->next;
         for (size_t i = 0; i < block->count; i++)
@@ -80,6 +85,33 @@ static void free_block(struct rcu_head *head)
         free(block);
         block = next;
     }
+}
+
+static void give_back(struct block *first)
+{
+    struct block *last = first;
+    while (last->next)
+        last = last->next;
+    last->next = __atomic_load_n(&returned, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&returned, &last->next, first, true, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+        ;
+}
+
+static void grace_over(struct rcu_head *head)
+{
+    RCU_GRACE_OVER();
+    struct block *block = (struct block *)(void *)((char *)head - offsetof(struct block, head));
+    if (block->blocks > BLOCKS_MAX)
+        free_blocks(block);
+    else
+        give_back(block);
+}
+
+static void free_returned(void)
+{
+    if (__atomic_load_n(&returned, __ATOMIC_RELAXED))
+        free_blocks(__atomic_exchange_n(&returned, NULL, __ATOMIC_ACQUIRE));
 }
 
 void rcu_retire(void *memory)
@@ -91,6 +123,7 @@ void rcu_retire(void *memory)
         if (!block)
             return; /* lost: it may still be published, so that no grace period could free it now */
         block->next = collecting;
+        block->blocks = collecting ? collecting->blocks + 1 : 1;
         block->count = 0;
         collecting = block;
     }
@@ -99,6 +132,7 @@ void rcu_retire(void *memory)
 
 void rcu_collect(void)
 {
+    free_returned();
     if (!collecting)
         return;
     struct block *block = collecting;
@@ -106,7 +140,7 @@ void rcu_collect(void)
     /* call_rcu reads under RCU itself, so its caller must be a registered thread; it is not left
      * registered, since a writer that sleeps in its loop would hold up every grace period. */
     urcu_qsbr_register_thread();
-    urcu_qsbr_call_rcu(&block->head, free_block);
+    urcu_qsbr_call_rcu(&block->head, grace_over);
     urcu_qsbr_unregister_thread();
 }
 
@@ -136,4 +170,5 @@ void rcu_barrier_all(void)
         ;
     (void)sem_destroy(&barrier.is_reached);
     RCU_GRACE_OVER();
+    free_returned();
 }

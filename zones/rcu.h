@@ -32,7 +32,8 @@ void rcu_quiescent(void);
 
 /* Memory that readers may still see is collected by the writer during a change:
  * free() `memory` (may be NULL) after the next grace period that begins at or after the next
- * rcu_collect(). Never fails: without memory for the list it is lost. */
+ * rcu_collect(); little of it is freed with a later rcu_collect() only. Never fails: without memory
+ * for the list it is lost. */
 void rcu_retire(void *memory);
 /* Start the grace period for everything retired so far. Does not block. */
 void rcu_collect(void);

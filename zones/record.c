@@ -1,4 +1,5 @@
 #include "internal.h"
+#include "zone.h"
 
 #include <stdlib.h>
 
@@ -35,7 +36,7 @@ static size_t derive_key(const struct record *record, uint8_t *buffer)
     return (size_t)(at - buffer) + label[0];
 }
 
-const uint8_t *record_key(const struct record *record, uint8_t buffer[RECORD_KEY_MAX], size_t *len)
+const uint8_t *record_key(const struct record *record, uint8_t buffer[RECORD_KEY_SIZE], size_t *len)
 {
     if (record->key_len > 0 || record->node.kind != NODE_INSTANCE) {
         *len = record->key_len;
@@ -47,7 +48,7 @@ const uint8_t *record_key(const struct record *record, uint8_t buffer[RECORD_KEY
 
 int record_compare(const struct record *a, const struct record *b)
 {
-    uint8_t buffer_a[RECORD_KEY_MAX], buffer_b[RECORD_KEY_MAX];
+    uint8_t buffer_a[RECORD_KEY_SIZE], buffer_b[RECORD_KEY_SIZE];
     size_t len_a, len_b;
     const uint8_t *key_a = record_key(a, buffer_a, &len_a);
     const uint8_t *key_b = record_key(b, buffer_b, &len_b);
@@ -57,26 +58,26 @@ int record_compare(const struct record *a, const struct record *b)
 
 uint64_t record_hash_key(const struct zone *zone, const char *key, size_t len)
 {
-    uint8_t padded[RECORD_KEY_MAX + NAME_PAD];
+    uint8_t padded[RECORD_KEY_SIZE];
     memcpy(padded, key, len);
-    memset(padded + len, 0, NAME_PAD);
     return name_hash(&zone->view.seed, padded, len);
 }
 
 uint64_t record_hash(const void *arg, const void *item)
 {
-    uint8_t buffer[RECORD_KEY_MAX];
+    const struct zone *zone = arg;
+    uint8_t buffer[RECORD_KEY_SIZE];
     size_t len;
     const uint8_t *key = record_key(item, buffer, &len);
-    return record_hash_key(arg, (const char *)key, len);
+    return name_hash(&zone->view.seed, key, len);
 }
 
-struct record *record_find(const struct zone *zone, const char *key, size_t len)
+struct record *record_find(const struct zone *zone, const char *key, size_t len, uint64_t hash)
 {
-    uint64_t hash = record_hash_key(zone, key, len), position = hash;
+    uint64_t position = hash;
     const struct record *record;
     while ((record = table_next(zone->keys.slots, hash, &position))) {
-        uint8_t buffer[RECORD_KEY_MAX];
+        uint8_t buffer[RECORD_KEY_SIZE];
         size_t its_len;
         const uint8_t *its = record_key(record, buffer, &its_len);
         if (its_len == len && memcmp(its, key, len) == 0)
@@ -85,16 +86,112 @@ struct record *record_find(const struct zone *zone, const char *key, size_t len)
     return NULL;
 }
 
-enum status record_new_skipped(const char *key, size_t key_len, enum zone_skip skip,
-                               struct record **out)
+static enum status skipped_new(const struct told *told, enum zone_skip skip, struct record **out)
 {
-    struct skipped *skipped = malloc(sizeof(*skipped) + key_len);
+    struct skipped *skipped = malloc(sizeof(*skipped) + told->key_len + NAME_PAD);
     if (!skipped)
         return STATUS_NO_MEMORY;
     *skipped = (struct skipped){.record = {.node = {.kind = NODE_SKIPPED},
-                                           .key_len = (uint16_t)key_len,
+                                           .key_len = (uint16_t)told->key_len,
                                            .skip = (uint8_t)skip}};
-    memcpy(skipped->key, key, key_len);
+    memcpy(skipped->key, told->key, told->key_len);
+    memset(skipped->key + told->key_len, 0, NAME_PAD);
     *out = &skipped->record;
     return STATUS_OK;
+}
+
+/* What is written again and again is said once; what was asked for is not said. */
+static bool is_worth_saying(const struct record *old, enum zone_skip skip)
+{
+    bool is_known = old && old->node.kind == NODE_SKIPPED && old->skip == skip;
+    return !is_known && skip != ZONE_SKIP_SWITCHES_OFF;
+}
+
+enum status record_new_skipped(const struct zone *zone, const struct told *told,
+                               enum zone_skip skip, const char *why, struct record **out)
+{
+    if (is_worth_saying(told->old, skip))
+        log_printf(&zone->log, LOG_LEVEL_WARNING, "%.*s is not published: %s",
+                   (int)(told->key_len < 300 ? told->key_len : 300), told->key,
+                   *why ? why : zone_skip_text(skip));
+    return skipped_new(told, skip, out);
+}
+
+/* What a key is in the zone. BAD_INPUT: it cannot be; *skip and *why say why. */
+static enum status served_new(struct zone *zone, const struct told *told, struct record **out,
+                              enum zone_skip *skip, struct detail *why)
+{
+    struct tree_parts parts;
+    struct instance *instance = NULL;
+    struct switch_ *switch_ = NULL;
+    enum status status = STATUS_BAD_INPUT;
+    *skip = ZONE_SKIP_BAD_KEY;
+    tree_split(told->key, told->key_len, &parts);
+    if (told->key_len >= RECORD_KEY_KEPT || parts.kind == TREE_KIND_OTHER)
+        return STATUS_BAD_INPUT;
+    if (parts.kind == TREE_KIND_SERVICE) {
+        status = instance_new(zone, &parts, told, &instance, skip, why);
+    } else if (zone->has_switches) {
+        status = switch_new(zone, &parts, told, &switch_, skip);
+    } else {
+        *skip = ZONE_SKIP_SWITCHES_OFF;
+    }
+    if (status == STATUS_OK)
+        *out = instance ? &instance->record : &switch_->record;
+    return status;
+}
+
+enum status record_new(struct zone *zone, const struct told *told, struct record **out)
+{
+    struct detail why;
+    enum zone_skip skip;
+    why.text[0] = '\0';
+    enum status status = served_new(zone, told, out, &skip, &why);
+    if (status == STATUS_BAD_INPUT)
+        status = record_new_skipped(zone, told, skip, why.text, out);
+    return status;
+}
+
+void record_drop(struct zone *zone, struct record *record)
+{
+    if (record->node.kind == NODE_INSTANCE)
+        instance_drop(zone, (struct instance *)record);
+    else
+        free(record);
+}
+
+static struct instance *as_instance(struct record *record)
+{
+    return record && record->node.kind == NODE_INSTANCE ? (struct instance *)record : NULL;
+}
+
+static struct switch_ *as_switch(struct record *record)
+{
+    return record && record->node.kind == NODE_SWITCH ? (struct switch_ *)record : NULL;
+}
+
+enum status record_enter(struct zone *zone, struct record *old, struct record *new)
+{
+    enum status status = STATUS_OK;
+    if (as_instance(old) || as_instance(new))
+        status = chain_swap(zone, as_instance(old), as_instance(new));
+    if (status == STATUS_OK && (as_switch(old) || as_switch(new)))
+        status = switch_swap(zone, as_switch(old), as_switch(new));
+    if (status != STATUS_OK)
+        return status;
+    if (old && old->node.kind == NODE_SKIPPED) {
+        zone->counts.skipped[old->skip]--;
+        rcu_retire(old);
+    }
+    if (new &&new->node.kind == NODE_SKIPPED)
+        zone->counts.skipped[new->skip]++;
+    zone->has_changed = true;
+    return STATUS_OK;
+}
+
+void record_leave(struct zone *zone, struct record *record)
+{
+    enum status status = record_enter(zone, record, NULL);
+    assert(status == STATUS_OK); /* removing cannot fail */
+    (void)status;
 }

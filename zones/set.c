@@ -42,7 +42,7 @@ enum status set_get_type(struct zone *zone, const uint8_t *name, size_t len, str
 enum status set_get_subtype(struct zone *zone, struct set *type, const char *label,
                             size_t label_len, struct set **out)
 {
-    uint8_t name[NAME_MAX_LEN];
+    uint8_t name[NAME_MAX_LEN + NAME_PAD];
     size_t len = 2 + label_len;
     name[0] = (uint8_t)(1 + label_len);
     name[1] = '_';

@@ -4,15 +4,14 @@
 
 #include <stdlib.h>
 
-enum status switch_new(const char *path, size_t path_len, const char *key, size_t key_len,
-                       const char *value, size_t value_len, uint32_t ttl_s, const struct zone *zone,
-                       struct switch_ **out, enum zone_skip *skip)
+enum status switch_new(const struct zone *zone, const struct tree_parts *parts,
+                       const struct told *told, struct switch_ **out, enum zone_skip *skip)
 {
     static const uint8_t below[] = "\6switch";
     uint8_t name[LABEL_WIRE_MAX + sizeof(below)], txt[TXT_SWITCH_SIZE_MAX];
     size_t len, txt_len;
     *skip = ZONE_SKIP_BAD_SWITCH_NAME;
-    enum status status = label_switch(path, path_len, name, &len);
+    enum status status = label_switch(parts->name, parts->name_len, name, &len);
     if (status == STATUS_TOO_LARGE)
         *skip = ZONE_SKIP_NAME_TOO_LONG;
     if (status != STATUS_OK)
@@ -23,19 +22,19 @@ enum status switch_new(const char *path, size_t path_len, const char *key, size_
     memcpy(name + len, below, 7);
     len += 7;
     *skip = ZONE_SKIP_VALUE_TOO_LONG;
-    if (txt_switch(value, value_len, txt, sizeof(txt), &txt_len) != STATUS_OK)
+    if (txt_switch(told->value, told->value_len, txt, sizeof(txt), &txt_len) != STATUS_OK)
         return STATUS_BAD_INPUT;
     *skip = ZONE_SERVED;
     struct switch_ *switch_ =
-        owner_new(NODE_SWITCH, sizeof(*switch_), name, len, txt_len + key_len);
+        owner_new(NODE_SWITCH, sizeof(*switch_), name, len, txt_len + told->key_len);
     if (!switch_)
         return STATUS_NO_MEMORY;
-    switch_->record.ttl_s = ttl_s;
-    switch_->record.key_len = (uint16_t)key_len;
+    switch_->record.ttl_s = told->ttl_s;
+    switch_->record.key_len = (uint16_t)told->key_len;
     switch_->txt_len = (uint16_t)txt_len;
     uint8_t *at = (uint8_t *)(switch_ + 1) + len;
     memcpy(at, txt, txt_len);
-    memcpy(at + txt_len, key, key_len);
+    memcpy(at + txt_len, told->key, told->key_len);
     *out = switch_;
     return STATUS_OK;
 }
@@ -49,11 +48,21 @@ static struct switch_ *head_of(const struct zone *zone, const struct switch_ *sw
     return found && found->kind == NODE_SWITCH ? (struct switch_ *)found : NULL;
 }
 
+static bool is_crowded(const struct switch_ *head)
+{
+    unsigned count = 0;
+    for (; head; head = head->next)
+        count++;
+    return count >= CHAIN_MAX;
+}
+
 static enum status enter(struct zone *zone, struct switch_ *head, struct switch_ *old,
                          struct switch_ *new)
 {
     if (!head)
         return owner_add_deep(zone, &new->record.node);
+    if (!old && is_crowded(head))
+        return STATUS_TOO_LARGE;
     struct switch_ *before = NULL, *at = head;
     while (at && record_compare(&at->record, &new->record) < 0) {
         before = at;

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 
 #define SLOTS_MIN 64
-#define SLICE     64 /* slots copied with a change: done long before the old array is full */
+#define SLICE     16 /* slots copied with a change: done long before the old array is full */
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
 static struct table_slots *slots_new(uint64_t count)
@@ -61,11 +61,27 @@ static uint64_t *slots_find(struct table_slots *slots, uint64_t hash, uint64_t w
     }
 }
 
+static const void *item_of(uint64_t word)
+{
+    bool is_item = word != TABLE_EMPTY && word != TABLE_REMOVED;
+    return is_item ? (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff)) : NULL;
+}
+
+/* To hash an item is to read it: its first two cache lines, when its turn comes. */
+static void fetch_item(uint64_t word)
+{
+    const char *item = item_of(word);
+    if (!item)
+        return;
+    __builtin_prefetch(item);
+    __builtin_prefetch(item + 64);
+}
+
 static void copy_slot(struct table *table, uint64_t word)
 {
-    if (word == TABLE_EMPTY || word == TABLE_REMOVED)
+    const void *item = item_of(word);
+    if (!item)
         return;
-    const void *item = (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff));
     uint64_t hash = table->hash_of(table->arg, item);
     if (!slots_find(table->next, hash, word) && slots_put(table->next, hash, word))
         table->next_filled++;
@@ -76,8 +92,10 @@ static void copy_slice(struct table *table)
     if (!table->next)
         return;
     uint64_t count = table->slots->mask + 1, end = table->cursor + SLICE;
-    for (; table->cursor < count && table->cursor < end; table->cursor++)
+    for (; table->cursor < count && table->cursor < end; table->cursor++) {
+        fetch_item(table->slots->words[(table->cursor + SLICE) & table->slots->mask]);
         copy_slot(table, table->slots->words[table->cursor]);
+    }
     if (table->cursor < count)
         return;
     struct table_slots *old = table->slots;
@@ -155,10 +173,11 @@ uint64_t table_bytes(const struct table *table)
 const void *table_each(const struct table *table, uint64_t *position)
 {
     for (; *position <= table->slots->mask; ++*position) {
-        uint64_t word = table->slots->words[*position];
-        if (word != TABLE_EMPTY && word != TABLE_REMOVED) {
+        const void *item = item_of(table->slots->words[*position]);
+        fetch_item(table->slots->words[(*position + SLICE) & table->slots->mask]);
+        if (item) {
             ++*position;
-            return (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff));
+            return item;
         }
     }
     return NULL;

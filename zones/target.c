@@ -30,9 +30,9 @@ uint64_t target_hash_elsewhere(const void *arg, const void *item)
 
 static struct target *find_elsewhere(const struct zone *zone, const uint8_t *name, size_t len)
 {
-    uint8_t folded[NAME_MAX_LEN + NAME_PAD] = {0};
-    name_fold_exact(folded, name, len);
-    uint64_t hash = owner_hash(zone, name, len), position = hash;
+    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
+    name_fold(folded, name, len);
+    uint64_t hash = name_hash(&zone->view.seed, folded, len), position = hash;
     const struct node *node;
     while ((node = table_next(zone->elsewhere.slots, hash, &position)))
         if (node->name_len == len && name_equal(folded, node_name(node), len))
@@ -133,6 +133,13 @@ static enum status target_make(struct zone *zone, const struct location *locatio
     return STATUS_OK;
 }
 
+bool target_is_address(const struct target *target, const struct location *location)
+{
+    unsigned family = location->kind == HOST_KIND_IPV4 ? 4 : 6;
+    return location->kind != HOST_KIND_NAME && target->family == family &&
+           memcmp(target->address, location->address, family == 4 ? 4 : 16) == 0;
+}
+
 /* "10-1-2-3" for 10.1.2.3: the label that stands for the address that it spells. */
 static bool read_address_label(const uint8_t *wire, struct location *location)
 {
@@ -185,7 +192,7 @@ static struct location own_name(const struct zone *zone, const struct location *
 
 enum status target_get(struct zone *zone, const struct location *location, struct target **out)
 {
-    uint8_t name[NAME_MAX_LEN + 5];
+    uint8_t name[NAME_MAX_LEN + 5 + NAME_PAD];
     struct location own = own_name(zone, location);
     bool is_elsewhere = own.kind == HOST_KIND_NAME && (own.is_dotted || !zone->host_is_inside);
     size_t len = is_elsewhere ? target_host_wire(&own, name) : inside_name(&own, name);
@@ -324,7 +331,7 @@ static bool set_addresses(struct zone *zone, struct target *target,
 static struct target *find_host(struct zone *zone, const char *name)
 {
     size_t len = strlen(name);
-    uint8_t wire[NAME_LABEL_MAX + 6];
+    uint8_t wire[NAME_LABEL_MAX + 6 + NAME_PAD];
     if (len == 0 || len > NAME_LABEL_MAX)
         return NULL;
     wire[0] = (uint8_t)len;

@@ -12,13 +12,10 @@
 
 #include <stdint.h>
 
-struct ttls_row {
-    uint32_t ttl_s, count;
-};
+struct ttls_rows;
 
 struct ttls {
-    struct ttls_row *rows; /* NULL when there are none */
-    uint32_t count;
+    struct ttls_rows *rows; /* NULL when there are none: a million targets have one word each */
 };
 
 /* Add one member. `most` is the record TTL: not kept when ttl_s is not below. NO_MEMORY. */

@@ -8,7 +8,7 @@ static_assert(offsetof(struct zone, view) == 0, "zone_view()");
 
 /* Nodes that one key can leave pending: itself, its target, its type, its subtypes, old and new. */
 #define PENDING_PER_KEY (8 + 4 * ENTRY_SUBTYPES_MAX)
-#define KEY_MAX         4096 /* octets of a key that is kept whole */
+#define PENDING_MANY    8192 /* at the end of a load: what goes is freed as it goes */
 
 static const char *const skip_texts[ZONE_SKIP_COUNT] = {[ZONE_SERVED] = "it is served",
 #define ZONE_SKIP_TEXT(name, sentence) [ZONE_SKIP_##name] = sentence,
@@ -124,107 +124,19 @@ void zone_free(struct zone *zone)
 
 /* A key too long to keep stands by its beginning and a hash of the whole. */
 static size_t short_key(const struct zone *zone, const char **key, size_t len,
-                        char buffer[KEY_MAX + 1])
+                        char buffer[RECORD_KEY_KEPT + 1])
 {
-    if (len <= KEY_MAX)
+    if (len <= RECORD_KEY_KEPT)
         return len;
     uint64_t hash = len;
-    for (size_t at = 0; at < len; at += KEY_MAX) {
-        size_t left = len - at < KEY_MAX ? len - at : KEY_MAX;
+    for (size_t at = 0; at < len; at += RECORD_KEY_KEPT) {
+        size_t left = len - at < RECORD_KEY_KEPT ? len - at : RECORD_KEY_KEPT;
         hash = name_mix(hash ^ zone->view.seed.word[2], record_hash_key(zone, *key + at, left));
     }
-    memcpy(buffer, *key, KEY_MAX - 8);
-    memcpy(buffer + KEY_MAX - 8, &hash, 8);
+    memcpy(buffer, *key, RECORD_KEY_KEPT - 8);
+    memcpy(buffer + RECORD_KEY_KEPT - 8, &hash, 8);
     *key = buffer;
-    return KEY_MAX;
-}
-
-/* What a key is in the zone. BAD_INPUT: it cannot be; *skip and *why say why. */
-static enum status served_new(struct zone *zone, const char *key, size_t key_len, const char *value,
-                              size_t value_len, uint32_t ttl_s, struct record **out,
-                              enum zone_skip *skip, struct detail *why)
-{
-    struct tree_parts parts;
-    struct instance *instance = NULL;
-    struct switch_ *switch_ = NULL;
-    enum status status = STATUS_BAD_INPUT;
-    *skip = ZONE_SKIP_BAD_KEY;
-    tree_split(key, key_len, &parts);
-    if (key_len >= KEY_MAX || parts.kind == TREE_KIND_OTHER)
-        return STATUS_BAD_INPUT;
-    if (parts.kind == TREE_KIND_SERVICE) {
-        status =
-            instance_new(zone, &parts, key, key_len, value, value_len, ttl_s, &instance, skip, why);
-    } else if (zone->has_switches) {
-        status = switch_new(parts.name, parts.name_len, key, key_len, value, value_len, ttl_s, zone,
-                            &switch_, skip);
-    } else {
-        *skip = ZONE_SKIP_SWITCHES_OFF;
-    }
-    if (status == STATUS_OK)
-        *out = instance ? &instance->record : &switch_->record;
-    return status;
-}
-
-/* What is written again and again is said once; what was asked for is not said. */
-static bool is_worth_saying(const struct record *old, enum zone_skip skip)
-{
-    bool is_known = old && old->node.kind == NODE_SKIPPED && old->skip == skip;
-    return !is_known && skip != ZONE_SKIP_SWITCHES_OFF;
-}
-
-static enum status record_new(struct zone *zone, const char *key, size_t key_len, const char *value,
-                              size_t value_len, uint32_t ttl_s, const struct record *old,
-                              struct record **out)
-{
-    struct detail why = {{0}};
-    enum zone_skip skip;
-    enum status status = served_new(zone, key, key_len, value, value_len, ttl_s, out, &skip, &why);
-    if (status != STATUS_BAD_INPUT)
-        return status;
-    if (is_worth_saying(old, skip))
-        log_printf(&zone->log, LOG_LEVEL_WARNING, "%.*s is not published: %s",
-                   (int)(key_len < 300 ? key_len : 300), key,
-                   why.text[0] ? why.text : zone_skip_text(skip));
-    return record_new_skipped(key, key_len, skip, out);
-}
-
-static void drop_new(struct zone *zone, struct record *record)
-{
-    if (record->node.kind == NODE_INSTANCE)
-        instance_drop(zone, (struct instance *)record);
-    else
-        free(record);
-}
-
-static struct instance *as_instance(struct record *record)
-{
-    return record && record->node.kind == NODE_INSTANCE ? (struct instance *)record : NULL;
-}
-
-static struct switch_ *as_switch(struct record *record)
-{
-    return record && record->node.kind == NODE_SWITCH ? (struct switch_ *)record : NULL;
-}
-
-/* Let the names be those of `new` instead of `old`; either may be NULL. */
-static enum status swap_names(struct zone *zone, struct record *old, struct record *new)
-{
-    enum status status = STATUS_OK;
-    if (as_instance(old) || as_instance(new))
-        status = instance_swap(zone, as_instance(old), as_instance(new));
-    if (status == STATUS_OK && (as_switch(old) || as_switch(new)))
-        status = switch_swap(zone, as_switch(old), as_switch(new));
-    if (status != STATUS_OK)
-        return status;
-    if (old && old->node.kind == NODE_SKIPPED) {
-        zone->counts.skipped[old->skip]--;
-        rcu_retire(old);
-    }
-    if (new &&new->node.kind == NODE_SKIPPED)
-        zone->counts.skipped[new->skip]++;
-    zone->has_changed = true;
-    return STATUS_OK;
+    return RECORD_KEY_KEPT;
 }
 
 static uint32_t ttl_of(const struct zone *zone, int64_t lease)
@@ -233,16 +145,21 @@ static uint32_t ttl_of(const struct zone *zone, int64_t lease)
     return lease == 0 || ttl_s > zone->view.record_ttl_s ? zone->view.record_ttl_s : ttl_s;
 }
 
-static enum status replace_record(struct zone *zone, uint64_t hash, struct record *old,
+/* Let `new` stand for its key. It is taken over, or dropped. */
+static enum status replace_record(struct zone *zone, uint64_t hash, const struct told *told,
                                   struct record *new)
 {
+    struct record *old = told->old;
+    new->mod_revision = told->mod_revision;
+    new->mark = zone->mark & 63;
     enum status status = old ? STATUS_OK : table_insert(&zone->keys, hash, new);
-    if (status != STATUS_OK)
-        return status;
-    status = swap_names(zone, old, new);
-    if (status != STATUS_OK) {
-        if (!old)
+    if (status == STATUS_OK) {
+        status = record_enter(zone, old, new);
+        if (status != STATUS_OK && !old)
             table_remove(&zone->keys, hash, new);
+    }
+    if (status != STATUS_OK) {
+        record_drop(zone, new);
         return status;
     }
     if (old)
@@ -255,42 +172,43 @@ static enum status replace_record(struct zone *zone, uint64_t hash, struct recor
 enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,
                      size_t value_len, int64_t mod_revision, int64_t lease)
 {
-    char buffer[KEY_MAX + 1];
+    char buffer[RECORD_KEY_KEPT + 1];
     key_len = short_key(zone, &key, key_len, buffer);
-    struct record *old = record_find(zone, key, key_len), *new = NULL;
+    uint64_t hash = record_hash_key(zone, key, key_len);
+    struct record *old = record_find(zone, key, key_len, hash), *new = NULL;
     if (old && old->mod_revision == mod_revision) {
         old->mark = zone->mark & 63;
         return STATUS_OK;
     }
+    struct told told = {key, value, key_len, value_len, mod_revision, ttl_of(zone, lease), old};
     enum status status = owner_reserve_pending(zone, PENDING_PER_KEY);
     if (status == STATUS_OK)
-        status = record_new(zone, key, key_len, value, value_len, ttl_of(zone, lease), old, &new);
-    if (status != STATUS_OK || !new)
+        status = record_new(zone, &told, &new);
+    if (status == STATUS_OK)
+        status = replace_record(zone, hash, &told, new);
+    if (status != STATUS_TOO_LARGE)
         return status;
-    new->mod_revision = mod_revision;
-    new->mark = zone->mark & 63;
-    status = replace_record(zone, record_hash_key(zone, key, key_len), old, new);
-    if (status != STATUS_OK)
-        drop_new(zone, new);
-    return status;
+    status = record_new_skipped(zone, &told, ZONE_SKIP_CROWDED_NAME, "", &new);
+    return status == STATUS_OK ? replace_record(zone, hash, &told, new) : status;
 }
 
-static void remove_record(struct zone *zone, struct record *record)
+static void remove_record(struct zone *zone, uint64_t hash, struct record *record)
 {
     if (owner_reserve_pending(zone, PENDING_PER_KEY) != STATUS_OK)
         zone_commit(zone, 0); /* empties the list, which was made with room for one key */
-    table_remove(&zone->keys, record_hash(zone, record), record);
+    table_remove(&zone->keys, hash, record);
     zone->counts.keys--;
-    (void)swap_names(zone, record, NULL); /* removing cannot fail */
+    record_leave(zone, record);
 }
 
 void zone_remove(struct zone *zone, const char *key, size_t key_len)
 {
-    char buffer[KEY_MAX + 1];
+    char buffer[RECORD_KEY_KEPT + 1];
     key_len = short_key(zone, &key, key_len, buffer);
-    struct record *record = record_find(zone, key, key_len);
+    uint64_t hash = record_hash_key(zone, key, key_len);
+    struct record *record = record_find(zone, key, key_len, hash);
     if (record)
-        remove_record(zone, record);
+        remove_record(zone, hash, record);
 }
 
 void zone_load_begin(struct zone *zone)
@@ -307,19 +225,21 @@ void zone_load_begin(struct zone *zone)
 
 void zone_load_end(struct zone *zone)
 {
-    zone->is_loading = false;
     uint64_t position = 0;
     struct record *record;
     const struct table_slots *slots = zone->keys.slots;
     while ((record = (struct record *)(uintptr_t)table_each(&zone->keys, &position))) {
         if (record->mark == zone->mark)
             continue;
-        remove_record(zone, record);
+        remove_record(zone, record_hash(zone, record), record);
+        if (zone->pending_count > PENDING_MANY)
+            zone_commit(zone, 0);
         if (slots != zone->keys.slots) { /* the table was copied: what is left is elsewhere */
             slots = zone->keys.slots;
             position = 0;
         }
     }
+    zone->is_loading = false;
 }
 
 static void settle(struct zone *zone, bool sets)
@@ -333,7 +253,7 @@ static void settle(struct zone *zone, bool sets)
             continue;
         zone->pending[i] = NULL;
         if (node->kind == NODE_INSTANCE)
-            instance_settle(zone, (struct instance *)node);
+            chain_settle(zone, (struct instance *)node);
         else if (is_set || node->kind == NODE_SUBTYPE)
             set_settle(zone, (struct set *)node);
         else
@@ -379,10 +299,12 @@ void zone_commit(struct zone *zone, int64_t revision)
 void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                    size_t count, uint32_t ttl_s)
 {
+    bool is_amid = zone->has_changed; /* a group: its commit will tell of this, too */
     if (!target_set_host(zone, name, addresses, count, ttl_s))
         return;
     zone->has_changed = true;
-    zone_commit(zone, 0);
+    if (!is_amid)
+        zone_commit(zone, 0);
 }
 
 void zone_counts(const struct zone *zone, struct zone_counts *out)

@@ -46,9 +46,9 @@ void zone_load_end(struct zone *zone);
  * in the middle of a load. Nothing told: the serial stays. */
 void zone_commit(struct zone *zone, int64_t revision);
 
-/* The addresses of a wanted host, replacing those known; count 0 = none. Commits by itself: adds 1
- * to the serial when something changed. ttl_s bounds the records' TTL. A host nobody wants is
- * ignored. */
+/* The addresses of a wanted host, replacing those known; count 0 = none. Visible at once. When
+ * something changed, adds 1 to the serial, or leaves that to the commit of what has been told since
+ * the last one. ttl_s bounds the records' TTL. A host nobody wants is ignored. */
 void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                    size_t count, uint32_t ttl_s);
 

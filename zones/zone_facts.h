@@ -47,6 +47,7 @@ struct zone_options {
     X(NAME_TOO_LONG, "its DNS name would be longer than 255 octets")                               \
     X(BAD_SWITCH_NAME, "a part of its path cannot be a label: empty, over 63 octets or *")         \
     X(VALUE_TOO_LONG, "its value is longer than 16 KiB")                                           \
+    X(CROWDED_NAME, "256 keys that were there before it have the same DNS name")                   \
     X(SWITCHES_OFF, "switches are not published")                                                  \
     X(NO_MEMORY, "out of memory")
 

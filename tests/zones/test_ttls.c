@@ -20,7 +20,7 @@ static void knows_the_least(void **state)
         {true, 7, 5},   {false, 5, 7},   {false, 7, 7},  {false, 10, 7},
         {false, 7, 10}, {true, 0, 0},    {false, 0, 10}, {false, 255, 10},
     };
-    struct ttls ttls = {NULL, 0};
+    struct ttls ttls = {NULL};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (rows[i].is_add)
             assert_int_equal(ttls_add(&ttls, rows[i].ttl_s, 10), STATUS_OK);
@@ -34,7 +34,7 @@ static void knows_the_least(void **state)
 static void keeps_nothing_for_ttls_that_are_not_below(void **state)
 {
     (void)state;
-    struct ttls ttls = {NULL, 0};
+    struct ttls ttls = {NULL};
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(ttls_add(&ttls, 10 + i, 10), STATUS_OK);
     assert_null(ttls.rows);
@@ -46,7 +46,7 @@ static void counts_as_an_array_does(void **state)
 {
     (void)state;
     unsigned counts[12] = {0};
-    struct ttls ttls = {NULL, 0};
+    struct ttls ttls = {NULL};
     struct random random = random_begin(99);
     for (unsigned step = 0; step < 20000; step++) {
         uint32_t ttl_s = (uint32_t)random_draw(&random, 12), least = 10;

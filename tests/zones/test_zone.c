@@ -387,6 +387,55 @@ static void counts_what_it_cannot_serve_and_why(void **state)
     }
 }
 
+/* Letter `i`'s case is bit `i` of `number`. */
+static const char *cased(const char *prefix, unsigned number)
+{
+    static char key[64];
+    size_t len = strlen(prefix);
+    memcpy(key, prefix, len);
+    for (unsigned i = 0; i < 12; i++)
+        key[len + i] = (number >> i & 1) ? 'K' : 'k';
+    key[len + 12] = '\0';
+    return key;
+}
+
+static void a_crowd_of_keys_with_one_name_has_an_end(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000, SERVED = 256 };
+    static const char *const prefixes[] = {"/service/http/", "/switch/"};
+    for (unsigned is_switch = 0; is_switch < 2; is_switch++) {
+        const char *prefix = prefixes[is_switch];
+        struct zone *zone = open_usual();
+        uint64_t names = counts_of(zone).names;
+        for (unsigned i = 0; i < COUNT; i++)
+            put(zone, cased(prefix, i * 7 % COUNT), "baz:1", i + 1);
+        zone_commit(zone, COUNT);
+        struct zone_counts counts = counts_of(zone);
+        assert_int_equal(counts.keys, COUNT);
+        assert_int_equal(counts.services + counts.switches, SERVED);
+        assert_int_equal(counts.collisions, SERVED - 1);
+        assert_int_equal(counts.skipped[ZONE_SKIP_CROWDED_NAME], COUNT - SERVED);
+        assert_int_equal(heard.logged, COUNT - SERVED);
+        /* Those inside may change, those outside wait for one to go. */
+        put(zone, cased(prefix, 7), "baz:2", 2001);
+        put(zone, cased(prefix, 7 * 300 % COUNT), "baz:2", 2002);
+        assert_int_equal(counts_of(zone).skipped[ZONE_SKIP_CROWDED_NAME], COUNT - SERVED);
+        assert_int_equal(heard.logged, COUNT - SERVED);
+        take_away(zone, cased(prefix, 0));
+        put(zone, cased(prefix, 7 * 300 % COUNT), "baz:3", 2003);
+        assert_int_equal(counts_of(zone).skipped[ZONE_SKIP_CROWDED_NAME], COUNT - SERVED - 1);
+        for (unsigned i = 0; i < COUNT; i++)
+            take_away(zone, cased(prefix, i));
+        zone_commit(zone, 3000);
+        counts = counts_of(zone);
+        assert_int_equal(counts.keys + counts.collisions, 0);
+        assert_int_equal(counts.skipped[ZONE_SKIP_CROWDED_NAME], 0);
+        assert_int_equal(counts.names, names);
+        zone_free(zone);
+    }
+}
+
 static void tells_keys_apart_that_are_too_long_to_keep(void **state)
 {
     (void)state;
@@ -514,7 +563,10 @@ static void sweeps_many(void **state)
     assert_int_equal(counts_of(zone).addresses, COUNT);
     zone_load_begin(zone);
     zone_load_end(zone);
+    assert_int_equal(counts_of(zone).serial, COUNT); /* gone in slices, told as one change */
+    assert_in_range(counts_of(zone).names, names, names + COUNT);
     zone_commit(zone, COUNT + 1);
+    assert_int_equal(counts_of(zone).serial, COUNT + 1);
     assert_int_equal(counts_of(zone).keys, 0);
     assert_int_equal(counts_of(zone).names, names);
     zone_free(zone);
@@ -591,6 +643,25 @@ static void an_address_before_the_first_load_does_not_show_in_the_serial(void **
     zone_load_end(zone);
     zone_commit(zone, 7);
     assert_int_equal(counts_of(zone).serial, 7);
+    zone_free(zone);
+}
+
+static void an_address_amid_a_group_waits_for_its_commit(void **state)
+{
+    (void)state;
+    struct zone *zone = open_usual();
+    struct resolver_address address = {AF_INET, {192, 0, 2, 1}};
+    put(zone, "/service/http/a", "baz:1", 1);
+    zone_commit(zone, 1);
+    put(zone, "/service/http/b", "baz:2", 2);
+    zone_set_host(zone, "baz", &address, 1, 60);
+    assert_int_equal(size_of(zone, "_http._tcp"), 1);
+    assert_int_equal(counts_of(zone).serial, 1);
+    assert_int_equal(counts_of(zone).hosts_without_address, 0);
+    put(zone, "/service/http/c", "baz:3", 2);
+    zone_commit(zone, 2);
+    assert_int_equal(size_of(zone, "_http._tcp"), 3);
+    assert_int_equal(counts_of(zone).serial, 2);
     zone_free(zone);
 }
 
@@ -773,6 +844,7 @@ int main(void)
         cmocka_unit_test(an_instance_may_be_named_sub),
         cmocka_unit_test(switches_stand_above_switches_in_any_order),
         cmocka_unit_test(counts_what_it_cannot_serve_and_why),
+        cmocka_unit_test(a_crowd_of_keys_with_one_name_has_an_end),
         cmocka_unit_test(tells_keys_apart_that_are_too_long_to_keep),
         cmocka_unit_test(leaves_out_names_longer_than_255_octets),
         cmocka_unit_test(publishes_no_switches_when_told_so),
@@ -780,6 +852,7 @@ int main(void)
         cmocka_unit_test(sweeps_many),
         cmocka_unit_test(the_serial_follows_the_revision_and_never_goes_back),
         cmocka_unit_test(an_address_before_the_first_load_does_not_show_in_the_serial),
+        cmocka_unit_test(an_address_amid_a_group_waits_for_its_commit),
         cmocka_unit_test(asks_for_hosts_while_somebody_refers_to_them),
         cmocka_unit_test(counts_hosts_with_and_without_addresses),
         cmocka_unit_test(warns_of_a_type_that_is_too_large_for_bind),
