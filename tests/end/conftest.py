@@ -11,6 +11,7 @@ EMPUSA_SEED           repeats a run of the random tests
 import itertools
 import os
 import random
+import signal
 import sys
 
 import pytest
@@ -20,6 +21,9 @@ sys.dont_write_bytecode = True
 
 from etcd import Etcd  # noqa: E402
 from server import BINARY, Registry, run  # noqa: E402
+
+# Whoever runs the tests in the background may have SIGINT ignored, and what is ignored is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _roots = itertools.count(1)
 
