@@ -1,5 +1,5 @@
 #!/bin/sh
-# packages.sh GROUP... - install the Debian packages that a step needs: build, run, tests, gates.
+# packages.sh GROUP... - install the Debian packages that a step needs: build, run, tests, gates, bench.
 #
 # Nothing happens when all are there. What is missing is installed as root or through sudo. Packages that
 # bring a daemon (etcd, name servers that read our zones in tests) would start it: a service that comes
@@ -13,10 +13,11 @@ packages() {
     run) echo etcd-server bind9-dnsutils ;;
     tests) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython etcd-client nsd knot bind9 \
         bind9-utils knot-dnsutils ldnsutils unbound dnsmasq-base haproxy python3-pycares openssl curl jq procps \
-        iproute2 ;;
+        iproute2 valgrind ;;
+    bench) echo python3 etcd-client nsd knot valgrind curl ;;
     gates) echo clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev llvm-14 pmccabe \
         codespell shellcheck gcovr util-linux binutils man-db ;;
-    *) echo "packages.sh: no group '$1': build, run, tests, gates" >&2; exit 2 ;;
+    *) echo "packages.sh: no group '$1': build, run, tests, gates, bench" >&2; exit 2 ;;
     esac
 }
 

@@ -1,36 +1,35 @@
 """Measure empusa and other name servers with the same zone, in turn, round after round. See run.sh."""
 import argparse
-import functools
+import glob
 import json
 import os
-import platform
 import random
+import shlex
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 
+import burst
 import chart
 import client
+import commands
 import counting
 import dataset
 import etcd
+import loading
 import measure
 import report
 import servers
+import tools
+from tools import HERE, TOP, say
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-TOP = os.path.dirname(os.path.dirname(HERE))
-STEPS = ("udp", "rate", "tcp", "changes", "instructions", "micro")
-LOAD_LIMIT_S = 300
+STEPS = ("udp", "rate", "tcp", "load", "changes", "burst", "cli", "instructions", "micro")
+LIVE = set(STEPS) - {"instructions", "micro"}  # those for which all servers are up
+LOAD_LIMIT_S = 600
+FILL_LIMIT_S = 900
 CHECKED = 100  # answers of each kind that are looked at before measuring
-CFLAGS = ("-std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wconversion -Wshadow -Wvla -Wmissing-prototypes "
-          "-Wstrict-prototypes -Wpointer-arith -Wcast-qual -Wformat=2 -Wundef -Werror -fno-strict-aliasing").split()
-PACKAGES = "libcurl libcjson libcares libuv liburcu-qsbr openssl ldns".split()
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def options():
@@ -45,37 +44,23 @@ def options():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--build", default=os.path.join(TOP, "build"), help="where empusa was built")
     parser.add_argument("--peers-only", action="store_true", help="without empusa")
-    parser.add_argument("--zone", choices=("generate", "empusa"), default="generate",
-                        help="the peers' zone: from the list of instances, or what `empusa zone` prints")
-    parser.add_argument("--json", help="write the results here")
+    parser.add_argument("--zone", choices=("generate", "empusa"), help="the peers' zone: what `empusa zone` prints "
+                        "(default), or from the list of instances (default with --peers-only)")
+    parser.add_argument("--json", help="write the results here, with those of each round")
     parser.add_argument("--svg", help="write a chart here")
+    parser.add_argument("--publish", action="store_true", help="write the medians to results-SIZE.json beside run.sh, "
+                        "and chart.svg from all of those")
+    parser.add_argument("--table", nargs="+", metavar="FILE", help="measure nothing: print one table of these results")
     parser.add_argument("--limit", type=int, default=7200, help="give up after so many seconds")
     args = parser.parse_args()
     args.against, args.only = args.against.split(","), args.only.split(",")
     unknown = (set(args.against) - set(servers.ALL)) | (set(args.only) - set(STEPS))
     if unknown:
         parser.error(f"unknown: {' '.join(sorted(unknown))}")
+    if args.peers_only and args.zone == "empusa":
+        parser.error("--zone empusa needs empusa")
+    args.zone = args.zone or ("generate" if args.peers_only else "empusa")
     return args
-
-
-def compile_tool(work, name, sources, flags=(), libraries=()):
-    command = [os.environ.get("CC", "cc"), *CFLAGS, *flags, *(os.path.join(HERE, source) for source in sources),
-               "-o", os.path.join(work, name), *libraries]
-    if subprocess.run(command, check=False, timeout=120).returncode:
-        raise RuntimeError(f"{name} does not compile")
-
-
-def compile_micro(work, build):
-    """False when empusa's libraries have not been built."""
-    archives = [os.path.join(build, folder, f"lib{folder}.a") for folder in ("dns", "zones", "registry")]
-    if not all(map(os.path.exists, archives)):
-        return False
-    package = functools.partial(subprocess.check_output, text=True, timeout=30)
-    flags = [f"-I{build}/view/{folder}" for folder in ("dns", "zones", "registry")]
-    flags += package(["pkg-config", "--cflags", *PACKAGES]).split()
-    libraries = package(["pkg-config", "--libs", *PACKAGES]).split()
-    compile_tool(work, "micro", ["micro.c"], flags, [*archives, *libraries, "-lpthread", "-lm"])
-    return True
 
 
 class Bench:
@@ -88,7 +73,7 @@ class Bench:
         self.rest = set(cpus[2:]) or self.load_cpu
         os.sched_setaffinity(0, self.rest)
         self.data, self.setting, self.load = self.case(args.size, work)
-        self.store = None
+        self.store = self.commands = self.micro = None
         names = [] if args.peers_only else ["empusa"]
         names += [name for name in args.against if name not in names]
         self.kinds = [servers.ALL[name] for name in names if self.is_here(servers.ALL[name])]
@@ -104,6 +89,9 @@ class Bench:
         say(f"{kind.name} is not installed, skipped" + (": " + kind.__doc__ if kind is servers.CoreDns else ""))
         return False
 
+    def has(self, step):
+        return step in self.args.only
+
     def case(self, size, work):
         """The data, where the servers find it, and the load, for one size."""
         data = dataset.Dataset(size, self.args.seed)
@@ -118,12 +106,31 @@ class Bench:
             self.store = etcd.Etcd(setting.work, self.rest)
             self.running.append(self.store)
             setting.etcd_port = self.store.port
-            say(f"etcd filled with {data.size:,} instances in {self.store.fill(data):.1f} s")
+            start_s = time.monotonic()
+            filler = self.fill(data, setting)
+            say(f"etcd filled with {data.size:,} instances by {filler} in {time.monotonic() - start_s:.1f} s")
         if self.args.zone == "empusa":
             with open(setting.zone_file, "wb") as out:
-                subprocess.run([*servers.Empusa.command(setting), "zone"], check=True, stdout=out, timeout=600)
+                subprocess.run([*servers.Empusa.command(setting), "--log-level", "ERROR", "zone"], check=True,
+                               stdout=out, timeout=FILL_LIMIT_S)
         else:
             data.write_zone(setting.zone_file)
+
+    def fill(self, data, setting):
+        """By empusa itself if it can; says by what."""
+        register = [*servers.Empusa.command(setting), "service", "register"]
+        usage = subprocess.run([*register, "--help"], check=True, capture_output=True, text=True, timeout=30).stdout
+        if "--from" not in usage:
+            self.store.fill(data)
+            return "transactions"
+        path = os.path.join(setting.work, "instances")
+        data.write_list(path)
+        with open(path, "rb") as source:
+            done = subprocess.run([*register, "--from", "-"], check=False, stdin=source, capture_output=True, text=True,
+                                  timeout=FILL_LIMIT_S)
+        if done.returncode:
+            raise RuntimeError(f"service register --from: {done.stderr.strip()[-1000:]}")
+        return "service register --from"
 
     def start(self):
         started = []
@@ -153,44 +160,59 @@ class Bench:
 
     def changes_of(self, server):
         """None for a server whose changes are not measured."""
-        if server.name == "empusa":
+        if server.name == "empusa" or (self.store and not server.has_zone):
             return measure.Changes(server, self.data, lambda: measure.EtcdChanger(self.store, self.data))
         if server.name == "knot":
             return measure.Changes(server, self.data, lambda: measure.UpdateChanger(server.port, self.data))
         return None
 
     def measure(self, server, changes):
-        only, load, values = self.args.only, self.load, {}
-        if "udp" in only:
+        load, values = self.load, {}
+        if self.has("udp"):
             load.run(server, "udp-closed", seconds=measure.WARM_UP_S)
             values |= load.throughput(server, "udp-closed", "udp")
-        if "rate" in only:
+        if self.has("rate"):
             values |= load.at_rate(server, self.args.rate)
-        if "tcp" in only:
+        if self.has("tcp"):
             values |= load.throughput(server, "tcp-pipelined", "pipelined")
             values |= load.throughput(server, "tcp-roundtrip", "roundtrip")
-        if "changes" in only and changes:
-            values |= changes.visible(self.args.samples)
+        if self.has("changes") and changes:
+            values |= changes.visible(self.args.samples) if server.has_zone else {}
             values |= changes.sustained(load, self.args.rate)
+        if self.has("burst") and self.store and (server.name == "empusa" or not server.has_zone):
+            paces = {"fast": self.args.rate, "slow": max(self.args.rate // 10, 1)}
+            values |= burst.Burst(server, self.store).measure(load, paces)
         return values
 
     def run(self):
         say(f"{self.data.size:,} instances of {self.data.types + dataset.SMALL_TYPES:,} types, seed {self.data.seed}")
-        compile_tool(self.work, "load", ["load.c", "load_window.c", "load_udp.c", "load_tcp.c"])
-        compile_tool(self.work, "echo", ["echo.c"])
-        if set(self.args.only) - {"instructions", "micro"}:
+        for name, sources in tools.SOURCES.items():
+            tools.compile_tool(self.work, name, sources)
+        has_micro = self.has("micro") and not self.args.peers_only
+        if has_micro:
+            tools.compile_micro(self.work, self.args.build)
+        if LIVE & set(self.args.only):
             self.measure_all()
             self.stop()
-        if "instructions" in self.args.only:
+        if self.has("instructions"):
             self.count()
             self.stop()
+        if has_micro:
+            self.micro = counting.micro(self.work, self.data, self.server_cpu)
         self.results.notes += self.load.problems
 
     def measure_all(self):
         self.provide(self.data, self.setting, self.load)
+        loads = loading.Loading(self.setting) if self.has("load") and self.store else None
+        if self.has("cli") and self.store:
+            self.commands = commands.Commands(self.setting, self.data, self.store)
         started = self.start()
         changes = {server: self.changes_of(server) for server in started}
         for number in range(self.args.rounds):
+            if loads:
+                self.results.add("empusa", number, loads.measure())
+            if self.commands:
+                self.commands.measure(number)
             # Nobody is always the first or behind the same one.
             shift = number % len(started)
             for server in started[shift:] + started[:shift]:
@@ -209,27 +231,62 @@ class Bench:
                 self.results.notes.append(f"{kind.name} does not run under callgrind")
         self.results.notes += load.problems
 
-    def micro(self):
-        """None when empusa is not measured or its libraries are missing."""
-        if "micro" not in self.args.only or self.args.peers_only or not compile_micro(self.work, self.args.build):
-            return None
-        return counting.micro(self.work, self.data, self.server_cpu)
-
     def stop(self):
         while self.running:
             self.running.pop().stop()
 
-    def document(self, micro):
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "")
-        return {"machine": {"cpu": model, "cores": os.cpu_count(), "kernel": platform.release()},
+    def tables(self):
+        parts = [self.results.table(), self.commands.results.table() if self.commands else "",
+                 report.micro_table(self.micro) if self.micro else "",
+                 "\n".join("note: " + note for note in self.results.notes)]
+        return "\n\n".join(filter(None, parts))
+
+    def document(self):
+        """The medians, and what they depend on."""
+        versions = {kind.name: tools.first_line(kind.find(self.setting), kind.says_version)
+                    for kind in self.kinds if kind.has_zone and kind.find(self.setting)}
+        return {"command": shlex.join(["run.sh", *sys.argv[1:]]), "machine": tools.machine(), "versions": versions,
                 "dataset": {"instances": self.data.size, "types": self.data.types + dataset.SMALL_TYPES,
                             "seed": self.data.seed, "mix": dataset.MIX},
-                "options": vars(self.args), **self.results.document(), "micro": micro}
+                "rounds": self.args.rounds, "seconds": self.args.seconds, "rate": self.args.rate,
+                "base": self.results.base, "servers": self.results.document(),
+                "commands": self.commands.results.document() if self.commands else {},
+                "micro": self.micro or {}, "notes": self.results.notes}
+
+    def rounds(self):
+        return {"servers": self.results.rounds, "commands": self.commands.results.rounds if self.commands else {}}
+
+
+def read_results(paths):
+    documents = []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            documents.append(json.load(file))
+    return documents
+
+
+def write(path, text):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def publish(args, bench):
+    document = bench.document()
+    if args.json:
+        write(args.json, json.dumps({**document, "each_round": bench.rounds()}, indent=1) + "\n")
+    if args.svg:
+        write(args.svg, chart.draw([document]))
+    if args.publish:
+        write(os.path.join(HERE, f"results-{args.size}.json"), json.dumps(document, indent=1) + "\n")
+        published = read_results(glob.glob(os.path.join(HERE, "results-*.json")))
+        write(os.path.join(HERE, "chart.svg"), chart.draw(published))
 
 
 def main():
     args = options()
+    if args.table:
+        print(report.sizes_table(read_results(args.table)))
+        return
 
     def end(number, _):
         raise SystemExit(f"run.sh: {signal.Signals(number).name}, stopping")
@@ -241,22 +298,13 @@ def main():
         try:
             bench = Bench(args, work)
             bench.run()
-            micro = bench.micro()
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             raise SystemExit(f"run.sh: {error}") from error
         finally:
             if bench:
                 bench.stop()
-    document = bench.document(micro)
-    print("\n\n".join(filter(None, [bench.results.table(), report.micro_table(micro) if micro else ""])))
-    for note in bench.results.notes:
-        print("note: " + note)
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump(document, file, indent=1)
-    if args.svg:
-        with open(args.svg, "w", encoding="utf-8") as file:
-            file.write(chart.draw(document))
+        publish(args, bench)
+    print(bench.tables())
 
 
 if __name__ == "__main__":

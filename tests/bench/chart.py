@@ -1,67 +1,60 @@
-"""The chart for the README, drawn from the results: chart.py RESULTS.json CHART.svg"""
-import json
-import sys
+"""The chart for the README: CPU per answer of each server, for each size. On a ground of its own, so that it reads
+on white and on dark pages."""
 from xml.sax.saxutils import escape
 
-# Panels: title, the metrics stacked in a bar, format of the sum
-PANELS = [
-    ("CPU per answer over UDP, µs", ("udp_system_us", "udp_user_us"), ".2f"),
-    ("CPU per answer over TCP, pipelined, µs", ("pipelined_system_us", "pipelined_user_us"), ".2f"),
-    ("User instructions per query", ("instructions",), ",.0f"),
-    ("Memory, MB", ("pss_mb",), ",.0f"),
-]
-WIDTH, LEFT, RIGHT, BAR, GAP, HEAD = 720, 80, 90, 18, 6, 34
-STYLE = """text{font:13px system-ui,sans-serif;fill:#1f2328}.t{font-weight:600}.n{text-anchor:end}
-.s0{fill:#9aa7b8}.s1{fill:#57677d}.o0{fill:#d59a4f}.o1{fill:#a8641a}
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.s0{fill:#6b7a8f}.s1{fill:#a9b8cc}
-.o0{fill:#b9803a}.o1{fill:#f0b870}}"""
+TITLE = "CPU time per answer over UDP, in microseconds (CPU seconds per million answers)"
+METRICS = ("udp_system_us", "udp_user_us")
+NAMES = {"nsd": "NSD", "knot": "Knot DNS", "coredns": "CoreDNS", "echo": "echo (the floor)"}
+WIDTH, LEFT, RIGHT, BAR, GAP, HEAD = 720, 150, 70, 18, 6, 34
+STYLE = """text{font:13px sans-serif;fill:#1f2328}.t{font-weight:bold}.n{text-anchor:end}.q{fill:#59636e;font-size:12px}
+.g{fill:#fff;stroke:#d1d9e0}.s0{fill:#9aa7b8}.s1{fill:#57677d}.o0{fill:#d59a4f}.o1{fill:#a8641a}"""
 
 
-def values_of(server, metrics):
-    """Medians of the parts of a bar; None when one is missing."""
-    values = []
-    for metric in metrics:
-        known = sorted(row[metric] for row in server["rounds"] if row.get(metric) is not None)
-        if not known:
-            return None
-        values.append((known[(len(known) - 1) // 2] + known[len(known) // 2]) / 2)
-    return values
+def bars_of(document):
+    """(name, system, user) of each server that was measured."""
+    for name, server in document["servers"].items():
+        if all(metric in server["median"] for metric in METRICS):
+            yield name, *(server["median"][metric] for metric in METRICS)
 
 
-def panel(title, metrics, form, results, top):
-    """The drawing of one panel and where the next one begins."""
-    bars = [(name, values) for name, server in results["servers"].items()
-            if (values := values_of(server, metrics)) and sum(values) > 0]
-    if not bars:
-        return [], top
-    scale = (WIDTH - LEFT - RIGHT) / max(sum(values) for _, values in bars)
-    out = [f'<text class="t" x="{LEFT}" y="{top + 20}">{escape(title)}</text>']
-    top += HEAD
-    for name, values in bars:
-        left, color = float(LEFT), "o" if name == results["base"] else "s"
-        out.append(f'<text class="n" x="{LEFT - 8}" y="{top + 14}">{escape(name)}</text>')
-        for i, value in enumerate(values, 2 - len(values)):
-            out.append(f'<rect class="{color}{i}" x="{left:.1f}" y="{top}" width="{value * scale:.1f}" '
-                       f'height="{BAR}"/>')
-            left += value * scale
-        out.append(f'<text x="{left + 6:.1f}" y="{top + 14}">{sum(values):{form}}</text>')
-        top += BAR + GAP
-    return out, top
+def bar(name, values, scale, top):
+    color, left = "o" if name == "empusa" else "s", float(LEFT)
+    out = [f'<text class="n" x="{LEFT - 8}" y="{top + 14}">{escape(NAMES.get(name, name))}</text>']
+    for i, value in enumerate(values):
+        out.append(f'<rect class="{color}{i}" x="{left:.1f}" y="{top}" width="{value * scale:.1f}" height="{BAR}"/>')
+        left += value * scale
+    out.append(f'<text x="{left + 6:.1f}" y="{top + 14}">{sum(values):.2f}</text>')
+    return out
 
 
-def draw(results):
-    body, top = [], 0
-    for title, metrics, form in PANELS:
-        lines, top = panel(title, metrics, form, results, top)
-        body += lines
-    note = (f"{results['dataset']['instances']:,} instances; one worker on one core; medians of "
-            f"{results['options']['rounds']} rounds; pale: kernel, strong: user space")
-    body.append(f'<text x="{LEFT}" y="{top + 22}">{escape(note)}</text>')
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top + 34}" width="{WIDTH}" '
-            f'height="{top + 34}" role="img"><title>empusa and other name servers</title>'
-            f"<style>{STYLE}</style>\n" + "\n".join(body) + "\n</svg>\n")
+def legend(top):
+    out, left = [], LEFT
+    for first, second, text in (("o0", "s0", "kernel"), ("o1", "s1", "user space")):
+        out += [f'<rect class="{first}" x="{left}" y="{top}" width="12" height="12"/>',
+                f'<rect class="{second}" x="{left + 14}" y="{top}" width="12" height="12"/>',
+                f'<text class="q" x="{left + 32}" y="{top + 11}">{text}</text>']
+        left += 110
+    return out
 
 
-if __name__ == "__main__":
-    with open(sys.argv[1], encoding="utf-8") as source, open(sys.argv[2], "w", encoding="utf-8") as target:
-        target.write(draw(json.load(source)))
+def draw(documents):
+    """All panels at one scale. Empty without figures."""
+    documents = sorted(documents, key=lambda document: document["dataset"]["instances"])
+    panels = [(document, bars) for document in documents if (bars := list(bars_of(document)))]
+    if not panels:
+        return ""
+    scale = (WIDTH - LEFT - RIGHT) / max(sum(values) for _, bars in panels for _, *values in bars)
+    body, top = [f'<text class="t" x="20" y="28">{escape(TITLE)}</text>', *legend(42)], 56
+    for document, bars in panels:
+        body.append(f'<text class="t" x="{LEFT}" y="{top + 24}">{document["dataset"]["instances"]:,} instances</text>')
+        top += HEAD
+        for name, *values in bars:
+            body += bar(name, values, scale, top)
+            top += BAR + GAP
+    machine = panels[-1][0]["machine"]
+    body.append(f'<text class="q" x="20" y="{top + 24}">'
+                + escape(f"One worker on one core of {machine['cpu']}, Linux {machine['kernel']}; medians") + "</text>")
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top + 40}" width="{WIDTH}" '
+            f'height="{top + 40}" role="img"><title>{escape(TITLE)}</title>\n<style>{STYLE}</style>\n'
+            f'<rect class="g" x="0.5" y="0.5" width="{WIDTH - 1}" height="{top + 39}" rx="6"/>\n'
+            + "\n".join(body) + "\n</svg>\n")

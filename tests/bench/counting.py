@@ -45,18 +45,20 @@ def of_server(kind, setting, load):
 
 
 def micro(work, data, cpus):
-    """{kind of query: {"ns", "octets", "instructions"}} of answer() alone."""
+    """{kind of query or change: {"ns", "octets", "instructions"}} of micro.c."""
     files = []
     for kind in [*dataset.MIX, "mix"]:
         files.append(os.path.join(work, "micro." + kind))
         data.write_queries(files[-1], None if kind == "mix" else [kind])
-    keys = os.path.join(work, "keys")
+    keys, changes = os.path.join(work, "keys"), os.path.join(work, "changes")
     data.write_keys(keys)
-    command = [os.path.join(work, "micro"), dataset.DOMAIN, keys, *files]
+    data.write_changes(changes)
+    command = [os.path.join(work, "micro"), dataset.DOMAIN, keys, changes, *files]
     rows = {}
     for line in run(command, cpus).splitlines():
         name, ns, octets, _ = line.split()
-        rows[name.removeprefix("micro.")] = {"ns": float(ns), "octets": float(octets)}
+        figures = {"ns": float(ns), "octets": float(octets)}
+        rows[name.removeprefix("micro.")] = {key: value for key, value in figures.items() if value}
     counts = {line.split()[0]: int(line.split()[3])
               for line in run(wrapper(work, "micro", False) + command, cpus).splitlines()}
     for trigger, total in totals(work, "micro"):

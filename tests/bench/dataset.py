@@ -3,6 +3,8 @@
 Everything follows from a seed. N instances over T large types, and 32 small types of 10 for the questions
 about a whole type. Instance i is `inst-%06d` of `svc-%04d`, at an IPv4 address and port that no other has.
 """
+import itertools
+import json
 import random
 import struct
 
@@ -10,6 +12,7 @@ DOMAIN = "empusa.internal"
 ROOT = "/bench"
 SMALL_TYPES, SMALL_SIZE = 32, 10
 SIZES = {"1k": (1_000, 10), "100k": (100_000, 1_000), "1m": (1_000_000, 1_000)}
+CHANGES = 20_000  # entries changed in one pass of micro.c
 TYPE_A, TYPE_SOA, TYPE_PTR, TYPE_TXT, TYPE_SRV = 1, 6, 12, 16, 33
 # kind of query: its share of the mix in percent
 MIX = {"srv": 50, "txt": 20, "a": 15, "ptr": 5, "type-srv": 5, "missing": 5}
@@ -56,10 +59,29 @@ class Dataset:
 
     def write_keys(self, path):
         """For micro.c: what follows the root, a tab, the value."""
+        self.write_lines(path, (self.entry(i) for i in range(self.size)))
+
+    def write_changes(self, path):
+        """For micro.c: other values of random instances, then yet others of the same."""
+        chosen = random.Random(self.seed).sample(range(self.size), min(self.size, CHANGES))
+        self.write_lines(path, (self.entry(i, change) for change in (1, 2) for i in chosen))
+
+    @staticmethod
+    def write_lines(path, entries):
+        with open(path, "w", encoding="ascii") as out:
+            out.writelines(f"{key[len(ROOT):]}\t{value}\n" for key, value in entries)
+
+    def write_list(self, path):
+        """What `empusa service list --format json` says."""
         with open(path, "w", encoding="ascii") as out:
             for i in range(self.size):
-                key, value = self.entry(i)
-                out.write(f"{key[len(ROOT):]}\t{value}\n")
+                key, location = self.entry(i)
+                out.write(("," if i else "[") + json.dumps({"service": key, "location": location, "ttl": None}) + "\n")
+            out.write("]\n")
+
+    def pages(self, size):
+        """The first key of each page of a range over all."""
+        return list(itertools.islice(sorted(self.entry(i)[0] for i in range(self.size)), 0, None, size))
 
     def write_zone(self, path):
         """What `empusa zone` says, for the servers that read master files."""

@@ -37,15 +37,20 @@ class Etcd(servers.Process):
         return Connection(self.port)
 
     def fill(self, data):
-        """Store all instances, from several connections; seconds it took."""
-        start_s = time.monotonic()
-        failures = []
+        """Store all instances, from several connections."""
+        def put(connection, first):
+            connection.put_all(data.entry(i) for i in range(first, min(first + BATCH, data.size)))
+        self.spread(put, range(0, data.size, BATCH))
+
+    def spread(self, act, items):
+        """act(connection, item) for all items, from several connections at once."""
+        items, failures = list(items), []
 
         def run(part):
             connection = self.connect()
             try:
-                for first in range(part * BATCH, data.size, CONNECTIONS * BATCH):
-                    connection.put_all(data.entry(i) for i in range(first, min(first + BATCH, data.size)))
+                for item in items[part::CONNECTIONS]:
+                    act(connection, item)
             except (OSError, RuntimeError) as error:
                 failures.append(error)
 
@@ -56,7 +61,6 @@ class Etcd(servers.Process):
             thread.join()
         if failures:
             raise failures[0]
-        return time.monotonic() - start_s
 
 
 def encode(text):
@@ -78,7 +82,14 @@ class Connection:
     def put(self, key, value):
         self.post("kv/put", {"key": encode(key), "value": encode(value)})
 
-    def put_all(self, entries):
+    def put_all(self, entries, lease=0):
         """At most BATCH of them, in one transaction."""
         self.post("kv/txn", {"success": [
-            {"request_put": {"key": encode(key), "value": encode(value)}} for key, value in entries]})
+            {"request_put": {"key": encode(key), "value": encode(value), "lease": str(lease)}}
+            for key, value in entries]})
+
+    def grant(self, ttl_s):
+        return int(json.loads(self.post("lease/grant", {"TTL": str(ttl_s)}))["ID"])
+
+    def revoke(self, lease):
+        self.post("lease/revoke", {"ID": str(lease)})

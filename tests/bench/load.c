@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,8 @@
 
 #define QUERY_MIN 23 /* a header and an OPT record */
 
+static volatile sig_atomic_t is_stopped;
+
 uint64_t load_now_ns(void)
 {
     struct timespec now;
@@ -20,11 +23,23 @@ uint64_t load_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-void load_pause(void)
+void load_pause(long pause_ns)
 {
-    struct timespec pause = {.tv_nsec = LOAD_PAUSE_NS};
+    struct timespec pause = {.tv_nsec = pause_ns};
 
     nanosleep(&pause, NULL);
+}
+
+bool load_is_over(const struct load_options *options, const struct load_tally *tally,
+                  uint64_t now_ns, uint64_t end_ns)
+{
+    return is_stopped || now_ns >= end_ns || (options->count && tally->answers >= options->count);
+}
+
+static void stop(int number)
+{
+    (void)number;
+    is_stopped = 1;
 }
 
 _Noreturn void load_fail(const char *what)
@@ -97,8 +112,10 @@ static void report(struct load_tally *tally, double elapsed_s)
     printf("\"truncated\": %ju, \"seconds\": %.6f, \"user_s\": %.6f, \"system_s\": %.6f, ",
            (uintmax_t)tally->truncated, elapsed_s, seconds(usage.ru_utime),
            seconds(usage.ru_stime));
-    printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"rcodes\": [",
-           percentile_us(tally, 0.5), percentile_us(tally, 0.99), percentile_us(tally, 0.999));
+    printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, \"max_us\": %.1f, ",
+           percentile_us(tally, 0.5), percentile_us(tally, 0.99), percentile_us(tally, 0.999),
+           percentile_us(tally, 1));
+    printf("\"rcodes\": [");
     for (int i = 0; i < 16; i++)
         printf("%s%ju", i ? ", " : "", (uintmax_t)tally->rcodes[i]);
     printf("]}\n");
@@ -121,7 +138,7 @@ static _Noreturn void usage(void)
     fputs("usage: load udp-closed|udp-rate|tcp-pipelined|tcp-roundtrip --port P --file QUERIES\n"
           "            [--seconds S] [--count N] [--window N] [--connections N]\n"
           "            [--rate N] [--wait]\n"
-          "Send to 127.0.0.1:P; print one line of JSON.\n",
+          "Send to 127.0.0.1:P until the time is up or SIGTERM; print one line of JSON.\n",
           stderr);
     exit(2);
 }
@@ -189,7 +206,6 @@ int main(int argc, char **argv)
     struct load_options options = {.duration_ns = 1000000000U, .rate = 20000};
     struct load_queries queries = {0};
     struct load_tally tally = {0};
-    uint64_t start_ns;
 
     while (argc > 1 && mode < modes + sizeof(modes) / sizeof(*modes) && strcmp(mode->name, argv[1]))
         mode++;
@@ -207,9 +223,10 @@ int main(int argc, char **argv)
             load_fail("latencies");
     }
     prctl(PR_SET_TIMERSLACK, 1);
-    start_ns = load_now_ns();
+    signal(SIGTERM, stop);
+    tally.start_ns = load_now_ns();
     mode->run(&options, &queries, &tally);
-    report(&tally, (double)(load_now_ns() - start_ns) / 1e9);
+    report(&tally, (double)(load_now_ns() - tally.start_ns) / 1e9);
     free(tally.latency_ns);
     free(queries.at);
     free(queries.len);

@@ -16,7 +16,6 @@
 #define LOAD_WINDOW_MAX 4096 /* outstanding queries; with 16 reuses of a slot an ID of 16 bits */
 #define LOAD_BATCH      32   /* queries gathered for one system call */
 #define LOAD_LOST_NS    1000000000U
-#define LOAD_PAUSE_NS   20000
 
 /* The file: a length of two octets, big-endian, then the message; again and again, as on a TCP
  * stream. */
@@ -29,6 +28,7 @@ struct load_queries {
 };
 
 struct load_tally {
+    uint64_t start_ns; /* of the queries */
     uint64_t sent, answers, lost;
     uint64_t unexpected; /* no such query outstanding, or another question in it */
     uint64_t truncated;
@@ -59,7 +59,10 @@ struct load_options {
 };
 
 uint64_t load_now_ns(void);
-void load_pause(void);
+void load_pause(long pause_ns);
+/* The time is up, enough has been answered, or SIGTERM has come. */
+bool load_is_over(const struct load_options *options, const struct load_tally *tally,
+                  uint64_t now_ns, uint64_t end_ns);
 /* Print and exit 1, with the text of errno. */
 _Noreturn void load_fail(const char *what);
 

@@ -7,8 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DATAGRAM_MAX 1500
-#define EXPIRE_NS    20000000U
+#define DATAGRAM_MAX    1500
+#define EXPIRE_NS       20000000U
+#define CLOSED_PAUSE_NS 60000 /* the window keeps a server busy for longer */
+#define RATE_PAUSE_NS   20000
 
 /* Headers and buffers set up once for both directions. */
 struct udp {
@@ -124,7 +126,7 @@ static void udp_drain(struct udp *udp, struct load_tally *tally)
 
     while (udp->window.free_count < udp->window.size && load_now_ns() < end_ns)
         if (udp_receive(udp, tally) <= 0)
-            load_pause();
+            load_pause(RATE_PAUSE_NS);
 }
 
 void load_udp_closed(const struct load_options *options, struct load_queries *queries,
@@ -136,7 +138,7 @@ void load_udp_closed(const struct load_options *options, struct load_queries *qu
     unsigned batch = options->window < 2 * LOAD_BATCH ? 1 : LOAD_BATCH;
 
     udp_open(&udp, options);
-    while (now_ns < end_ns && (!options->count || tally->answers < options->count)) {
+    while (!load_is_over(options, tally, now_ns, end_ns)) {
         unsigned count = 0;
         /* Answers that trickle in are gathered, unless they stopped coming because some were lost.
          */
@@ -147,7 +149,7 @@ void load_udp_closed(const struct load_options *options, struct load_queries *qu
         if (udp_receive(&udp, tally) > 0)
             last_ns = now_ns;
         else if (udp.window.free_count < batch)
-            load_pause();
+            load_pause(CLOSED_PAUSE_NS);
         now_ns = load_now_ns();
         if (now_ns >= expire_ns) {
             window_expire(&udp.window, tally, now_ns, false);
@@ -184,10 +186,10 @@ void load_udp_rate(const struct load_options *options, struct load_queries *quer
     uint64_t expire_ns = now_ns + EXPIRE_NS;
 
     udp_open(&udp, options);
-    while (now_ns < end_ns) {
+    while (!load_is_over(options, tally, now_ns, end_ns)) {
         due_ns += step_ns * rate_send(&udp, queries, tally, due_ns, step_ns, now_ns);
         if (udp_receive(&udp, tally) <= 0 && options->is_waiting && due_ns > load_now_ns())
-            load_pause();
+            load_pause(RATE_PAUSE_NS);
         now_ns = load_now_ns();
         if (now_ns >= expire_ns) {
             window_expire(&udp.window, tally, now_ns, false);

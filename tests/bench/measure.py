@@ -15,6 +15,40 @@ WARM_UP_S = 0.2
 SETTLE_S = 15  # for the last change to become visible
 
 
+class Run:
+    """One run of load.c against a server."""
+
+    def __init__(self, load, server, mode, options, seconds):
+        self.load, self.server, self.mode, self.limit_s = load, server, mode, seconds + 20
+        self.before = server.cpu_s()
+        self.child = subprocess.Popen(
+            [load.program, mode, "--port", str(server.port), "--file", load.queries, "--seconds", str(seconds),
+             *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=servers.prepare(load.cpus, -5))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with self.child:
+            self.child.kill()
+
+    def end(self):
+        """Before its time."""
+        self.child.terminate()
+        return self.wait()
+
+    def wait(self):
+        """(report, user, system): what load.c says, and the server's CPU seconds meanwhile."""
+        out, err = self.child.communicate(timeout=self.limit_s)
+        self.server.check()
+        if self.child.returncode:
+            raise RuntimeError(f"{self.server.tag}: {self.mode}: {err.strip()}")
+        after, report = self.server.cpu_s(), json.loads(out)
+        self.load.judge(self.server, self.mode, report)
+        return report, after[0] - self.before[0], after[1] - self.before[1]
+
+
 class Load:
     """Runs of load.c on its core."""
 
@@ -22,20 +56,13 @@ class Load:
         self.program, self.queries = os.path.join(tools, "load"), queries
         self.cpus, self.seconds, self.problems = cpus, seconds, []
 
+    def start(self, server, mode, *options, seconds=None):
+        return Run(self, server, mode, options, seconds or self.seconds)
+
     def run(self, server, mode, *options, seconds=None):
-        """(report, user, system): what load.c says, and the server's CPU seconds meanwhile."""
-        seconds = seconds or self.seconds
-        before = server.cpu_s()
-        done = subprocess.run(
-            [self.program, mode, "--port", str(server.port), "--file", self.queries, "--seconds", str(seconds),
-             *map(str, options)], check=False, capture_output=True, text=True, timeout=seconds + 20,
-            preexec_fn=servers.prepare(self.cpus, -5))
-        server.check()
-        if done.returncode:
-            raise RuntimeError(f"{server.tag}: {mode}: {done.stderr.strip()}")
-        after, report = server.cpu_s(), json.loads(done.stdout)
-        self.judge(server, mode, report)
-        return report, after[0] - before[0], after[1] - before[1]
+        """What Run.wait() says."""
+        with self.start(server, mode, *options, seconds=seconds) as run:
+            return run.wait()
 
     def judge(self, server, mode, report):
         """Fast answers that are wrong are worth nothing."""
@@ -54,14 +81,22 @@ class Load:
         """A closed loop: answers a second, CPU microseconds for each, and what the generator itself spent."""
         report, user_s, system_s = self.run(server, mode)
         answers = report["answers"]
+        load_s = report["user_s"] + report["system_s"]
+        # An echo's mirror can be no cheaper than the echo.
+        if server.has_zone and load_s > user_s + system_s:
+            self.problems.append(f"{server.tag}: {mode}: the load generator spent {load_s:.2f} s of CPU, the server "
+                                 f"{user_s + system_s:.2f} s")
         return {f"{prefix}_qps": answers / report["seconds"], f"{prefix}_cpu_us": (user_s + system_s) * 1e6 / answers,
                 f"{prefix}_user_us": user_s * 1e6 / answers, f"{prefix}_system_us": system_s * 1e6 / answers,
-                f"{prefix}_load_us": (report["user_s"] + report["system_s"]) * 1e6 / answers}
+                f"{prefix}_load_us": load_s * 1e6 / answers}
 
     def at_rate(self, server, rate):
         report, user_s, system_s = self.run(server, "udp-rate", "--rate", rate)
-        return {"rate_cpu_us": (user_s + system_s) * 1e6 / report["answers"], "rate_p50_us": report["p50_us"],
-                "rate_p99_us": report["p99_us"], "rate_lost": report["lost"]}
+        return {"rate_cpu_us": (user_s + system_s) * 1e6 / report["answers"], **latency("rate", report)}
+
+
+def latency(prefix, report):
+    return {f"{prefix}_{key}": report[key] for key in ("p50_us", "p99_us", "p999_us", "max_us", "lost")}
 
 
 class EtcdChanger:
@@ -144,7 +179,8 @@ class Changes:
 
     def sustained(self, load, rate):
         """As many changes as the store takes while queries come at a fixed rate: changes a second, counted
-        until the server shows the last of them, and the queries' latency meanwhile."""
+        until the server shows the last of them, and the queries' latency meanwhile. On a server without a zone
+        the latency alone: what the store's work costs on this machine."""
         self.change += 1
         stop, counts = threading.Event(), [0] * etcd.CONNECTIONS
         writers = [threading.Thread(target=self.write, args=(worker, stop, counts), daemon=True)
@@ -158,13 +194,17 @@ class Changes:
             stop.set()
             for writer in writers:
                 writer.join(30)
+        if not self.server.has_zone:
+            return latency("changes", report)
+        return {"changes_per_s": sum(counts) / (self.last_seen_s() - start_s), **latency("changes", report)}
+
+    def last_seen_s(self):
+        """The moment at which the server shows a change sent now."""
         self.change += 1
         last = self.data.small()[-1]
         self.connect().one(last, self.change)
         with client.Client(self.server.port) as dns:
-            end_s = self.await_port(dns, last, self.data.port(last, self.change), 4 * SETTLE_S)
-        return {"changes_per_s": sum(counts) / (end_s - start_s), "changes_p50_us": report["p50_us"],
-                "changes_p99_us": report["p99_us"], "changes_lost": report["lost"]}
+            return self.await_port(dns, last, self.data.port(last, self.change), 4 * SETTLE_S)
 
 
 def percentile(values, part):
