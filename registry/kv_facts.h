@@ -28,7 +28,7 @@ struct kv_range {
     int64_t revision; /* 0 = the newest; all pages are read at one revision */
     bool keys_only, count_only;
     bool serializable;   /* a local, possibly stale read */
-    uint32_t page;       /* keys a page; 0 = the default (50,000; less on 3.3) */
+    uint32_t page;       /* keys; 0 = the default: 50,000, then up to 400,000; less on 3.3 */
     uint32_t limit;      /* end after so many keys; 0 = give all of them */
     uint32_t timeout_ms; /* for the whole range without progress; 0 = the client's */
 };

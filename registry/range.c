@@ -7,11 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RANGE_PAGE       50000 /* smaller pages cost etcd more: it counts all matches each time */
-#define RANGE_PAGE_OLD   10000 /* 3.3 refuses to send more than 4 MiB */
-#define RANGE_PAGE_MIN   16
-#define RANGE_SHORT_PAGE 1000 /* up to here an answer is due as soon as that of one key */
-#define RANGE_KEY_MAX    (2U << 20)
+#define RANGE_PAGE     50000 /* smaller pages cost etcd more: it counts all matches each time */
+#define RANGE_PAGE_MAX 400000
+/* A page of no more octets, and of no more than this part of the caller's patience, may be followed
+ * by one of twice as many keys. */
+#define RANGE_PAGE_OCTETS (32U << 20)
+#define RANGE_PAGE_PART   8
+#define RANGE_PAGE_OLD    10000 /* 3.3 refuses to send more than 4 MiB */
+#define RANGE_PAGE_MIN    16
+#define RANGE_SHORT_PAGE  1000 /* up to here an answer is due as soon as that of one key */
+#define RANGE_KEY_MAX     (2U << 20)
 
 struct range {
     struct etcd *etcd;
@@ -25,10 +30,14 @@ struct range {
     void *arg;
     struct stream stream;
     struct kv_range_result result;
-    uint32_t page;         /* asked for in this page; 0 = no limit */
+    uint32_t page; /* asked for in this page; 0 = as is usual: */
+    uint32_t usual;
     uint64_t given;        /* keys, in all */
     uint64_t given_before; /* this attempt */
+    uint64_t begun_ms;     /* uv_now(): this page */
+    uint64_t octets;       /* this page */
     bool has_more, has_rest;
+    bool has_grown;  /* as far as pages do */
     bool is_feeding; /* `each` may be running */
     bool is_dead;    /* to be freed once it has returned */
 };
@@ -61,7 +70,7 @@ static uint32_t range_page(const struct range *range, const struct member *membe
 {
     if (range->range.count_only || range->end.len == 0)
         return 0;
-    uint32_t usual = member->version && member->version < 304 ? RANGE_PAGE_OLD : RANGE_PAGE;
+    uint32_t usual = member->version && member->version < 304 ? RANGE_PAGE_OLD : range->usual;
     uint32_t page = range->page ? range->page : usual;
     uint32_t left = range_left(range);
     return left < page ? left : page;
@@ -166,6 +175,7 @@ static enum status range_on_rest(void *arg, const char *text, size_t len)
 static enum status range_on_data(void *arg, const char *octets, size_t len, struct detail *why)
 {
     struct range *range = arg;
+    range->octets += len;
     range->is_feeding = true;
     enum status status = stream_feed(&range->stream, octets, len);
     range->is_feeding = false;
@@ -189,6 +199,29 @@ static void range_finish(struct range *range, enum status status, const struct d
     done(arg, status, &result, why);
 }
 
+/* Etcd makes a page whole before it sends its first octet: it is to be done long before anyone
+ * loses patience. */
+static void range_grow_page(struct range *range)
+{
+    uint32_t patience_ms =
+        range->range.timeout_ms ? range->range.timeout_ms : range->etcd->timeout_ms;
+    uint64_t took_ms = uv_now(range->etcd->loop) - range->begun_ms;
+    if (took_ms > patience_ms / RANGE_PAGE_PART || range->octets > RANGE_PAGE_OCTETS)
+        range->has_grown = true;
+    else if (!range->has_grown && range->usual < RANGE_PAGE_MAX)
+        range->usual *= 2;
+}
+
+/* A page that was too much for its time is asked for once more, in smaller ones. */
+static bool range_shrink_page(struct range *range)
+{
+    if (range->usual == RANGE_PAGE)
+        return false;
+    range->usual = RANGE_PAGE;
+    range->has_grown = true;
+    return true;
+}
+
 /* 3.3 sends at most 4 MiB. */
 static bool range_halve_page(struct range *range)
 {
@@ -199,21 +232,30 @@ static bool range_halve_page(struct range *range)
     return true;
 }
 
+/* Whether another page is to be asked for. */
+static bool range_has_next(struct range *range, enum status status)
+{
+    if (status == STATUS_TOO_LARGE)
+        return range_halve_page(range);
+    if (status == STATUS_TIMED_OUT)
+        return range_shrink_page(range);
+    if (status != STATUS_OK || !range->has_more || range->given == range->given_before ||
+        range_left(range) == 0)
+        return false;
+    range_grow_page(range);
+    return true;
+}
+
 static void range_on_done(void *arg, enum status status, const char *reply, size_t len,
                           const struct detail *why)
 {
     struct range *range = arg;
     (void)reply, (void)len;
     range->call = NULL;
-    bool is_ok = status == STATUS_OK;
-    bool is_cut = is_ok && (!range->has_rest || !stream_is_between(&range->stream));
-    bool is_next =
-        is_ok && range->has_more && range->given > range->given_before && range_left(range) > 0;
-    if (status == STATUS_TOO_LARGE && range_halve_page(range))
-        is_next = true;
+    bool is_cut = status == STATUS_OK && (!range->has_rest || !stream_is_between(&range->stream));
     if (is_cut)
         range_finish(range, STATUS_BAD_REPLY, &(struct detail){"range: the reply was cut off"});
-    else if (!is_next)
+    else if (!range_has_next(range, status))
         range_finish(range, status, why);
     else if (!range_begin_page(range))
         range_finish(range, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
@@ -235,6 +277,8 @@ static bool range_begin_page(struct range *range)
         .arg = range,
     };
     range->call = call_start(range->etcd, &request);
+    range->begun_ms = uv_now(range->etcd->loop);
+    range->octets = 0;
     return range->call;
 }
 
@@ -249,6 +293,7 @@ struct range *range_start(struct etcd *etcd, const struct kv_range *options, str
                             .range = *options,
                             .pin = pin,
                             .page = options->page,
+                            .usual = RANGE_PAGE,
                             .each = each,
                             .done = done,
                             .arg = arg};

@@ -79,7 +79,7 @@ class Bench:
         self.kinds = [servers.ALL[name] for name in names if self.is_here(servers.ALL[name])]
         if not self.kinds:
             raise RuntimeError("no server is left to measure")
-        self.results = report.Results([kind.name for kind in self.kinds])
+        self.results = report.Results([kind.name for kind in self.kinds], size=args.size)
 
     def is_here(self, kind):
         if kind.name == "echo" or kind.find(self.setting) or self.args.only == ["micro"]:

@@ -3,7 +3,6 @@
 Everything follows from a seed. N instances over T large types, and 32 small types of 10 for the questions
 about a whole type. Instance i is `inst-%06d` of `svc-%04d`, at an IPv4 address and port that no other has.
 """
-import itertools
 import json
 import random
 import struct
@@ -78,10 +77,6 @@ class Dataset:
                 key, location = self.entry(i)
                 out.write(("," if i else "[") + json.dumps({"service": key, "location": location, "ttl": None}) + "\n")
             out.write("]\n")
-
-    def pages(self, size):
-        """The first key of each page of a range over all."""
-        return list(itertools.islice(sorted(self.entry(i)[0] for i in range(self.size)), 0, None, size))
 
     def write_zone(self, path):
         """What `empusa zone` says, for the servers that read master files."""

@@ -64,8 +64,17 @@ MICRO = [Metric("ns", "ns", ",.1f"), Metric("instructions", "instructions", ",.0
 MICRO_TITLES = {"change": "changed entry, commits of 1", "change-128": "changed entry, commits of 128",
                 "fill": "heap per instance"}
 
-# What is asked for: metric, the most there may be, of which peer's value (None: as it is)
-TARGETS = {"udp_cpu_us": (1.10, "echo"), "instructions": (800, None), "load_ratio": (1.3, None)}
+# What is asked for: by metric, whether at most or at least, how much, of which peer's value (None: as it is)
+TARGETS = {
+    "pipelined_cpu_us": [("<=", 1.2, None)], "roundtrip_cpu_us": [("<=", 1.20, "echo")],
+    "instructions": [("<=", 800, None)], "pss_mb": [("<=", 400, None)], "load_ratio": [("<=", 1.3, None)],
+    "ack_p50_ms": [("<=", 0.5, None)], "ack_p99_ms": [("<=", 5, None)],
+}
+SIZE_TARGETS = {
+    "100k": {"udp_cpu_us": [("<=", 1.10, "echo"), ("<=", 0.60, "nsd"), ("<=", 0.60, "knot")],
+             "udp_qps": [(">=", 1.8, "nsd"), (">=", 1.8, "knot")]},
+    "1m": {"udp_cpu_us": [("<=", 1.20, "echo"), ("<=", 0.45, "nsd"), ("<=", 0.45, "knot")]},
+}
 MICRO_TARGETS = {("change", "ns"): 2000}
 
 # What the README shows of each size, and what it calls it
@@ -98,15 +107,19 @@ def text_of(value, form):
     return "" if value is None else format(value, form)
 
 
-def verdict(value, limit, form, unit=""):
-    return "" if value is None else f"<= {format(limit, form)}{unit}: {'met' if value <= limit else 'missed'}"
+def verdict(value, how, limit, form, unit=""):
+    if value is None:
+        return ""
+    is_met = value <= limit if how == "<=" else value >= limit
+    return f"{how} {format(limit, form)}{unit}: {'met' if is_met else 'missed'}"
 
 
 class Results:
     """Per server and metric, the values of the rounds (None: not measured in that round)."""
 
-    def __init__(self, names, metrics=None):
+    def __init__(self, names, metrics=None, size=None):
         self.metrics = metrics or METRICS
+        self.targets = TARGETS | SIZE_TARGETS.get(size, {})
         self.rounds, self.notes = {name: [] for name in names}, []
         self.base = "empusa" if "empusa" in names else next(iter(names))
 
@@ -128,12 +141,12 @@ class Results:
         return statistics.median(ratios) if ratios else None
 
     def target(self, metric):
-        limit, peer = TARGETS.get(metric.name, (None, None))
-        if limit is None or self.base != "empusa" or (peer and peer not in self.rounds):
+        if self.base != "empusa":
             return ""
-        if peer:
-            return verdict(self.ratio(peer, metric.name), limit, ".2f", f" x {PEERS[peer]}")
-        return verdict(self.median(self.base, metric.name), limit, metric.form)
+        verdicts = [verdict(self.ratio(peer, metric.name), how, limit, ".2f", f" x {PEERS[peer]}") if peer
+                    else verdict(self.median(self.base, metric.name), how, limit, metric.form)
+                    for how, limit, peer in self.targets.get(metric.name, []) if not peer or peer in self.rounds]
+        return ", ".join(filter(None, verdicts))
 
     def table(self):
         """Markdown; empty without figures."""
@@ -166,7 +179,7 @@ def without_empty_columns(rows):
 def micro_table(rows):
     table = [["answer() alone, and changes", *(metric.title for metric in MICRO), "target"]]
     for kind, row in rows.items():
-        targets = [verdict(row[metric.name], MICRO_TARGETS[kind, metric.name], ",", f" {metric.title}")
+        targets = [verdict(row[metric.name], "<=", MICRO_TARGETS[kind, metric.name], ",", f" {metric.title}")
                    for metric in MICRO if (kind, metric.name) in MICRO_TARGETS]
         table.append([MICRO_TITLES.get(kind, kind), *(text_of(row.get(metric.name), metric.form) for metric in MICRO),
                       " ".join(targets)])

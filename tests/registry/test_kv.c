@@ -343,6 +343,40 @@ static void a_page_too_large_for_etcd_3_3_is_halved(void **state)
     close_fake();
 }
 
+static const struct fake_row growing_rows[] = {
+    {"/version", 200, VERSION34, FAKE_KEEP, 0},
+    {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"YQ==\"}],\"more\":true,\"count\":\"2\"}",
+     FAKE_KEEP, 1},
+    {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"Yg==\"}],\"count\":\"1\"}", FAKE_KEEP, 1},
+};
+
+static void the_page_behind_a_quick_one_is_larger(void **state)
+{
+    (void)state;
+    connect_fake(growing_rows, 3, 0);
+    struct outcome outcome =
+        run_range((struct kv_range){.key = "a", .key_len = 1, .end = "z", .end_len = 1}, 0);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_string_equal(outcome.keys, "a b ");
+    assert_non_null(strstr(gateway.last_body, "\"limit\":100000,"));
+    close_fake();
+}
+
+static void a_larger_page_that_comes_late_is_asked_for_in_smaller_ones(void **state)
+{
+    (void)state;
+    struct fake_row rows[] = {
+        growing_rows[0], growing_rows[1], {"/v3/kv/range", 0, NULL, FAKE_MUTE, 1}, growing_rows[2]};
+    connect_fake(rows, 4, 1000);
+    struct outcome outcome =
+        run_range((struct kv_range){.key = "a", .key_len = 1, .end = "z", .end_len = 1}, 0);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_string_equal(outcome.keys, "a b ");
+    assert_non_null(strstr(gateway.last_body, "\"limit\":50000,"));
+    assert_non_null(strstr(gateway.last_body, "\"key\":\"YQA=\""));
+    close_fake();
+}
+
 /* What an etcd would never say. */
 static const struct {
     const char *body;
@@ -428,6 +462,8 @@ int main(void)
         REAL(closing_cancels_what_is_under_way),
         cmocka_unit_test(a_range_that_breaks_off_goes_on_behind_the_last_key),
         cmocka_unit_test(a_page_too_large_for_etcd_3_3_is_halved),
+        cmocka_unit_test(the_page_behind_a_quick_one_is_larger),
+        cmocka_unit_test(a_larger_page_that_comes_late_is_asked_for_in_smaller_ones),
         cmocka_unit_test(nonsense_is_a_bad_reply),
         cmocka_unit_test(a_write_is_repeated_only_where_that_is_harmless),
         cmocka_unit_test(a_write_that_may_not_be_repeated_has_all_its_time),
