@@ -134,6 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_stream(NULL, "kvs", data, size);
     try_stream("result", "events", data, size);
+    try_stream(NULL, NULL, data, size); /* what people give to service register --from */
     try_error(data, size);
     try_base64(data, size);
     return 0;
