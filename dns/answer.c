@@ -13,7 +13,7 @@
 
 /* Where a question's name lies. */
 enum where {
-    WHERE_OUTSIDE, /* not ours */
+    WHERE_OUTSIDE, /* not ours; before answer_prepare(), too */
     WHERE_INSIDE,  /* in the zone */
     WHERE_SHORT,   /* below _tcp. or _udp. at the root: as if the zone's name followed */
     WHERE_VIEW,    /* in the zone, a host view; see hostview.h */
@@ -85,24 +85,32 @@ void answer_prepare(const struct zone *zone, struct query *query)
     table_prefetch(rcu_read(view->names.slots), query->hash);
 }
 
-void answer_fetch(const struct zone *zone, struct query *query)
+static void fetch_owner(const struct table_slots *slots, struct query *query)
 {
-    if (query->where == WHERE_OUTSIDE)
-        return;
     uint64_t position = query->hash;
-    query->candidate = table_next(rcu_read(zone_view(zone)->names.slots), query->hash, &position);
-    if (!query->candidate)
+    const uint8_t *node = table_next(slots, query->hash, &position);
+    query->candidate = (const struct node *)(const void *)node;
+    if (!node)
         return;
-    __builtin_prefetch(query->candidate);
-    __builtin_prefetch((const uint8_t *)query->candidate + 64);
+    __builtin_prefetch(node);
+    __builtin_prefetch(node + 64);
 }
 
-void answer_fetch_more(const struct query *query)
+static void fetch_target(const struct query *query)
 {
-    if (query->where != WHERE_INSIDE || query->type != TYPE_SRV || !query->candidate ||
-        node_kind(query->candidate) != NODE_INSTANCE)
-        return;
-    __builtin_prefetch(((const struct instance *)query->candidate)->target);
+    if (query->type == TYPE_SRV && query->candidate && node_kind(query->candidate) == NODE_INSTANCE)
+        __builtin_prefetch(((const struct instance *)query->candidate)->target);
+}
+
+void answer_fetch(const struct zone *zone, struct query *queries, unsigned count)
+{
+    const struct table_slots *slots = rcu_read(zone_view(zone)->names.slots);
+    for (unsigned i = 0; i < count; i++)
+        if (queries[i].where != WHERE_OUTSIDE)
+            fetch_owner(slots, &queries[i]);
+    for (unsigned i = 0; i < count; i++)
+        if (queries[i].where == WHERE_INSIDE)
+            fetch_target(&queries[i]);
 }
 
 /* What a name in the zone is. */
@@ -141,6 +149,8 @@ static bool put_apex(struct reply *reply, uint16_t type)
 
 static bool put_set(struct reply *reply, const struct node *node, uint16_t type)
 {
+    if (!reply->members) /* one version for the whole reply */
+        reply->members = rcu_read(((const struct set *)node)->members.published);
     struct sources sources = {.sets = {reply->members}};
     if (!reply->members)
         return false;
@@ -184,7 +194,8 @@ static bool put_switch(struct reply *reply, const struct node *node, uint16_t ty
 
 /* The records of one type. False when the name has none; reply->is_full when not all of them
  * fitted. */
-static inline bool put_rrset(struct reply *reply, const struct found *found, uint16_t type)
+static inline __attribute__((always_inline)) bool
+put_rrset(struct reply *reply, const struct found *found, uint16_t type)
 {
     const struct node *node = found->node;
     if (!node)
@@ -325,8 +336,6 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
         put_negative(reply);
         return RCODE_NXDOMAIN;
     }
-    if (found.node && node_kind(found.node) >= NODE_LIST && node_kind(found.node) <= NODE_SUBTYPE)
-        reply->members = rcu_read(((const struct set *)found.node)->members.published);
     bool is_any =
         query->type == TYPE_ANY ? put_any(reply, &found) : put_rrset(reply, &found, query->type);
     if (!is_any) {
@@ -363,7 +372,6 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
         edns.ede = EDE_STALE;
     }
     edns.rcode = answer_inside(&reply, opt_size, result);
-    edns.serial = rcu_read(reply.view->serial);
     message_finish(&reply, env, &edns, true, reply.is_full && query->transport == QUERY_UDP,
                    result);
 }

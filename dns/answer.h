@@ -1,8 +1,7 @@
 /* dns/answer.h - zone + environment + query -> reply, as a pure function.
  *
- * A worker calls, for a batch: query_read() and answer_prepare() for all, answer_fetch() and
- * answer_fetch_more() for all, then answer() for each: the memory that one query needs arrives
- * while the others are looked at.
+ * A worker calls, for a batch: query_read() and answer_prepare() for each, answer_fetch() for all,
+ * then answer() for each: the memory that one query needs arrives while the others are looked at.
  * Tests, fuzzers and benchmarks call the same functions. Nothing here allocates, locks, logs, reads
  * a clock or makes a system call.
  *
@@ -25,10 +24,9 @@ void answer_scratch_free(struct answer_scratch *scratch);
 
 /* Whether the name lies in the zone, its hash, and a prefetch of its slot. */
 void answer_prepare(const struct zone *zone, struct query *query);
-/* Find the entry behind the slot, and prefetch it. */
-void answer_fetch(const struct zone *zone, struct query *query);
-/* Prefetch what the entry refers to; may be left out. */
-void answer_fetch_more(const struct query *query);
+/* Find the owners behind the slots of a batch, and prefetch them and what they refer to. Queries
+ * that were not prepared are passed over. */
+void answer_fetch(const struct zone *zone, struct query *queries, unsigned count);
 
 /* Write the reply to `out`: `size` octets, at least 512, ANSWER_MAX for TCP; and ANSWER_SLACK more
  * that mean nothing. `out` must not overlap the query, which has been prepared and fetched. */

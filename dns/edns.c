@@ -72,7 +72,7 @@ static uint8_t *put_zone_options(const struct query *query, const struct edns *e
         at = put_option(at, OPTION_ZONEVERSION, 6);
         at[0] = edns->view->label_count;
         at[1] = 0;
-        reply_put32(at + 2, edns->serial);
+        reply_put32(at + 2, rcu_read(edns->view->serial));
         at += 6;
     }
     return at;

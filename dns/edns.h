@@ -16,7 +16,6 @@ struct edns {
     uint16_t rcode;          /* its upper bits stand in the OPT record */
     uint16_t ede;            /* RFC 8914 code; UINT16_MAX = none */
     const struct view *view; /* to tell version and expiry of, or NULL */
-    uint32_t serial;         /* the version */
 };
 
 #define EDNS_FIXED 11

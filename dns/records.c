@@ -33,8 +33,8 @@ static inline void write_srv(uint8_t *at, const struct instance *instance, struc
     reply_copy(at + SRV_FIXED + name.head_len, name.tail, name.tail_len);
 }
 
-static inline bool put_srv(struct reply *reply, const struct instance *instance, uint16_t owner,
-                           uint32_t ttl_s)
+static inline __attribute__((always_inline)) bool
+put_srv(struct reply *reply, const struct instance *instance, uint16_t owner, uint32_t ttl_s)
 {
     struct srv_name name = srv_name(reply->view, instance);
     uint8_t *at =
@@ -74,20 +74,6 @@ bool records_instance_srv(struct reply *reply, const struct instance *instance, 
     return true;
 }
 
-static inline bool put_address(struct reply *reply, uint16_t owner, uint16_t type, uint32_t ttl_s,
-                               const uint8_t *octets)
-{
-    size_t len = type == TYPE_A ? 4 : 16;
-    uint8_t *at = reply_record(reply, owner, type, ttl_s, len);
-    if (!at)
-        return false;
-    if (type == TYPE_A)
-        memcpy(at, octets, 4);
-    else
-        memcpy(at, octets, 16);
-    return true;
-}
-
 struct addresses {
     const uint8_t *octets;
     uint32_t count;
@@ -118,22 +104,16 @@ bool records_addresses(struct reply *reply, const struct target *target, uint16_
     uint32_t start = list.count > 1 ? reply->query->rotation % list.count : 0;
     for (uint32_t i = 0; i < list.count; i++) {
         uint32_t position = start + i < list.count ? start + i : start + i - list.count;
-        if (!put_address(reply, owner, type, ttl_s, list.octets + position * len))
+        if (!records_address(reply, owner, type, ttl_s, list.octets + position * len))
             break;
     }
     return list.count > 0;
 }
 
-void records_target(struct reply *reply, const struct target *target, uint16_t owner)
+void records_host(struct reply *reply, const struct target *host, uint16_t owner)
 {
-    if (target->node.kind == NODE_ADDRESS) {
-        uint32_t ttl_s = __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED);
-        (void)put_address(reply, owner, target->family == 4 ? TYPE_A : TYPE_AAAA, ttl_s,
-                          target->address);
-        return;
-    }
-    (void)records_addresses(reply, target, owner, TYPE_A);
-    (void)records_addresses(reply, target, owner, TYPE_AAAA);
+    (void)records_addresses(reply, host, owner, TYPE_A);
+    (void)records_addresses(reply, host, owner, TYPE_AAAA);
 }
 
 static bool is_new_address(struct reply *reply, const uint8_t *octets, uint16_t type)
@@ -172,7 +152,7 @@ bool records_view_addresses(struct reply *reply, const struct sources *sources, 
         is_any = is_any || list.count > 0;
         for (uint32_t i = 0; i < list.count && !reply->is_full; i++)
             if (is_new_address(reply, list.octets + i * len, type))
-                (void)put_address(reply, REPLY_QUESTION, type, ttl_s, list.octets + i * len);
+                (void)records_address(reply, REPLY_QUESTION, type, ttl_s, list.octets + i * len);
     }
     reply->is_partial = reply->is_partial || sources_is_cut(&walk);
     return is_any;

@@ -29,11 +29,32 @@ bool records_ptr(struct reply *reply, const struct node *node, const struct memb
 bool records_instance(struct reply *reply, const struct instance *instance, uint16_t owner);
 /* TXT of one instance. False when it does not fit. */
 bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner);
+/* One address, of 4 or 16 octets. False when it does not fit. */
+static inline bool records_address(struct reply *reply, uint16_t owner, uint16_t type,
+                                   uint32_t ttl_s, const uint8_t *octets)
+{
+    uint8_t *at = reply_record(reply, owner, type, ttl_s, type == TYPE_A ? 4 : 16);
+    if (!at)
+        return false;
+    memcpy(at, octets, type == TYPE_A ? 4 : 16);
+    return true;
+}
+
 /* The addresses of a target, of one family. True when it has any. */
 bool records_addresses(struct reply *reply, const struct target *target, uint16_t owner,
                        uint16_t type);
-/* The addresses of both families. */
-void records_target(struct reply *reply, const struct target *target, uint16_t owner);
+/* Those of both families of a host. */
+void records_host(struct reply *reply, const struct target *host, uint16_t owner);
+/* Those of a target. */
+static inline void records_target(struct reply *reply, const struct target *target, uint16_t owner)
+{
+    if (target->node.kind == NODE_ADDRESS)
+        (void)records_address(reply, owner, target->family == 4 ? TYPE_A : TYPE_AAAA,
+                              __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED), target->address);
+    else
+        records_host(reply, target, owner);
+}
+
 bool records_soa(struct reply *reply, uint16_t owner, uint32_t ttl_s);
 bool records_ns(struct reply *reply);
 bool records_fixed(struct reply *reply, const struct node *node, uint16_t owner, uint16_t type);

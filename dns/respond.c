@@ -40,12 +40,7 @@ void respond_cut(struct respond *respond, unsigned i)
 
 void respond_fetch(struct respond *respond, unsigned count)
 {
-    for (unsigned i = 0; i < count; i++)
-        if (respond->queries[i].verdict == QUERY_QUESTION)
-            answer_fetch(respond->zone, &respond->queries[i]);
-    for (unsigned i = 0; i < count; i++)
-        if (respond->queries[i].verdict == QUERY_QUESTION)
-            answer_fetch_more(&respond->queries[i]);
+    answer_fetch(respond->zone, respond->queries, count);
 }
 
 static void answer_soa(struct respond *respond, const struct query *query, uint8_t *out,

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SEEN_FEW   32
 #define SEEN_SLOTS 8192
@@ -21,7 +22,7 @@ struct seen_pair {
 struct seen {
     uint32_t count;
     uint32_t edition;
-    uint64_t filter; /* a bit of each of the first few's hash: most that are new are new at once */
+    uint64_t filter[4]; /* a bit for each of the first few: most that are new are new at once */
     struct seen_pair few[SEEN_FEW];
     uint32_t editions[SEEN_SLOTS];
     struct seen_pair slots[SEEN_SLOTS];
@@ -30,7 +31,7 @@ struct seen {
 static inline void seen_clear(struct seen *seen)
 {
     seen->count = 0;
-    seen->filter = 0;
+    memset(seen->filter, 0, sizeof(seen->filter));
 }
 
 static inline uint64_t seen_hash(uint64_t a, uint64_t b)
@@ -44,10 +45,11 @@ bool seen_add_slowly(struct seen *seen, uint64_t a, uint64_t b);
 /* True when the pair has not been added since seen_clear(): then it is now. */
 static inline bool seen_add(struct seen *seen, uint64_t a, uint64_t b)
 {
-    uint64_t bit = UINT64_C(1) << (seen_hash(a, b) >> 58);
-    if (seen->count >= SEEN_FEW || (seen->filter & bit))
+    uint64_t hash = seen_hash(a, b), bit = UINT64_C(1) << (hash >> 58);
+    uint64_t *filter = &seen->filter[hash >> 56 & 3];
+    if (seen->count >= SEEN_FEW || (*filter & bit))
         return seen_add_slowly(seen, a, b);
-    seen->filter |= bit;
+    *filter |= bit;
     seen->few[seen->count++] = (struct seen_pair){a, b};
     return true;
 }

@@ -121,7 +121,7 @@ static inline void ask_octets(struct ask *ask, const uint8_t *bytes, size_t len,
     query_read(&query, exact, len, transport, client, ask->rotation);
     if (query.verdict == QUERY_QUESTION) {
         answer_prepare(ask->zone, &query);
-        answer_fetch(ask->zone, &query);
+        answer_fetch(ask->zone, &query, 1);
     }
     ask->result = (struct answer_result){0};
     ask->fault = NULL;

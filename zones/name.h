@@ -71,19 +71,25 @@ void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len);
 /* Whether two folded names are equal. Both are readable NAME_PAD octets beyond their end. */
 static inline bool name_same(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    for (; len > NAME_PAD; len -= NAME_PAD, a += NAME_PAD, b += NAME_PAD)
-        if (!name_is_zero(name_load(a) ^ name_load(b)))
+    if (len < NAME_PAD)
+        return name_is_zero(name_cut(name_load(a) ^ name_load(b), len));
+    size_t last = len - NAME_PAD; /* where a block that ends with them begins */
+    for (size_t i = 0; i < last; i += NAME_PAD)
+        if (!name_is_zero(name_load(a + i) ^ name_load(b + i)))
             return false;
-    return name_is_zero(name_cut(name_load(a) ^ name_load(b), len));
+    return name_is_zero(name_load(a + last) ^ name_load(b + last));
 }
 
 /* Whether `name` equals the folded name. Readable as above. */
 static inline bool name_equal(const uint8_t *folded, const uint8_t *name, size_t len)
 {
-    for (; len > NAME_PAD; len -= NAME_PAD, folded += NAME_PAD, name += NAME_PAD)
-        if (!name_is_zero(name_load(folded) ^ name_fold_block(name_load(name))))
+    if (len < NAME_PAD)
+        return name_is_zero(name_cut(name_load(folded) ^ name_fold_block(name_load(name)), len));
+    size_t last = len - NAME_PAD;
+    for (size_t i = 0; i < last; i += NAME_PAD)
+        if (!name_is_zero(name_load(folded + i) ^ name_fold_block(name_load(name + i))))
             return false;
-    return name_is_zero(name_cut(name_load(folded) ^ name_fold_block(name_load(name)), len));
+    return name_is_zero(name_load(folded + last) ^ name_fold_block(name_load(name + last)));
 }
 
 /* Whether a label (its length octet first) is a host's (RFC 952): letters, digits, and hyphens but

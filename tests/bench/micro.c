@@ -180,10 +180,7 @@ static void answer_batch(struct bench *bench, size_t first, size_t count)
                    bench->rotation++);
         answer_prepare(bench->zone, &queries[i]);
     }
-    for (size_t i = 0; i < count; i++)
-        answer_fetch(bench->zone, &queries[i]);
-    for (size_t i = 0; i < count; i++)
-        answer_fetch_more(&queries[i]);
+    answer_fetch(bench->zone, queries, (unsigned)count);
     for (size_t i = 0; i < count; i++) {
         answer(bench->zone, &bench->env, &queries[i], bench->scratch, out, 1232, &result);
         bench->octets += result.len;
