@@ -155,10 +155,7 @@ static void step(struct from *from)
     read_more(from);
     if (!from->is_reading && !is_ending)
         bulk_flush(from->bulk, UINT64_MAX);
-    if (!from->is_reading && bulk_is_idle(from->bulk)) {
-        from->is_over = true;
-        uv_stop(&from->session->loop);
-    }
+    from->is_over = !from->is_reading && bulk_is_idle(from->bulk);
     from->is_stepping = false;
 }
 
@@ -191,10 +188,7 @@ static void on_signal(uv_signal_t *signal, int number)
 {
     (void)number;
     struct from *from = signal->data;
-    if (from->is_interrupted) {
-        from->is_over = true;
-        uv_stop(signal->loop);
-    }
+    from->is_over = from->is_interrupted;
     from->is_interrupted = true;
     step(from);
 }
@@ -277,8 +271,8 @@ static int read_all(struct session *session, const struct options *options, int 
     }
     stream_init(&from.stream, NULL, NULL, &events, &from);
     start(&from);
-    if (!from.is_over)
-        uv_run(&session->loop, UV_RUN_DEFAULT);
+    while (!from.is_over)
+        uv_run(&session->loop, UV_RUN_ONCE);
     stop(&from);
     int exit_status = tell(&from);
     bulk_free(from.bulk);

@@ -62,7 +62,8 @@ void session_disconnect(struct session *session)
     if (session->etcd)
         etcd_close(session->etcd);
     session->etcd = NULL;
-    uv_run(&session->loop, UV_RUN_DEFAULT);
+    while (uv_run(&session->loop, UV_RUN_DEFAULT)) /* a uv_stop() may be left from before */
+        continue;
 }
 
 void session_close(struct session *session)
