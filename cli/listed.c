@@ -129,7 +129,7 @@ static enum status read_members(const cJSON *object, const char *text, size_t le
 enum status listed_read(const char *text, size_t len, const struct tree_root *root,
                         struct listed *out, struct detail *why)
 {
-    cJSON *object = parse(text, len);
+    cJSON *object = memchr(text, '\0', len) ? NULL : parse(text, len);
     enum status status;
     if (object)
         status = read_members(object, text, len, root, out, why);

@@ -198,6 +198,10 @@ static enum status read_page(struct listing *listing)
         uv_run(&listing->session->loop, UV_RUN_ONCE);
     if (listing->status == STATUS_OK && listing->is_full)
         listing->page_rows = (uint32_t)listing->row_count;
+    else if (listing->page_rows < PAGE_ROWS / 2)
+        listing->page_rows *= 2;
+    else
+        listing->page_rows = PAGE_ROWS;
     return listing->status == STATUS_OK ? place_rows(listing) : listing->status;
 }
 

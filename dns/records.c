@@ -304,7 +304,8 @@ static inline uint8_t *put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_
     }
     memcpy(at, tail->name, tail->name_len);
     memcpy(at + tail->name_len, view->wire, view->wire_len);
-    tail->at = reply_offset(reply, at);
+    if (at - reply->start <= REPLY_POINTER_MAX)
+        tail->at = reply_offset(reply, at);
     return data;
 }
 

@@ -218,8 +218,7 @@ enum status server_set_env(struct server *server, const struct answer_env *env)
     fresh->version = ++server->env_version;
     fresh->env = *env;
     rcu_publish(server->shared.published, fresh);
-    rcu_retire(server->env);
-    rcu_collect();
+    rcu_retire(server->env); /* collected with the zone's next change, which may be half done now */
     server->env = fresh;
     return STATUS_OK;
 }

@@ -73,6 +73,8 @@ static uint32_t range_page(const struct range *range, const struct member *membe
     uint32_t usual = member->version && member->version < 304 ? RANGE_PAGE_OLD : range->usual;
     uint32_t page = range->page ? range->page : usual;
     uint32_t left = range_left(range);
+    if (left == 0) /* all were given, and then the reply broke off */
+        return 1;
     return left < page ? left : page;
 }
 
@@ -150,9 +152,10 @@ static enum status range_on_element(void *arg, const char *text, size_t len)
     struct kv kv;
     cJSON *object = cJSON_ParseWithLength(text, len);
     bool is_good = reply_kv(object, &kv) && range->result.revision != 0;
+    bool is_wanted = range_left(range) > 0;
     enum status status = is_good ? range_set_next(range, &kv) : STATUS_BAD_REPLY;
-    range->given++;
-    if (status == STATUS_OK && (!range->each(range->arg, &kv) || range->is_dead))
+    range->given += is_wanted;
+    if (status == STATUS_OK && is_wanted && (!range->each(range->arg, &kv) || range->is_dead))
         status = STATUS_CANCELLED;
     cJSON_Delete(object);
     return status;

@@ -35,7 +35,10 @@ void rcu_quiescent(void);
  * rcu_collect(); little of it is freed with a later rcu_collect() only. Never fails: without memory
  * for the list it is lost. */
 void rcu_retire(void *memory);
-/* Start the grace period for everything retired so far. Does not block. */
+/* Start the grace period for everything retired so far. Does not block. Amid a change there is
+ * something retired that is published still: only zone_commit() may say this, when all of it is
+ * done.
+ */
 void rcu_collect(void);
 /* Wait until everything collected has been freed. For the end of a program and tests. */
 void rcu_barrier_all(void);

@@ -176,7 +176,8 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
     key_len = short_key(zone, &key, key_len, buffer);
     uint64_t hash = record_hash_key(zone, key, key_len);
     struct record *old = record_find(zone, key, key_len, hash), *new = NULL;
-    if (old && old->mod_revision == mod_revision) {
+    bool is_crowded_out = old && old->skip == ZONE_SKIP_CROWDED_NAME; /* is there a place now? */
+    if (old && old->mod_revision == mod_revision && !is_crowded_out) {
         old->mark = zone->mark & 63;
         return STATUS_OK;
     }

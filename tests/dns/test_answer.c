@@ -319,6 +319,27 @@ static void answers_any(void **state)
     world_close(&world);
 }
 
+/* PTR data beyond what a pointer reaches, behind SRV and TXT of all. */
+static void any_of_a_large_type_points_no_further_than_pointers_reach(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"_many._tcp." Z, "_MaNy._tcp." Z, "_many._tcp."};
+    open_example();
+    for (unsigned i = 0; i < 200; i++) {
+        char key[64], value[64];
+        snprintf(key, sizeof(key), "/service/many/name-%u", i);
+        snprintf(value, sizeof(value), "10.0.0.%u:80", i);
+        world_put(&world, key, value, 0);
+    }
+    world_refresh(&world);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        world_ask(&world, names[i], READ_ANY, QUERY_TCP);
+        assert_int_equal(world_count(&world, READ_ANSWER), 600);
+        assert_true(world.ask.result.len > 0x4000);
+    }
+    world_close(&world);
+}
+
 static void answers_in_class_in_alone(void **state)
 {
     (void)state;
@@ -522,6 +543,7 @@ int main(void)
         cmocka_unit_test(keeps_the_registry_s_letters),
         cmocka_unit_test(answers_short_names),
         cmocka_unit_test(answers_any),
+        cmocka_unit_test(any_of_a_large_type_points_no_further_than_pointers_reach),
         cmocka_unit_test(answers_in_class_in_alone),
         cmocka_unit_test(knows_what_it_does_not_know),
         cmocka_unit_test(takes_the_least_ttl_of_an_rrset),

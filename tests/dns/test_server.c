@@ -135,6 +135,31 @@ static void the_latest_environment_is_the_one_answered_by(void **state)
     rcu_barrier_all();
 }
 
+/* What the zone has retired may be published until its change is whole. What is freed is written
+ * to: by the allocator, or by those who look for such mistakes. */
+static void a_new_environment_frees_nothing_of_the_zone(void **state)
+{
+    (void)state;
+    enum { OCTETS = 128, ROUNDS = 3 };
+    struct server_listen listen = {.address = client_address("127.0.0.1", 0)};
+    struct server *server = open_server(&listen, 1);
+    volatile uint8_t *retired = malloc(OCTETS);
+    assert_non_null(retired);
+    for (int i = 0; i < OCTETS; i++)
+        retired[i] = 0xaa;
+    start(server);
+    rcu_retire((void *)(uintptr_t)retired);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct answer_env env = env_of("x");
+        assert_int_equal(server_set_env(server, &env), STATUS_OK);
+        usleep(100000); /* a grace period, and what frees behind it */
+    }
+    for (int i = 0; i < OCTETS; i++)
+        assert_int_equal(retired[i], 0xaa);
+    server_stop(server);
+    rcu_barrier_all();
+}
+
 static void a_second_server_on_the_same_address_is_told_so(void **state)
 {
     static const char *const hosts[] = {"127.0.0.1", "0.0.0.0"};
@@ -355,6 +380,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_answer_while_the_environment_changes),
         cmocka_unit_test(the_latest_environment_is_the_one_answered_by),
+        cmocka_unit_test(a_new_environment_frees_nothing_of_the_zone),
         cmocka_unit_test(a_second_server_on_the_same_address_is_told_so),
         cmocka_unit_test(one_protocol_held_by_another_is_enough_to_fail),
         cmocka_unit_test(a_server_starts_again_though_connections_linger),

@@ -350,6 +350,25 @@ static const struct fake_row growing_rows[] = {
     {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"Yg==\"}],\"count\":\"1\"}", FAKE_KEEP, 1},
 };
 
+/* The reply breaks off behind the last key that was wanted. */
+static void a_limit_that_is_used_up_stays_one(void **state)
+{
+    (void)state;
+    static const struct fake_row rows[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"YQ==\"}],\"mo", FAKE_CUT, 1},
+        {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"Yg==\"}],\"more\":true,\"count\":\"9\"}",
+         FAKE_KEEP, 1},
+    };
+    connect_fake(rows, 3, 0);
+    struct outcome outcome = run_range(
+        (struct kv_range){.key = "a", .key_len = 1, .end = "z", .end_len = 1, .limit = 1}, 0);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_string_equal(outcome.keys, "a ");
+    assert_non_null(strstr(gateway.last_body, "\"limit\":1,"));
+    close_fake();
+}
+
 static void the_page_behind_a_quick_one_is_larger(void **state)
 {
     (void)state;
@@ -462,6 +481,7 @@ int main(void)
         REAL(closing_cancels_what_is_under_way),
         cmocka_unit_test(a_range_that_breaks_off_goes_on_behind_the_last_key),
         cmocka_unit_test(a_page_too_large_for_etcd_3_3_is_halved),
+        cmocka_unit_test(a_limit_that_is_used_up_stays_one),
         cmocka_unit_test(the_page_behind_a_quick_one_is_larger),
         cmocka_unit_test(a_larger_page_that_comes_late_is_asked_for_in_smaller_ones),
         cmocka_unit_test(nonsense_is_a_bad_reply),

@@ -425,8 +425,14 @@ static void a_crowd_of_keys_with_one_name_has_an_end(void **state)
         take_away(zone, cased(prefix, 0));
         put(zone, cased(prefix, 7 * 300 % COUNT), "baz:3", 2003);
         assert_int_equal(counts_of(zone).skipped[ZONE_SKIP_CROWDED_NAME], COUNT - SERVED - 1);
+        /* Told again, unchanged, once there is room: as by a load. */
+        const unsigned outside = 7 * 301 % COUNT;
         for (unsigned i = 0; i < COUNT; i++)
-            take_away(zone, cased(prefix, i));
+            if (i != outside)
+                take_away(zone, cased(prefix, i));
+        put(zone, cased(prefix, outside), "baz:1", 302);
+        assert_int_equal(counts_of(zone).services + counts_of(zone).switches, 1);
+        take_away(zone, cased(prefix, outside));
         zone_commit(zone, 3000);
         counts = counts_of(zone);
         assert_int_equal(counts.keys + counts.collisions, 0);
