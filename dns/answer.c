@@ -85,21 +85,27 @@ void answer_prepare(const struct zone *zone, struct query *query)
     table_prefetch(rcu_read(view->names.slots), query->hash);
 }
 
-static void fetch_owner(const struct table_slots *slots, struct query *query)
+#define CACHE_LINE 64
+
+static inline void fetch_lines(const void *at, unsigned count)
 {
-    uint64_t position = query->hash;
-    const uint8_t *node = table_next(slots, query->hash, &position);
-    query->candidate = (const struct node *)(const void *)node;
-    if (!node)
-        return;
-    __builtin_prefetch(node);
-    __builtin_prefetch(node + 64);
+    for (unsigned i = 0; i < count; i++)
+        __builtin_prefetch((const uint8_t *)at + (size_t)i * CACHE_LINE);
 }
 
-static void fetch_target(const struct query *query)
+/* An owner and its name, or its TXT data, lie on up to three lines. */
+static inline void fetch_owner(const struct table_slots *slots, struct query *query)
+{
+    uint64_t position = query->hash;
+    query->candidate = table_next(slots, query->hash, &position);
+    if (query->candidate)
+        fetch_lines(query->candidate, 3);
+}
+
+static inline void fetch_target(const struct query *query)
 {
     if (query->type == TYPE_SRV && query->candidate && node_kind(query->candidate) == NODE_INSTANCE)
-        __builtin_prefetch(((const struct instance *)query->candidate)->target);
+        fetch_lines(((const struct instance *)query->candidate)->target, 2);
 }
 
 void answer_fetch(const struct zone *zone, struct query *queries, unsigned count)
