@@ -3,7 +3,7 @@ on white and on dark pages."""
 from xml.sax.saxutils import escape
 
 TITLE = "CPU time per answer over UDP, in microseconds (CPU seconds per million answers)"
-METRICS = ("udp_system_us", "udp_user_us")
+TOTAL, PARTS = "udp_cpu_us", ("udp_system_us", "udp_user_us")
 NAMES = {"nsd": "NSD", "knot": "Knot DNS", "coredns": "CoreDNS", "echo": "echo (the floor)"}
 WIDTH, LEFT, RIGHT, BAR, GAP, HEAD = 720, 150, 70, 18, 6, 34
 STYLE = """text{font:13px sans-serif;fill:#1f2328}.t{font-weight:bold}.n{text-anchor:end}.q{fill:#59636e;font-size:12px}
@@ -11,10 +11,12 @@ STYLE = """text{font:13px sans-serif;fill:#1f2328}.t{font-weight:bold}.n{text-an
 
 
 def bars_of(document):
-    """(name, system, user) of each server that was measured."""
+    """(name, system, user) of each server that was measured: the median of the whole, cut as those of its parts."""
     for name, server in document["servers"].items():
-        if all(metric in server["median"] for metric in METRICS):
-            yield name, *(server["median"][metric] for metric in METRICS)
+        medians = server["median"]
+        if all(metric in medians for metric in (TOTAL, *PARTS)):
+            parts = [medians[metric] for metric in PARTS]
+            yield name, *(medians[TOTAL] * part / sum(parts) for part in parts)
 
 
 def bar(name, values, scale, top):
