@@ -5,8 +5,8 @@
 #include "from.h"
 
 #include "bulk.h"
+#include "given.h"
 #include "listed.h"
-#include "seen.h"
 #include "session.h"
 
 #include "registry/stream.h"
@@ -29,7 +29,7 @@ struct from {
     uint64_t ttl_s; /* of entries that say none; 0 = none */
     struct bulk *bulk;
     struct stream stream;
-    struct seen seen;
+    struct given given;
     int fd;
     uv_poll_t poll;
     uv_timer_t tick;
@@ -46,7 +46,7 @@ static void step(struct from *from);
 static enum status add(struct from *from, const struct listed *listed)
 {
     bool is_new;
-    enum status status = seen_add(&from->seen, listed->key.text, listed->key.len, &is_new);
+    enum status status = given_add(&from->given, listed->key.text, listed->key.len, &is_new);
     if (status != STATUS_OK)
         return detail_set(&from->why, status, "%s", status_text(status));
     if (!is_new)
@@ -277,7 +277,7 @@ static int read_all(struct session *session, const struct options *options, int 
     int exit_status = tell(&from);
     bulk_free(from.bulk);
     stream_clear(&from.stream);
-    seen_clear(&from.seen);
+    given_clear(&from.given);
     return exit_status;
 }
 

@@ -1,11 +1,11 @@
-/* cli/seen.h - whether a text has come before.
+/* cli/given.h - whether a text has come before.
  *
  * Of each text 8 octets are kept, a hash: two texts of a million are taken for the same with a
  * probability of 3 in 100 million. Memory: 11 to 21 octets for each text.
  *
  * Threads: it belongs to one thread. */
-#ifndef CLI_SEEN_H
-#define CLI_SEEN_H
+#ifndef CLI_GIVEN_H
+#define CLI_GIVEN_H
 
 #include "registry/status.h"
 
@@ -14,13 +14,13 @@
 #include <stdint.h>
 
 /* Empty when zeroed. */
-struct seen {
+struct given {
     uint64_t *hashes; /* open addressing; 0 = free */
     size_t count, size;
 };
 
 /* *is_new: it was added, it had not come before. NO_MEMORY. */
-MUST_USE enum status seen_add(struct seen *seen, const char *text, size_t len, bool *is_new);
-void seen_clear(struct seen *seen);
+MUST_USE enum status given_add(struct given *given, const char *text, size_t len, bool *is_new);
+void given_clear(struct given *given);
 
 #endif

@@ -1,4 +1,4 @@
-#include "seen.h"
+#include "given.h"
 
 #include <stdlib.h>
 
@@ -23,35 +23,35 @@ static uint64_t *place_of(uint64_t *hashes, size_t size, uint64_t hash)
     return &hashes[at];
 }
 
-static bool grow(struct seen *seen)
+static bool grow(struct given *given)
 {
-    size_t size = seen->size ? seen->size * 2 : FIRST_SIZE;
+    size_t size = given->size ? given->size * 2 : FIRST_SIZE;
     uint64_t *hashes = calloc(size, sizeof(*hashes));
     if (!hashes)
         return false;
-    for (size_t i = 0; i < seen->size; i++)
-        if (seen->hashes[i])
-            *place_of(hashes, size, seen->hashes[i]) = seen->hashes[i];
-    free(seen->hashes);
-    seen->hashes = hashes;
-    seen->size = size;
+    for (size_t i = 0; i < given->size; i++)
+        if (given->hashes[i])
+            *place_of(hashes, size, given->hashes[i]) = given->hashes[i];
+    free(given->hashes);
+    given->hashes = hashes;
+    given->size = size;
     return true;
 }
 
-enum status seen_add(struct seen *seen, const char *text, size_t len, bool *is_new)
+enum status given_add(struct given *given, const char *text, size_t len, bool *is_new)
 {
-    if (seen->count >= seen->size / 4 * 3 && !grow(seen))
+    if (given->count >= given->size / 4 * 3 && !grow(given))
         return STATUS_NO_MEMORY;
     uint64_t hash = hash_of(text, len);
-    uint64_t *place = place_of(seen->hashes, seen->size, hash);
+    uint64_t *place = place_of(given->hashes, given->size, hash);
     *is_new = *place == 0;
-    seen->count += *is_new;
+    given->count += *is_new;
     *place = hash;
     return STATUS_OK;
 }
 
-void seen_clear(struct seen *seen)
+void given_clear(struct given *given)
 {
-    free(seen->hashes);
-    *seen = (struct seen){.hashes = NULL};
+    free(given->hashes);
+    *given = (struct given){.hashes = NULL};
 }
