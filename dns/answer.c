@@ -4,6 +4,7 @@
 #include "extra.h"
 #include "hostview.h"
 #include "message.h"
+#include "pointers.h"
 #include "records.h"
 #include "reply.h"
 #include "tsig.h"
@@ -161,7 +162,7 @@ static bool put_set(struct reply *reply, const struct node *node, uint16_t type)
     if (!reply->members)
         return false;
     if (type == TYPE_PTR)
-        return records_ptr(reply, node, reply->members);
+        return pointers_put(reply, node, reply->members);
     if (node->kind != NODE_TYPE)
         return false;
     if (type == TYPE_SRV)

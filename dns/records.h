@@ -19,9 +19,6 @@ bool records_instance_srv(struct reply *reply, const struct instance *instance, 
 bool records_view_addresses(struct reply *reply, const struct sources *sources, uint16_t type);
 /* TXT of a type: one record an instance. */
 bool records_type_txt(struct reply *reply, const struct members *members);
-/* PTR of a type or subtype to its instances, remembered for the additional section; of the list of
- * types to the types. */
-bool records_ptr(struct reply *reply, const struct node *node, const struct members *members);
 
 /* SRV, TXT and address of an instance that has its name alone and lies at an address; the address
  * only if the message does not hold it yet. False when they do not all fit: then nothing was
