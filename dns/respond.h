@@ -77,10 +77,10 @@ static inline size_t respond_answer(struct respond *respond, unsigned i, uint8_t
                                     struct answer_result *result)
 {
     const struct query *query = &respond->queries[i];
-    result->is_transfer = true;
-    if (query->verdict == QUERY_QUESTION || query->verdict == QUERY_ERROR)
+    bool is_answered = query->verdict == QUERY_QUESTION || query->verdict == QUERY_ERROR;
+    if (is_answered)
         answer(respond->zone, &respond->env, query, respond->scratch, out, size, result);
-    if (result->is_transfer)
+    if (!is_answered || result->is_transfer)
         respond_otherwise(respond, query, out, size, result);
     if (query->verdict != QUERY_DROP)
         counters_query(respond->counters, query->transport, result);
