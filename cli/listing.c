@@ -139,8 +139,7 @@ static bool on_key(void *arg, const struct kv *kv)
 {
     struct listing *listing = arg;
     size_t len = listing->octets.len + kv->key_len + kv->value_len;
-    listing->is_full =
-        listing->row_count == listing->page_rows || (len > PAGE_OCTETS && listing->row_count > 0);
+    listing->is_full = len > PAGE_OCTETS && listing->row_count > 0;
     if (listing->is_full)
         return false;
     listing->rows[listing->row_count++] = (struct listing_row){
