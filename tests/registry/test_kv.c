@@ -331,14 +331,22 @@ static const struct fake_row old_rows[] = {
     {"/v3beta/kv/range", 200, HEADER "\"count\":\"0\"}", FAKE_KEEP, 0},
 };
 
+/* A range over rows gives these keys; its last request says this. limit 0 = none. */
+static void check_fake_range(const struct fake_row *rows, size_t count, uint32_t timeout_ms,
+                             uint32_t limit, const char *keys, const char *said)
+{
+    struct kv_range range = {.key = "a", .key_len = 1, .end = "z", .end_len = 1, .limit = limit};
+    connect_fake(rows, count, timeout_ms);
+    struct outcome outcome = run_range(range, 0);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_string_equal(outcome.keys, keys);
+    assert_non_null(strstr(gateway.last_body, said));
+}
+
 static void a_page_too_large_for_etcd_3_3_is_halved(void **state)
 {
     (void)state;
-    connect_fake(old_rows, 3, 0);
-    struct outcome outcome =
-        run_range((struct kv_range){.key = "a", .key_len = 1, .end = "z", .end_len = 1}, 0);
-    assert_int_equal(outcome.status, STATUS_OK);
-    assert_non_null(strstr(gateway.last_body, "\"limit\":2500"));
+    check_fake_range(old_rows, 3, 0, 0, "", "\"limit\":2500");
     assert_int_equal(etcd_version(client.etcd), 303);
     close_fake();
 }
@@ -360,24 +368,14 @@ static void a_limit_that_is_used_up_stays_one(void **state)
         {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"Yg==\"}],\"more\":true,\"count\":\"9\"}",
          FAKE_KEEP, 1},
     };
-    connect_fake(rows, 3, 0);
-    struct outcome outcome = run_range(
-        (struct kv_range){.key = "a", .key_len = 1, .end = "z", .end_len = 1, .limit = 1}, 0);
-    assert_int_equal(outcome.status, STATUS_OK);
-    assert_string_equal(outcome.keys, "a ");
-    assert_non_null(strstr(gateway.last_body, "\"limit\":1,"));
+    check_fake_range(rows, 3, 0, 1, "a ", "\"limit\":1,");
     close_fake();
 }
 
 static void the_page_behind_a_quick_one_is_larger(void **state)
 {
     (void)state;
-    connect_fake(growing_rows, 3, 0);
-    struct outcome outcome =
-        run_range((struct kv_range){.key = "a", .key_len = 1, .end = "z", .end_len = 1}, 0);
-    assert_int_equal(outcome.status, STATUS_OK);
-    assert_string_equal(outcome.keys, "a b ");
-    assert_non_null(strstr(gateway.last_body, "\"limit\":100000,"));
+    check_fake_range(growing_rows, 3, 0, 0, "a b ", "\"limit\":100000,");
     close_fake();
 }
 
@@ -386,13 +384,8 @@ static void a_larger_page_that_comes_late_is_asked_for_in_smaller_ones(void **st
     (void)state;
     struct fake_row rows[] = {
         growing_rows[0], growing_rows[1], {"/v3/kv/range", 0, NULL, FAKE_MUTE, 1}, growing_rows[2]};
-    connect_fake(rows, 4, 1000);
-    struct outcome outcome =
-        run_range((struct kv_range){.key = "a", .key_len = 1, .end = "z", .end_len = 1}, 0);
-    assert_int_equal(outcome.status, STATUS_OK);
-    assert_string_equal(outcome.keys, "a b ");
+    check_fake_range(rows, 4, 1000, 0, "a b ", "\"key\":\"YQA=\"");
     assert_non_null(strstr(gateway.last_body, "\"limit\":50000,"));
-    assert_non_null(strstr(gateway.last_body, "\"key\":\"YQA=\""));
     close_fake();
 }
 
