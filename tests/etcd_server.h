@@ -1,8 +1,9 @@
 /* tests/etcd_server.h - a private etcd for a test: loopback, free ports, data in a temporary
  * directory.
  *
- * $EMPUSA_ETCD names the binary, else `etcd` from $PATH is taken. Requests here are blocking and do
- * not use the client under test. The servers die with the test. Several make a cluster. */
+ * $EMPUSA_ETCD names the directory of the etcd to run, or the binary itself; else `etcd` from $PATH
+ * is taken. Requests here are blocking and do not use the client under test. The servers die with
+ * the test. Several make a cluster. */
 #ifndef TESTS_ETCD_SERVER_H
 #define TESTS_ETCD_SERVER_H
 
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,7 +28,7 @@
 #define ETCD_SERVER_ARGS_MAX 40
 
 struct etcd_server {
-    char name[16], dir[64], endpoint[40]; /* "127.0.0.1:PORT" */
+    char name[24], dir[64], endpoint[40]; /* "127.0.0.1:PORT" */
     char client_url[48], peer_url[48], cluster[256];
     uint16_t port;
     const char *const *extra; /* NULL-terminated; more arguments; must outlive the server */
@@ -68,10 +70,8 @@ static inline int etcd_server_connect(const struct etcd_server *server)
     return fd;
 }
 
-/* One request; `body` NULL = GET. Returns the HTTP status, 0 = no answer; `reply` gets head and
- * body. */
-static inline int etcd_server_ask(const struct etcd_server *server, const char *path,
-                                  const char *body, char *reply, size_t size)
+static inline int etcd_server_ask_once(const struct etcd_server *server, const char *path,
+                                       const char *body, char *reply, size_t size)
 {
     char head[256];
     int fd = etcd_server_connect(server), status = 0;
@@ -94,6 +94,19 @@ static inline int etcd_server_ask(const struct etcd_server *server, const char *
     }
     close(fd);
     return sscanf(reply, "HTTP/1.1 %d", &status) == 1 ? status : 0;
+}
+
+/* One request; `body` NULL = GET. Returns the HTTP status, 0 = no answer; `reply` gets head and
+ * body. A path below /v3 is below /v3beta in etcd 3.3. */
+static inline int etcd_server_ask(const struct etcd_server *server, const char *path,
+                                  const char *body, char *reply, size_t size)
+{
+    char old_path[128];
+    int status = etcd_server_ask_once(server, path, body, reply, size);
+    if (status != 404 || strncmp(path, "/v3/", 4) != 0 || !strstr(reply, "404 page not found"))
+        return status;
+    snprintf(old_path, sizeof(old_path), "/v3beta%s", path + 3);
+    return etcd_server_ask_once(server, old_path, body, reply, size);
 }
 
 /* POST, with the body formatted; true = HTTP status 200. */
@@ -168,13 +181,25 @@ static inline bool etcd_server_fill(const struct etcd_server *server, const char
     return is_done;
 }
 
+/* What to run, for execvp(). */
+static inline const char *etcd_server_binary(char *space, size_t size)
+{
+    const char *chosen = getenv("EMPUSA_ETCD");
+    struct stat st;
+    if (!chosen || !*chosen)
+        return "etcd";
+    if (stat(chosen, &st) != 0 || !S_ISDIR(st.st_mode))
+        return chosen;
+    snprintf(space, size, "%s/etcd", chosen);
+    return space;
+}
+
 static inline void etcd_server_exec(const struct etcd_server *server)
 {
-    const char *binary = getenv("EMPUSA_ETCD");
-    char data[80], log[80];
+    char data[80], log[80], binary[512];
     snprintf(data, sizeof(data), "%.63s/data", server->dir);
     snprintf(log, sizeof(log), "%.63s/log", server->dir);
-    const char *args[ETCD_SERVER_ARGS_MAX] = {binary ? binary : "etcd",
+    const char *args[ETCD_SERVER_ARGS_MAX] = {etcd_server_binary(binary, sizeof(binary)),
                                               "--name",
                                               server->name,
                                               "--data-dir",
@@ -289,7 +314,7 @@ static inline bool etcd_server_start(struct etcd_server *servers, size_t count,
         if (!etcd_server_prepare(&servers[i], i))
             return false;
         size_t len = strlen(cluster);
-        snprintf(cluster + len, sizeof(cluster) - len, "%s%.15s=%.47s", i ? "," : "",
+        snprintf(cluster + len, sizeof(cluster) - len, "%s%.23s=%.47s", i ? "," : "",
                  servers[i].name, servers[i].peer_url);
     }
     for (size_t i = 0; i < count; i++) {

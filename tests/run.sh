@@ -1,38 +1,76 @@
 #!/bin/sh
-# run.sh [--long] [PYTEST-ARGUMENT...] - install what is missing, build, run the unit and end-to-end tests.
+# run.sh [--long] [--no-packages] [--etcd DIR] [PYTEST-ARGUMENT...] - install what is missing, build, run the unit and
+# end-to-end tests.
 #
-# --long adds what takes minutes, and etcd 3.3 and 3.5 from Debian's other releases. Further arguments go
-# to pytest (-k NAME, a file of tests/end).
+# --long         adds what takes minutes, and etcd 3.3 and 3.5 from Debian's other releases
+# --no-packages  installs nothing and runs with what is there; a test whose program is missing is skipped
+# --etcd DIR     runs the etcd and the etcdctl of this directory, as $EMPUSA_ETCD does, instead of those in PATH
+#
+# Further arguments go to pytest (-k NAME, a file of tests/end). $PYTHON is the python3 with pytest, pytest-xdist and
+# dnspython: Debian's, unless there is none.
 set -eu
 cd "$(dirname "$0")/.."
 
 long=
-if [ "${1-}" = --long ]; then
-    long=--long
+packages=yes
+skipping=
+while [ "$#" -gt 0 ]; do
+    case $1 in
+    --long) long=--long ;;
+    --no-packages)
+        packages=
+        skipping=--skip-missing
+        ;;
+    --etcd)
+        [ -n "${2-}" ] || { echo "run.sh: --etcd DIR: which?" >&2; exit 2; }
+        EMPUSA_ETCD=$2
+        shift
+        ;;
+    --etcd=*) EMPUSA_ETCD=${1#*=} ;;
+    *) break ;;
+    esac
     shift
-fi
+done
 jobs=$(nproc)
+# By its path: the python3 in PATH may be one without Debian's pytest and dnspython.
+if [ -z "${PYTHON-}" ]; then
+    PYTHON=/usr/bin/python3
+    [ -x "$PYTHON" ] || PYTHON=python3
+fi
 
-sh cli/packages.sh build run tests
+[ -z "$packages" ] || sh cli/packages.sh build run tests
+if [ -n "${EMPUSA_ETCD-}" ]; then
+    case $EMPUSA_ETCD in /*) ;; *) EMPUSA_ETCD=$PWD/$EMPUSA_ETCD ;; esac
+    export EMPUSA_ETCD
+    etcd=$EMPUSA_ETCD
+    [ ! -d "$etcd" ] || etcd=$etcd/etcd
+else
+    etcd=etcd
+fi
+"$etcd" --version | head -n 1
 cmake -S . -B build
 cmake --build build -j "$jobs"
 cmake -S . -B build-test -DCMAKE_BUILD_TYPE=Debug -DEMPUSA_TESTS=ON
 cmake --build build-test -j "$jobs"
-if [ -n "$long" ] && [ -z "${EMPUSA_ETCD_VERSIONS-}" ]; then
+if [ -n "$long" ] && [ -n "$packages" ] && [ -z "${EMPUSA_ETCD_VERSIONS-}" ]; then
     export EMPUSA_ETCD_VERSIONS="$PWD/build-test/etcd"
     sh tests/etcd-versions.sh "$EMPUSA_ETCD_VERSIONS"
 fi
 
+# Without pytest-xdist the tests run one after the other.
+workers=
+"$PYTHON" -c 'import pytest, dns' || { echo "run.sh: $PYTHON has no pytest or no dnspython: see PYTHON" >&2; exit 1; }
+! "$PYTHON" -c 'import xdist' 2>/dev/null || workers="-n $jobs"
 status=0
 results=$PWD/build-test/results
 rm -rf "$results"
 mkdir "$results"
 ctest --test-dir build-test -j "$jobs" --output-on-failure --no-tests=error \
     --output-junit "$results/unit.xml" || status=1
-# By its path: the python3 in PATH may be one without Debian's pytest and dnspython.
 # The tests mostly wait, so one to a core does not make them slow; patience is for other load.
+# shellcheck disable=SC2086 # $workers is two words or none
 EMPUSA_BINARY="$PWD/build/empusa" EMPUSA_PATIENCE="${EMPUSA_PATIENCE:-2}" \
-    /usr/bin/python3 -m pytest -q -p no:cacheprovider -n "$jobs" --junit-xml "$results/end.xml" \
-    ${long:+"$long"} "${@:-tests/end}" </dev/null || status=1
-/usr/bin/python3 tests/count.py "$results/unit.xml" "$results/end.xml" || status=1
+    "$PYTHON" -m pytest -q -p no:cacheprovider $workers --junit-xml "$results/end.xml" \
+    $long $skipping "${@:-tests/end}" </dev/null || status=1
+"$PYTHON" tests/count.py "$results/unit.xml" "$results/end.xml" || status=1
 exit "$status"

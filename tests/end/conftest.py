@@ -2,7 +2,7 @@
 
     EMPUSA_BINARY=build/empusa python3 -m pytest -q tests/end [--long]
 
-EMPUSA_ETCD           the etcd to run, default "etcd" from PATH
+EMPUSA_ETCD           the directory of the etcd and etcdctl to run, or that etcd itself; default: those in PATH
 EMPUSA_ETCD_VERSIONS  a directory with other versions, <suite>/usr/bin/etcd
 EMPUSA_PATIENCE       a factor on every time-out
 EMPUSA_SEED           repeats a run of the random tests
@@ -11,6 +11,7 @@ EMPUSA_SEED           repeats a run of the random tests
 import itertools
 import os
 import random
+import shutil
 import signal
 import sys
 
@@ -19,6 +20,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(__file__))
 sys.dont_write_bytecode = True
 
+import etcd as etcd_module  # noqa: E402
 from etcd import Etcd  # noqa: E402
 from server import BINARY, Registry, run  # noqa: E402
 
@@ -30,6 +32,7 @@ _roots = itertools.count(1)
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="run the slow tests, too")
+    parser.addoption("--skip-missing", action="store_true", help="skip a test whose program is not here")
 
 
 def pytest_configure(config):
@@ -49,13 +52,25 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason=f"this empusa's serve has no {marker.args[0]}"))
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Skip where a program that the test wanted to run is not here; a missing file of its own is a failure."""
+    report = (yield).get_result()
+    error = call.excinfo and call.excinfo.value
+    program = os.fsdecode(error.filename or "") if isinstance(error, FileNotFoundError) else None
+    if item.config.getoption("--skip-missing") and program and "/" not in program and not shutil.which(program):
+        report.outcome, report.longrepr = "skipped", (str(item.path), 0, f"Skipped: no {program} here")
+
+
 def pytest_report_header():
-    return f"empusa: {BINARY}"
+    return [f"empusa: {BINARY}", f"etcd: {etcd_module.version_text()}"]
 
 
 def pytest_sessionstart():
     if not os.access(BINARY, os.X_OK):
         pytest.exit(f"no empusa at {BINARY}: build it, or set EMPUSA_BINARY", 2)
+    if not etcd_module.version_text():
+        pytest.exit(f"no etcd in {os.environ.get('EMPUSA_ETCD', 'PATH')}: install it, or set EMPUSA_ETCD", 2)
 
 
 @pytest.fixture(scope="session")

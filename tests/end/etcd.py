@@ -2,14 +2,46 @@
 
 import base64
 import json
+import functools
 import os
+import re
 import shutil
 import signal
 import ssl
+import subprocess
 import urllib.error
 import urllib.request
 
 from process import Process, free_port, temporary_directory, wait_until
+
+
+def _choose():
+    """The etcd of $EMPUSA_ETCD and the etcdctl beside it are those in PATH, for whatever the tests run."""
+    chosen = os.environ.get("EMPUSA_ETCD")
+    if chosen:
+        directory = chosen if os.path.isdir(chosen) else os.path.dirname(chosen)
+        os.environ["PATH"] = os.path.abspath(directory) + os.pathsep + os.environ["PATH"]
+        return "etcd" if os.path.isdir(chosen) else os.path.abspath(chosen)
+    return "etcd"
+
+
+BINARY = _choose()
+
+
+@functools.cache
+def version_text(binary=BINARY):
+    """As it says it, "3.4.23", or None."""
+    try:
+        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+    except OSError:
+        return None
+    found = re.search(r"etcd Version: (\S+)", said)
+    return found and found.group(1)
+
+
+def version(binary=BINARY):
+    """(3, 4, 23), to compare."""
+    return tuple(map(int, re.findall(r"\d+", version_text(binary))[:3]))
 
 
 def b64(text):
@@ -52,7 +84,7 @@ class Etcd:
     """`binary` may be of another version; `options` go to every member."""
 
     def __init__(self, members=1, binary=None, options=(), tls=None, client_tls=None):
-        binary = binary or os.environ.get("EMPUSA_ETCD", "etcd")
+        binary = binary or BINARY
         self.directory = temporary_directory()
         self.options = list(options)
         self.token = None  # of auth
