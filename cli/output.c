@@ -96,11 +96,28 @@ void output_json(FILE *file, const char *text, size_t len)
             fputs("\xef\xbf\xbd", file); /* U+FFFD */
         else if (character == '"' || character == '\\')
             fprintf(file, "\\%c", (int)character);
-        else if (character < 0x20)
+        else if (utf8_is_control(character) || utf8_is_bidirectional(character))
             fprintf(file, "\\u%04x", (unsigned)character);
         else
             fwrite(text + at, 1, octets, file);
         at += octets ? octets : 1;
     }
     fputc('"', file);
+}
+
+void output_value(FILE *file, const char *text, size_t len)
+{
+    if (!isatty(fileno(file))) {
+        fwrite(text, 1, len, file);
+        return;
+    }
+    size_t at = 0;
+    while (at < len) {
+        char shown[2 * UTF8_SHOW_MAX + 1];
+        uint32_t character;
+        size_t octets = utf8_decode(text + at, len - at, &character);
+        octets += octets == 0;
+        fwrite(shown, 1, utf8_show(text + at, octets, shown, sizeof(shown)), file);
+        at += octets;
+    }
 }

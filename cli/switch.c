@@ -82,7 +82,7 @@ static int get(struct request *request)
         return session_fail(&request->session, status);
     if (!kv.is_there)
         return say_missing(request);
-    fwrite(kv.value, 1, kv.value_len, stdout);
+    output_value(stdout, kv.value, kv.value_len);
     fputc('\n', stdout);
     session_kv_clear(&kv);
     return output_finish(request->session.log, 0);

@@ -2,7 +2,6 @@
 
 #include "utf8.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define LOG_TEXT_SIZE 1025 /* 1 KiB and the NUL */
@@ -14,10 +13,8 @@ void log_printf(const struct log *log, enum log_level level, const char *format,
     char text[LOG_TEXT_SIZE];
     va_list args;
     va_start(args, format);
-    int len = vsnprintf(text, sizeof(text), format, args);
+    utf8_format(text, sizeof(text), format, args);
     va_end(args);
-    if (len < 0)
-        return;
     char shown[sizeof(text) * UTF8_SHOW_MAX];
     utf8_show(text, strlen(text), shown, sizeof(shown));
     log->write(log->arg, level, shown);

@@ -1,5 +1,7 @@
 #include "member.h"
 
+#include "utf8.h"
+
 #include <arpa/inet.h>
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -141,14 +143,16 @@ enum status member_set_addresses(struct member *member, const struct resolver_ad
 
 void member_explain(const struct member_set *set, uint32_t tried, struct detail *why)
 {
+    char whole[ENDPOINT_LIST_MAX *
+               (sizeof(set->list->endpoint.url) + sizeof(set->list->reason) + 4)];
     size_t len = 0;
-    why->text[0] = '\0';
-    for (size_t i = 0; i < set->count && len < sizeof(why->text); i++) {
+    for (size_t i = 0; i < set->count; i++) {
         const struct member *member = &set->list[i];
         if (!(tried & member_bit(set, member)))
             continue;
-        int more = snprintf(why->text + len, sizeof(why->text) - len, "%s%s: %s", len ? "; " : "",
+        int more = snprintf(whole + len, sizeof(whole) - len, "%s%s: %s", len ? "; " : "",
                             member->endpoint.url, member->reason);
         len += more > 0 ? (size_t)more : 0;
     }
+    utf8_shorten(whole, len, why->text, sizeof(why->text));
 }

@@ -1,6 +1,7 @@
 #include "status.h"
 
-#include <stdio.h>
+#include "utf8.h"
+
 #include <string.h>
 
 static const struct {
@@ -27,7 +28,7 @@ enum status detail_set(struct detail *detail, enum status status, const char *fo
     if (detail) {
         va_list args;
         va_start(args, format);
-        vsnprintf(detail->text, sizeof(detail->text), format, args);
+        utf8_format(detail->text, sizeof(detail->text), format, args);
         va_end(args);
     }
     return status;
@@ -37,20 +38,14 @@ enum status detail_wrap(struct detail *detail, enum status status, const char *f
 {
     if (!detail)
         return status;
-    char prefix[sizeof(detail->text)];
+    char whole[2 * sizeof(detail->text) + 2];
     va_list args;
     va_start(args, format);
-    vsnprintf(prefix, sizeof(prefix), format, args);
+    utf8_format(whole, sizeof(detail->text), format, args);
     va_end(args);
-    size_t len = strlen(prefix), room = sizeof(detail->text);
-    if (len > room - 3)
-        len = room - 3;
-    size_t rest = strlen(detail->text);
-    if (rest > room - 3 - len)
-        rest = room - 3 - len;
-    memmove(detail->text + len + 2, detail->text, rest);
-    memcpy(detail->text, prefix, len);
-    memcpy(detail->text + len, ": ", 2);
-    detail->text[len + 2 + rest] = '\0';
+    size_t len = strlen(whole), rest = strlen(detail->text);
+    memcpy(whole + len, ": ", 2);
+    memcpy(whole + len + 2, detail->text, rest);
+    utf8_shorten(whole, len + 2 + rest, detail->text, sizeof(detail->text));
     return status;
 }

@@ -3,7 +3,7 @@
  * Every function of the project that can fail returns MUST_USE enum status and
  * changes its out-parameters only on STATUS_OK. The sentence for a person is
  * in a fixed-size struct detail that the caller owns and callers further out
- * prefix, so failing never allocates.
+ * prefix, so failing needs no memory.
  *
  * Threads: pure functions on the caller's memory. */
 #ifndef REGISTRY_STATUS_H
@@ -46,7 +46,8 @@ const char *status_text(enum status status);
 int status_exit(enum status status);
 
 /* Why something failed, for a person, wrapped outward by each caller:
- * "range: http://10.0.0.7:2379: connection refused". Cut when too long. */
+ * "range: http://10.0.0.7:2379: connection refused". What is too long loses its
+ * middle (utf8_format()), so that a quoted text never pushes the reason out. */
 struct detail {
     char text[512];
 };

@@ -1,6 +1,11 @@
 #include "utf8.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define DOTS     "..."
+#define DOTS_LEN 3
 
 /* The number of octets that the first one announces and the bits of the character in it. */
 static size_t first_octet(uint8_t octet, uint32_t *bits)
@@ -46,33 +51,111 @@ bool utf8_is_control(uint32_t character)
     return character < 0x20 || (character >= 0x7f && character < 0xa0);
 }
 
-static void show_octet(uint8_t octet, char *out)
+bool utf8_is_bidirectional(uint32_t character)
 {
-    static const char digits[] = "0123456789abcdef";
-    out[0] = '\\';
-    out[1] = 'x';
-    out[2] = digits[octet >> 4];
-    out[3] = digits[octet & 15];
+    return character == 0x061c || character == 0x200e || character == 0x200f ||
+           (character >= 0x2028 && character <= 0x202e) ||
+           (character >= 0x2066 && character <= 0x2069);
+}
+
+static const char digits[] = "0123456789abcdef";
+
+static size_t show_octet(uint8_t octet, char *out)
+{
+    const char shown[] = {'\\', 'x', digits[octet >> 4], digits[octet & 15]};
+    memcpy(out, shown, sizeof(shown));
+    return sizeof(shown);
+}
+
+static size_t show_character(uint32_t character, char *out)
+{
+    const char shown[] = {'\\',
+                          'u',
+                          '{',
+                          digits[character >> 12 & 15],
+                          digits[character >> 8 & 15],
+                          digits[character >> 4 & 15],
+                          digits[character & 15],
+                          '}'};
+    memcpy(out, shown, sizeof(shown));
+    return sizeof(shown);
+}
+
+/* What is to be shown of the text's first character, at most 8 octets. *taken: those it takes of
+ * the text. */
+static size_t show_first(const char *text, size_t len, char *out, size_t *taken)
+{
+    uint32_t character = 0;
+    size_t octets = utf8_decode(text, len, &character);
+    *taken = octets > 0 ? octets : 1;
+    if (octets == 0)
+        return show_octet((uint8_t)text[0], out);
+    if (utf8_is_bidirectional(character))
+        return show_character(character, out);
+    if (utf8_is_control(character)) {
+        size_t shown_len = 0;
+        for (size_t i = 0; i < octets; i++)
+            shown_len += show_octet((uint8_t)text[i], out + shown_len);
+        return shown_len;
+    }
+    memcpy(out, text, octets);
+    return octets;
 }
 
 size_t utf8_show(const char *text, size_t len, char *out, size_t size)
 {
     size_t at = 0, written = 0;
     while (at < len) {
-        uint32_t character;
-        size_t octets = utf8_decode(text + at, len - at, &character);
-        bool is_plain = octets > 0 && !utf8_is_control(character);
-        size_t taken = is_plain ? octets : 1;
-        size_t need = is_plain ? octets : UTF8_SHOW_MAX;
-        if (need >= size - written)
+        char shown[2 * UTF8_SHOW_MAX];
+        size_t taken;
+        size_t shown_len = show_first(text + at, len - at, shown, &taken);
+        if (shown_len >= size - written)
             break;
-        if (is_plain)
-            memcpy(out + written, text + at, octets);
-        else
-            show_octet((uint8_t)text[at], out + written);
-        written += need;
+        memcpy(out + written, shown, shown_len);
+        written += shown_len;
         at += taken;
     }
     out[written] = '\0';
     return written;
+}
+
+static bool is_continuation(char octet)
+{
+    return ((uint8_t)octet & 0xc0) == 0x80;
+}
+
+void utf8_shorten(const char *text, size_t len, char *out, size_t size)
+{
+    if (len < size) {
+        memmove(out, text, len);
+        out[len] = '\0';
+        return;
+    }
+    size_t room = size - 1 - DOTS_LEN, head = room / 2, tail = len - (room - head);
+    for (int i = 0; i < 3 && head > 0 && is_continuation(text[head]); i++)
+        head--;
+    for (int i = 0; i < 3 && tail < len && is_continuation(text[tail]); i++)
+        tail++;
+    memmove(out, text, head);
+    memcpy(out + head, DOTS, DOTS_LEN);
+    memcpy(out + head + DOTS_LEN, text + tail, len - tail);
+    out[head + DOTS_LEN + len - tail] = '\0';
+}
+
+void utf8_format(char *out, size_t size, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(out, size, format, args);
+    if (len < 0) {
+        out[0] = '\0';
+    } else if ((size_t)len >= size) {
+        char *whole = malloc((size_t)len + 1);
+        if (whole) {
+            vsnprintf(whole, (size_t)len + 1, format, again);
+            utf8_shorten(whole, (size_t)len, out, size);
+        }
+        free(whole);
+    }
+    va_end(again);
 }

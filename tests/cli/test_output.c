@@ -8,6 +8,8 @@
 #include "capture.h"
 #include "output.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +53,9 @@ static void a_json_string_is_valid_whatever_is_in_it(void **state)
         {"a\"b\\c/", 6, "\"a\\\"b\\\\c/\""},
         {"a\nb\t\x1f", 5, "\"a\\u000ab\\u0009\\u001f\""},
         {"a\0b", 3, "\"a\\u0000b\""},
-        {"\x7f", 1, "\"\x7f\""},
+        {"\x7f", 1, "\"\\u007f\""},
+        {"\xc2\x80\xc2\x9f\xc2\xa0", 6, "\"\\u0080\\u009f\xc2\xa0\""},
+        {"\xe2\x80\xae\xd8\x9c", 5, "\"\\u202e\\u061c\""},
         {"\xc5\xbe", 2, "\"\xc5\xbe\""},
         {"\xf0\x9f\x98\x80", 4, "\"\xf0\x9f\x98\x80\""},
         {"a\xff"
@@ -76,11 +80,51 @@ static void a_json_string_is_valid_whatever_is_in_it(void **state)
     }
 }
 
+/* What `text` becomes on a terminal, or in a file. */
+static char *value_on(bool is_terminal, const char *text, size_t len)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    FILE *file = is_terminal ? fopen(ptsname(master), "r+") : tmpfile();
+    assert_non_null(file);
+    output_value(file, text, len);
+    fputs("|", file);
+    fflush(file);
+    int from = is_terminal ? master : fileno(file);
+    if (!is_terminal)
+        rewind(file);
+    char *out = calloc(1, 256);
+    assert_non_null(out);
+    for (size_t at = 0; at < 255 && !strchr(out, '|');) {
+        ssize_t got = read(from, out + at, 255 - at);
+        assert_true(got > 0);
+        at += (size_t)got;
+    }
+    *strchr(out, '|') = '\0';
+    fclose(file);
+    close(master);
+    return out;
+}
+
+static void a_value_drives_no_terminal_and_is_itself_elsewhere(void **state)
+{
+    static const char text[] = "\x1b]0;x\x07\xc2\x9b"
+                               "2J\xe2\x80\xae\xff\xc3\xa9\xc3";
+    (void)state;
+    char *shown = value_on(true, text, sizeof(text) - 1);
+    assert_string_equal(shown, "\\x1b]0;x\\x07\\xc2\\x9b2J\\u{202e}\\xff\xc3\xa9\\xc3");
+    free(shown);
+    shown = value_on(false, text, sizeof(text) - 1);
+    assert_string_equal(shown, text);
+    free(shown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_carry_their_level_and_root),
         cmocka_unit_test(a_json_string_is_valid_whatever_is_in_it),
+        cmocka_unit_test(a_value_drives_no_terminal_and_is_itself_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
