@@ -178,68 +178,58 @@ static void print_json(struct printer *printer, const struct listing_row *rows, 
 }
 
 /* The rows of the first page settle the widths. */
-static enum status begin_table(struct printer *printer, const struct listing_row *rows,
-                               size_t count)
+static void begin_table(struct printer *printer, const struct listing_row *rows, size_t count)
 {
-    enum status status = STATUS_OK;
     if (printer->has_begun)
-        return status;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        return;
+    for (size_t i = 0; i < count; i++) {
         struct cells cells;
         cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
-        status = table_measure(printer->table, cells.cells);
+        table_measure(printer->table, cells.cells);
         cells_clear(&cells);
     }
-    if (status != STATUS_OK)
-        return status;
     table_begin(printer->table, stdout);
     printer->has_begun = true;
-    return status;
 }
 
-static enum status print_table(struct printer *printer, const struct listing_row *rows,
-                               size_t count)
+static void print_table(struct printer *printer, const struct listing_row *rows, size_t count)
 {
-    enum status status = begin_table(printer, rows, count);
-    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+    begin_table(printer, rows, count);
+    for (size_t i = 0; i < count; i++) {
         struct cells cells;
         cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
-        status = table_row(printer->table, cells.cells, stdout);
+        table_row(printer->table, cells.cells, stdout);
         cells_clear(&cells);
     }
-    return status;
 }
 
 /* A failing standard output is output_finish()'s to tell; CANCELLED ends the reading. */
 static enum status on_page(void *arg, const struct listing_row *rows, size_t count)
 {
     struct printer *printer = arg;
-    enum status status = STATUS_OK;
     if (printer->table)
-        status = print_table(printer, rows, count);
+        print_table(printer, rows, count);
     else
         print_json(printer, rows, count);
-    return status == STATUS_OK && ferror(stdout) ? STATUS_CANCELLED : status;
+    return ferror(stdout) ? STATUS_CANCELLED : STATUS_OK;
 }
 
-static enum status finish(struct printer *printer)
+static void finish(struct printer *printer)
 {
-    enum status status = STATUS_OK;
     if (printer->table) {
-        status = begin_table(printer, NULL, 0);
+        begin_table(printer, NULL, 0);
         table_end(printer->table, stdout);
     } else {
         begin_json(printer);
         fputs("]\n", stdout);
     }
-    return status;
 }
 
 static int print(struct session *session, const struct tree_key *prefix, struct printer *printer)
 {
     enum status status = listing_read(session, prefix, on_page, printer);
     if (status == STATUS_OK)
-        status = finish(printer);
+        finish(printer);
     if (status == STATUS_OK || ferror(stdout))
         return output_finish(session->log, 0);
     return output_finish(session->log, session_fail(session, status));

@@ -1,10 +1,8 @@
 #include "table.h"
 
-#include "registry/utf8.h"
 #include "width.h"
 
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +18,7 @@ struct table {
     struct width width;
     struct column columns[TABLE_COLUMNS_MAX];
     size_t column_count;
-    char *shown; /* the cells of one row, one behind the other */
-    size_t shown_size;
+    char shown[TABLE_COLUMNS_MAX][WIDTH_OCTETS_MAX]; /* the cells of one row */
 };
 
 /* A cell as a terminal shows it; in table->shown. */
@@ -41,7 +38,7 @@ enum status table_new(const char *const *headers, size_t columns, struct table *
     for (size_t i = 0; i < columns; i++) {
         struct column *column = &table->columns[i];
         column->header = headers[i];
-        column->header_columns = width_of(&table->width, headers[i], strlen(headers[i]));
+        column->header_columns = strlen(headers[i]);
         column->columns = column->header_columns + HEADER_PADDING;
     }
     *out = table;
@@ -53,40 +50,18 @@ void table_free(struct table *table)
     if (!table)
         return;
     width_clear(&table->width);
-    free(table->shown);
     free(table);
 }
 
-static bool reserve(struct table *table, const struct table_cell *cells)
+static void show(struct table *table, const struct table_cell *cells, struct shown *out)
 {
-    size_t need = 0;
     for (size_t i = 0; i < table->column_count; i++) {
-        if (cells[i].len > SIZE_MAX / 64)
-            return false;
-        need += cells[i].len * UTF8_SHOW_MAX + 1;
+        char *text = table->shown[i];
+        size_t columns = 0;
+        size_t len = width_show(&table->width, cells[i].text, cells[i].len, TABLE_CELL_COLUMNS,
+                                text, &columns);
+        out[i] = (struct shown){text, len, columns};
     }
-    if (need <= table->shown_size)
-        return true;
-    char *shown = realloc(table->shown, need);
-    if (!shown)
-        return false;
-    table->shown = shown;
-    table->shown_size = need;
-    return true;
-}
-
-static bool show(struct table *table, const struct table_cell *cells, struct shown *out)
-{
-    if (!reserve(table, cells))
-        return false;
-    char *text = table->shown;
-    for (size_t i = 0; i < table->column_count; i++) {
-        size_t room = table->shown_size - (size_t)(text - table->shown);
-        size_t len = utf8_show(cells[i].text, cells[i].len, text, room);
-        out[i] = (struct shown){text, len, width_of(&table->width, text, len)};
-        text += len;
-    }
-    return true;
 }
 
 static bool is_whole_number(const char *text, size_t len)
@@ -100,11 +75,10 @@ static bool is_whole_number(const char *text, size_t len)
     return true;
 }
 
-enum status table_measure(struct table *table, const struct table_cell *cells)
+void table_measure(struct table *table, const struct table_cell *cells)
 {
     struct shown shown[TABLE_COLUMNS_MAX];
-    if (!show(table, cells, shown))
-        return STATUS_NO_MEMORY;
+    show(table, cells, shown);
     for (size_t i = 0; i < table->column_count; i++) {
         struct column *column = &table->columns[i];
         if (shown[i].columns > column->columns)
@@ -114,7 +88,6 @@ enum status table_measure(struct table *table, const struct table_cell *cells)
         else if (shown[i].len > 0)
             column->has_other = true;
     }
-    return STATUS_OK;
 }
 
 static void print_repeated(FILE *file, char c, size_t count)
@@ -155,15 +128,13 @@ void table_begin(const struct table *table, FILE *file)
     print_line(table, file, '|');
 }
 
-enum status table_row(struct table *table, const struct table_cell *cells, FILE *file)
+void table_row(struct table *table, const struct table_cell *cells, FILE *file)
 {
     struct shown shown[TABLE_COLUMNS_MAX];
-    if (!show(table, cells, shown))
-        return STATUS_NO_MEMORY;
+    show(table, cells, shown);
     for (size_t i = 0; i < table->column_count; i++)
         print_cell(&table->columns[i], &shown[i], file);
     fputs("|\n", file);
-    return STATUS_OK;
 }
 
 void table_end(const struct table *table, FILE *file)

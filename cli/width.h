@@ -16,10 +16,16 @@ struct width {
     locale_t locale; /* (locale_t)0: not installed */
 };
 
+/* What is shown takes no more octets, however many combining characters are in it. */
+#define WIDTH_OCTETS_MAX 4096
+
 void width_init(struct width *width);
 void width_clear(struct width *width);
 
-/* The columns of text that utf8_show() made. */
-size_t width_of(const struct width *width, const char *shown, size_t len);
+/* Show text as utf8_show() does, in at most `max` columns: what is longer ends in "...", which
+ * counts, and is cut between characters. max >= 3. out: WIDTH_OCTETS_MAX; no NUL is appended.
+ * Returns the octets, and the columns in *columns. What the text has beyond the cut is not read. */
+size_t width_show(const struct width *width, const char *text, size_t len, size_t max, char *out,
+                  size_t *columns);
 
 #endif
