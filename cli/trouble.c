@@ -15,7 +15,8 @@ static enum status kind_of(enum status status)
 
 bool trouble_is_hopeless(enum status status)
 {
-    return status == STATUS_DENIED || status == STATUS_BAD_INPUT || status == STATUS_TOO_LARGE;
+    return status == STATUS_DENIED || status == STATUS_BAD_INPUT || status == STATUS_TOO_LARGE ||
+           status == STATUS_TOO_MANY || status == STATUS_REFUSED;
 }
 
 bool trouble_is_new(struct trouble *trouble, enum status status)

@@ -71,7 +71,8 @@ struct kv_txn_result {
     size_t op_count;
 };
 
-/* BAD_INPUT: too many operations, a key twice. NOT_FOUND: a lease named by a put is gone (nothing
+/* TOO_MANY: more operations than etcd's --max-txn-ops; TOO_LARGE: longer than it takes (either way
+ * nothing was done). REFUSED: a key twice. NOT_FOUND: a lease named by a put is gone (nothing
  * was done). NO_SPACE, DENIED, UNREACHABLE, TIMED_OUT (the outcome is unknown unless idempotent).
  */
 typedef void kv_txn_done(void *arg, enum status status, const struct kv_txn_result *result,

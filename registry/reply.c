@@ -108,6 +108,7 @@ static const struct {
     {"is a future revision", STATUS_COMPACTED, REPLY_FINAL}, /* of a store that was since wiped */
     {"larger than max", STATUS_TOO_LARGE, REPLY_FINAL},
     {"request is too large", STATUS_TOO_LARGE, REPLY_FINAL},
+    {"too many operations", STATUS_TOO_MANY, REPLY_FINAL},
     {"database space exceeded", STATUS_NO_SPACE, REPLY_FINAL},
     {"invalid auth token", STATUS_DENIED, REPLY_TOKEN},
     {"user name is empty", STATUS_DENIED, REPLY_TOKEN},
@@ -123,16 +124,17 @@ static const struct {
     {"context deadline exceeded", STATUS_TIMED_OUT, REPLY_UNKNOWN},
 };
 
-/* gRPC codes of other messages. */
+/* gRPC codes of other messages. What etcd calls an invalid argument is none of the command line:
+ * BAD_INPUT is not among them. */
 static const struct {
     int64_t code;
     enum status status;
     enum reply_class class;
 } reply_codes[] = {
-    {1, STATUS_UNREACHABLE, REPLY_UNKNOWN}, {3, STATUS_BAD_INPUT, REPLY_FINAL},
+    {1, STATUS_UNREACHABLE, REPLY_UNKNOWN}, {3, STATUS_REFUSED, REPLY_FINAL},
     {4, STATUS_TIMED_OUT, REPLY_UNKNOWN},   {5, STATUS_NOT_FOUND, REPLY_FINAL},
     {7, STATUS_DENIED, REPLY_FINAL},        {8, STATUS_UNREACHABLE, REPLY_UNDONE},
-    {11, STATUS_BAD_INPUT, REPLY_FINAL},    {14, STATUS_UNREACHABLE, REPLY_UNKNOWN},
+    {11, STATUS_REFUSED, REPLY_FINAL},      {14, STATUS_UNREACHABLE, REPLY_UNKNOWN},
     {16, STATUS_DENIED, REPLY_TOKEN},
 };
 

@@ -28,6 +28,8 @@
     X(COMPACTED, "the revision asked for has been compacted", 1)                                   \
     X(NO_SPACE, "the database is full", 1)                                                         \
     X(TOO_LARGE, "too large", 1)                                                                   \
+    X(TOO_MANY, "too many operations for one transaction", 1)                                      \
+    X(REFUSED, "etcd refused the request", 1)                                                      \
     X(NO_MEMORY, "out of memory", 1)                                                               \
     X(SYSTEM, "a system call failed", 1)                                                           \
     X(CANCELLED, "cancelled", 1)

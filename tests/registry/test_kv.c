@@ -265,7 +265,7 @@ static void a_transaction_that_cannot_be_is_refused(void **state)
     assert_int_equal(run_txn((struct kv_txn){.success = puts, .success_count = 1}).status,
                      STATUS_NOT_FOUND);
     struct outcome twice = run_txn((struct kv_txn){.success = puts, .success_count = 2});
-    assert_int_equal(twice.status, STATUS_BAD_INPUT);
+    assert_int_equal(twice.status, STATUS_REFUSED);
     assert_non_null(strstr(twice.why.text, server.endpoint));
     assert_non_null(strstr(twice.why.text, "duplicate key"));
     static char large[2000000];

@@ -86,7 +86,7 @@ static void etcd_raises_a_ttl_that_is_too_short(void **state)
     assert_int_equal(granted.granted_s, 2);
     assert_int_equal(
         RUN(lease_grant(client.etcd, id + 1, LEASE_TTL_MAX_S + 1, on_lease, &out)).status,
-        STATUS_BAD_INPUT);
+        STATUS_REFUSED);
 }
 
 static void a_lease_that_is_gone_is_not_found(void **state)
