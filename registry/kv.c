@@ -83,6 +83,8 @@ static void kv_add_op(struct buffer *body, const struct kv_op *op)
     } else if (op->end) {
         kv_add_octets(body, ",\"range_end\":\"", op->end, op->end_len);
     }
+    if (op->kind == KV_GET && op->keys_only)
+        buffer_add_text(body, ",\"keys_only\":true");
     buffer_add_text(body, "}}");
 }
 

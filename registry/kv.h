@@ -44,6 +44,7 @@ struct kv_op {
     int64_t lease;   /* KV_PUT; 0 = none */
     const char *end; /* KV_DELETE, KV_GET: a range; NULL = one key */
     size_t end_len;
+    bool keys_only; /* KV_GET: without the values */
 };
 
 #define KV_TXN_MAX 128 /* compares, and operations of each branch: etcd's default limit */

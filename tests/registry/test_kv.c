@@ -239,6 +239,9 @@ static void a_transaction_does_one_branch(void **state)
     assert_false(second.succeeded);
     assert_string_equal(second.got, "x");
     assert_int_equal(second.revision, first.revision);
+    get.keys_only = true;
+    struct outcome keys = run_txn(txn);
+    assert_true(keys.op_count == 1 && keys.got[0] == '\0');
 
     struct kv_compare mine[] = {
         {.key = "/t/a", .key_len = 4, .target = KV_VALUE, .value = "x\0y", .value_len = 3},
