@@ -151,6 +151,7 @@ static void run_etcd(const char *program, const struct child *child, uint16_t pe
         _exit(127);
     setpgid(0, 0);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127); /* it has gone already */

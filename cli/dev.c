@@ -5,13 +5,16 @@
 #include "output.h"
 #include "serve.h"
 #include "session.h"
+#include "sink.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TREE_ROOT    "/empusa"
 #define ADDRESS_SIZE 64
+#define HINTS_SIZE   SINK_MAX
 
 struct dev {
     struct call *call;
@@ -48,22 +51,25 @@ static void for_dig(const char *addresses, char *out, size_t size)
 static void print_hints(void *arg, const char *addresses, const char *domain)
 {
     struct dev *dev = arg;
-    char server[ADDRESS_SIZE * 2];
+    char server[ADDRESS_SIZE * 2], text[HINTS_SIZE];
     for_dig(addresses, server, sizeof(server));
-    printf("export EMPUSA_ETCD_ENDPOINT=%s\n"
-           "export EMPUSA_TREE_ROOT=%s\n"
-           "\n"
-           "In another terminal, after these two lines:\n"
-           "\n"
-           "  empusa service register --service-type web --service-name shop "
-           "--service-location 10.1.2.3:8080\n"
-           "  empusa service list\n"
-           "  dig %s shop._web._tcp.%s SRV\n"
-           "\n"
-           "Ctrl-C ends it.\n",
-           options_text(&dev->call->options, OPTION_ETCD_ENDPOINT),
-           options_text(&dev->call->options, OPTION_TREE_ROOT), server, domain);
-    fflush(stdout);
+    snprintf(text, sizeof(text),
+             "export EMPUSA_ETCD_ENDPOINT=%s\n"
+             "export EMPUSA_TREE_ROOT=%s\n"
+             "\n"
+             "In another terminal, after these two lines:\n"
+             "\n"
+             "  empusa service register --service-type web --service-name shop "
+             "--service-location 10.1.2.3:8080\n"
+             "  empusa service list\n"
+             "  dig %s shop._web._tcp.%s SRV\n"
+             "\n"
+             "Ctrl-C ends it.\n",
+             options_text(&dev->call->options, OPTION_ETCD_ENDPOINT),
+             options_text(&dev->call->options, OPTION_TREE_ROOT), server, domain);
+    if (!output_print(text))
+        log_printf(&dev->call->log, LOG_LEVEL_WARNING, "standard output cannot be written: %s",
+                   strerror(errno));
 }
 
 static bool check_child(void *arg)
@@ -103,8 +109,7 @@ static int run(struct dev *dev)
     if (interrupted)
         return 0;
     struct serve_hooks hooks = {print_hints, check_child, dev};
-    int exit_status = serve_run(dev->call, OPTION_LISTEN_DEV, &hooks);
-    return output_finish(&dev->call->log, exit_status);
+    return serve_run(dev->call, OPTION_LISTEN_DEV, &hooks);
 }
 
 int dev_command(struct call *call)

@@ -89,7 +89,9 @@ static void roff_tail(const char *other)
 {
     puts(".SH EXIT STATUS\n0: done; 1: not done, with one line that says why; 2: wrong usage.\n"
          ".SH MESSAGES\nMessages go to standard error as \\fILEVEL\\fR:root:\\fItext\\fR, results "
-         "to standard output.\n.SH SEE ALSO");
+         "to standard output. What runs on never waits for a reader of its messages: those for "
+         "which there is no room are dropped and counted. Of warnings that differ in their values "
+         "only, ten are written a second.\n.SH SEE ALSO");
     puts(other);
 }
 

@@ -7,6 +7,7 @@
 #include "bulk.h"
 #include "given.h"
 #include "listed.h"
+#include "output.h"
 #include "session.h"
 
 #include "registry/stream.h"
@@ -168,8 +169,10 @@ static void show(struct from *from)
 {
     uint64_t written = bulk_written(from->bulk);
     uint64_t taken_ms = uv_now(&from->session->loop) - from->begun_ms;
-    fprintf(stderr, "\r%" PRIu64 " written, %" PRIu64 "/s\033[K", written,
-            taken_ms ? written * MS_PER_S / taken_ms : 0);
+    char text[80];
+    snprintf(text, sizeof(text), "\r%" PRIu64 " written, %" PRIu64 "/s\033[K", written,
+             taken_ms ? written * MS_PER_S / taken_ms : 0);
+    output_progress(text);
     from->is_shown = true;
 }
 
@@ -228,7 +231,7 @@ static void stop(struct from *from)
         uv_close(handles[i], NULL);
     session_disconnect(from->session);
     if (from->is_shown)
-        fputs("\r\033[K", stderr);
+        output_progress("\r\033[K");
 }
 
 /* Say how it ended. */

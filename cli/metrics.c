@@ -185,12 +185,23 @@ static void write_state(struct metrics_text *out, const struct metrics_input *in
         (unsigned)(silence_ms % 1000));
 }
 
+static void write_log(struct metrics_text *out, const struct metrics_input *input)
+{
+    head(out, "log_lines_lost_total", "counter",
+         "Lines of standard error that were lost: nobody read it, or it could not be written.");
+    add(out, "empusa_log_lines_lost_total %" PRIu64 "\n", input->lines_lost);
+    head(out, "log_lines_rate_limited_total", "counter",
+         "Warnings that were only counted, because ten of their kind had come in that second.");
+    add(out, "empusa_log_lines_rate_limited_total %" PRIu64 "\n", input->lines_rate_limited);
+}
+
 void metrics_write(const struct metrics_input *input, struct metrics_text *out)
 {
     const struct metrics_process *process = &input->process;
     write_dns(out, input->counters);
     write_zone(out, input->zone);
     write_state(out, input);
+    write_log(out, input);
     info(out, "zone_info", "The zone that is served.", "domain", input->domain);
     info(out, "build_info", "The version of empusa.", "version", input->version);
     gauge(out, "process_start_time_seconds", "When the process began, since the epoch.",

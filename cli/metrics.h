@@ -35,6 +35,7 @@ struct metrics_input {
     enum answer_state state;
     uint64_t started_s;        /* wall clock: when the process began */
     uint64_t now_ms, heard_ms; /* one clock: now, and etcd's last sign of life; 0 = never */
+    uint64_t lines_lost, lines_rate_limited; /* of standard error */
     struct metrics_process process;
 };
 

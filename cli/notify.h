@@ -2,7 +2,9 @@
 #ifndef CLI_NOTIFY_H
 #define CLI_NOTIFY_H
 
-/* "READY=1". Nobody who listens is no error. */
-void notify_send(const char *state);
+#include <stdbool.h>
+
+/* "READY=1". Never waits. False: there was no room for it now; nobody who listens is no error. */
+bool notify_send(const char *state);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "http.h"
 #include "metrics.h"
+#include "output.h"
 
 #include "dns/server.h"
 #include "registry/mirror.h"
@@ -21,9 +22,11 @@ static enum status metrics(void *arg, char **text, size_t *len)
     const struct pages *pages = arg;
     struct counters counters;
     struct zone_counts counts;
+    struct output_counts lines;
     struct metrics_text out = {0};
     server_counters(pages->server, &counters);
     zone_counts(pages->zone, &counts);
+    output_count(&lines);
     struct metrics_input input = {
         .version = EMPUSA_VERSION,
         .domain = zone_domain(pages->zone),
@@ -33,6 +36,8 @@ static enum status metrics(void *arg, char **text, size_t *len)
         .started_s = pages->started_s,
         .now_ms = uv_now(pages->loop),
         .heard_ms = *pages->mirror ? mirror_last_seen_ms(*pages->mirror) : 0,
+        .lines_lost = lines.lost,
+        .lines_rate_limited = lines.rate_limited,
     };
     metrics_process(&input.process);
     metrics_write(&input, &out);

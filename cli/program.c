@@ -197,5 +197,6 @@ int program_run(int argc, char **argv)
         break;
     }
     options_clear(&call.options);
+    output_exit();
     return exit_status;
 }

@@ -2,6 +2,7 @@
 
 #include "connect.h"
 #include "notify.h"
+#include "output.h"
 #include "pages.h"
 #include "secrets.h"
 #include "serve_options.h"
@@ -21,6 +22,7 @@
 
 #define ADDRESSES_SIZE 1024
 #define STEP_MS        500
+#define TELL_MS        200
 #define SIGNALS        4
 
 struct serve {
@@ -39,7 +41,7 @@ struct serve {
     struct server *server;
     struct pages pages;
     struct transfers *transfers;
-    uv_timer_t stale, step;
+    uv_timer_t stale, step, tell;
     uv_signal_t signals[SIGNALS];
     bool is_loaded; /* the last page of a load is in */
     bool is_ready;  /* and has been published */
@@ -74,6 +76,13 @@ static void become_stale(struct serve *serve)
     uv_timer_start(&serve->stale, on_stale_limit, serve->options.stale_limit_ms, 0);
 }
 
+/* Until the service manager has taken it. */
+static void on_tell(uv_timer_t *timer)
+{
+    if (!notify_send("READY=1"))
+        uv_timer_start(timer, on_tell, TELL_MS, 0);
+}
+
 static void become_ready(struct serve *serve)
 {
     char addresses[ADDRESSES_SIZE];
@@ -89,7 +98,7 @@ static void become_ready(struct serve *serve)
                "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
                counts.revision);
-    notify_send("READY=1");
+    on_tell(&serve->tell);
     if (serve->hooks && serve->hooks->ready)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
 }
@@ -231,8 +240,10 @@ static void on_step(uv_timer_t *timer)
 static void start_handles(struct serve *serve)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    output_begin(&serve->loop);
     uv_timer_init(&serve->loop, &serve->stale);
     uv_timer_init(&serve->loop, &serve->step);
+    uv_timer_init(&serve->loop, &serve->tell);
     serve->stale.data = serve->step.data = serve;
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
@@ -351,8 +362,10 @@ static void stop(struct serve *serve)
 {
     uv_close((uv_handle_t *)&serve->stale, NULL);
     uv_close((uv_handle_t *)&serve->step, NULL);
+    uv_close((uv_handle_t *)&serve->tell, NULL);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
+    output_end();
     pages_stop(&serve->pages);
     if (serve->mirror)
         mirror_stop(serve->mirror);

@@ -2,6 +2,7 @@
 
 #include "from.h"
 #include "keeper.h"
+#include "output.h"
 #include "put.h"
 #include "registration.h"
 #include "session.h"
@@ -26,6 +27,14 @@ static int register_once(struct session *session, const struct registration *reg
     return 0;
 }
 
+static int keep(struct session *session, const struct registration *registration)
+{
+    output_begin(&session->loop);
+    int exit_status = keeper_run(session, registration);
+    output_end();
+    return exit_status;
+}
+
 int service_register(struct call *call)
 {
     struct session session;
@@ -41,7 +50,7 @@ int service_register(struct call *call)
         exit_status = session_fail(&session, status);
     } else {
         if (registration.refresh_s > 0)
-            exit_status = keeper_run(&session, &registration);
+            exit_status = keep(&session, &registration);
         else
             exit_status = register_once(&session, &registration);
         registration_clear(&registration);

@@ -66,10 +66,13 @@ static int say_missing(const struct request *request)
 {
     size_t len = strlen(request->path);
     size_t size = len * UTF8_SHOW_MAX + 1;
-    char *shown = malloc(size);
+    char *shown = malloc(size), *line = NULL;
     if (shown)
         utf8_show(request->path, len, shown, size);
-    fprintf(stderr, "No such switch \"%s\"\n", shown ? shown : "?");
+    if (asprintf(&line, "No such switch \"%s\"", shown ? shown : "?") < 0)
+        line = NULL;
+    output_line(line ? line : "No such switch");
+    free(line);
     free(shown);
     return 1;
 }

@@ -17,5 +17,5 @@ void log_printf(const struct log *log, enum log_level level, const char *format,
     va_end(args);
     char shown[sizeof(text) * UTF8_SHOW_MAX];
     utf8_show(text, strlen(text), shown, sizeof(shown));
-    log->write(log->arg, level, shown);
+    log->write(log->arg, level, format, shown);
 }

@@ -12,8 +12,9 @@
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
 struct log {
-    /* `text` is one line without its LF; borrowed for the call. */
-    void (*write)(void *arg, enum log_level level, const char *text);
+    /* `text` is one line without its LF; `kind` the format that it was made from: messages of one
+     * kind differ in their values only. Both are borrowed for the call. */
+    void (*write)(void *arg, enum log_level level, const char *kind, const char *text);
     void *arg;
 };
 

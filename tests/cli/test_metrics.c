@@ -130,6 +130,8 @@ static void numbers_stand_where_their_labels_say(void **state)
         "empusa_zone_revision 9223372036854775807",
         "empusa_zone_info{domain=\"empusa.internal\"} 1",
         "empusa_build_info{version=\"1.2.3\"} 1",
+        "empusa_log_lines_lost_total 22",
+        "empusa_log_lines_rate_limited_total 23",
         "empusa_process_start_time_seconds 1700000000",
         "empusa_process_resident_memory_bytes 20",
         "empusa_process_open_fds 21",
@@ -150,6 +152,8 @@ static void numbers_stand_where_their_labels_say(void **state)
     example.zone.serial = UINT32_MAX;
     example.zone.revision = INT64_MAX;
     example.input.process = (struct metrics_process){20, 21, true, true};
+    example.input.lines_lost = 22;
+    example.input.lines_rate_limited = 23;
     const char *text = write_text(&example);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_line(text, rows[i]);

@@ -13,8 +13,9 @@ struct captured {
     char text[8192];
 };
 
-static void capture(void *arg, enum log_level level, const char *text)
+static void capture(void *arg, enum log_level level, const char *kind, const char *text)
 {
+    (void)kind;
     struct captured *captured = arg;
     captured->count++;
     captured->level = level;

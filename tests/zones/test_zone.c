@@ -22,8 +22,9 @@ static struct {
     char said[512]; /* host_wanted: "+name", host_unwanted: "-name" */
 } heard;
 
-static void on_log(void *arg, enum log_level level, const char *text)
+static void on_log(void *arg, enum log_level level, const char *kind, const char *text)
 {
+    (void)kind;
     (void)arg;
     (void)text;
     heard.logged += level == LOG_LEVEL_WARNING;
