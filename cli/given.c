@@ -1,16 +1,20 @@
 #include "given.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define FIRST_SIZE 1024 /* a power of two, as all that follow */
 
-/* FNV-1a, and its upper half mixed into the lower, which chooses the place. */
-static uint64_t hash_of(const char *text, size_t len)
+static uint64_t hash_of(const struct given *given, const char *text, size_t len)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
-    hash ^= hash >> 32;
+    const uint64_t *word = given->seed.word;
+    uint64_t hash = word[0] ^ len;
+    for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
+        uint64_t octets = 0;
+        memcpy(&octets, text + at, len - at < sizeof(octets) ? len - at : sizeof(octets));
+        hash = name_mix(octets ^ word[1], hash ^ word[2]);
+    }
+    hash = name_mix(hash, word[1] | 1);
     return hash ? hash : 1;
 }
 
@@ -23,26 +27,29 @@ static uint64_t *place_of(uint64_t *hashes, size_t size, uint64_t hash)
     return &hashes[at];
 }
 
-static bool grow(struct given *given)
+static enum status grow(struct given *given)
 {
     size_t size = given->size ? given->size * 2 : FIRST_SIZE;
+    if (!given->size && name_seed_init(&given->seed) != STATUS_OK)
+        return STATUS_SYSTEM;
     uint64_t *hashes = calloc(size, sizeof(*hashes));
     if (!hashes)
-        return false;
+        return STATUS_NO_MEMORY;
     for (size_t i = 0; i < given->size; i++)
         if (given->hashes[i])
             *place_of(hashes, size, given->hashes[i]) = given->hashes[i];
     free(given->hashes);
     given->hashes = hashes;
     given->size = size;
-    return true;
+    return STATUS_OK;
 }
 
 enum status given_add(struct given *given, const char *text, size_t len, bool *is_new)
 {
-    if (given->count >= given->size / 4 * 3 && !grow(given))
-        return STATUS_NO_MEMORY;
-    uint64_t hash = hash_of(text, len);
+    enum status status = given->count >= given->size / 4 * 3 ? grow(given) : STATUS_OK;
+    if (status != STATUS_OK)
+        return status;
+    uint64_t hash = hash_of(given, text, len);
     uint64_t *place = place_of(given->hashes, given->size, hash);
     *is_new = *place == 0;
     given->count += *is_new;

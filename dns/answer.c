@@ -29,7 +29,11 @@ struct answer_scratch {
 
 struct answer_scratch *answer_scratch_new(void)
 {
-    return calloc(1, sizeof(struct answer_scratch));
+    struct answer_scratch *scratch = calloc(1, sizeof(*scratch));
+    if (scratch && seen_init(&scratch->seen) == STATUS_OK)
+        return scratch;
+    free(scratch);
+    return NULL;
 }
 
 void answer_scratch_free(struct answer_scratch *scratch)

@@ -19,7 +19,7 @@ struct zone;
 
 /* A thread's working memory for removing duplicates. */
 struct answer_scratch;
-struct answer_scratch *answer_scratch_new(void); /* NULL without memory */
+struct answer_scratch *answer_scratch_new(void); /* NULL without memory or random numbers */
 void answer_scratch_free(struct answer_scratch *scratch);
 
 /* Whether the name lies in the zone, its hash, and a prefetch of its slot. */

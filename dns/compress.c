@@ -50,7 +50,7 @@ static size_t recall(struct compress *compress, uint32_t hash, const uint8_t *me
     return 0;
 }
 
-/* In a free place, else in another's. */
+/* In a free place, else in another's: whatever names were chosen, no search is longer than this. */
 static void remember(struct compress *compress, uint32_t hash, size_t at)
 {
     unsigned i = 0;

@@ -2,9 +2,25 @@
 
 #include <stddef.h>
 
+enum status seen_init(struct seen *seen)
+{
+    enum status status = name_seed_init(&seen->seed);
+    for (unsigned i = 0; i < 3; i++)
+        seen->seed.word[i] |= 1;
+    return status;
+}
+
+/* Mixed twice: after one product keys at even distances would still lie so, and might fall in runs.
+ */
+static uint64_t hash_of(const struct seen *seen, uint64_t a, uint64_t b)
+{
+    const uint64_t *word = seen->seed.word;
+    return name_mix(name_mix(a ^ word[0], b ^ word[1]), word[2]);
+}
+
 static bool slots_add(struct seen *seen, uint64_t a, uint64_t b)
 {
-    for (uint64_t i = seen_hash(a, b) >> 40;; i++) {
+    for (uint64_t i = hash_of(seen, a, b);; i++) {
         size_t slot = i % SEEN_SLOTS;
         if (seen->editions[slot] != seen->edition) {
             seen->editions[slot] = seen->edition;

@@ -352,7 +352,11 @@ bool zone_is_whole(const struct zone *zone)
 
 enum status zone_dump(const struct zone *zone, dump_each *each, void *arg)
 {
-    struct dump dump = {.zone = zone, .view = &zone->view, .each = each, .arg = arg};
+    struct dump dump = {.zone = zone,
+                        .view = &zone->view,
+                        .each = each,
+                        .arg = arg,
+                        .seen = {.seed = &zone->view.seed}};
     struct row *rows;
     size_t count;
     enum status status = collect(zone, &rows, &count);

@@ -1,7 +1,5 @@
 #include "pairs.h"
 
-#include "name.h"
-
 #include <stdlib.h>
 
 #define ROOM_FIRST 16
@@ -9,7 +7,8 @@
 
 static size_t slot_of(const struct pairs *pairs, uint64_t a, uint64_t b)
 {
-    size_t i = (size_t)name_mix(a ^ UINT64_C(0x9e3779b97f4a7c15), b ^ UINT64_C(0xd1b54a32d192ed03));
+    const uint64_t *word = pairs->seed->word;
+    size_t i = (size_t)name_mix(name_mix(a ^ word[0], b ^ word[1]), word[2] | 1);
     for (;; i++) {
         const struct pairs_row *row = &pairs->rows[i & (pairs->room - 1)];
         if ((row->a == a && row->b == b) || (row->a == 0 && row->b == 0))
@@ -19,7 +18,7 @@ static size_t slot_of(const struct pairs *pairs, uint64_t a, uint64_t b)
 
 static enum status grow(struct pairs *pairs)
 {
-    struct pairs larger = {.room = pairs->room ? pairs->room * 2 : ROOM_FIRST};
+    struct pairs larger = {.seed = pairs->seed, .room = pairs->room ? pairs->room * 2 : ROOM_FIRST};
     larger.rows = calloc(larger.room, sizeof(*larger.rows));
     if (!larger.rows)
         return STATUS_NO_MEMORY;
@@ -66,5 +65,5 @@ void pairs_reset(struct pairs *pairs)
 void pairs_clear(struct pairs *pairs)
 {
     free(pairs->rows);
-    *pairs = (struct pairs){0};
+    *pairs = (struct pairs){.seed = pairs->seed};
 }

@@ -1,11 +1,14 @@
 /* zones/pairs.h - a set of pairs of words that grows: what an RRset already holds.
  *
+ * The words are chosen by whoever registers, so the hash has the zone's secret.
+ *
  * Memory: 32 octets for each pair at most, kept for the next RRset while it is little.
  *
  * Threads: the caller's memory. */
 #ifndef ZONES_PAIRS_H
 #define ZONES_PAIRS_H
 
+#include "name.h"
 #include "registry/status.h"
 
 #include <stdbool.h>
@@ -16,8 +19,9 @@ struct pairs_row {
     uint64_t a, b;
 };
 
-/* All zero is an empty set without memory. */
+/* All zero but for the seed is an empty set without memory. */
 struct pairs {
+    const struct name_seed *seed;
     struct pairs_row *rows; /* a power of two of them; of zeros: empty */
     size_t room, count;
     bool has_zero; /* the pair of zeros is in the set */

@@ -47,11 +47,47 @@ static void knows_each_of_many(void **state)
     given_clear(&given);
 }
 
+/* FNV-1a: a hash without a secret, for which texts can be chosen. */
+static uint64_t known_hash(const char *text, size_t len)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+static size_t longest_run(const struct given *given)
+{
+    size_t longest = 0, run = 0;
+    for (size_t i = 0; i < 2 * given->size; i++) {
+        run = given->hashes[i % given->size] ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    return longest;
+}
+
+/* By chance the longest run of 3,000 in 4,096 places is about 100. */
+static void chosen_texts_do_not_fall_together(void **state)
+{
+    (void)state;
+    struct given given = {.hashes = NULL};
+    char text[32];
+    for (unsigned i = 0; given.count < 3000; i++) {
+        int len = snprintf(text, sizeof(text), "/foo/service/http/web-%u", i);
+        if ((known_hash(text, (size_t)len) & 4095) < 16)
+            assert_true(add(&given, text, (size_t)len));
+    }
+    assert_int_equal(given.size, 4096);
+    assert_in_range(longest_run(&given), 1, 600);
+    given_clear(&given);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_what_came_before),
         cmocka_unit_test(knows_each_of_many),
+        cmocka_unit_test(chosen_texts_do_not_fall_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,6 +79,45 @@ static void remembers_as_an_array_does(void **state)
     }
 }
 
+static size_t longest_run(void)
+{
+    size_t longest = 0, run = 0;
+    for (size_t i = 0; i < 2 * SEEN_SLOTS; i++) {
+        run = seen.editions[i % SEEN_SLOTS] == seen.edition ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    return longest;
+}
+
+/* IPv4 addresses that a hash without a secret lays upon each other, and regular ones. */
+static uint64_t next_address(unsigned kind, uint64_t before)
+{
+    static const uint64_t steps[] = {1, 256, 65536, 0x01010101};
+    if (kind > 0)
+        return before + steps[kind - 1];
+    uint64_t known = UINT64_MAX * UINT64_C(0x9e3779b97f4a7c15);
+    do
+        before++;
+    while (((before ^ known) * UINT64_C(0xff51afd7ed558ccd) >> 40) % SEEN_SLOTS >= 4);
+    return before;
+}
+
+static void chosen_pairs_do_not_fall_together(void **state)
+{
+    (void)state;
+    for (unsigned kind = 0; kind < 5; kind++) {
+        memset(&seen, 0, sizeof(seen));
+        assert_int_equal(seen_init(&seen), STATUS_OK);
+        seen_clear(&seen);
+        uint64_t address = 0;
+        for (unsigned i = 0; i < 4000; i++) {
+            address = next_address(kind, address);
+            assert_true(seen_add(&seen, address, UINT64_MAX));
+        }
+        assert_in_range(longest_run(), 1, 400);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +126,7 @@ int main(void)
         cmocka_unit_test(never_fills),
         cmocka_unit_test(forgets_all_when_cleared),
         cmocka_unit_test(remembers_as_an_array_does),
+        cmocka_unit_test(chosen_pairs_do_not_fall_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
