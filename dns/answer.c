@@ -23,10 +23,6 @@ enum where {
 
 #define STALE_TTL_S 30
 
-struct answer_scratch {
-    struct seen seen;
-};
-
 struct answer_scratch *answer_scratch_new(void)
 {
     struct answer_scratch *scratch = calloc(1, sizeof(*scratch));
@@ -375,8 +371,8 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
     size_t opt_size = edns_size(env, query);
     message_begin(&reply, query, out, message_size(env, query, size) - opt_size);
     reply.view = zone_view(zone);
-    reply.seen = &scratch->seen;
-    seen_clear(reply.seen);
+    reply.scratch = scratch;
+    seen_clear(&scratch->seen);
     struct edns edns = {.ede = EDE_NONE, .view = reply.view};
     if (env->state == ANSWER_STALE) {
         reply.ttl_cap = STALE_TTL_S;

@@ -2,6 +2,43 @@
 
 #include "records.h"
 
+/* Octets of the target's name in the data of an SRV record. */
+static size_t target_len(const struct reply *reply, size_t at)
+{
+    const uint8_t *rdata = reply->start + at - 6;
+    return ((size_t)rdata[-2] << 8 | rdata[-1]) - 6;
+}
+
+/* A pointer to the zone's name in its own letters, from the question or the first target; 0: there
+ * is none. */
+static uint16_t zone_pointer(const struct reply *reply)
+{
+    const struct view *view = reply->view;
+    size_t at = reply->query->zone_at;
+    if (at == 0 || memcmp(reply->start + at, view->wire, view->wire_len) != 0) {
+        if (reply->query->type != TYPE_SRV)
+            return 0;
+        at = reply->scratch->refs[0].at;
+        at += target_len(reply, at) - view->wire_len;
+    }
+    bool is_there =
+        at <= REPLY_POINTER_MAX && memcmp(reply->start + at, view->wire, view->wire_len) == 0;
+    return is_there ? (uint16_t)(0xc000u | at) : 0;
+}
+
+/* No pointer reaches the target's name at `at`, so it stands again before each address, but for the
+ * zone's. */
+static __attribute__((noinline, cold)) void put_far_target(struct reply *reply,
+                                                           const struct target *target, size_t at)
+{
+    const struct view *view = reply->view;
+    const uint8_t *name = reply->start + at;
+    size_t len = target_len(reply, at) - view->wire_len;
+    uint16_t zone = zone_pointer(reply);
+    if (zone != 0 && memcmp(name + len, view->wire, view->wire_len) == 0)
+        records_target_far(reply, target, name, len, zone);
+}
+
 /* The addresses of a target of the answer. False when they did not fit: then there are none. */
 static inline bool put_target(struct reply *reply, const struct reply_ref *ref)
 {
@@ -9,7 +46,10 @@ static inline bool put_target(struct reply *reply, const struct reply_ref *ref)
     struct reply_mark mark = reply_mark(reply);
     if (target->is_elsewhere)
         return true; /* not ours to say */
-    records_target(reply, target, (uint16_t)(0xc000u | ref->at));
+    if (__builtin_expect(ref->at <= REPLY_POINTER_MAX, 1))
+        records_target(reply, target, (uint16_t)(0xc000u | ref->at));
+    else
+        put_far_target(reply, target, ref->at);
     if (!reply->is_full)
         return true;
     reply_rollback(reply, mark);
@@ -20,8 +60,8 @@ static inline bool put_target(struct reply *reply, const struct reply_ref *ref)
 static bool put_targets(struct reply *reply, unsigned first)
 {
     for (unsigned i = first; i < reply->ref_count; i++) {
-        const struct reply_ref *ref = &reply->refs[i];
-        if (seen_add(reply->seen, (uintptr_t)ref->what, 0) && !put_target(reply, ref))
+        const struct reply_ref *ref = &reply->scratch->refs[i];
+        if (seen_add(&reply->scratch->seen, (uintptr_t)ref->what, 0) && !put_target(reply, ref))
             return false;
     }
     return true;
@@ -30,7 +70,7 @@ static bool put_targets(struct reply *reply, unsigned first)
 void extra_srv(struct reply *reply)
 {
     if (reply->ref_count == 1)
-        (void)put_target(reply, reply->refs);
+        (void)put_target(reply, reply->scratch->refs);
     else
         (void)put_targets(reply, 0);
 }
@@ -57,10 +97,14 @@ static inline bool is_usual(const struct instance *instance)
 void extra_ptr(struct reply *reply)
 {
     for (unsigned i = 0, count = reply->ref_count; i < count; i++) {
-        const struct instance *instance = reply->refs[i].what;
-        uint16_t owner = (uint16_t)(0xc000u | reply->refs[i].at);
-        bool has_all = is_usual(instance) ? records_instance(reply, instance, owner)
-                                          : put_chain(reply, instance, owner);
+        const struct reply_ref *ref = &reply->scratch->refs[i];
+        const struct instance *instance = ref->what;
+        uint16_t owner = (uint16_t)(0xc000u | ref->at);
+        if (ref->at > REPLY_POINTER_MAX)
+            return;
+        bool has_all = records_is_near(reply) && is_usual(instance)
+                           ? records_instance(reply, instance, owner)
+                           : put_chain(reply, instance, owner);
         if (!has_all)
             return;
     }

@@ -1,13 +1,9 @@
 #include "message.h"
 
-#define OPTIONAL_MAX 8192 /* HAProxy's largest buffer */
-
 void message_limit_extra(struct reply *reply, size_t opt_size)
 {
     const struct query *query = reply->query;
-    size_t limit =
-        query->has_edns && query->udp_size < OPTIONAL_MAX ? query->udp_size : OPTIONAL_MAX;
-    limit -= opt_size;
+    size_t limit = (query->has_edns ? query->udp_size : ANSWER_MAX) - opt_size;
     if (reply->limit - reply->start > (ptrdiff_t)limit)
         reply->limit = reply->start + limit;
     if (reply->limit < reply->at)

@@ -47,7 +47,8 @@ static inline uint8_t *message_body(const struct reply *reply)
            (reply->query->has_question ? reply->query->question_len : 0);
 }
 
-/* Over TCP optional records end earlier: at what the client's EDNS says, and at 8,192 octets. */
+/* Over TCP optional records end at what the client's EDNS says, although that speaks of UDP alone:
+ * HAProxy drops answers longer than it says. */
 void message_limit_extra(struct reply *reply, size_t opt_size);
 
 /* QR, the opcode, AA, TC, RD as it was asked; RA, Z, AD and CD are zero. The counts. */

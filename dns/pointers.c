@@ -89,7 +89,7 @@ bool pointers_put(struct reply *reply, const struct node *node, const struct mem
         is_any = true;
         if (!data)
             break;
-        reply_remember(reply, instance, data, REPLY_LISTED);
+        reply_remember(reply, instance, data);
     }
     return is_any;
 }

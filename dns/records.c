@@ -42,7 +42,7 @@ put_srv(struct reply *reply, const struct instance *instance, uint16_t owner, ui
     if (!at)
         return false;
     write_srv(at, instance, name);
-    reply_remember(reply, instance->target, at + SRV_FIXED, REPLY_REFS);
+    reply_remember(reply, instance->target, at + SRV_FIXED);
     return true;
 }
 
@@ -55,7 +55,7 @@ bool records_srv(struct reply *reply, const struct sources *sources, uint16_t ow
     sources_begin(&walk, sources, reply->query->rotation);
     while ((instance = sources_next(&walk))) {
         is_any = true;
-        if (!seen_add(reply->seen, (uintptr_t)instance->target, srv_key(instance, owner)))
+        if (!seen_add(&reply->scratch->seen, (uintptr_t)instance->target, srv_key(instance, owner)))
             continue;
         if (!put_srv(reply, instance, owner, ttl_s))
             break;
@@ -79,7 +79,7 @@ struct addresses {
     uint32_t count;
 };
 
-static struct addresses addresses_of(const struct target *target, uint16_t type)
+static inline struct addresses addresses_of(const struct target *target, uint16_t type)
 {
     struct addresses found = {NULL, 0};
     if (target->node.kind == NODE_ADDRESS) {
@@ -120,7 +120,7 @@ static bool is_new_address(struct reply *reply, const uint8_t *octets, uint16_t 
 {
     uint64_t pair[2] = {0, 0};
     memcpy(pair, octets, type == TYPE_A ? 4 : 16);
-    return seen_add(reply->seen, pair[0], type == TYPE_A ? UINT64_MAX : pair[1]);
+    return seen_add(&reply->scratch->seen, pair[0], type == TYPE_A ? UINT64_MAX : pair[1]);
 }
 
 /* The TTL of the view's addresses: the least of all of theirs that are looked at. */
@@ -179,13 +179,34 @@ bool records_txt(struct reply *reply, const struct instance *instance, uint16_t 
     return true;
 }
 
+void records_target_far(struct reply *reply, const struct target *target, const uint8_t *labels,
+                        size_t len, uint16_t tail)
+{
+    static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
+    uint32_t ttl_s = __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED);
+    for (size_t i = 0; i < 2; i++) {
+        struct addresses list = addresses_of(target, types[i]);
+        size_t address_len = types[i] == TYPE_A ? 4 : 16;
+        for (uint32_t j = 0; j < list.count; j++) {
+            uint8_t *at = reply->at;
+            reply->is_full = at + len > reply->limit;
+            if (reply->is_full)
+                return;
+            memcpy(at, labels, len);
+            reply->at += len;
+            if (!records_address(reply, tail, types[i], ttl_s, list.octets + j * address_len))
+                return;
+        }
+    }
+}
+
 bool records_instance(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
     const struct target *target = instance->target;
     struct srv_name name = srv_name(reply->view, instance);
     size_t srv_len = SRV_FIXED + name.head_len + name.tail_len, txt_len = txt_size(instance);
     bool is_v4 = target->family == 4;
-    bool is_new = seen_add(reply->seen, (uintptr_t)target, 0);
+    bool is_new = seen_add(&reply->scratch->seen, (uintptr_t)target, 0);
     size_t address_len = is_v4 ? 4 : 16;
     uint8_t *at = reply->at;
     size_t size = REPLY_HEAD + srv_len + REPLY_HEAD + txt_len;

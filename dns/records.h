@@ -22,8 +22,13 @@ bool records_type_txt(struct reply *reply, const struct members *members);
 
 /* SRV, TXT and address of an instance that has its name alone and lies at an address; the address
  * only if the message does not hold it yet. False when they do not all fit: then nothing was
- * written. */
+ * written. Pointers must reach what is written: see records_is_near(). */
 bool records_instance(struct reply *reply, const struct instance *instance, uint16_t owner);
+/* Whether they will reach the target's name in an SRV record that is written next. */
+static inline bool records_is_near(const struct reply *reply)
+{
+    return reply->at - reply->start <= REPLY_POINTER_MAX - REPLY_HEAD - 6;
+}
 /* TXT of one instance. False when it does not fit. */
 bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner);
 /* One address, of 4 or 16 octets. False when it does not fit. */
@@ -51,6 +56,11 @@ static inline void records_target(struct reply *reply, const struct target *targ
     else
         records_host(reply, target, owner);
 }
+
+/* The same where no pointer reaches the owner's name: `labels`, `len` octets, before a pointer to
+ * the rest. What was written when it is full is the caller's to roll back. */
+void records_target_far(struct reply *reply, const struct target *target, const uint8_t *labels,
+                        size_t len, uint16_t tail);
 
 bool records_soa(struct reply *reply, uint16_t owner, uint32_t ttl_s);
 bool records_ns(struct reply *reply);

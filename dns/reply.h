@@ -54,9 +54,8 @@ enum {
 #define REPLY_HEADER      12
 #define REPLY_HEAD        12     /* octets of a record before its data */
 #define REPLY_QUESTION    0xc00c /* a pointer to the question's name */
-#define REPLY_REFS        192    /* names in the answer remembered for the additional section */
-#define REPLY_LISTED      128    /* of them those of PTR records */
 #define REPLY_POINTER_MAX 0x3fff
+#define REPLY_REFS        4096 /* records whose data names something: each has 16 octets or more */
 
 /* What a record's data names. */
 struct reply_ref {
@@ -64,20 +63,27 @@ struct reply_ref {
     uint16_t at;      /* where the name stands in the message */
 };
 
+static_assert(REPLY_REFS * (REPLY_HEAD + 4) > ANSWER_MAX, "a message has no more such records");
+
+/* A thread's memory for a reply. */
+struct answer_scratch {
+    struct seen seen;
+    struct reply_ref refs[REPLY_REFS]; /* for the additional section */
+};
+
 struct reply {
     uint8_t *start, *at, *limit;
     const struct query *query;
     const struct view *view;
-    struct seen *seen;
+    struct answer_scratch *scratch;
     const struct members
         *members;       /* of the set that was asked for, one version for the whole reply */
     uint32_t ttl_cap;   /* 30 while etcd is away */
     uint16_t counts[3]; /* answer, authority, additional */
     uint8_t section;
-    bool is_partial; /* only some of a set's many members were looked at */
-    bool is_full;    /* a required record did not fit */
-    uint16_t ref_count;
-    struct reply_ref refs[REPLY_REFS];
+    bool is_partial;    /* only some of a set's many members were looked at */
+    bool is_full;       /* a required record did not fit */
+    uint16_t ref_count; /* of scratch->refs */
 };
 
 static inline void reply_put16(uint8_t *at, uint32_t value)
@@ -143,12 +149,10 @@ static inline uint8_t *reply_record(struct reply *reply, uint16_t owner, uint16_
     return reply_head(at, owner, type, reply_ttl(reply, ttl_s), rdata_len);
 }
 
-/* Remember what is named at `at`, unless there are `most` already or no pointer reaches there. */
-static inline void reply_remember(struct reply *reply, const void *what, const uint8_t *at,
-                                  unsigned most)
+/* Remember what is named at `at`, in a record's data. */
+static inline void reply_remember(struct reply *reply, const void *what, const uint8_t *at)
 {
-    if (reply->ref_count < most && at - reply->start <= REPLY_POINTER_MAX)
-        reply->refs[reply->ref_count++] = (struct reply_ref){what, reply_offset(reply, at)};
+    reply->scratch->refs[reply->ref_count++] = (struct reply_ref){what, reply_offset(reply, at)};
 }
 
 struct reply_mark {

@@ -10,7 +10,6 @@
 #include "reader.h"
 
 #define VERIFY_STALE_TTL_S 30
-#define VERIFY_OPTIONAL    8192
 
 struct verify {
     const struct oracle *oracle;
@@ -115,8 +114,8 @@ static inline size_t verify_limit(const struct verify *verify)
 static inline const char *verify_frame(const struct verify *verify)
 {
     const struct reader *reader = verify->reader;
-    size_t extra = verify->has_opt ? verify->opt_size : VERIFY_OPTIONAL;
-    extra = extra < 512 ? 512 : extra < VERIFY_OPTIONAL ? extra : VERIFY_OPTIONAL;
+    size_t extra = verify->has_opt ? verify->opt_size : ANSWER_MAX;
+    extra = extra < 512 ? 512 : extra;
     if (!reader->has_question ||
         memcmp(verify->reply + 12, verify->query + 12, verify->name.len + 4) != 0)
         return "the question is not echoed as it was";

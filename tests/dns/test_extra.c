@@ -125,7 +125,7 @@ static void tcp_ends_optional_records_at_the_client_s_size(void **state)
     (void)state;
     static const struct {
         unsigned edns, limit; /* edns 0: none */
-    } rows[] = {{0, 8192}, {512, 512}, {4096, 4096}, {8192, 8192}, {65535, 8192}};
+    } rows[] = {{0, 65535}, {512, 512}, {4096, 4096}, {8192, 8192}, {65535, 65535}};
     world_open(&world, (struct zone_options){.domain = NULL}, NULL, 0);
     for (unsigned i = 0; i < 100; i++) {
         char key[64], value[64];
@@ -147,6 +147,63 @@ static void tcp_ends_optional_records_at_the_client_s_size(void **state)
                              rows[i].limit > 512 && (j == 0 || len < rows[i].limit));
         }
     world_close(&world);
+}
+
+/* A target in the zone: "10-1-2-3.addr", "fd00-...", "h-1.host". */
+static void put_many(unsigned count, const char *name)
+{
+    for (unsigned i = 0; i < count; i++) {
+        char key[128], value[64];
+        snprintf(key, sizeof(key), "/service/many/%s%04u", name, i);
+        if (i % 3 == 0)
+            snprintf(value, sizeof(value), "[fd00::%x]:%u", i, 1000 + i);
+        else
+            snprintf(value, sizeof(value), "10.1.%u.%u:%u", i >> 8, i & 255, 1000 + i);
+        world_put(&world, key, value, 0);
+    }
+}
+
+/* HAProxy asks each second for each server whose address it was not told. Beyond 16,383 octets no
+ * pointer reaches a target's name. */
+static void tcp_brings_the_address_of_each_of_500_servers(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"_many._tcp." Z, "_MANY._tcp.Empusa.INTERNAL.",
+                                        "_many._tcp.", "many.service." Z};
+    world_open(&world, (struct zone_options){.hosts = hosts, .host_count = 3}, NULL, 0);
+    put_many(499, "instance-");
+    world_put(&world, "/service/many/last", "baz:1", 0);
+    world_refresh(&world);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct ask_query query = ask_query(names[i], READ_SRV);
+        if (i & 1)
+            ask_opt(&query, 65535, 0, NULL, 0);
+        world.ask.rotation += 123;
+        world_send(&world, &query, QUERY_TCP);
+        assert_int_equal(world_count(&world, READ_ANSWER), 500);
+        assert_int_equal(world_count(&world, READ_ADDITIONAL), 501);
+    }
+    world_close(&world);
+}
+
+/* However long the names are: what no pointer reaches is left out or stands in full, and whole. */
+static void no_pointer_reaches_too_far(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "i", "instance-with-a-long-name-",
+        "instance-with-the-longest-name-that-there-may-be-of-63-octets-"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        world_open(&world, (struct zone_options){.hosts = hosts, .host_count = 3}, NULL, 0);
+        put_many(400, names[i]);
+        world_refresh(&world);
+        for (unsigned j = 0; j < 2; j++) {
+            world_ask(&world, "_Many._tcp." Z, j ? READ_PTR : READ_SRV, QUERY_TCP);
+            assert_int_equal(world_count(&world, READ_ANSWER), 400);
+            assert_true(world_count(&world, READ_ADDITIONAL) >= 400);
+        }
+        world_close(&world);
+    }
 }
 
 static void name_servers_bring_their_addresses(void **state)
@@ -178,6 +235,8 @@ int main(void)
         cmocka_unit_test(keys_of_one_name_are_one_rrset_in_the_additional_section),
         cmocka_unit_test(what_does_not_fit_is_left_out_whole),
         cmocka_unit_test(tcp_ends_optional_records_at_the_client_s_size),
+        cmocka_unit_test(tcp_brings_the_address_of_each_of_500_servers),
+        cmocka_unit_test(no_pointer_reaches_too_far),
         cmocka_unit_test(name_servers_bring_their_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

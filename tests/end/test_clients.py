@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
+import urllib.request
 
 import pytest
 
@@ -272,6 +274,41 @@ def test_haproxy_follows_the_registry(haproxy, registry, shops):
     registry.unregister("web", "two")
     wait_until(lambda: set(haproxy.servers()) == {ports["one"]}, what="one server")
     assert haproxy.answers() == {"one"}
+
+
+def _asked(port):
+    """Questions over TCP that a server has answered."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10 * PATIENCE) as reply:
+        return sum(int(line.split()[-1]) for line in reply.read().decode().splitlines()
+                   if line.startswith("empusa_dns_queries_total{") and 'transport="tcp"' in line)
+
+
+def test_haproxy_keeps_its_servers_while_a_type_grows_and_shrinks(registry, tmp_path):
+    def put(first, end):
+        registry.etcd.put_many((registry.service_key("web", f"member-{i}"), f"127.1.{i // 200}.{i % 200 + 1}:{20000 + i}")
+                               for i in range(first, end))
+    put(0, 100)
+    status = free_port()
+    process = Haproxy(tmp_path, registry.serve("--http", f"127.0.0.1:{status}").port,
+                      (" shop 20 ", " shop 320 "), (" check", ""))
+    try:
+        wait_until(lambda: len(process.servers()) == 100, what="100 servers")
+        for count in (150, 170, 300):
+            before = len(process.servers())
+            put(before, count)
+            known = []
+            wait_until(lambda: known.append(len(process.servers())) or known[-1] == count, what=f"{count} servers")
+            assert min(known) >= before, "servers were lost"
+        before, begun = _asked(status), time.monotonic()
+        time.sleep(3)
+        assert len(process.servers()) == 300
+        # One question each 200 ms, for the whole type.
+        assert _asked(status) - before < 20 * (time.monotonic() - begun)
+        for i in range(120, 300):
+            registry.delete("service", "web", f"member-{i}")
+        wait_until(lambda: len(process.servers()) == 120, 20, what="120 servers")
+    finally:
+        process.stop()
 
 
 @pytest.mark.parametrize("count", [60, 120])
