@@ -16,9 +16,6 @@
 #define COOKIE_CLIENT 8
 #define COOKIE_SERVER 16
 
-/* SipHash-2-4 of `len` octets (Aumasson, Bernstein), as 8 octets in little-endian order. */
-void cookie_siphash(const uint8_t key[16], const uint8_t *data, size_t len, uint8_t out[8]);
-
 /* Make a server cookie. A client of another family than IPv4 or IPv6, or NULL, counts as no
  * address. */
 void cookie_make(const uint8_t secret[16], const uint8_t client[COOKIE_CLIENT],
