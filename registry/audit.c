@@ -8,18 +8,19 @@
 
 #define AUDIT_KEY_MAX (2U << 20)
 
-enum audit_step { AUDIT_NOW, AUDIT_THEN, AUDIT_COUNT, AUDIT_STEPS };
+/* BEFORE: at the revision before the witness; only if it is a deleted key. */
+enum audit_step { AUDIT_NOW, AUDIT_BEFORE, AUDIT_THEN, AUDIT_STEPS };
 
 struct audit {
     struct etcd *etcd;
     struct member *member;
     struct audit_belief belief; /* its strings are these: */
-    struct buffer prefix, end;
+    struct buffer prefix;
     struct audit_witness witness;
     enum audit_step step;
     struct range *range;
-    bool has_now, has_then; /* the witness exists now; existed then as it was seen */
-    int64_t now_create_revision, now_mod_revision;
+    bool is_there[AUDIT_STEPS];   /* the witness, at each step */
+    bool is_as_seen[AUDIT_STEPS]; /* and is what was told */
     audit_done *done;
     void *arg;
 };
@@ -27,7 +28,6 @@ struct audit {
 static void audit_free(struct audit *audit)
 {
     buffer_clear(&audit->prefix);
-    buffer_clear(&audit->end);
     buffer_clear(&audit->witness.key);
     free(audit);
 }
@@ -43,15 +43,11 @@ static void audit_finish(struct audit *audit, enum audit_verdict verdict, const 
 static bool audit_on_kv(void *arg, const struct kv *kv)
 {
     struct audit *audit = arg;
-    if (audit->step == AUDIT_NOW) {
-        audit->has_now = true;
-        audit->now_create_revision = kv->create_revision;
-        audit->now_mod_revision = kv->mod_revision;
-    } else if (audit->step == AUDIT_THEN) {
-        audit->has_then = kv->mod_revision == audit->witness.mod_revision &&
-                          kv->create_revision == audit->witness.create_revision &&
-                          kv->version == audit->witness.version;
-    }
+    const struct audit_witness *witness = &audit->witness;
+    audit->is_there[audit->step] = true;
+    audit->is_as_seen[audit->step] = kv->mod_revision == witness->mod_revision &&
+                                     kv->create_revision == witness->create_revision &&
+                                     kv->version == witness->version;
     return true;
 }
 
@@ -69,19 +65,20 @@ static const char *audit_judge_now(const struct audit *audit, const struct kv_ra
 static const char *audit_judge(const struct audit *audit, enum status status,
                                const struct kv_range_result *result)
 {
+    const struct audit_witness *witness = &audit->witness;
+    bool is_same = false;
     if (audit->step == AUDIT_NOW)
         return audit_judge_now(audit, result);
-    if (audit->step == AUDIT_THEN && status == STATUS_COMPACTED) {
-        bool is_plausible = audit->has_now &&
-                            audit->now_create_revision == audit->witness.create_revision &&
-                            audit->now_mod_revision >= audit->witness.mod_revision;
-        return is_plausible ? NULL : "its history cannot be compared any more";
+    if (status == STATUS_COMPACTED) {
+        is_same = !witness->is_deleted && audit->is_as_seen[AUDIT_NOW];
+        return is_same ? NULL : "its history cannot be compared any more";
     }
-    if (audit->step == AUDIT_THEN)
-        return audit->has_then ? NULL : "the store has another history";
-    if (status == STATUS_OK && result->count != audit->belief.count)
-        return "the number of keys differs";
-    return NULL;
+    if (audit->step == AUDIT_BEFORE)
+        is_same = audit->is_there[AUDIT_BEFORE];
+    else
+        is_same =
+            witness->is_deleted ? !audit->is_there[AUDIT_THEN] : audit->is_as_seen[AUDIT_THEN];
+    return is_same ? NULL : "the store has another history";
 }
 
 static bool audit_begin_step(struct audit *audit);
@@ -90,11 +87,9 @@ static bool audit_begin_step(struct audit *audit);
 static bool audit_next_step(struct audit *audit)
 {
     audit->step++;
-    if (audit->step == AUDIT_THEN && audit->witness.key.len == 0)
+    if (audit->step == AUDIT_BEFORE && !audit->witness.is_deleted)
         audit->step++;
-    if (audit->step == AUDIT_COUNT && !audit->belief.has_count)
-        audit->step++;
-    return audit->step < AUDIT_STEPS;
+    return audit->step < AUDIT_STEPS && audit->witness.key.len > 0;
 }
 
 static void audit_on_done(void *arg, enum status status, const struct kv_range_result *result,
@@ -122,17 +117,12 @@ static void audit_on_done(void *arg, enum status status, const struct kv_range_r
 static bool audit_begin_step(struct audit *audit)
 {
     const struct buffer *witness = &audit->witness.key;
-    const struct buffer *key =
-        audit->step == AUDIT_COUNT || !witness->len ? &audit->prefix : witness;
+    const struct buffer *key = witness->len ? witness : &audit->prefix;
     struct kv_range range = {.key = key->data, .key_len = key->len, .keys_only = true};
-    if (audit->step == AUDIT_THEN)
+    if (audit->step == AUDIT_BEFORE)
+        range.revision = audit->witness.mod_revision - 1;
+    else if (audit->step == AUDIT_THEN)
         range.revision = audit->witness.mod_revision;
-    if (audit->step == AUDIT_COUNT) {
-        range.revision = audit->belief.revision;
-        range.end = audit->end.data;
-        range.end_len = audit->end.len;
-        range.count_only = true;
-    }
     audit->range =
         range_start(audit->etcd, &range, audit->member, audit_on_kv, audit_on_done, audit);
     return audit->range;
@@ -151,13 +141,10 @@ struct audit *audit_start(struct etcd *etcd, struct member *member,
                             .done = done,
                             .arg = arg};
     buffer_init(&audit->prefix, AUDIT_KEY_MAX);
-    buffer_init(&audit->end, AUDIT_KEY_MAX);
     buffer_init(&audit->witness.key, AUDIT_KEY_MAX);
     buffer_add(&audit->prefix, belief->prefix, belief->prefix_len);
-    buffer_add(&audit->end, belief->end, belief->end_len);
     buffer_add(&audit->witness.key, belief->witness->key.data, belief->witness->key.len);
-    bool is_copied = audit->prefix.status == STATUS_OK && audit->end.status == STATUS_OK &&
-                     audit->witness.key.status == STATUS_OK;
+    bool is_copied = audit->prefix.status == STATUS_OK && audit->witness.key.status == STATUS_OK;
     if (!is_copied || !audit_begin_step(audit)) {
         audit_free(audit);
         return NULL;

@@ -1,10 +1,10 @@
-/* registry/audit.h - is what has been followed still what the store holds?
+/* registry/audit.h - is it still the store that was followed?
  *
- * Watches of etcd 3.4 and 3.5 have lost deletes (etcd#18089, #19179), and a store that was wiped or
- * restored and then written to looks, by its revision alone, like the old one. Three small reads
- * tell: the store is not behind (revision, raft term, cluster ID); the witness, the newest key that
- * was seen, was there at its own revision just as seen; and the count of keys is right at the
- * revision followed.
+ * A store that was wiped or restored and then written to looks, by its revision alone, like the old
+ * one. A few small reads tell: the store is not behind (revision, raft term, cluster ID), and the
+ * witness, the newest event that was told, is in its history just as it was told. A deleted key was
+ * there at the revision before, and is not at its own. What is compacted testifies to nothing,
+ * unless the witness is still there unchanged.
  *
  * Threads: as etcd.h. */
 #ifndef REGISTRY_AUDIT_H
@@ -19,18 +19,18 @@ struct audit;
 
 struct audit_witness {
     struct buffer key; /* empty = there is none */
-    int64_t create_revision, mod_revision, version;
+    bool is_deleted;
+    int64_t mod_revision;             /* of the event */
+    int64_t create_revision, version; /* unless it is deleted */
 };
 
 /* What is believed. */
 struct audit_belief {
-    const char *prefix, *end; /* the range that is followed */
-    size_t prefix_len, end_len;
-    int64_t revision; /* up to which it was followed */
+    const char *prefix; /* of the keys that are followed */
+    size_t prefix_len;
+    int64_t revision; /* up to which they were followed */
     uint64_t raft_term, cluster_id;
     const struct audit_witness *witness;
-    bool has_count;
-    uint64_t count; /* of keys at `revision` */
 };
 
 enum audit_verdict { AUDIT_SAME, AUDIT_DIFFERENT, AUDIT_UNKNOWN };

@@ -26,6 +26,9 @@ struct kv_range {
     const char *end; /* end of the range, exclusive; NULL = this key alone */
     size_t end_len;
     int64_t revision; /* 0 = the newest; all pages are read at one revision */
+    /* Only keys changed at or after it; 0 = all. Costs etcd as much as all, so not for many keys.
+     */
+    int64_t min_mod_revision;
     bool keys_only, count_only;
     bool serializable;   /* a local, possibly stale read */
     uint32_t page;       /* keys; 0 = the default: 50,000, then up to 400,000; less on 3.3 */

@@ -10,53 +10,42 @@
  * broken off is begun anew (load_begin again).
  *
  * The stream carries `hasleader` and is backed by a probe of the same member each second, so that a
- * silent member or a minority is noticed within about 3 s. Once a minute the count of keys is
- * compared with count(); a mismatch makes a load, because etcd's watches have lost deletes
- * (etcd#18089, #19179).
+ * silent member or a minority is noticed within about 3 s. What the watch tells is proven (proof.h)
+ * every 30 s, and earlier when much has changed: what it has lost is told late, and a watch that
+ * stops amid a line for 5 s is left. An owner is never told an older event of a key after a newer
+ * one, nor one twice. After a lost contact the newest event that was told is looked for in the
+ * store's history (audit.h); where there is none to look for, the mirror loads again.
  *
  * Units: revisions as in etcd. Threads: as etcd.h; every callback comes from the loop. */
 #ifndef REGISTRY_MIRROR_H
 #define REGISTRY_MIRROR_H
 
 #include "etcd.h"
-#include "kv.h"
+#include "mirror_facts.h"
 #include "status.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct mirror;
 
-struct mirror_events {
-    /* A load begins: forget marks. Nothing may vanish before load_end. */
-    void (*load_begin)(void *arg);
-    /* A key has this value. In a load: also those that have not changed (same mod_revision). The
-     * key is whole, as in etcd. Of the kv, create_revision and version may be 0. Borrowed. */
-    void (*put)(void *arg, const struct kv *kv);
-    /* A key is gone since `revision`; perhaps it was never told. */
-    void (*remove)(void *arg, const char *key, size_t key_len, int64_t revision);
-    /* The last page of a load is in, read at `revision`: sweep what was not put. */
-    void (*load_end)(void *arg, int64_t revision);
-    /* What has been told so far is one state of the store, at `revision`: publish it. Comes after
-     * each slice of a load, too, then with revision 0: publish what there is. */
-    void (*commit)(void *arg, int64_t revision);
-    /* Contact was made (is_live) or is lost. Called on a change only; `why` says why it is lost. */
-    void (*contact)(void *arg, bool is_live, const struct detail *why);
-    /* How many keys the owner holds; for the comparison once a minute. NULL: no comparison. */
-    uint64_t (*count)(void *arg);
-};
-
 /* Follow all keys that begin with `prefix`. `events` is copied, `arg` is handed to each callback.
  * Never gives up: unreachable, denied and the rest are retried with jittered backoff (0.25 s
- * doubling to 10 s) and told through contact(). */
+ * doubling to 1 s) and told through contact(). SYSTEM: no randomness. */
 MUST_USE enum status mirror_start(struct etcd *etcd, const char *prefix, size_t prefix_len,
                                   const struct mirror_events *events, void *arg,
                                   struct mirror **out);
+
+/* How often the watch is proven (30 s), and up to how many keys (20,000) the changed ones are read
+ * for it, too: etcd looks at all to find them. Before the loop runs. */
+void mirror_set_proof(struct mirror *mirror, uint32_t every_ms, uint64_t read_max);
 
 /* No callback comes after this. Must be called before etcd_close(). */
 void mirror_stop(struct mirror *mirror);
 
 /* uv_now() milliseconds of the last sign of life of the member that is watched; 0 = never. */
 uint64_t mirror_last_seen_ms(const struct mirror *mirror);
+
+/* What has been counted since the start. */
+void mirror_count(const struct mirror *mirror, struct mirror_facts *out);
 
 #endif

@@ -102,6 +102,11 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
         buffer_add_int(body, range->result.revision);
         buffer_add_text(body, "\"");
     }
+    if (range->range.min_mod_revision) {
+        buffer_add_text(body, ",\"min_mod_revision\":\"");
+        buffer_add_int(body, range->range.min_mod_revision);
+        buffer_add_text(body, "\"");
+    }
     buffer_add_text(body, range->range.keys_only ? ",\"keys_only\":true" : "");
     buffer_add_text(body, range->range.count_only ? ",\"count_only\":true" : "");
     buffer_add_text(body, range->range.serializable ? ",\"serializable\":true" : "");

@@ -195,6 +195,12 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
     return watch;
 }
 
+void watch_hand_over(struct watch *watch, const struct watch_events *events, void *arg)
+{
+    watch->events = events;
+    watch->arg = arg;
+}
+
 void watch_stop(struct watch *watch)
 {
     call_cancel(watch->call);

@@ -38,6 +38,9 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
                           const char *end, size_t end_len, int64_t revision,
                           const struct watch_events *events, void *arg);
 
+/* From the next event on, tell another owner. */
+void watch_hand_over(struct watch *watch, const struct watch_events *events, void *arg);
+
 /* Nothing is called any more. Not after `lost`. */
 void watch_stop(struct watch *watch);
 

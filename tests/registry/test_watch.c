@@ -248,7 +248,7 @@ static const struct mirror_events owner_events = {owner_load_begin, owner_put,  
 
 #define RANGE(revision)                                                                            \
     "{" HEADER(revision) ",\"kvs\":[{\"key\":\"YQ==\",\"create_revision\":\"5\","                  \
-                         "\"mod_revision\":\"5\",\"version\":\"1\",\"value\":\"Yg==\"}],"          \
+                         "\"mod_revision\":\"7\",\"version\":\"1\",\"value\":\"Yg==\"}],"          \
                          "\"count\":\"1\"}"
 
 /* The first watch ends at once. What the second says, what later reads say, and whether that means
@@ -266,7 +266,7 @@ static const struct {
     {"{\"result\":{" HEADER("6") ",\"created\":true}}\n", RANGE("6"), 2},
     /* the newest key was never there as it was seen */
     {"{\"result\":{" HEADER("9") ",\"created\":true}}\n",
-     "{" HEADER("9") ",\"kvs\":[{\"key\":\"YQ==\",\"create_revision\":\"4\",\"mod_revision\":\"5\","
+     "{" HEADER("9") ",\"kvs\":[{\"key\":\"YQ==\",\"create_revision\":\"4\",\"mod_revision\":\"7\","
                      "\"version\":\"2\"}],\"count\":\"1\"}",
      2},
     {"{\"result\":{" HEADER("9") ",\"created\":true}}\n", "{" HEADER("9") "}", 2},
