@@ -129,7 +129,7 @@ static void call_on_timer(uv_timer_t *timer)
     }
     if (!call->member) {
         call->status = STATUS_TIMED_OUT;
-        detail_set(&call->why, STATUS_TIMED_OUT, "discovery in %s: no answer in time",
+        detail_set(&call->why, STATUS_TIMED_OUT, "discovery in %s: no answer from DNS in time",
                    call->etcd->discovery.domain);
         call_finish(call, STATUS_TIMED_OUT);
         return;

@@ -5,9 +5,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#define RESOLVER_TIMEOUT_MS    2000
-#define RESOLVER_TRIES         3
+#define RESOLVER_CONFIGURATION "/etc/resolv.conf"
+#define RESOLVER_TIMEOUT_MS                                                                        \
+    1000 /* of the first try of each server; doubled with each further one */
+#define RESOLVER_TRIES         4
+#define RESOLVER_TICK_S        1
 #define RESOLVER_ADDRESSES_MAX 64
 #define RESOLVER_SRV_MAX       64
 #define RESOLVER_TYPE_SRV      33
@@ -30,12 +34,13 @@ struct resolver_query {
     void *arg;
     enum status status;
     struct detail why;
+    bool is_settled;
     size_t count;
     uint32_t ttl_s;
     struct resolver_address *addresses;
     struct resolver_srv *records;
     struct resolver_query *next, **link;
-    char name[]; /* for messages */
+    char name[];
 };
 
 struct resolver {
@@ -44,7 +49,9 @@ struct resolver {
     ares_channel channel;
     struct resolver_socket *sockets;
     struct resolver_query *queries;
-    bool is_closing;
+    size_t under_way;          /* queries that are not settled */
+    struct stat configuration; /* resolv.conf, when it was read */
+    bool has_own_servers, is_reopening, is_closing;
 };
 
 static void resolver_free_handle(uv_handle_t *handle)
@@ -54,19 +61,20 @@ static void resolver_free_handle(uv_handle_t *handle)
 
 static void resolver_on_timer(uv_timer_t *timer);
 
-/* c-ares times out only when it is called. */
+/* c-ares times out only when it is called. It is called at every tick as long as anything is under
+ * way, so that no look-up depends on a single event. */
 static void resolver_rearm(struct resolver *resolver)
 {
-    struct timeval max = {.tv_sec = 1}, left;
+    struct timeval tick = {.tv_sec = RESOLVER_TICK_S}, left;
     if (resolver->is_closing)
         return;
-    if (!resolver->sockets) {
+    if (resolver->under_way == 0) {
         uv_timer_stop(&resolver->timer);
         return;
     }
-    ares_timeout(resolver->channel, &max, &left);
-    uint64_t left_ms = (uint64_t)left.tv_sec * 1000 + (uint64_t)left.tv_usec / 1000 + 1;
-    uv_timer_start(&resolver->timer, resolver_on_timer, left_ms, 0);
+    const struct timeval *next = ares_timeout(resolver->channel, &tick, &left);
+    uint64_t next_ms = (uint64_t)next->tv_sec * 1000 + (uint64_t)next->tv_usec / 1000 + 1;
+    uv_timer_start(&resolver->timer, resolver_on_timer, next_ms, 0);
 }
 
 static void resolver_on_timer(uv_timer_t *timer)
@@ -134,21 +142,32 @@ static void resolver_on_socket(void *arg, ares_socket_t fd, int is_readable, int
                       resolver_on_poll);
 }
 
-enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail *why)
+/* A channel that knows what resolv.conf says now. */
+static int resolver_open_channel(struct resolver *resolver, ares_channel *out)
 {
-    struct resolver *resolver = calloc(1, sizeof(*resolver));
-    if (!resolver)
-        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     struct ares_options options = {
         .timeout = RESOLVER_TIMEOUT_MS,
         .tries = RESOLVER_TRIES,
         .sock_state_cb = resolver_on_socket,
         .sock_state_cb_data = resolver,
     };
+    struct stat configuration = {0};
+    (void)stat(RESOLVER_CONFIGURATION, &configuration);
+    int error = ares_init_options(out, &options,
+                                  ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+    if (error == ARES_SUCCESS)
+        resolver->configuration = configuration;
+    return error;
+}
+
+enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail *why)
+{
+    struct resolver *resolver = calloc(1, sizeof(*resolver));
+    if (!resolver)
+        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     int error = ares_library_init(ARES_LIB_INIT_ALL);
     if (error == ARES_SUCCESS) {
-        error = ares_init_options(&resolver->channel, &options,
-                                  ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+        error = resolver_open_channel(resolver, &resolver->channel);
         if (error != ARES_SUCCESS)
             ares_library_cleanup();
     }
@@ -168,6 +187,7 @@ enum status resolver_set_servers(struct resolver *resolver, const char *servers,
 {
     if (ares_set_servers_ports_csv(resolver->channel, servers) != ARES_SUCCESS)
         return detail_set(why, STATUS_BAD_INPUT, "%s: not the address of a name server", servers);
+    resolver->has_own_servers = true;
     return STATUS_OK;
 }
 
@@ -211,39 +231,44 @@ void resolver_close(struct resolver *resolver)
     uv_close((uv_handle_t *)&resolver->timer, resolver_free_handle);
 }
 
-static void resolver_fail(struct resolver_query *query, int error)
+static enum status resolver_status(int error)
 {
     switch (error) {
     case ARES_ENODATA:
     case ARES_ENOTFOUND:
-        query->status = STATUS_NOT_FOUND;
-        detail_set(&query->why, query->status, "%s: no such host or record", query->name);
-        return;
+        return STATUS_NOT_FOUND;
     case ARES_ETIMEOUT:
-        query->status = STATUS_TIMED_OUT;
-        break;
+        return STATUS_TIMED_OUT;
     case ARES_ENOMEM:
-        query->status = STATUS_NO_MEMORY;
-        break;
-    case ARES_EBADNAME:
-        query->status = STATUS_BAD_INPUT;
-        break;
+        return STATUS_NO_MEMORY;
     case ARES_EDESTRUCTION:
     case ARES_ECANCELLED:
-        query->status = STATUS_CANCELLED;
-        break;
+        return STATUS_CANCELLED;
     default:
-        query->status = STATUS_UNREACHABLE;
-        break;
+        return STATUS_UNREACHABLE;
     }
-    detail_set(&query->why, query->status, "%s: name server: %s", query->name,
-               ares_strerror(error));
+}
+
+static void resolver_fail(struct resolver_query *query, int error)
+{
+    const char *text = ares_strerror(error);
+    query->status = resolver_status(error);
+    if (query->status == STATUS_NOT_FOUND)
+        text = query->host_done ? "DNS has no address of it" : "DNS has no such records";
+    else if (query->status == STATUS_TIMED_OUT)
+        text = "no answer from DNS in time";
+    else if (error == ARES_EBADNAME)
+        text = "a misformatted name, or DNS reply";
+    detail_set(&query->why, query->status, "cannot look up %s: %s", query->name, text);
 }
 
 /* Tell it on the loop's next turn. */
 static void resolver_settle(struct resolver_query *query)
 {
-    if (!query->resolver->is_closing)
+    struct resolver *resolver = query->resolver;
+    query->is_settled = true;
+    resolver->under_way--;
+    if (!resolver->is_closing)
         uv_timer_start(&query->timer, resolver_tell, 0, 0);
 }
 
@@ -256,6 +281,7 @@ static struct resolver_query *resolver_new_query(struct resolver *resolver, cons
         return NULL;
     memcpy(query->name, name, len);
     query->resolver = resolver;
+    resolver->under_way++;
     query->arg = arg;
     uv_timer_init(resolver->loop, &query->timer);
     query->timer.data = query;
@@ -293,6 +319,10 @@ static void resolver_on_host(void *arg, int error, int timeouts, struct ares_add
 {
     struct resolver_query *query = arg;
     (void)timeouts;
+    if (query->resolver->is_reopening) {
+        ares_freeaddrinfo(info);
+        return;
+    }
     if (error == ARES_SUCCESS) {
         query->addresses = calloc(RESOLVER_ADDRESSES_MAX, sizeof(*query->addresses));
         if (!query->addresses)
@@ -309,20 +339,6 @@ static void resolver_on_host(void *arg, int error, int timeouts, struct ares_add
         resolver_fail(query, error);
     ares_freeaddrinfo(info);
     resolver_settle(query);
-}
-
-void resolver_host(struct resolver *resolver, const char *name, resolver_host_done *done, void *arg)
-{
-    struct resolver_query *query = resolver_new_query(resolver, name, arg);
-    if (!query) {
-        done(arg, STATUS_NO_MEMORY, NULL, 0, 0, &(struct detail){"out of memory"});
-        return;
-    }
-    query->host_done = done;
-    const struct ares_addrinfo_hints hints = {
-        .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    ares_getaddrinfo(resolver->channel, query->name, NULL, &hints, resolver_on_host, query);
-    resolver_rearm(resolver);
 }
 
 static void resolver_take_srv(struct resolver_query *query, const struct ares_srv_reply *list)
@@ -345,6 +361,8 @@ static void resolver_on_srv(void *arg, int error, int timeouts, unsigned char *r
     struct resolver_query *query = arg;
     struct ares_srv_reply *list = NULL;
     (void)timeouts;
+    if (query->resolver->is_reopening)
+        return;
     if (error == ARES_SUCCESS)
         error = ares_parse_srv_reply(reply, len, &list);
     if (error == ARES_SUCCESS) {
@@ -363,15 +381,76 @@ static void resolver_on_srv(void *arg, int error, int timeouts, unsigned char *r
     resolver_settle(query);
 }
 
+static void resolver_ask(struct resolver_query *query)
+{
+    const struct ares_addrinfo_hints hints = {
+        .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    ares_channel channel = query->resolver->channel;
+    if (query->host_done)
+        ares_getaddrinfo(channel, query->name, NULL, &hints, resolver_on_host, query);
+    else
+        ares_query(channel, query->name, RESOLVER_CLASS_IN, RESOLVER_TYPE_SRV, resolver_on_srv,
+                   query);
+}
+
+static bool resolver_is_outdated(const struct resolver *resolver)
+{
+    struct stat now;
+    const struct stat *then = &resolver->configuration;
+    if (resolver->has_own_servers || stat(RESOLVER_CONFIGURATION, &now) != 0)
+        return false;
+    return now.st_dev != then->st_dev || now.st_ino != then->st_ino ||
+           now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+           now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
+}
+
+/* c-ares reads resolv.conf only once; a machine that starts, or moves, writes it again. What is
+ * under way is asked anew, from the new servers. */
+static void resolver_follow(struct resolver *resolver)
+{
+    ares_channel channel;
+    if (!resolver_is_outdated(resolver) ||
+        resolver_open_channel(resolver, &channel) != ARES_SUCCESS)
+        return;
+    resolver->is_reopening = true;
+    ares_destroy(resolver->channel);
+    resolver->is_reopening = false;
+    resolver->channel = channel;
+    struct resolver_query *next;
+    for (struct resolver_query *query = resolver->queries; query; query = next) {
+        next = query->next;
+        if (!query->is_settled)
+            resolver_ask(query);
+    }
+}
+
+static void resolver_begin(struct resolver_query *query)
+{
+    struct resolver *resolver = query->resolver;
+    resolver_ask(query);
+    resolver_rearm(resolver);
+}
+
+void resolver_host(struct resolver *resolver, const char *name, resolver_host_done *done, void *arg)
+{
+    resolver_follow(resolver);
+    struct resolver_query *query = resolver_new_query(resolver, name, arg);
+    if (!query) {
+        done(arg, STATUS_NO_MEMORY, NULL, 0, 0, &(struct detail){"out of memory"});
+        return;
+    }
+    query->host_done = done;
+    resolver_begin(query);
+}
+
 void resolver_srv(struct resolver *resolver, const char *name, resolver_srv_done *done, void *arg)
 {
+    resolver_follow(resolver);
     struct resolver_query *query = resolver_new_query(resolver, name, arg);
     if (!query) {
         done(arg, STATUS_NO_MEMORY, NULL, 0, &(struct detail){"out of memory"});
         return;
     }
     query->srv_done = done;
-    ares_query(resolver->channel, query->name, RESOLVER_CLASS_IN, RESOLVER_TYPE_SRV,
-               resolver_on_srv, query);
-    resolver_rearm(resolver);
+    resolver_begin(query);
 }

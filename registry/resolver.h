@@ -1,5 +1,8 @@
 /* registry/resolver.h - every DNS look-up that empusa itself makes: c-ares on a libuv loop.
  *
+ * A server that is silent is asked again after 0.5, 1 and 2 s (of several, each in turn), and
+ * given up 4 s later. An error's text names the name, and DNS: "cannot look up etcd.example: ...".
+ *
  * Threads: belongs to the thread that runs its loop. Callbacks come exactly once, from the loop, or
  * with CANCELLED from resolver_close(). */
 #ifndef REGISTRY_RESOLVER_H
@@ -14,7 +17,7 @@
 
 struct resolver;
 
-/* Uses the machine's resolv.conf and hosts file. */
+/* Uses the machine's resolv.conf and hosts file, also when they change later. */
 MUST_USE enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail *why);
 /* Tells CANCELLED to all that wait. NULL is accepted. */
 void resolver_close(struct resolver *resolver);

@@ -27,6 +27,13 @@ static inline void client_loop_open(struct client_loop *client)
     client->etcd = NULL;
 }
 
+static inline void client_loop_run_for(struct client_loop *client, uint64_t ms)
+{
+    uint64_t end_ms = uv_hrtime() / 1000000 + ms;
+    while (uv_hrtime() / 1000000 < end_ms)
+        uv_run(&client->loop, UV_RUN_ONCE);
+}
+
 /* The endpoints as in --etcd-endpoint; other options may be set in `options`. */
 static inline enum status client_loop_connect(struct client_loop *client, const char *list,
                                               struct etcd_options options)

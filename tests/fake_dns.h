@@ -1,4 +1,6 @@
-/* tests/fake_dns.h - a name server on UDP that answers as a table says, on the test's own loop. */
+/* tests/fake_dns.h - a name server on UDP that answers as a table says, on the test's own loop.
+ *
+ * It can be made to lose, delay and spoil its answers. Nobody listens on its port by TCP. */
 #ifndef TESTS_FAKE_DNS_H
 #define TESTS_FAKE_DNS_H
 
@@ -21,11 +23,27 @@ struct fake_dns_row {
     unsigned port;
 };
 
+enum fake_dns_fault {
+    FAKE_DNS_GOOD,
+    FAKE_DNS_GARBAGE,   /* octets that are no message */
+    FAKE_DNS_CORRUPT,   /* a header that promises more records than there are */
+    FAKE_DNS_TRUNCATED, /* TC */
+    FAKE_DNS_SERVFAIL,
+    FAKE_DNS_NXDOMAIN,
+    FAKE_DNS_REFUSED,
+    FAKE_DNS_WRONG_ID
+};
+
 struct fake_dns {
     uv_udp_t udp;
     const struct fake_dns_row *rows;
     size_t row_count;
     unsigned asked;
+    unsigned lose_first,
+        lose_count; /* queries that get no answer: from which one on (1), how many */
+    unsigned late_ms;
+    enum fake_dns_fault fault;
+    unsigned fault_count; /* answers that have it; 0 = all */
     char in[2048];
     char address[32]; /* for resolver_set_servers() */
 };
@@ -132,6 +150,72 @@ static inline void fake_dns_alloc(uv_handle_t *handle, size_t size, uv_buf_t *ou
     *out = uv_buf_init(dns->in, sizeof(dns->in));
 }
 
+static inline void fake_dns_spoil(struct fake_dns *dns, struct fake_dns_reply *reply)
+{
+    static const unsigned char rcodes[] = {
+        [FAKE_DNS_SERVFAIL] = 2, [FAKE_DNS_NXDOMAIN] = 3, [FAKE_DNS_REFUSED] = 5};
+    enum fake_dns_fault fault = dns->fault;
+    if (dns->fault_count && --dns->fault_count == 0)
+        dns->fault = FAKE_DNS_GOOD;
+    switch (fault) {
+    case FAKE_DNS_GOOD:
+        break;
+    case FAKE_DNS_GARBAGE:
+        memset(reply->octets + 2, 0xa5, reply->len - 2);
+        break;
+    case FAKE_DNS_CORRUPT:
+        reply->octets[7] = 200;
+        break;
+    case FAKE_DNS_TRUNCATED:
+        reply->octets[2] |= 2;
+        break;
+    case FAKE_DNS_WRONG_ID:
+        reply->octets[0] ^= 0x55;
+        break;
+    default:
+        reply->octets[3] = 0x80 | rcodes[fault];
+        reply->octets[7] = 0;
+        reply->len = fake_dns_question(dns, reply->len, (char[300]){""});
+        break;
+    }
+}
+
+struct fake_dns_delayed {
+    uv_timer_t timer;
+    struct fake_dns *dns;
+    struct fake_dns_reply reply;
+    struct sockaddr_storage to;
+};
+
+static inline void fake_dns_free_delayed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static inline void fake_dns_send_delayed(uv_timer_t *timer)
+{
+    struct fake_dns_delayed *delayed = timer->data;
+    uv_buf_t out = uv_buf_init((char *)delayed->reply.octets, (unsigned)delayed->reply.len);
+    if (!uv_is_closing((uv_handle_t *)&delayed->dns->udp))
+        uv_udp_try_send(&delayed->dns->udp, &out, 1, (struct sockaddr *)&delayed->to);
+    uv_close((uv_handle_t *)timer, fake_dns_free_delayed);
+}
+
+/* `dns` must live as long as the answer is on its way. */
+static inline void fake_dns_delay(struct fake_dns *dns, const struct fake_dns_reply *reply,
+                                  const struct sockaddr *to)
+{
+    struct fake_dns_delayed *delayed = calloc(1, sizeof(*delayed));
+    if (!delayed)
+        return;
+    delayed->dns = dns;
+    delayed->reply = *reply;
+    memcpy(&delayed->to, to, sizeof(struct sockaddr_in));
+    uv_timer_init(dns->udp.loop, &delayed->timer);
+    delayed->timer.data = delayed;
+    uv_timer_start(&delayed->timer, fake_dns_send_delayed, dns->late_ms, 0);
+}
+
 static inline void fake_dns_receive(uv_udp_t *udp, ssize_t len, const uv_buf_t *buffer,
                                     const struct sockaddr *from, unsigned flags)
 {
@@ -140,9 +224,16 @@ static inline void fake_dns_receive(uv_udp_t *udp, ssize_t len, const uv_buf_t *
     (void)buffer, (void)flags;
     if (len <= 0 || !from)
         return;
-    dns->asked++;
+    unsigned number = ++dns->asked;
+    if (number >= dns->lose_first && number - dns->lose_first < dns->lose_count)
+        return;
     if (!fake_dns_answer(dns, (size_t)len, &reply))
         return;
+    fake_dns_spoil(dns, &reply);
+    if (dns->late_ms) {
+        fake_dns_delay(dns, &reply, from);
+        return;
+    }
     uv_buf_t out = uv_buf_init((char *)reply.octets, (unsigned)reply.len);
     uv_udp_try_send(udp, &out, 1, from);
 }

@@ -2,6 +2,8 @@
 #include "fake_dns.h"
 #include "resolver.h"
 
+#include <limits.h>
+
 // clang-format off
 #include <stdarg.h>
 #include <setjmp.h>
@@ -166,6 +168,142 @@ static void a_bad_server_is_refused(void **state)
     assert_non_null(strstr(why.text, "nonsense"));
 }
 
+/* What befalls the packets of one look-up. All rows run at the same time. */
+static const struct {
+    unsigned lose_first, lose_count, late_ms;
+    enum fake_dns_fault fault;
+    unsigned fault_count;
+    bool is_second; /* another server, which is silent, comes first */
+    enum status status;
+    const char *text;
+} faults[] = {
+    {.lose_first = 1, .lose_count = 1},
+    {.lose_first = 2, .lose_count = 1},
+    {.lose_first = 3, .lose_count = 1},
+    {.lose_first = 4, .lose_count = 1},
+    {.lose_first = 1, .lose_count = 2},
+    {.lose_first = 1, .lose_count = 3},
+    {.lose_first = 1, .lose_count = 4},
+    {.lose_first = 2, .lose_count = 3},
+    {.late_ms = 1300},
+    {.late_ms = 2500},
+    {.is_second = true},
+    {.is_second = true, .lose_first = 1, .lose_count = 1},
+    {.is_second = true, .late_ms = 1300},
+    {.fault = FAKE_DNS_GARBAGE, .fault_count = 2},
+    {.fault = FAKE_DNS_WRONG_ID, .fault_count = 2},
+    {.fault = FAKE_DNS_TRUNCATED, .status = STATUS_UNREACHABLE},
+    {.fault = FAKE_DNS_CORRUPT, .status = STATUS_UNREACHABLE},
+    {.fault = FAKE_DNS_SERVFAIL, .status = STATUS_UNREACHABLE},
+    {.fault = FAKE_DNS_REFUSED, .status = STATUS_UNREACHABLE},
+    {.fault = FAKE_DNS_NXDOMAIN, .status = STATUS_NOT_FOUND},
+    {.lose_first = 1, .lose_count = UINT_MAX, .status = STATUS_TIMED_OUT},
+};
+#define TRIALS (2 * sizeof(faults) / sizeof(faults[0])) /* each with a host and with SRV records   \
+                                                         */
+
+struct trial {
+    size_t row;
+    bool is_srv;
+    struct fake_dns dns;
+    struct resolver *resolver;
+    struct outcome outcome;
+};
+
+static void open_trial(struct trial *trial, const char *silent)
+{
+    struct detail why;
+    char servers[80];
+    size_t row = trial->row;
+    assert_true(fake_dns_start(&trial->dns, &client.loop, rows, sizeof(rows) / sizeof(rows[0])));
+    trial->dns.lose_first = faults[row].lose_first;
+    trial->dns.lose_count = faults[row].lose_count;
+    if (trial->is_srv && faults[row].lose_count == 4)
+        trial->dns.lose_count = 3; /* that is 3 tries; of a host's two questions, 2 tries */
+    trial->dns.late_ms = faults[row].late_ms;
+    trial->dns.fault = faults[row].fault;
+    trial->dns.fault_count = faults[row].fault_count;
+    snprintf(servers, sizeof(servers), "%s%s%s", faults[row].is_second ? silent : "",
+             faults[row].is_second ? "," : "", trial->dns.address);
+    assert_int_equal(resolver_open(&client.loop, &trial->resolver, &why), STATUS_OK);
+    assert_int_equal(resolver_set_servers(trial->resolver, servers, &why), STATUS_OK);
+}
+
+static void ask(struct trial *trial)
+{
+    trial->outcome = (struct outcome){0};
+    if (trial->is_srv)
+        resolver_srv(trial->resolver, "_etcd-client._tcp.test", on_srv, &trial->outcome);
+    else
+        resolver_host(trial->resolver, "both.test.", on_host, &trial->outcome);
+}
+
+static size_t done_count(const struct trial *trials)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < TRIALS; i++)
+        count += trials[i].outcome.done;
+    return count;
+}
+
+static bool is_as_expected(const struct trial *trial, enum status status)
+{
+    const struct outcome *outcome = &trial->outcome;
+    if (outcome->done != 1 || outcome->status != status)
+        return false;
+    if (status == STATUS_OK)
+        return outcome->count == (trial->is_srv ? 2 : 3);
+    return strstr(outcome->why, trial->is_srv ? "_etcd-client._tcp.test" : "both.test") &&
+           strstr(outcome->why, "cannot look up") && strstr(outcome->why, "DNS");
+}
+
+/* How many do not end as they must. */
+static size_t look_up_all(struct trial *trials, bool is_again)
+{
+    size_t wrong = 0;
+    for (size_t i = 0; i < TRIALS; i++)
+        ask(&trials[i]);
+    CLIENT_LOOP_UNTIL(&client, done_count(trials) == TRIALS, 40000);
+    for (size_t i = 0; i < TRIALS; i++) {
+        const struct outcome *outcome = &trials[i].outcome;
+        if (is_as_expected(&trials[i], is_again ? STATUS_OK : faults[trials[i].row].status))
+            continue;
+        print_error("row %zu%s%s: done %u, status %d, %zu records: %s\n", trials[i].row,
+                    trials[i].is_srv ? ", SRV" : "", is_again ? ", again" : "", outcome->done,
+                    (int)outcome->status, outcome->count, outcome->why);
+        wrong++;
+    }
+    return wrong;
+}
+
+/* A look-up ends, well if one answer comes through in time, and the next is as good as the first.
+ */
+static void whatever_befalls_its_packets_a_name_is_looked_up(void **state)
+{
+    static struct trial trials[TRIALS];
+    struct fake_dns silent;
+    (void)state;
+    assert_true(fake_dns_start(&silent, &client.loop, NULL, 0));
+    silent.lose_count = UINT_MAX;
+    for (size_t i = 0; i < TRIALS; i++) {
+        trials[i].row = i / 2;
+        trials[i].is_srv = i % 2;
+        open_trial(&trials[i], silent.address);
+    }
+    size_t wrong = look_up_all(trials, false);
+    for (size_t i = 0; i < TRIALS; i++) {
+        trials[i].dns.lose_count = trials[i].dns.late_ms = 0;
+        trials[i].dns.fault = FAKE_DNS_GOOD;
+    }
+    wrong += look_up_all(trials, true);
+    for (size_t i = 0; i < TRIALS; i++) {
+        resolver_close(trials[i].resolver);
+        fake_dns_stop(&trials[i].dns);
+    }
+    fake_dns_stop(&silent);
+    assert_int_equal(wrong, 0);
+}
+
 #define WITH_DNS(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
 
 int main(void)
@@ -177,6 +315,7 @@ int main(void)
         WITH_DNS(service_records_are_read),
         WITH_DNS(closing_cancels_a_look_up),
         WITH_DNS(a_bad_server_is_refused),
+        WITH_DNS(whatever_befalls_its_packets_a_name_is_looked_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
