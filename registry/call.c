@@ -106,6 +106,9 @@ void call_fail(struct call *call, enum status status, const char *reason, bool i
     call->http = NULL;
     member_fail(call->member, uv_now(call->etcd->loop), status, reason);
     log_printf(&call->etcd->log, LOG_LEVEL_DEBUG, "%s: %s", call->member->endpoint.url, reason);
+    if (!member_lacks_addresses(call->member) &&
+        member_needs_addresses(call->member, uv_now(call->etcd->loop)))
+        locate_addresses(call->etcd, call->member);
     call->member = NULL;
     call->status = status;
     call->is_hopeful |= is_hopeful;
@@ -132,6 +135,13 @@ static void call_on_timer(uv_timer_t *timer)
         detail_set(&call->why, STATUS_TIMED_OUT, "discovery in %s: no answer from DNS in time",
                    call->etcd->discovery.domain);
         call_finish(call, STATUS_TIMED_OUT);
+        return;
+    }
+    if (call->phase == CALL_PHASE_PARKED && member_lacks_addresses(call->member)) {
+        char reason[sizeof(call->member->reason)];
+        snprintf(reason, sizeof(reason), "cannot look up %s: no answer from DNS in time",
+                 call->member->endpoint.host);
+        call_fail(call, STATUS_TIMED_OUT, reason, true);
         return;
     }
     bool was_sent = call->http && http_cancel(call->http) && call->phase == CALL_PHASE_SENT;
@@ -165,23 +175,25 @@ static bool call_has_members(struct call *call)
     return false;
 }
 
-/* False: parked, or the attempt has failed. */
+/* False: parked, or the attempt has failed. Addresses that were found before are used while they
+ * are looked up anew: DNS may be away when etcd is well. */
 static bool call_has_addresses(struct call *call)
 {
     struct member *member = call->member;
-    if (!member_needs_addresses(member, uv_now(call->etcd->loop)))
+    bool is_due = member_needs_addresses(member, uv_now(call->etcd->loop));
+    if (is_due && !call->has_looked_up) {
+        call->has_looked_up = true;
+        locate_addresses(call->etcd, member);
+    }
+    if (!member_lacks_addresses(member))
         return true;
-    if (call->has_looked_up && !member->is_looking_up) {
+    if (member->is_looking_up) {
+        call_park(call);
+    } else {
         char reason[sizeof(member->reason)];
         memcpy(reason, member->reason, sizeof(reason));
         call_fail(call, STATUS_UNREACHABLE, reason, false);
-        return false;
     }
-    call->has_looked_up = true;
-    if (locate_addresses(call->etcd, member) == LOCATE_BUSY)
-        call_park(call);
-    else
-        call_arm(call, CALL_PHASE_PAUSE, 0);
     return false;
 }
 

@@ -86,10 +86,8 @@ void call_outcome_broken(struct call *call, const struct http_result *result)
         return;
     }
     bool is_connect = result->code == CURLE_COULDNT_CONNECT;
-    if (is_connect) {
+    if (is_connect)
         call->member->prefix = NULL; /* what comes back may be another version */
-        call->member->addresses_until_ms = 0;
-    }
     call_fail(call, STATUS_UNREACHABLE, result->text,
               was_sent || result->code == CURLE_OPERATION_TIMEDOUT);
 }

@@ -7,7 +7,7 @@
 
 #define LOCATE_RETRY_MS   1000
 #define LOCATE_REFRESH_MS 30000
-#define LOCATE_KEEP_MS    5000 /* how long old addresses serve when a look-up failed */
+#define LOCATE_KEEP_MS    5000 /* until old addresses are looked up again when that failed */
 
 static enum status locate_open_resolver(struct etcd *etcd, struct detail *why)
 {
@@ -104,6 +104,15 @@ struct locate_look_up {
     struct member *member;
 };
 
+/* Said once; the calls go on with the old addresses. */
+static void locate_warn(struct etcd *etcd, struct member *member, const struct detail *why)
+{
+    if (!member->is_look_up_failing)
+        log_printf(&etcd->log, LOG_LEVEL_WARNING, "%s (the addresses found before stay in use)",
+                   why->text);
+    member->is_look_up_failing = true;
+}
+
 static void locate_found(void *arg, enum status status, const struct resolver_address *addresses,
                          size_t count, uint32_t ttl_s, const struct detail *why)
 {
@@ -117,10 +126,14 @@ static void locate_found(void *arg, enum status status, const struct resolver_ad
     uint64_t now_ms = uv_now(etcd->loop);
     if (status == STATUS_OK)
         status = member_set_addresses(member, addresses, count, ttl_s, now_ms);
-    if (status != STATUS_OK && member->addresses)
+    if (status == STATUS_OK) {
+        member->is_look_up_failing = false;
+    } else if (member->addresses) {
         member->addresses_until_ms = now_ms + LOCATE_KEEP_MS;
-    else if (status != STATUS_OK)
-        snprintf(member->reason, sizeof(member->reason), "%.190s", why->text);
+        locate_warn(etcd, member, why);
+    } else {
+        snprintf(member->reason, sizeof(member->reason), "%.319s", why->text);
+    }
     etcd->wake(etcd);
 }
 
@@ -132,7 +145,7 @@ enum locate_state locate_addresses(struct etcd *etcd, struct member *member)
     struct locate_look_up *look_up = malloc(sizeof(*look_up));
     if (!look_up || locate_open_resolver(etcd, &why) != STATUS_OK) {
         free(look_up);
-        snprintf(member->reason, sizeof(member->reason), "%.190s",
+        snprintf(member->reason, sizeof(member->reason), "%.319s",
                  why.text[0] ? why.text : "out of memory");
         return LOCATE_FAILED;
     }

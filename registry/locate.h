@@ -16,7 +16,8 @@ enum locate_state locate_members(struct etcd *etcd);
 void locate_refresh(struct etcd *etcd);
 
 /* Start looking up the member's addresses unless that is under way. FAILED: it could not be
- * started. When it ends, member->addresses is set or else member->reason says why. */
+ * started. When it ends, member->addresses is set or else member->reason says why. A look-up that
+ * fails leaves the addresses of an earlier one in use; it is repeated after 5 s. */
 enum locate_state locate_addresses(struct etcd *etcd, struct member *member);
 
 #endif

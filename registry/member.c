@@ -11,7 +11,7 @@
 
 #define MEMBER_PAUSE_MS     250U
 #define MEMBER_PAUSE_MAX_MS 10000
-#define MEMBER_TTL_MIN_S    5
+#define MEMBER_TTL_MIN_S    5 /* also between two look-ups when the member fails */
 #define MEMBER_TTL_MAX_S    300
 
 uint32_t member_random(uint32_t limit)
@@ -82,6 +82,9 @@ void member_fail(struct member *member, uint64_t now_ms, enum status status, con
     uint32_t pause_ms = MEMBER_PAUSE_MS << (member->failures < 6 ? member->failures : 6);
     if (pause_ms > MEMBER_PAUSE_MAX_MS)
         pause_ms = MEMBER_PAUSE_MAX_MS;
+    uint64_t due_ms = member->looked_up_ms + UINT64_C(1000) * MEMBER_TTL_MIN_S;
+    if (member->addresses_until_ms > due_ms)
+        member->addresses_until_ms = due_ms;
     member->failures++;
     member->pause_until_ms = now_ms + pause_ms / 2 + member_random(pause_ms / 2);
     member->status = status;
@@ -112,8 +115,13 @@ bool member_set_version(struct member *member, const char *body, size_t len)
 
 bool member_needs_addresses(const struct member *member, uint64_t now_ms)
 {
-    return !member->endpoint.is_literal &&
-           (!member->addresses || member->addresses_until_ms <= now_ms);
+    return member_lacks_addresses(member) ||
+           (!member->endpoint.is_literal && member->addresses_until_ms <= now_ms);
+}
+
+bool member_lacks_addresses(const struct member *member)
+{
+    return !member->endpoint.is_literal && !member->addresses;
 }
 
 enum status member_set_addresses(struct member *member, const struct resolver_address *addresses,
@@ -137,6 +145,7 @@ enum status member_set_addresses(struct member *member, const struct resolver_ad
     uint32_t keep_s = ttl_s < MEMBER_TTL_MIN_S   ? MEMBER_TTL_MIN_S
                       : ttl_s > MEMBER_TTL_MAX_S ? MEMBER_TTL_MAX_S
                                                  : ttl_s;
+    member->looked_up_ms = now_ms;
     member->addresses_until_ms = now_ms + UINT64_C(1000) * keep_s;
     return STATUS_OK;
 }
@@ -150,8 +159,10 @@ void member_explain(const struct member_set *set, uint32_t tried, struct detail 
         const struct member *member = &set->list[i];
         if (!(tried & member_bit(set, member)))
             continue;
-        int more = snprintf(whole + len, sizeof(whole) - len, "%s%s: %s", len ? "; " : "",
-                            member->endpoint.url, member->reason);
+        bool is_named = !member_lacks_addresses(member);
+        int more =
+            snprintf(whole + len, sizeof(whole) - len, "%s%s%s%s", len ? "; " : "",
+                     is_named ? member->endpoint.url : "", is_named ? ": " : "", member->reason);
         len += more > 0 ? (size_t)more : 0;
     }
     utf8_shorten(whole, len, why->text, sizeof(why->text));

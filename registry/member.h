@@ -23,12 +23,12 @@ struct member {
     const char *prefix; /* "/v3", "/v3beta", "/v3alpha"; NULL = not known yet */
     unsigned version;   /* 304 for 3.4; 0 = unknown */
     char *addresses;    /* for libcurl's CURLOPT_RESOLVE; NULL = not known, or none needed */
-    uint64_t addresses_until_ms;
-    bool is_looking_up;
+    uint64_t looked_up_ms, addresses_until_ms;
+    bool is_looking_up, is_look_up_failing;
     unsigned failures;
     uint64_t pause_until_ms;
     enum status status; /* why it failed last */
-    char reason[200];
+    char reason[320];   /* room for a host name and a sentence */
 };
 
 struct member_set {
@@ -53,20 +53,26 @@ struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_
 uint32_t member_bit(const struct member_set *set, const struct member *member);
 
 void member_succeed(struct member_set *set, struct member *member);
+
+/* It may have moved: its addresses must be looked up again, at most every 5 s. */
 void member_fail(struct member *member, uint64_t now_ms, enum status status, const char *reason);
 
 /* Read the body of GET /version. False: it is none. */
 bool member_set_version(struct member *member, const char *body, size_t len);
 
-/* Whether its addresses must be looked up before it can be asked. */
+/* Whether its addresses must be looked up. What was found before may be used meanwhile. */
 bool member_needs_addresses(const struct member *member, uint64_t now_ms);
+
+/* Whether it cannot be asked before they have been found. */
+bool member_lacks_addresses(const struct member *member);
 
 /* Take what a look-up found. NO_MEMORY. */
 MUST_USE enum status member_set_addresses(struct member *member,
                                           const struct resolver_address *addresses, size_t count,
                                           uint32_t ttl_s, uint64_t now_ms);
 
-/* "http://a:1: connection refused; http://b:1: no answer": the tried members and why. */
+/* "http://a:1: connection refused; http://b:1: no answer": the tried members and why. Of one whose
+ * addresses are not known only the reason is told: etcd has no part in it. */
 void member_explain(const struct member_set *set, uint32_t tried, struct detail *why);
 
 /* A number below `limit` (> 0) for spreading things; not for secrets. */

@@ -257,6 +257,8 @@ static void resolver_fail(struct resolver_query *query, int error)
         text = query->host_done ? "DNS has no address of it" : "DNS has no such records";
     else if (query->status == STATUS_TIMED_OUT)
         text = "no answer from DNS in time";
+    else if (error == ARES_ECONNREFUSED) /* c-ares says so when each server sent an error, too */
+        text = "every DNS server fails or refuses";
     else if (error == ARES_EBADNAME)
         text = "a misformatted name, or DNS reply";
     detail_set(&query->why, query->status, "cannot look up %s: %s", query->name, text);

@@ -389,6 +389,110 @@ static void members_are_discovered(void **state)
     }
 }
 
+static struct fake_dns_row named_row = {"m1.test", FAKE_DNS_A, 30, "127.0.0.1", 0};
+static struct fake_dns named_dns;
+
+/* A client whose one endpoint, the first gateway, is given by a name. */
+static void open_named(void)
+{
+    char list[40];
+    struct detail why;
+    open_fakes(good, 2, NULL, 0);
+    assert_true(fake_dns_start(&named_dns, &client.loop, &named_row, 1));
+    snprintf(list, sizeof(list), "m1.test%s", strchr(gateways[0].endpoint, ':'));
+    assert_int_equal(client_loop_connect(&client, list, (struct etcd_options){.timeout_ms = 3000}),
+                     STATUS_OK);
+    assert_int_equal(resolver_open(&client.loop, &client.etcd->resolver, &why), STATUS_OK);
+    assert_int_equal(resolver_set_servers(client.etcd->resolver, named_dns.address, &why),
+                     STATUS_OK);
+}
+
+static void close_named(void)
+{
+    fake_dns_stop(&named_dns);
+    close_fakes();
+}
+
+static void an_error_of_dns_names_the_name_and_dns(void **state)
+{
+    static const struct {
+        enum fake_dns_fault fault;
+        unsigned lose_count;
+        const char *text;
+    } cases[] = {
+        {FAKE_DNS_SERVFAIL, 0, "cannot look up m1.test: every DNS server fails or refuses"},
+        {FAKE_DNS_REFUSED, 0, "cannot look up m1.test: every DNS server fails or refuses"},
+        {FAKE_DNS_NXDOMAIN, 0, "cannot look up m1.test: DNS has no address of it"},
+        {FAKE_DNS_GOOD, 1000, "cannot look up m1.test: no answer from DNS in time"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        open_named();
+        named_dns.fault = cases[i].fault;
+        named_dns.lose_count = cases[i].lose_count;
+        struct outcome outcome = read_key("k");
+        assert_true(outcome.status == STATUS_UNREACHABLE || outcome.status == STATUS_TIMED_OUT);
+        assert_string_equal(outcome.why.text, cases[i].text);
+        assert_int_equal(gateways[0].asked, 0);
+        named_dns.fault = FAKE_DNS_GOOD;
+        named_dns.lose_count = 0;
+        assert_int_equal(read_key("k").status, STATUS_OK);
+        close_named();
+    }
+}
+
+/* When its time is over, and whatever the new look-up comes to. */
+static void known_addresses_serve_while_they_are_looked_up(void **state)
+{
+    static const struct {
+        enum fake_dns_fault fault;
+        unsigned lose_count;
+    } cases[] = {{FAKE_DNS_GOOD, 1000},   {FAKE_DNS_SERVFAIL, 0}, {FAKE_DNS_NXDOMAIN, 0},
+                 {FAKE_DNS_TRUNCATED, 0}, {FAKE_DNS_GARBAGE, 0},  {FAKE_DNS_GOOD, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        open_named();
+        assert_int_equal(read_key("k").status, STATUS_OK);
+        struct member *member = &client.etcd->members.list[0];
+        named_dns.fault = cases[i].fault;
+        named_dns.lose_count = cases[i].lose_count;
+        unsigned asked = named_dns.asked;
+        for (unsigned round = 0; round < 2; round++) {
+            member->addresses_until_ms = 0;
+            struct outcome outcome = read_key("k");
+            assert_int_equal(outcome.status, STATUS_OK);
+            assert_true(outcome.took_ms < 1000);
+            CLIENT_LOOP_UNTIL(&client, named_dns.asked >= asked + 2, 5000);
+            assert_true(named_dns.asked >= asked + 2);
+        }
+        close_named();
+    }
+}
+
+static void a_member_that_moved_is_found(void **state)
+{
+    (void)state;
+    open_named();
+    named_row.data = "127.0.0.1";
+    assert_int_equal(read_key("k").status, STATUS_OK);
+    struct member *member = &client.etcd->members.list[0];
+    /* Nobody is at the address that is known now. */
+    struct resolver_address gone = {.family = AF_INET, .octets = {127, 0, 0, 9}};
+    assert_int_equal(member_set_addresses(member, &gone, 1, 300, uv_now(&client.loop)), STATUS_OK);
+    http_close(client.etcd->http);
+    struct detail why;
+    assert_int_equal(http_open(&client.loop, &client.etcd->tls, &client.etcd->http, &why),
+                     STATUS_OK);
+    unsigned asked = named_dns.asked;
+    assert_int_equal(read_key("k").status, STATUS_UNREACHABLE);
+    assert_int_equal(named_dns.asked, asked); /* it was looked up a moment ago */
+    member->looked_up_ms -= 5000;
+    assert_int_equal(read_key("k").status, STATUS_UNREACHABLE);
+    assert_true(CLIENT_LOOP_UNTIL(&client, read_key("k").status == STATUS_OK, 10000));
+    assert_int_equal(named_dns.asked, asked + 2);
+    close_named();
+}
+
 static void options_are_checked(void **state)
 {
     (void)state;
@@ -424,6 +528,9 @@ int main(void)
         cmocka_unit_test(logins_end_as_they_must),
         cmocka_unit_test(a_real_login_survives_its_token),
         cmocka_unit_test(members_are_discovered),
+        cmocka_unit_test(an_error_of_dns_names_the_name_and_dns),
+        cmocka_unit_test(known_addresses_serve_while_they_are_looked_up),
+        cmocka_unit_test(a_member_that_moved_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,22 +43,26 @@ static void the_one_that_answered_is_asked_first(void **state)
 static void who_failed_comes_last_for_a_while(void **state)
 {
     (void)state;
-    struct member_set *set = new_set("a:1,b:1");
+    struct member_set *set = new_set("10.0.0.1:1,10.0.0.2:1,c:1");
     member_fail(&set->list[0], 1000, STATUS_UNREACHABLE, "connection refused");
     assert_ptr_equal(member_find(set, 0, 1000), &set->list[1]);
-    assert_ptr_equal(member_find(set, 2, 1000), &set->list[0]);
+    assert_ptr_equal(member_find(set, 6, 1000), &set->list[0]);
     assert_ptr_equal(member_find(set, 0, 1000 + 250), &set->list[0]);
     for (int i = 0; i < 20; i++)
         member_fail(&set->list[0], 1000, STATUS_UNREACHABLE, "connection refused");
     assert_in_range(set->list[0].pause_until_ms, 1000 + 5000, 1000 + 10000);
-    /* Both pause: the one whose pause ends first. */
+    /* All pause: the one whose pause ends first. */
+    for (int i = 0; i < 20; i++)
+        member_fail(&set->list[2], 1000, STATUS_TIMED_OUT, "cannot look up c: no answer");
     member_fail(&set->list[1], 1000, STATUS_UNREACHABLE, "no answer in time");
     assert_ptr_equal(member_find(set, 0, 1000), &set->list[1]);
     struct detail why;
-    member_explain(set, 3, &why);
-    assert_string_equal(why.text, "http://a:1: connection refused; http://b:1: no answer in time");
+    member_explain(set, 7, &why);
+    assert_string_equal(
+        why.text, "http://10.0.0.1:1: connection refused; http://10.0.0.2:1: no answer in time; "
+                  "cannot look up c: no answer");
     member_explain(set, 2, &why);
-    assert_string_equal(why.text, "http://b:1: no answer in time");
+    assert_string_equal(why.text, "http://10.0.0.2:1: no answer in time");
     member_succeed(set, &set->list[0]);
     assert_ptr_equal(member_find(set, 0, 1000), &set->list[0]);
     free_set(set);
@@ -128,11 +132,26 @@ static void addresses_are_kept_for_their_ttl(void **state)
     inet_pton(AF_INET, "10.1.2.3", addresses[1].octets);
     assert_false(member_needs_addresses(&set->list[1], 0));
     assert_true(member_needs_addresses(&set->list[0], 0));
+    assert_true(member_lacks_addresses(&set->list[0]));
     assert_int_equal(member_set_addresses(&set->list[0], addresses, 2, 60, 1000), STATUS_OK);
     assert_string_equal(set->list[0].addresses, "etcd.example:2379:[fd00::1],10.1.2.3");
     assert_false(member_needs_addresses(&set->list[0], 60999));
+    assert_false(member_lacks_addresses(&set->list[1]));
     assert_true(member_needs_addresses(&set->list[0], 61000));
     assert_int_equal(member_set_addresses(&set->list[0], addresses, 1, 0, 1000), STATUS_OK);
+    assert_false(member_needs_addresses(&set->list[0], 5999));
+    assert_true(member_needs_addresses(&set->list[0], 6000));
+    assert_false(member_lacks_addresses(&set->list[0]));
+    free_set(set);
+}
+
+static void who_fails_is_looked_up_again(void **state)
+{
+    (void)state;
+    struct member_set *set = new_set("etcd.example:2379");
+    struct resolver_address address = {.family = AF_INET};
+    assert_int_equal(member_set_addresses(&set->list[0], &address, 1, 300, 1000), STATUS_OK);
+    member_fail(&set->list[0], 2000, STATUS_TIMED_OUT, "no answer in time");
     assert_false(member_needs_addresses(&set->list[0], 5999));
     assert_true(member_needs_addresses(&set->list[0], 6000));
     free_set(set);
@@ -146,6 +165,7 @@ int main(void)
         cmocka_unit_test(members_are_a_set),
         cmocka_unit_test(the_version_gives_the_prefix),
         cmocka_unit_test(addresses_are_kept_for_their_ttl),
+        cmocka_unit_test(who_fails_is_looked_up_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

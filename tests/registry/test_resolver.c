@@ -199,8 +199,9 @@ static const struct {
     {.fault = FAKE_DNS_NXDOMAIN, .status = STATUS_NOT_FOUND},
     {.lose_first = 1, .lose_count = UINT_MAX, .status = STATUS_TIMED_OUT},
 };
-#define TRIALS (2 * sizeof(faults) / sizeof(faults[0])) /* each with a host and with SRV records   \
-                                                         */
+#define TRIALS                                                                                     \
+    (2 * sizeof(faults) / sizeof(faults[0])) /* each with a host and with SRV records              \
+                                              */
 
 struct trial {
     size_t row;
