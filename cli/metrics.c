@@ -169,6 +169,16 @@ static void write_zone(struct metrics_text *out, const struct zone_counts *zone)
     add(out, "empusa_zone_revision %" PRId64 "\n", zone->revision);
 }
 
+static void write_hosts(struct metrics_text *out, const struct hosts_counts *hosts)
+{
+    gauge(out, "hosts_left_out", "Hosts without a dot that are not looked up, being too many.",
+          hosts->left_out);
+    head(out, "host_lookups_total", "counter", "Look-ups of hosts without a dot.");
+    add(out, "empusa_host_lookups_total %" PRIu64 "\n", hosts->lookups);
+    head(out, "host_lookup_failures_total", "counter", "Those of them that found no address.");
+    add(out, "empusa_host_lookup_failures_total %" PRIu64 "\n", hosts->failures);
+}
+
 static void write_state(struct metrics_text *out, const struct metrics_input *input)
 {
     head(out, "zone_state", "gauge", "1 for the state that the zone is in, 0 for the others.");
@@ -200,6 +210,7 @@ void metrics_write(const struct metrics_input *input, struct metrics_text *out)
     const struct metrics_process *process = &input->process;
     write_dns(out, input->counters);
     write_zone(out, input->zone);
+    write_hosts(out, &input->hosts);
     write_state(out, input);
     write_log(out, input);
     info(out, "zone_info", "The zone that is served.", "domain", input->domain);

@@ -10,6 +10,7 @@
 #include "dns/answer.h"
 #include "dns/counters.h"
 #include "registry/status.h"
+#include "zones/hosts.h"
 #include "zones/zone.h"
 
 #include <stdbool.h>
@@ -32,6 +33,7 @@ struct metrics_input {
     const char *domain;  /* the zone's name */
     const struct counters *counters;
     const struct zone_counts *zone;
+    struct hosts_counts hosts;
     enum answer_state state;
     uint64_t started_s;        /* wall clock: when the process began */
     uint64_t now_ms, heard_ms; /* one clock: now, and etcd's last sign of life; 0 = never */

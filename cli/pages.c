@@ -39,6 +39,7 @@ static enum status metrics(void *arg, char **text, size_t *len)
         .lines_lost = lines.lost,
         .lines_rate_limited = lines.rate_limited,
     };
+    hosts_count(pages->hosts, &input.hosts);
     metrics_process(&input.process);
     metrics_write(&input, &out);
     if (out.status != STATUS_OK) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+struct hosts;
 struct http_server;
 struct mirror;
 struct server;
@@ -19,6 +20,7 @@ struct zone;
 struct pages {
     const struct server *server;
     const struct zone *zone;
+    const struct hosts *hosts;    /* NULL: none are looked up */
     struct mirror *const *mirror; /* *mirror is NULL before the first contact is sought */
     const struct answer_env *env;
     uv_loop_t *loop; /* the rest is pages_start()'s */

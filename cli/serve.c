@@ -261,7 +261,7 @@ static enum status start_hosts(struct serve *serve, struct detail *why)
     enum status status = resolver_open(&serve->loop, &serve->resolver, why);
     if (status != STATUS_OK)
         return status;
-    status = hosts_start(&serve->loop, serve->resolver, on_host, serve, &serve->hosts);
+    status = hosts_start(&serve->loop, serve->resolver, serve->log, on_host, serve, &serve->hosts);
     if (status != STATUS_OK)
         return detail_set(why, status, "%s", status_text(status));
     serve->options.zone.host_wanted = hosts_want;
@@ -327,6 +327,7 @@ static enum status start_pages(struct serve *serve, struct detail *why)
         return STATUS_OK;
     serve->pages.server = serve->server;
     serve->pages.zone = serve->zone;
+    serve->pages.hosts = serve->hosts;
     serve->pages.mirror = &serve->mirror;
     serve->pages.env = &serve->env;
     enum status status = pages_start(&serve->pages, &serve->loop, listen, why);

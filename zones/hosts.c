@@ -4,30 +4,56 @@
 
 #include <search.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
 
 #define REFRESH_MIN_S  5
 #define REFRESH_MAX_S  300
 #define REFRESH_FILE_S 30 /* of what has no TTL: the hosts file */
-#define RETRY_S        10 /* after a failure, and for a host that does not exist */
-#define LOOKUPS_MAX    32 /* at once */
-#define BUSY_MS        50
+#define RETRY_MIN_S    10
+#define RETRY_MAX_S    300 /* for a host that does not exist */
+#define RETRY_DNS_S    60  /* at most, when it is DNS that fails */
+#define PATIENCE       3   /* failures in a row that keep a place although others wait for one */
+#define TICK_MS        (1000 / HOSTS_PER_S)
+
+/* Each host is in one of these states; a queue holds those that are in one of the first three. */
+enum host_state {
+    HOST_NEW,   /* due, and never looked up */
+    HOST_AGAIN, /* due */
+    HOST_LEFT_OUT,
+    HOST_QUEUES,
+    HOST_ASKED = HOST_QUEUES, /* a look-up is under way: the host must stay until its callback */
+    HOST_KNOWN                /* its timer leads to the next look-up */
+};
 
 struct host {
     char name[NAME_LABEL_MAX + 1];
+    enum host_state state;
+    bool is_unwanted; /* to be released when the look-up is over */
+    unsigned failures;
     struct hosts *hosts;
     uv_timer_t timer;
-    bool is_asked;    /* a look-up is under way: the host must stay until its callback */
-    bool is_unwanted; /* to be released then */
+    TAILQ_ENTRY(host) link;
 };
+
+TAILQ_HEAD(host_queue, host);
 
 struct hosts {
     uv_loop_t *loop;
     struct resolver *resolver;
+    struct log log;
     hosts_found *found;
     void *arg;
     void *tree; /* of struct host by name */
-    unsigned lookups;
+    struct host_queue queues[HOST_QUEUES];
+    uv_timer_t pump;
+    uint64_t budget_ms; /* when the look-ups that were begun are paid for */
+    unsigned lookups;   /* under way */
+    size_t placed;      /* hosts that are not left out */
+    struct hosts_counts counts;
     uint32_t jitter;
+    bool was_again; /* the last look-up came from that queue */
+    bool has_warned;
 };
 
 static int compare(const void *a, const void *b)
@@ -35,18 +61,53 @@ static int compare(const void *a, const void *b)
     return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
 }
 
-enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, hosts_found *found, void *arg,
-                        struct hosts **out)
+static void pump(struct hosts *hosts);
+
+static void on_pump(uv_timer_t *timer)
+{
+    pump(timer->data);
+}
+
+enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct log *log,
+                        hosts_found *found, void *arg, struct hosts **out)
 {
     struct hosts *hosts = calloc(1, sizeof(*hosts));
     if (!hosts)
         return STATUS_NO_MEMORY;
     *hosts = (struct hosts){.loop = loop, .resolver = resolver, .found = found, .arg = arg};
+    hosts->log = *log;
+    for (unsigned i = 0; i < HOST_QUEUES; i++)
+        TAILQ_INIT(&hosts->queues[i]);
+    uv_timer_init(loop, &hosts->pump);
+    hosts->pump.data = hosts;
+    uv_unref((uv_handle_t *)&hosts->pump);
     *out = hosts;
     return STATUS_OK;
 }
 
-static void on_timer(uv_timer_t *timer);
+static void enqueue(struct host *host, enum host_state state)
+{
+    struct host_queue *queue = &host->hosts->queues[state];
+    host->state = state;
+    if (state == HOST_NEW) /* the newest first: a flood before it does not hold it up */
+        TAILQ_INSERT_HEAD(queue, host, link);
+    else
+        TAILQ_INSERT_TAIL(queue, host, link);
+    host->hosts->counts.left_out += state == HOST_LEFT_OUT;
+}
+
+static void dequeue(struct host *host)
+{
+    TAILQ_REMOVE(&host->hosts->queues[host->state], host, link);
+    host->hosts->counts.left_out -= host->state == HOST_LEFT_OUT;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct host *host = timer->data;
+    enqueue(host, HOST_AGAIN);
+    pump(host->hosts);
+}
 
 /* Hosts that were told at once are not asked for again at once: up to an eighth of the time
  * earlier. */
@@ -56,6 +117,7 @@ static void ask_in(struct host *host, uint64_t seconds)
     struct hosts *hosts = host->hosts;
     hosts->jitter = hosts->jitter * 1103515245u + 12345u;
     ms -= ms / 8 * (hosts->jitter >> 16) / 65536;
+    host->state = HOST_KNOWN;
     uv_timer_start(&host->timer, on_timer, ms, 0);
 }
 
@@ -69,6 +131,28 @@ static void release(struct host *host)
     uv_close((uv_handle_t *)&host->timer, on_closed);
 }
 
+static uint32_t retry_s(const struct host *host, enum status status)
+{
+    uint32_t max_s = status == STATUS_NOT_FOUND ? RETRY_MAX_S : RETRY_DNS_S;
+    uint32_t wait_s = RETRY_MIN_S << (host->failures < 6 ? host->failures - 1 : 5);
+    return wait_s < max_s ? wait_s : max_s;
+}
+
+/* Who has waited longest gets the place that has become free; who failed in one, not at once. */
+static void admit(struct hosts *hosts)
+{
+    struct host *host = TAILQ_FIRST(&hosts->queues[HOST_LEFT_OUT]);
+    hosts->placed--;
+    if (!host)
+        return;
+    dequeue(host);
+    hosts->placed++;
+    if (host->failures)
+        ask_in(host, retry_s(host, STATUS_NOT_FOUND));
+    else
+        enqueue(host, HOST_NEW);
+}
+
 static uint32_t refresh_s(uint32_t ttl_s)
 {
     if (ttl_s == 0)
@@ -78,39 +162,87 @@ static uint32_t refresh_s(uint32_t ttl_s)
     return ttl_s > REFRESH_MAX_S ? REFRESH_MAX_S : ttl_s;
 }
 
+static void fail(struct host *host, enum status status)
+{
+    struct hosts *hosts = host->hosts;
+    hosts->counts.failures++;
+    host->failures++;
+    if (host->failures >= PATIENCE && !TAILQ_EMPTY(&hosts->queues[HOST_LEFT_OUT])) {
+        enqueue(host, HOST_LEFT_OUT);
+        admit(hosts);
+    } else {
+        ask_in(host, retry_s(host, status));
+    }
+}
+
 static void on_host(void *arg, enum status status, const struct resolver_address *addresses,
                     size_t count, uint32_t ttl_s, const struct detail *why)
 {
     struct host *host = arg;
     struct hosts *hosts = host->hosts;
     (void)why;
-    host->is_asked = false;
     hosts->lookups--;
     if (host->is_unwanted) {
         release(host);
-        return;
-    }
-    if (status == STATUS_CANCELLED)
-        return;
-    if (status == STATUS_OK)
+    } else if (status == STATUS_OK) {
+        host->failures = 0;
+        ask_in(host, refresh_s(ttl_s));
         hosts->found(hosts->arg, host->name, addresses, count,
                      ttl_s ? refresh_s(ttl_s) : UINT32_MAX);
-    else if (status == STATUS_NOT_FOUND)
-        hosts->found(hosts->arg, host->name, NULL, 0, UINT32_MAX);
-    ask_in(host, status == STATUS_OK ? refresh_s(ttl_s) : RETRY_S);
+    } else if (status == STATUS_CANCELLED) {
+        host->state = HOST_KNOWN;
+        return;
+    } else {
+        fail(host, status);
+        if (status == STATUS_NOT_FOUND)
+            hosts->found(hosts->arg, host->name, NULL, 0, UINT32_MAX);
+    }
+    pump(hosts);
 }
 
-static void on_timer(uv_timer_t *timer)
+/* The next to look up: in turn one that is new and one that is not. */
+static struct host *next_host(const struct hosts *hosts)
 {
-    struct host *host = timer->data;
-    struct hosts *hosts = host->hosts;
-    if (hosts->lookups >= LOOKUPS_MAX) {
-        uv_timer_start(&host->timer, on_timer, BUSY_MS, 0);
-        return;
+    struct host *fresh = TAILQ_FIRST(&hosts->queues[HOST_NEW]);
+    struct host *again = TAILQ_FIRST(&hosts->queues[HOST_AGAIN]);
+    return !fresh || (again && !hosts->was_again) ? again : fresh;
+}
+
+/* Begin the look-ups that may begin now. The budget is a point in time that each look-up moves on
+ * by a tick: it may lie a burst behind now, but not before it. */
+static void pump(struct hosts *hosts)
+{
+    const uint64_t burst_ms = UINT64_C(1) * HOSTS_BURST * TICK_MS;
+    uint64_t now_ms = uv_now(hosts->loop);
+    uint64_t earliest_ms = now_ms > burst_ms ? now_ms - burst_ms : 0;
+    if (hosts->budget_ms < earliest_ms)
+        hosts->budget_ms = earliest_ms;
+    while (hosts->lookups < HOSTS_LOOKUPS_MAX) {
+        struct host *host = next_host(hosts);
+        if (!host)
+            return;
+        if (hosts->budget_ms >= now_ms) {
+            uv_timer_start(&hosts->pump, on_pump, hosts->budget_ms - now_ms + TICK_MS, 0);
+            return;
+        }
+        hosts->budget_ms += TICK_MS;
+        hosts->was_again = host->state == HOST_AGAIN;
+        dequeue(host);
+        host->state = HOST_ASKED;
+        hosts->lookups++;
+        hosts->counts.lookups++;
+        resolver_host(hosts->resolver, host->name, on_host, host);
     }
-    hosts->lookups++;
-    host->is_asked = true;
-    resolver_host(hosts->resolver, host->name, on_host, host);
+}
+
+static void warn(struct hosts *hosts)
+{
+    if (!hosts->has_warned)
+        log_printf(&hosts->log, LOG_LEVEL_WARNING,
+                   "the registry names more than %d hosts without a dot: not all of them can be "
+                   "looked up (see empusa_hosts_left_out)",
+                   HOSTS_MAX);
+    hosts->has_warned = true;
 }
 
 void hosts_want(void *arg, const char *name)
@@ -131,17 +263,31 @@ void hosts_want(void *arg, const char *name)
     uv_timer_init(hosts->loop, &host->timer);
     host->timer.data = host;
     uv_unref((uv_handle_t *)&host->timer);
-    uv_timer_start(&host->timer, on_timer, 0, 0);
+    if (hosts->placed >= HOSTS_MAX) {
+        enqueue(host, HOST_LEFT_OUT);
+        warn(hosts);
+        return;
+    }
+    hosts->placed++;
+    enqueue(host, HOST_NEW);
+    /* Not from here: the zone is in the midst of a change. */
+    if (!uv_is_active((uv_handle_t *)&hosts->pump))
+        uv_timer_start(&hosts->pump, on_pump, 0, 0);
 }
 
 static void forget(struct hosts *hosts, struct host *host)
 {
+    bool has_place = host->state != HOST_LEFT_OUT;
     tdelete(host, &hosts->tree, compare);
     uv_timer_stop(&host->timer);
-    if (host->is_asked)
+    if (host->state < HOST_QUEUES)
+        dequeue(host);
+    if (host->state == HOST_ASKED)
         host->is_unwanted = true;
     else
         release(host);
+    if (has_place)
+        admit(hosts);
 }
 
 void hosts_unwant(void *arg, const char *name)
@@ -156,11 +302,21 @@ void hosts_unwant(void *arg, const char *name)
         forget(hosts, *found);
 }
 
+void hosts_count(const struct hosts *hosts, struct hosts_counts *out)
+{
+    *out = hosts ? hosts->counts : (struct hosts_counts){0};
+}
+
+static void on_stopped(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
 void hosts_stop(struct hosts *hosts)
 {
     if (!hosts)
         return;
     while (hosts->tree)
         forget(hosts, *(struct host **)hosts->tree);
-    free(hosts);
+    uv_close((uv_handle_t *)&hosts->pump, on_stopped);
 }

@@ -79,6 +79,7 @@ static void the_text_is_well_formed_whatever_the_numbers_are(void **state)
     memset(&example.counters, 0xff, sizeof(example.counters));
     memset(&example.zone, 0xff, sizeof(example.zone));
     example.zone.revision = INT64_MAX;
+    memset(&example.input.hosts, 0xff, sizeof(example.input.hosts));
     example.input.started_s = example.input.now_ms = UINT64_MAX;
     example.input.heard_ms = 1;
     assert_well_formed(write_text(&example));

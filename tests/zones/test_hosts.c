@@ -1,0 +1,178 @@
+#include "client_loop.h"
+#include "fake_dns.h"
+#include "hosts.h"
+
+#include <dlfcn.h>
+
+// clang-format off
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+
+/* How much faster than the clock time passes for the hosts. */
+static unsigned speed = 1;
+
+int uv_timer_start(uv_timer_t *timer, uv_timer_cb on_timer, uint64_t timeout, uint64_t repeat)
+{
+    static int (*start)(uv_timer_t *, uv_timer_cb, uint64_t, uint64_t);
+    if (!start)
+        *(void **)&start = dlsym(RTLD_NEXT, "uv_timer_start");
+    return start(timer, on_timer, (timeout + speed - 1) / speed, repeat);
+}
+
+uint64_t uv_now(const uv_loop_t *loop)
+{
+    static uint64_t (*now)(const uv_loop_t *);
+    if (!now)
+        *(void **)&now = dlsym(RTLD_NEXT, "uv_now");
+    return now(loop) * speed;
+}
+
+static const struct fake_dns_row rows[] = {{"good", FAKE_DNS_A, 60, "10.1.2.3", 0},
+                                           {"short", FAKE_DNS_A, 1, "10.1.2.4", 0}};
+
+static struct client_loop client;
+static struct fake_dns dns;
+static struct resolver *resolver;
+static struct hosts *hosts;
+static unsigned warnings, found, found_empty;
+
+static void on_log(void *arg, enum log_level level, const char *kind, const char *text)
+{
+    (void)arg, (void)kind, (void)text;
+    warnings += level == LOG_LEVEL_WARNING;
+}
+
+static void on_found(void *arg, const char *name, const struct resolver_address *addresses,
+                     size_t count, uint32_t ttl_s)
+{
+    (void)arg, (void)name, (void)addresses, (void)ttl_s;
+    found += count > 0;
+    found_empty += count == 0;
+}
+
+static int open_all(void **state)
+{
+    struct detail why;
+    const struct log log = {.write = on_log};
+    (void)state;
+    speed = 1;
+    warnings = found = found_empty = 0;
+    client_loop_open(&client);
+    assert_true(fake_dns_start(&dns, &client.loop, rows, sizeof(rows) / sizeof(rows[0])));
+    assert_int_equal(resolver_open(&client.loop, &resolver, &why), STATUS_OK);
+    assert_int_equal(resolver_set_servers(resolver, dns.address, &why), STATUS_OK);
+    assert_int_equal(hosts_start(&client.loop, resolver, &log, on_found, NULL, &hosts), STATUS_OK);
+    return 0;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    resolver_close(resolver);
+    hosts_stop(hosts);
+    fake_dns_stop(&dns);
+    return client_loop_close(&client);
+}
+
+static struct hosts_counts counts(void)
+{
+    struct hosts_counts now;
+    hosts_count(hosts, &now);
+    return now;
+}
+
+static void want(unsigned from, unsigned to, void (*say)(void *, const char *))
+{
+    char name[32];
+    for (unsigned i = from; i < to; i++) {
+        snprintf(name, sizeof(name), "nobody-%u", i);
+        say(hosts, name);
+    }
+}
+
+static void many_hosts_are_few_look_ups_a_second(void **state)
+{
+    (void)state;
+    want(0, 2 * HOSTS_MAX, hosts_want);
+    assert_int_equal(counts().left_out, HOSTS_MAX);
+    assert_int_equal(warnings, 1);
+    uint64_t began_ms = uv_hrtime() / 1000000;
+    client_loop_run_for(&client, 2000);
+    uint64_t took_ms = uv_hrtime() / 1000000 - began_ms;
+    assert_true(counts().lookups <= HOSTS_BURST + HOSTS_PER_S * took_ms / 1000 + 2);
+    assert_true(counts().lookups >= HOSTS_BURST);
+    /* One that comes now does not wait until all of them have been asked for. */
+    want(0, HOSTS_MAX + 1, hosts_unwant);
+    hosts_want(hosts, "good");
+    assert_true(CLIENT_LOOP_UNTIL(&client, found, 10000));
+    assert_true(counts().lookups < HOSTS_MAX / 2);
+}
+
+static void a_place_that_becomes_free_is_taken(void **state)
+{
+    (void)state;
+    want(0, HOSTS_MAX + 3, hosts_want);
+    assert_int_equal(counts().left_out, 3);
+    want(HOSTS_MAX + 2, HOSTS_MAX + 3, hosts_unwant);
+    assert_int_equal(counts().left_out, 2);
+    want(0, 1, hosts_unwant);
+    assert_int_equal(counts().left_out, 1);
+    want(0, HOSTS_MAX + 3, hosts_unwant);
+    assert_int_equal(counts().left_out, 0);
+    client_loop_run_for(&client, 50);
+    assert_int_equal(counts().lookups, 0);
+}
+
+/* All that have places fail, so those that wait come in, and the good one among them is found. */
+static void who_fails_makes_room(void **state)
+{
+    (void)state;
+    speed = 500;
+    want(0, HOSTS_MAX, hosts_want);
+    hosts_want(hosts, "good");
+    assert_int_equal(counts().left_out, 1);
+    assert_true(CLIENT_LOOP_UNTIL(&client, found, 60000));
+    assert_int_equal(counts().left_out, 1);
+}
+
+static void a_host_that_does_not_exist_is_asked_for_less_and_less(void **state)
+{
+    (void)state;
+    speed = 200;
+    hosts_want(hosts, "nobody");
+    CLIENT_LOOP_UNTIL(&client, found_empty, 10000);
+    client_loop_run_for(&client, 1500); /* 300 s: at 0, 10, 30, 70, 150, 310 s, or a bit before */
+    assert_in_range(counts().lookups, 4, 6);
+    assert_int_equal(counts().failures, counts().lookups);
+}
+
+static void a_host_is_looked_up_by_its_ttl_and_after_dns_has_failed(void **state)
+{
+    (void)state;
+    speed = 100;
+    hosts_want(hosts, "short");
+    assert_true(CLIENT_LOOP_UNTIL(&client, found >= 3, 10000));
+    dns.fault = FAKE_DNS_SERVFAIL;
+    uint64_t failures = counts().failures;
+    assert_true(CLIENT_LOOP_UNTIL(&client, counts().failures >= failures + 3, 10000));
+    assert_int_equal(found_empty, 0);
+    unsigned before = found;
+    dns.fault = FAKE_DNS_GOOD;
+    assert_true(CLIENT_LOOP_UNTIL(&client, found > before + 1, 10000));
+}
+
+#define WITH_HOSTS(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_HOSTS(many_hosts_are_few_look_ups_a_second),
+        WITH_HOSTS(a_place_that_becomes_free_is_taken),
+        WITH_HOSTS(who_fails_makes_room),
+        WITH_HOSTS(a_host_that_does_not_exist_is_asked_for_less_and_less),
+        WITH_HOSTS(a_host_is_looked_up_by_its_ttl_and_after_dns_has_failed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
