@@ -77,13 +77,6 @@ static void resolver_rearm(struct resolver *resolver)
     uv_timer_start(&resolver->timer, resolver_on_timer, next_ms, 0);
 }
 
-static void resolver_on_timer(uv_timer_t *timer)
-{
-    struct resolver *resolver = timer->data;
-    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-    resolver_rearm(resolver);
-}
-
 static void resolver_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct resolver_socket *socket = poll->data;
@@ -424,6 +417,14 @@ static void resolver_follow(struct resolver *resolver)
         if (!query->is_settled)
             resolver_ask(query);
     }
+}
+
+static void resolver_on_timer(uv_timer_t *timer)
+{
+    struct resolver *resolver = timer->data;
+    resolver_follow(resolver);
+    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    resolver_rearm(resolver);
 }
 
 static void resolver_begin(struct resolver_query *query)

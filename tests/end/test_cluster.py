@@ -1,22 +1,17 @@
 """Three members: a leader that dies, a member that falls silent, an endpoint that never was."""
 
-import random
 import signal
-import socket
 import subprocess
 import threading
 
-import dns.message
-import dns.rcode
 import dns.rdatatype
-import dns.rrset
 import pytest
 
 from dns_client import EDE_STALE
 from etcd import Etcd, EtcdError, b64
+from name_server import NameServer, Place, with_files
 from process import free_port, wait_until
 from server import BINARY
-from test_zone import with_files
 
 SEVERAL = ["--ttl", "30", "--refresh-every", "1"]
 
@@ -194,39 +189,15 @@ def test_no_change_is_missed_when_the_watched_member_dies(cluster, registry):
 
 @pytest.fixture
 def fake_dns(tmp_path):
-    """A name server of ours, told to a command by a resolv.conf in a mount namespace. c-ares knows only port 53."""
-    records = {}
-    pick = random.SystemRandom().randrange
-    address = f"127.{pick(64, 128)}.{pick(256)}.{pick(1, 255)}"
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    """A name server of ours, and what runs a command that asks it."""
     try:
-        sock.bind((address, 53))
+        names = NameServer()
     except OSError as error:
         pytest.skip(f"port 53: {error.strerror}")
-
-    def answer():
-        while True:
-            try:
-                wire, client = sock.recvfrom(4096)
-            except OSError:
-                return
-            query = dns.message.from_wire(wire)
-            reply = dns.message.make_response(query)
-            found = records.get((query.question[0].name.to_text().lower(), query.question[0].rdtype))
-            if found:
-                reply.answer.append(dns.rrset.from_text(query.question[0].name, 5, "IN", query.question[0].rdtype, *found))
-            else:
-                reply.set_rcode(dns.rcode.NXDOMAIN)
-            sock.sendto(reply.to_wire(), client)
-
-    thread = threading.Thread(target=answer, daemon=True)
-    thread.start()
-    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n")
-    (tmp_path / "resolv").write_text(f"nameserver {address}\n")
-    if subprocess.run(with_files(tmp_path, "true"), capture_output=True, check=False).returncode != 0:
+    if not Place(tmp_path, names.address).is_possible():
         pytest.skip("no mount namespaces here")
-    yield records, lambda *command: with_files(tmp_path, *command)
-    sock.close()
+    yield names.records, lambda *command: with_files(tmp_path, *command)
+    names.close()
 
 
 def test_endpoints_are_discovered_by_srv(cluster, registry, fake_dns):

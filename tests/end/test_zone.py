@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from dns_client import EDE_NOT_AUTHORITATIVE, ZONE, name_of
+from name_server import with_files
 from process import wait_until
 from server import run
 
@@ -623,13 +624,6 @@ def test_two_roots_never_see_each_other(registry, bind_registry):
 
 
 # host names
-
-def with_files(hosts, *command):
-    """Run a command that sees these hosts and an empty resolver configuration, in a mount namespace."""
-    script = ("mount --bind \"$1/hosts\" /etc/hosts && mount --bind \"$1/resolv\" $(readlink -f /etc/resolv.conf) "
-              "&& shift && exec \"$@\"")
-    return ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", str(hosts), *command]
-
 
 @pytest.fixture
 def hosts_directory(tmp_path):
