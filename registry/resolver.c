@@ -81,11 +81,9 @@ static void resolver_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct resolver_socket *socket = poll->data;
     struct resolver *resolver = socket->resolver;
-    bool is_readable = status < 0 || events & UV_READABLE;
-    bool is_writable = status < 0 || events & UV_WRITABLE;
     ares_socket_t fd = socket->fd;
-    ares_process_fd(resolver->channel, is_readable ? fd : ARES_SOCKET_BAD,
-                    is_writable ? fd : ARES_SOCKET_BAD);
+    ares_process_fd(resolver->channel, status < 0 || events & UV_READABLE ? fd : ARES_SOCKET_BAD,
+                    status < 0 || events & UV_WRITABLE ? fd : ARES_SOCKET_BAD);
     resolver_rearm(resolver);
 }
 
@@ -159,11 +157,9 @@ enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail 
     if (!resolver)
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     int error = ares_library_init(ARES_LIB_INIT_ALL);
-    if (error == ARES_SUCCESS) {
-        error = resolver_open_channel(resolver, &resolver->channel);
-        if (error != ARES_SUCCESS)
-            ares_library_cleanup();
-    }
+    if (error == ARES_SUCCESS &&
+        (error = resolver_open_channel(resolver, &resolver->channel)) != ARES_SUCCESS)
+        ares_library_cleanup();
     if (error != ARES_SUCCESS) {
         free(resolver);
         return detail_set(why, error == ARES_ENOMEM ? STATUS_NO_MEMORY : STATUS_SYSTEM,
@@ -226,20 +222,13 @@ void resolver_close(struct resolver *resolver)
 
 static enum status resolver_status(int error)
 {
-    switch (error) {
-    case ARES_ENODATA:
-    case ARES_ENOTFOUND:
+    if (error == ARES_ENODATA || error == ARES_ENOTFOUND)
         return STATUS_NOT_FOUND;
-    case ARES_ETIMEOUT:
-        return STATUS_TIMED_OUT;
-    case ARES_ENOMEM:
-        return STATUS_NO_MEMORY;
-    case ARES_EDESTRUCTION:
-    case ARES_ECANCELLED:
+    if (error == ARES_EDESTRUCTION || error == ARES_ECANCELLED)
         return STATUS_CANCELLED;
-    default:
-        return STATUS_UNREACHABLE;
-    }
+    if (error == ARES_ENOMEM)
+        return STATUS_NO_MEMORY;
+    return error == ARES_ETIMEOUT ? STATUS_TIMED_OUT : STATUS_UNREACHABLE;
 }
 
 static void resolver_fail(struct resolver_query *query, int error)
@@ -371,8 +360,7 @@ static void resolver_on_srv(void *arg, int error, int timeouts, unsigned char *r
         error = ARES_ENODATA;
     if (error != ARES_SUCCESS)
         resolver_fail(query, error);
-    if (list)
-        ares_free_data(list);
+    ares_free_data(list);
     resolver_settle(query);
 }
 
@@ -386,17 +374,18 @@ static void resolver_ask(struct resolver_query *query)
     else
         ares_query(channel, query->name, RESOLVER_CLASS_IN, RESOLVER_TYPE_SRV, resolver_on_srv,
                    query);
+    resolver_rearm(query->resolver);
 }
 
+/* Whatever is written changes the status' time, too. */
 static bool resolver_is_outdated(const struct resolver *resolver)
 {
     struct stat now;
     const struct stat *then = &resolver->configuration;
     if (resolver->has_own_servers || stat(RESOLVER_CONFIGURATION, &now) != 0)
         return false;
-    return now.st_dev != then->st_dev || now.st_ino != then->st_ino ||
-           now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-           now.st_mtim.tv_nsec != then->st_mtim.tv_nsec;
+    return now.st_ino != then->st_ino || now.st_ctim.tv_sec != then->st_ctim.tv_sec ||
+           now.st_ctim.tv_nsec != then->st_ctim.tv_nsec;
 }
 
 /* c-ares reads resolv.conf only once; a machine that starts, or moves, writes it again. What is
@@ -427,13 +416,6 @@ static void resolver_on_timer(uv_timer_t *timer)
     resolver_rearm(resolver);
 }
 
-static void resolver_begin(struct resolver_query *query)
-{
-    struct resolver *resolver = query->resolver;
-    resolver_ask(query);
-    resolver_rearm(resolver);
-}
-
 void resolver_host(struct resolver *resolver, const char *name, resolver_host_done *done, void *arg)
 {
     resolver_follow(resolver);
@@ -443,7 +425,7 @@ void resolver_host(struct resolver *resolver, const char *name, resolver_host_do
         return;
     }
     query->host_done = done;
-    resolver_begin(query);
+    resolver_ask(query);
 }
 
 void resolver_srv(struct resolver *resolver, const char *name, resolver_srv_done *done, void *arg)
@@ -455,5 +437,5 @@ void resolver_srv(struct resolver *resolver, const char *name, resolver_srv_done
         return;
     }
     query->srv_done = done;
-    resolver_begin(query);
+    resolver_ask(query);
 }

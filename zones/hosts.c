@@ -5,7 +5,6 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #define REFRESH_MIN_S  5
 #define REFRESH_MAX_S  300
@@ -33,10 +32,12 @@ struct host {
     unsigned failures;
     struct hosts *hosts;
     uv_timer_t timer;
-    TAILQ_ENTRY(host) link;
+    struct host *next, **link; /* in a queue */
 };
 
-TAILQ_HEAD(host_queue, host);
+struct host_queue {
+    struct host *first, **last;
+};
 
 struct hosts {
     uv_loop_t *loop;
@@ -77,7 +78,7 @@ enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct
     *hosts = (struct hosts){.loop = loop, .resolver = resolver, .found = found, .arg = arg};
     hosts->log = *log;
     for (unsigned i = 0; i < HOST_QUEUES; i++)
-        TAILQ_INIT(&hosts->queues[i]);
+        hosts->queues[i].last = &hosts->queues[i].first;
     uv_timer_init(loop, &hosts->pump);
     hosts->pump.data = hosts;
     uv_unref((uv_handle_t *)&hosts->pump);
@@ -85,20 +86,28 @@ enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct
     return STATUS_OK;
 }
 
+/* Of those that are new the newest comes first: a flood before it does not hold it up. */
 static void enqueue(struct host *host, enum host_state state)
 {
     struct host_queue *queue = &host->hosts->queues[state];
     host->state = state;
-    if (state == HOST_NEW) /* the newest first: a flood before it does not hold it up */
-        TAILQ_INSERT_HEAD(queue, host, link);
+    host->link = state == HOST_NEW ? &queue->first : queue->last;
+    host->next = *host->link;
+    *host->link = host;
+    if (host->next)
+        host->next->link = &host->next;
     else
-        TAILQ_INSERT_TAIL(queue, host, link);
+        queue->last = &host->next;
     host->hosts->counts.left_out += state == HOST_LEFT_OUT;
 }
 
 static void dequeue(struct host *host)
 {
-    TAILQ_REMOVE(&host->hosts->queues[host->state], host, link);
+    *host->link = host->next;
+    if (host->next)
+        host->next->link = host->link;
+    else
+        host->hosts->queues[host->state].last = host->link;
     host->hosts->counts.left_out -= host->state == HOST_LEFT_OUT;
 }
 
@@ -141,7 +150,7 @@ static uint32_t retry_s(const struct host *host, enum status status)
 /* Who has waited longest gets the place that has become free; who failed in one, not at once. */
 static void admit(struct hosts *hosts)
 {
-    struct host *host = TAILQ_FIRST(&hosts->queues[HOST_LEFT_OUT]);
+    struct host *host = hosts->queues[HOST_LEFT_OUT].first;
     hosts->placed--;
     if (!host)
         return;
@@ -167,7 +176,7 @@ static void fail(struct host *host, enum status status)
     struct hosts *hosts = host->hosts;
     hosts->counts.failures++;
     host->failures++;
-    if (host->failures >= PATIENCE && !TAILQ_EMPTY(&hosts->queues[HOST_LEFT_OUT])) {
+    if (host->failures >= PATIENCE && hosts->queues[HOST_LEFT_OUT].first) {
         enqueue(host, HOST_LEFT_OUT);
         admit(hosts);
     } else {
@@ -203,8 +212,8 @@ static void on_host(void *arg, enum status status, const struct resolver_address
 /* The next to look up: in turn one that is new and one that is not. */
 static struct host *next_host(const struct hosts *hosts)
 {
-    struct host *fresh = TAILQ_FIRST(&hosts->queues[HOST_NEW]);
-    struct host *again = TAILQ_FIRST(&hosts->queues[HOST_AGAIN]);
+    struct host *fresh = hosts->queues[HOST_NEW].first;
+    struct host *again = hosts->queues[HOST_AGAIN].first;
     return !fresh || (again && !hosts->was_again) ? again : fresh;
 }
 
