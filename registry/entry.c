@@ -117,8 +117,9 @@ static bool read_location(struct reader *reader, const cJSON *item, struct detai
         return false;
     }
     entry->location_text.text = reader->text;
-    entry->location_text.len = copy_text(reader, reader->text, item->valuestring);
-    reader->text += entry->location_text.len;
+    size_t len = copy_text(reader, reader->text, item->valuestring);
+    entry->location_text.len = entry_text_len(reader->text, len);
+    reader->text += len;
     return location_parse(entry->location_text.text, entry->location_text.len, &entry->location,
                           why) == STATUS_OK;
 }
@@ -377,12 +378,21 @@ done:
     return status;
 }
 
+size_t entry_text_len(const char *value, size_t len)
+{
+    while (len > 0 && (value[len - 1] == '\n' || value[len - 1] == '\r'))
+        len--;
+    return len;
+}
+
 enum status entry_parse(const char *value, size_t len, struct entry *out, struct detail *why)
 {
-    struct entry entry = {.weight = 1, .location_text = {value, len}};
+    struct entry entry = {.weight = 1};
     enum status status;
     if (len > ENTRY_VALUE_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ENTRY_VALUE_MAX);
+    len = entry_text_len(value, len);
+    entry.location_text = (struct entry_string){value, len};
     if (len > 0 && value[0] == '{')
         status = parse_json(value, len, &entry, why);
     else

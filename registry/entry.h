@@ -6,6 +6,8 @@
  *   {"location":"baz:1235","protocol":"udp","priority":10,"weight":5,
  *    "txt":{"path":"/","beta":true},"subtypes":["printer"],"state":"draining"}
  *
+ * Line ends behind either, and behind the location in JSON, are as if they were not there.
+ *
  * A member of the wrong type or out of range is ignored and counted, unknown members are ignored;
  * without a good location there is no entry. Of members with the same name the first counts.
  * Strings may hold any octets, \u0000 too; the JSON around them is as strict as cJSON.
@@ -50,6 +52,10 @@ struct entry {
     const char *ignored_member; /* the first of which something was ignored; NULL: none */
     void *owned;                /* one block; NULL for a plain location */
 };
+
+/* The length of a value without the line ends behind it, CR and LF: what `echo ... | etcdctl put`
+ * leaves there is not meant. */
+size_t entry_text_len(const char *value, size_t len);
 
 /* Read a value. The entry borrows from `value`: it must outlive the entry.
  * OK: *out is the caller's, to be given to entry_clear().

@@ -181,9 +181,18 @@ static inline bool oracle_host_name(struct oracle_instance *instance)
     }
 }
 
+/* Line ends behind it do not count. */
+static inline void oracle_trim(char *text)
+{
+    size_t len = strlen(text);
+    while (len > 0 && strchr("\r\n", text[len - 1]))
+        text[--len] = '\0';
+}
+
 static inline bool oracle_location(struct oracle_instance *instance)
 {
     char text[300];
+    oracle_trim(instance->location);
     snprintf(text, sizeof(text), "%s", instance->location);
     char *colon = strrchr(text, ':');
     if (strlen(instance->location) > 260 || !colon || !oracle_port(colon + 1, &instance->port))
@@ -316,8 +325,9 @@ static inline bool oracle_value(struct oracle_instance *instance, const struct o
     instance->weight = 1;
     if (text[0] == '{')
         return oracle_json(instance, text);
+    oracle_trim(text);
     snprintf(instance->location, sizeof(instance->location), "%.299s", text);
-    return value->len < 300 && oracle_location(instance);
+    return strlen(text) < 300 && oracle_location(instance);
 }
 
 static inline void oracle_base(struct oracle_instance *instance)

@@ -85,7 +85,13 @@ static void refuses_what_has_no_good_location(void **state)
     } rows[] = {
         {"", 0},
         {"baz", 0},
-        {"baz:1235\n", 0},
+        {"baz:1235 ", 0},
+        {"baz:1235 \n", 0},
+        {"baz:1235\t", 0},
+        {"baz:1235\v", 0},
+        {"\nbaz:1235", 0},
+        {"\n", 0},
+        {"\r\n\r\n", 0},
         {" {\"location\":\"baz:1235\"}", 0},
         {"[\"baz:1235\"]", 0},
         {"\"baz:1235\"", 0},
@@ -123,6 +129,31 @@ static void refuses_what_has_no_good_location(void **state)
         assert_int_equal(entry.weight, 7);
         free(copy);
     }
+}
+
+/* As `echo ... | etcdctl put`, an editor and another system leave it. */
+static void does_without_the_line_end_behind_a_value(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"", "\n", "\r\n", "\n\n", "\r\n\r\n", "\r"};
+    static const char *const values[] = {"baz:1235", "{\"location\":\"baz:1235\"}",
+                                         "{\"location\":\"baz:1235\\r\\n\"}"};
+    for (size_t i = 0; i < 6 * 3; i++) {
+        char value[64], *copy, *rendered;
+        struct entry entry;
+        size_t len;
+        snprintf(value, sizeof(value), "%s%s", values[i / 6], ends[i % 6]);
+        assert_int_equal(parse(value, strlen(value), &entry, &copy), STATUS_OK);
+        assert_entry_string(&entry.location_text, "baz:1235", 8);
+        assert_int_equal(entry.ignored, 0);
+        assert_int_equal(entry_render(&entry, &rendered, &len), STATUS_OK);
+        assert_string_equal(rendered, "baz:1235");
+        free(rendered);
+        entry_clear(&entry);
+        free(copy);
+    }
+    assert_int_equal(entry_text_len("\n\r\n", 3), 0);
+    assert_int_equal(entry_text_len(" \n", 2), 1);
 }
 
 static void survives_nesting_without_end(void **state)
@@ -399,6 +430,7 @@ int main(void)
         cmocka_unit_test(reads_a_plain_location_without_allocating),
         cmocka_unit_test(reads_every_member),
         cmocka_unit_test(refuses_what_has_no_good_location),
+        cmocka_unit_test(does_without_the_line_end_behind_a_value),
         cmocka_unit_test(survives_nesting_without_end),
         cmocka_unit_test(refuses_a_value_that_is_too_long),
         cmocka_unit_test(ignores_and_counts_bad_members),
