@@ -95,6 +95,15 @@ static void roff_tail(const char *other)
     puts(other);
 }
 
+static const char late_writes[] =
+    ".SH LATE WRITES\nA write whose answer does not come is repeated on another endpoint, and the "
+    "first attempt may reach etcd long after. So each one holds only where the key is still as it "
+    "was read, and changes nothing later. One thing cannot be told apart: an entry without a time "
+    "to live that was not there, was registered by the repetition and has been unregistered again "
+    "comes back if the first attempt arrives then. With a time to live it expires; what stays and "
+    "refreshes takes its lease back when it ends. After an error that says that it is unknown "
+    "whether something was done, look before you go on.";
+
 static void man_empusa(const struct command_table *table)
 {
     roff_head("empusa", "1", "a service registry on etcd whose contents are also DNS");
@@ -121,6 +130,7 @@ static void man_empusa(const struct command_table *table)
         for (size_t k = 0; k < command->option_count; k++)
             roff_option(option_row(command->options[k]));
     }
+    puts(late_writes);
     roff_tail("empusa\\-serve(8), etcd(1)");
 }
 

@@ -5,6 +5,7 @@
 #include "from.h"
 
 #include "bulk.h"
+#include "ending.h"
 #include "given.h"
 #include "listed.h"
 #include "output.h"
@@ -15,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ struct from {
     int fd;
     uv_poll_t poll;
     uv_timer_t tick;
-    uv_signal_t on_term, on_int;
+    struct ending ending;
     uint64_t entry_count, begun_ms;
     enum status status; /* of what was read */
     struct detail why;
@@ -187,10 +187,9 @@ static void on_tick(uv_timer_t *timer)
 }
 
 /* What is under way is waited for, lest nobody knows how much is written; not twice. */
-static void on_signal(uv_signal_t *signal, int number)
+static void on_ending(void *arg)
 {
-    (void)number;
-    struct from *from = signal->data;
+    struct from *from = arg;
     from->is_over = from->is_interrupted;
     from->is_interrupted = true;
     step(from);
@@ -211,11 +210,8 @@ static void start(struct from *from)
     uv_loop_t *loop = &from->session->loop;
     start_poll(from);
     uv_timer_init(loop, &from->tick);
-    uv_signal_init(loop, &from->on_term);
-    uv_signal_init(loop, &from->on_int);
-    from->tick.data = from->on_term.data = from->on_int.data = from;
-    uv_signal_start(&from->on_term, on_signal, SIGTERM);
-    uv_signal_start(&from->on_int, on_signal, SIGINT);
+    from->tick.data = from;
+    ending_start(&from->ending, loop, on_ending, from);
     uv_timer_start(&from->tick, on_tick, TICK_MS, TICK_MS);
     from->begun_ms = uv_now(loop);
     from->is_reading = true;
@@ -224,11 +220,11 @@ static void start(struct from *from)
 
 static void stop(struct from *from)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&from->tick, (uv_handle_t *)&from->on_term,
-                              (uv_handle_t *)&from->on_int, (uv_handle_t *)&from->poll};
     from->is_over = true;
-    for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]) - !from->is_pollable; i++)
-        uv_close(handles[i], NULL);
+    uv_close((uv_handle_t *)&from->tick, NULL);
+    if (from->is_pollable)
+        uv_close((uv_handle_t *)&from->poll, NULL);
+    ending_stop(&from->ending);
     session_disconnect(from->session);
     if (from->is_shown)
         output_progress("\r\033[K");

@@ -1,15 +1,18 @@
 #include "keeper.h"
 
+#include "ending.h"
+#include "put.h"
 #include "state.h"
 #include "trouble.h"
 
+#include "registry/entry.h"
 #include "registry/lease.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MS_PER_S 1000
+#define MS_PER_S  1000
+#define TRIES_MAX 4 /* of one beat: somebody else writes, too */
 
 struct keeper {
     struct session *session;
@@ -18,13 +21,17 @@ struct keeper {
     size_t value_len;
     int64_t lease;      /* 0: none, or none yet */
     int64_t lost_lease; /* the one before */
-    int64_t revision;   /* of our last write */
+    int64_t kept_lease; /* of the entry when it was last as it should be, */
+    int64_t revision;   /* and its revision then; 0: never yet */
+    unsigned tries;     /* to write, in this beat */
+    unsigned leaves;    /* tries to delete */
     uv_timer_t beat, deadline;
-    uv_signal_t on_term, on_int;
+    struct ending ending;
     uint64_t beat_ms; /* when this beat began */
     struct trouble trouble;
     struct detail why; /* the last one */
     bool is_registered, is_busy, is_leaving, is_over;
+    bool is_unsure; /* what a write came to is not known */
     int exit_status;
 };
 
@@ -92,68 +99,22 @@ static void lose_lease(struct keeper *keeper)
     keeper->lease = 0;
 }
 
-static struct kv_compare compare(const struct keeper *keeper, enum kv_target target, int64_t number)
+/* Change the entry, or only look, where its revision still is the one that was seen: what comes
+ * late, when it has long been given up, finds another. If not, say what is there. A lease is more
+ * of the same: what comes when it has been revoked is refused. */
+static void ask(struct keeper *keeper, int64_t seen_revision, const struct kv_op *op,
+                uint32_t timeout_ms, kv_txn_done *done)
 {
-    const struct tree_key *key = &keeper->registration->id.key;
-    return (struct kv_compare){.key = key->text,
-                               .key_len = key->len,
-                               .target = target,
-                               .result = KV_EQUAL,
-                               .number = number,
-                               .value = keeper->value,
-                               .value_len = keeper->value_len};
+    struct put_guard guard;
+    put_guard(&guard, &keeper->registration->id.key, seen_revision, op);
+    guard.txn.timeout_ms = timeout_ms;
+    kv_txn(keeper->session->etcd, &guard.txn, done, keeper);
 }
 
-static struct kv_op operation(const struct keeper *keeper, enum kv_op_kind kind)
+static void see(struct keeper *keeper, const struct kv *found)
 {
-    const struct tree_key *key = &keeper->registration->id.key;
-    bool is_put = kind == KV_PUT;
-    return (struct kv_op){.kind = kind,
-                          .key = key->text,
-                          .key_len = key->len,
-                          .value = is_put ? keeper->value : NULL,
-                          .value_len = is_put ? keeper->value_len : 0,
-                          .lease = is_put ? keeper->lease : 0};
-}
-
-static void on_written(void *arg, enum status status, const struct kv_txn_result *result,
-                       const struct detail *why)
-{
-    struct keeper *keeper = arg;
-    if (keeper->is_over)
-        return;
-    if (status == STATUS_OK && !result->succeeded) {
-        /* Somebody wrote after we had looked: look again. */
-        struct detail changed;
-        retry(keeper, detail_set(&changed, STATUS_CONFLICT, "the entry is being changed"),
-              &changed);
-        return;
-    }
-    if (status != STATUS_OK) {
-        if (status == STATUS_NOT_FOUND)
-            lose_lease(keeper);
-        retry(keeper, status, why);
-        return;
-    }
-    keeper->revision = result->revision;
-    if (!keeper->is_registered)
-        say(keeper, LOG_LEVEL_INFO, "registered");
-    keeper->is_registered = true;
-    rest(keeper);
-}
-
-/* Write the entry: whatever is there (seen_revision < 0), or only where its revision is still this
- * (0: it is not there). */
-static void write_entry(struct keeper *keeper, int64_t seen_revision)
-{
-    struct kv_compare unchanged = compare(keeper, KV_MOD_REVISION, seen_revision);
-    struct kv_op put = operation(keeper, KV_PUT);
-    struct kv_txn txn = {.compares = &unchanged,
-                         .compare_count = seen_revision >= 0,
-                         .success = &put,
-                         .success_count = 1,
-                         .is_idempotent = true};
-    kv_txn(keeper->session->etcd, &txn, on_written, keeper);
+    keeper->revision = found->mod_revision;
+    keeper->kept_lease = found->lease;
 }
 
 /* `service drain` or `undrain` did it: our value with the other state. Then that is what we keep.
@@ -161,7 +122,8 @@ static void write_entry(struct keeper *keeper, int64_t seen_revision)
 static bool adopt_state(struct keeper *keeper, const struct kv *found)
 {
     bool is_draining;
-    if (found->lease != keeper->lease ||
+    bool is_own = keeper->lease != 0 || keeper->is_registered;
+    if (!is_own || found->lease != keeper->lease ||
         !state_differs_only(keeper->value, keeper->value_len, found->value, found->value_len,
                             &is_draining))
         return false;
@@ -171,29 +133,20 @@ static bool adopt_state(struct keeper *keeper, const struct kv *found)
     free(keeper->value);
     keeper->value = value;
     keeper->value_len = found->value_len;
-    keeper->revision = found->mod_revision;
     say(keeper, LOG_LEVEL_INFO, is_draining ? "is draining" : "is up again");
     return true;
 }
 
-static bool is_ours(const struct keeper *keeper, const struct kv *found)
+static bool has_our_value(const struct keeper *keeper, const struct kv *found)
 {
-    return (found->lease == keeper->lease || found->lease == keeper->lost_lease) &&
-           found->value_len == keeper->value_len &&
-           memcmp(found->value, keeper->value, found->value_len) == 0;
+    return entry_text_len(found->value, found->value_len) == keeper->value_len &&
+           memcmp(found->value, keeper->value, keeper->value_len) == 0;
 }
 
-static void put_back(struct keeper *keeper, const struct kv *found)
+/* As it should be: written by us, though the answer may have been lost. */
+static bool is_kept(const struct keeper *keeper, const struct kv *found)
 {
-    if (found && adopt_state(keeper, found)) {
-        rest(keeper);
-        return;
-    }
-    if (!found)
-        say(keeper, LOG_LEVEL_INFO, "had vanished: putting it back");
-    else if (!is_ours(keeper, found))
-        say(keeper, LOG_LEVEL_WARNING, "was changed by another process: putting it back");
-    write_entry(keeper, found ? found->mod_revision : 0);
+    return found->lease == keeper->lease && has_our_value(keeper, found);
 }
 
 static const struct kv *found_kv(const struct kv_txn_result *result)
@@ -202,42 +155,98 @@ static const struct kv *found_kv(const struct kv_txn_result *result)
     return has_one ? &result->ops[0].kvs[0] : NULL;
 }
 
-static void on_checked(void *arg, enum status status, const struct kv_txn_result *result,
-                       const struct detail *why)
+static void be_registered(struct keeper *keeper)
+{
+    say(keeper, keeper->is_registered ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+        keeper->is_registered ? "refreshed" : "registered");
+    keeper->is_registered = true;
+    rest(keeper);
+}
+
+/* What is registered for the first time takes the place of whatever is there. */
+static void say_found(struct keeper *keeper, const struct kv *found)
+{
+    if (!keeper->is_registered)
+        return;
+    if (!found)
+        say(keeper, LOG_LEVEL_INFO, "had vanished: putting it back");
+    else if (found->lease != keeper->lost_lease || !has_our_value(keeper, found))
+        say(keeper, LOG_LEVEL_WARNING, "was changed by another process: putting it back");
+}
+
+static void on_answered(void *arg, enum status status, const struct kv_txn_result *result,
+                        const struct detail *why);
+
+static void write_entry(struct keeper *keeper, int64_t seen_revision)
+{
+    const struct tree_key *key = &keeper->registration->id.key;
+    struct kv_op put = {.kind = KV_PUT,
+                        .key = key->text,
+                        .key_len = key->len,
+                        .value = keeper->value,
+                        .value_len = keeper->value_len,
+                        .lease = keeper->lease};
+    keeper->tries++;
+    ask(keeper, seen_revision, &put, 0, on_answered);
+}
+
+/* It is not as it was seen last. */
+static void put_back(struct keeper *keeper, const struct kv *found)
+{
+    struct detail changed;
+    if (keeper->is_leaving) {
+        wait_until_next(keeper, 0);
+    } else if (found && (is_kept(keeper, found) || adopt_state(keeper, found))) {
+        see(keeper, found);
+        be_registered(keeper);
+    } else if (keeper->tries == TRIES_MAX) {
+        retry(keeper, detail_set(&changed, STATUS_CONFLICT, "the entry is being changed"),
+              &changed);
+    } else {
+        say_found(keeper, found);
+        write_entry(keeper, found ? found->mod_revision : 0);
+    }
+}
+
+static void on_answered(void *arg, enum status status, const struct kv_txn_result *result,
+                        const struct detail *why)
 {
     struct keeper *keeper = arg;
     if (keeper->is_over)
         return;
+    keeper->is_unsure = status != STATUS_OK && (keeper->is_unsure || keeper->tries > 0);
     if (status != STATUS_OK) {
+        if (status == STATUS_NOT_FOUND)
+            lose_lease(keeper);
         retry(keeper, status, why);
-    } else if (result->succeeded) {
-        if (keeper->lease == 0)
-            keeper->revision = result->revision;
-        say(keeper, LOG_LEVEL_DEBUG, "refreshed");
-        rest(keeper);
-    } else {
-        put_back(keeper, found_kv(result));
-    }
-}
-
-static void check_entry(struct keeper *keeper)
-{
-    if (!keeper->is_registered) {
-        write_entry(keeper, -1);
         return;
     }
-    struct kv_compare compares[] = {compare(keeper, KV_VALUE, 0),
-                                    compare(keeper, KV_LEASE, keeper->lease)};
-    struct kv_op put = operation(keeper, KV_PUT), get = operation(keeper, KV_GET);
-    /* Without a lease a beat is a write: that is what `--refresh-every` alone has always meant. */
-    struct kv_txn txn = {.compares = compares,
-                         .compare_count = 2,
-                         .success = &put,
-                         .success_count = keeper->lease == 0,
-                         .failure = &get,
-                         .failure_count = 1,
-                         .is_idempotent = true};
-    kv_txn(keeper->session->etcd, &txn, on_checked, keeper);
+    if (!result->succeeded) {
+        put_back(keeper, found_kv(result));
+        return;
+    }
+    if (keeper->tries == 0 && !keeper->is_registered) {
+        write_entry(keeper, 0); /* there is none */
+        return;
+    }
+    if (keeper->tries > 0) {
+        keeper->revision = result->revision;
+        keeper->kept_lease = keeper->lease;
+    }
+    be_registered(keeper);
+}
+
+/* Without a lease a beat is a write: that is what `--refresh-every` alone has always meant. But
+ * what such an entry takes the place of is seen first. */
+static void check_entry(struct keeper *keeper)
+{
+    bool is_write =
+        keeper->lease == 0 ? keeper->is_registered : keeper->lease != keeper->kept_lease;
+    keeper->tries = 0;
+    if (is_write)
+        write_entry(keeper, keeper->revision);
+    else
+        ask(keeper, keeper->revision, NULL, 0, on_answered);
 }
 
 static void on_granted(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
@@ -337,6 +346,26 @@ static void give_up_leaving(struct keeper *keeper, const char *reason)
     end(keeper, 1);
 }
 
+/* False: it is to be tried again. */
+static bool has_left(struct keeper *keeper, const struct kv_txn_result *result,
+                     const struct kv *found)
+{
+    if (!found) {
+        bool is_deleted = result->succeeded && result->op_count > 0 && result->ops[0].deleted > 0;
+        say(keeper, LOG_LEVEL_INFO, is_deleted ? "unregistered" : "already unregistered");
+        return true;
+    }
+    bool is_own = is_kept(keeper, found) && (found->lease != 0 || keeper->is_unsure);
+    if (keeper->leaves < TRIES_MAX && (is_own || adopt_state(keeper, found))) {
+        see(keeper, found);
+        return false;
+    }
+    say(keeper, LOG_LEVEL_WARNING, "was changed by another process: left as it is");
+    if (found->lease == keeper->lease)
+        keeper->lease = 0; /* revoking would delete it */
+    return true;
+}
+
 static void on_left(void *arg, enum status status, const struct kv_txn_result *result,
                     const struct detail *why)
 {
@@ -347,40 +376,19 @@ static void on_left(void *arg, enum status status, const struct kv_txn_result *r
         give_up_leaving(keeper, why->text);
         return;
     }
-    const struct kv *found = found_kv(result);
-    if (result->succeeded) {
-        say(keeper, LOG_LEVEL_INFO, "unregistered");
-    } else if (!found) {
-        say(keeper, LOG_LEVEL_INFO, "already unregistered");
-    } else if (adopt_state(keeper, found)) {
+    if (has_left(keeper, result, found_kv(result)))
+        give_back_lease(keeper);
+    else
         leave(keeper);
-        return;
-    } else {
-        say(keeper, LOG_LEVEL_WARNING, "was changed by another process: left as it is");
-        if (found->lease == keeper->lease)
-            keeper->lease = 0; /* revoking would delete it */
-    }
-    give_back_lease(keeper);
 }
 
 /* Delete the entry where it is still our own. */
 static void leave(struct keeper *keeper)
 {
-    struct kv_compare compares[] = {
-        compare(keeper, KV_VALUE, 0),
-        keeper->lease != 0 ? compare(keeper, KV_LEASE, keeper->lease)
-                           : compare(keeper, KV_MOD_REVISION, keeper->revision),
-    };
-    struct kv_op delete = operation(keeper, KV_DELETE), get = operation(keeper, KV_GET);
-    struct kv_txn txn = {.compares = compares,
-                         .compare_count = 2,
-                         .success = &delete,
-                         .success_count = 1,
-                         .failure = &get,
-                         .failure_count = 1,
-                         .is_idempotent = true,
-                         .timeout_ms = KEEPER_LEAVE_MS};
-    kv_txn(keeper->session->etcd, &txn, on_left, keeper);
+    const struct tree_key *key = &keeper->registration->id.key;
+    struct kv_op delete = {.kind = KV_DELETE, .key = key->text, .key_len = key->len};
+    keeper->leaves++;
+    ask(keeper, keeper->revision, &delete, KEEPER_LEAVE_MS, on_left);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -391,10 +399,9 @@ static void on_deadline(uv_timer_t *timer)
 }
 
 /* A request under way is waited for, lest what it writes comes after the deletion. */
-static void on_signal(uv_signal_t *signal, int number)
+static void on_ending(void *arg)
 {
-    (void)number;
-    struct keeper *keeper = signal->data;
+    struct keeper *keeper = arg;
     if (keeper->is_leaving) {
         give_up_leaving(keeper, "a second signal came");
         return;
@@ -411,21 +418,16 @@ static void start(struct keeper *keeper)
     uv_loop_t *loop = &keeper->session->loop;
     uv_timer_init(loop, &keeper->beat);
     uv_timer_init(loop, &keeper->deadline);
-    uv_signal_init(loop, &keeper->on_term);
-    uv_signal_init(loop, &keeper->on_int);
     keeper->beat.data = keeper->deadline.data = keeper;
-    keeper->on_term.data = keeper->on_int.data = keeper;
-    uv_signal_start(&keeper->on_term, on_signal, SIGTERM);
-    uv_signal_start(&keeper->on_int, on_signal, SIGINT);
+    ending_start(&keeper->ending, loop, on_ending, keeper);
     begin_beat(keeper);
 }
 
 static void stop(struct keeper *keeper)
 {
-    uv_handle_t *handles[] = {(uv_handle_t *)&keeper->beat, (uv_handle_t *)&keeper->deadline,
-                              (uv_handle_t *)&keeper->on_term, (uv_handle_t *)&keeper->on_int};
-    for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++)
-        uv_close(handles[i], NULL);
+    uv_close((uv_handle_t *)&keeper->beat, NULL);
+    uv_close((uv_handle_t *)&keeper->deadline, NULL);
+    ending_stop(&keeper->ending);
     session_disconnect(keeper->session);
 }
 

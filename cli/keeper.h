@@ -5,8 +5,8 @@
  * back; what another process changed is put back with a WARNING, but for a `state` that `service
  * drain` changed: that stays. A lost lease is granted anew. Trouble with etcd is said once, and
  * tried again with jittered backoff, until all is well, which is said, too. SIGTERM and SIGINT end
- * it: the entry is deleted where it is still our own, and the lease revoked, within
- * KEEPER_LEAVE_MS. */
+ * it, and SIGHUP unless it is ignored: the entry is deleted where it is still our own, and the
+ * lease revoked, within KEEPER_LEAVE_MS. */
 #ifndef CLI_KEEPER_H
 #define CLI_KEEPER_H
 

@@ -29,7 +29,8 @@ static const struct command commands[] = {
      .text =
          "Without --refresh-every it is done once. With it, this goes on running: at every beat "
          "the lease is kept alive and the registration checked; what has vanished or was "
-         "changed is put back. SIGTERM or SIGINT unregisters the service. A registration is "
+         "changed is put back. SIGTERM or SIGINT unregisters the service, and so does SIGHUP (the "
+         "terminal was closed) unless it was ignored when this began (nohup). A registration is "
          "stated whole: what is not said is not kept.\n\n"
          "With --from it is done once for each entry of a file, and no other option is required. "
          "An entry is an object with the members that service list --format json prints; its "

@@ -20,7 +20,7 @@ static void say(const struct session *session, const struct registration_id *id,
 static int register_once(struct session *session, const struct registration *registration)
 {
     enum status status = put_key(session, &registration->id.key, registration->value,
-                                 registration->value_len, registration->ttl_s);
+                                 registration->value_len, registration->ttl_s, true);
     if (status != STATUS_OK)
         return session_fail(session, status);
     say(session, &registration->id, "registered");
@@ -61,38 +61,12 @@ int service_register(struct call *call)
 
 static int unregister(struct session *session, const struct registration_id *id)
 {
-    struct kv_op op = {.kind = KV_DELETE, .key = id->key.text, .key_len = id->key.len};
-    struct kv_txn txn = {.success = &op, .success_count = 1, .is_idempotent = true};
-    struct session_txn result;
-    enum status status = session_txn(session, &txn, &result);
+    bool was_there;
+    enum status status = put_nothing(session, &id->key, &was_there);
     if (status != STATUS_OK)
         return session_fail(session, status);
-    say(session, id, result.deleted > 0 ? "unregistered" : "already unregistered");
+    say(session, id, was_there ? "unregistered" : "already unregistered");
     return 0;
-}
-
-/* Put `to` where `from` still is, under the same lease. */
-static enum status exchange(struct session *session, const struct tree_key *key,
-                            const struct session_kv *from, const char *to, size_t to_len)
-{
-    struct kv_compare compares[] = {{.key = key->text,
-                                     .key_len = key->len,
-                                     .target = KV_MOD_REVISION,
-                                     .result = KV_EQUAL,
-                                     .number = from->mod_revision}};
-    struct kv_op op = {.kind = KV_PUT,
-                       .key = key->text,
-                       .key_len = key->len,
-                       .value = to,
-                       .value_len = to_len,
-                       .lease = from->lease};
-    struct kv_txn txn = {
-        .compares = compares, .compare_count = 1, .success = &op, .success_count = 1};
-    struct session_txn result;
-    enum status status = session_txn(session, &txn, &result);
-    if (status != STATUS_OK)
-        return status;
-    return result.succeeded ? STATUS_OK : STATUS_CONFLICT;
 }
 
 /* OK: done, or nothing to do; *is_changed says which. CONFLICT: try again. */
@@ -100,30 +74,34 @@ static enum status try_state(struct session *session, const struct registration_
                              bool is_draining, bool *is_changed)
 {
     struct session_kv kv = {0};
+    struct put_change change = {.value = NULL};
     char *value = NULL;
-    size_t value_len;
+    size_t value_len = 0;
     enum status status = session_get(session, &id->key, &kv);
     if (status == STATUS_OK && !kv.is_there)
         status = detail_set(&session->why, STATUS_NOT_FOUND, "service %s (%s) is not registered",
                             id->name, id->type);
     if (status != STATUS_OK)
         return status;
-    *is_changed = true;
     status = state_set(kv.value, kv.value_len, is_draining, &value, &value_len, &session->why);
+    *is_changed = status != STATUS_CONFLICT;
     if (status == STATUS_CONFLICT) {
-        *is_changed = false;
-        status = STATUS_OK;
+        /* Written again all the same: what was given up before this and is still on its way finds
+         * that the entry has changed. */
+        change = (struct put_change){kv.value, kv.value_len, kv.lease, false};
+        status = put_change(session, &id->key, &change, &kv);
     } else if (status != STATUS_OK) {
         /* Not the fault of the command line. */
         status =
             detail_wrap(&session->why, STATUS_BAD_REPLY,
                         "service %s (%s) has a value that cannot be changed", id->name, id->type);
     } else {
-        status = exchange(session, &id->key, &kv, value, value_len);
-        if (status == STATUS_CONFLICT)
-            detail_set(&session->why, status, "service %s (%s) is changed by others all the time",
-                       id->name, id->type);
+        change = (struct put_change){value, value_len, kv.lease, false};
+        status = put_change(session, &id->key, &change, &kv);
     }
+    if (status == STATUS_CONFLICT)
+        detail_set(&session->why, status, "service %s (%s) is changed by others all the time",
+                   id->name, id->type);
     free(value);
     session_kv_clear(&kv);
     return status;

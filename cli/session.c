@@ -129,7 +129,14 @@ static bool copy_kv(struct session_kv *out, const struct kv *kv)
     if (kv->value_len > 0)
         memcpy(value, kv->value, kv->value_len);
     value[kv->value_len] = '\0';
-    *out = (struct session_kv){value, kv->value_len, kv->lease, kv->mod_revision, true};
+    *out = (struct session_kv){
+        .value = value,
+        .value_len = kv->value_len,
+        .lease = kv->lease,
+        .mod_revision = kv->mod_revision,
+        .create_revision = kv->create_revision,
+        .is_there = true,
+    };
     return true;
 }
 

@@ -48,7 +48,7 @@ MUST_USE enum status session_range(struct session *session, const struct kv_rang
 struct session_kv {
     char *value; /* NUL-terminated, owned: session_kv_clear() */
     size_t value_len;
-    int64_t lease, mod_revision;
+    int64_t lease, mod_revision, create_revision; /* 0 where there is none */
     bool is_there;
 };
 MUST_USE enum status session_get(struct session *session, const struct tree_key *key,

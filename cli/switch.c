@@ -13,6 +13,8 @@
 static const char *const enabled[] = {"yes", "true", "y", "on", "1", "enabled"};
 static const char *const disabled[] = {"no", "false", "n", "off", "0", "disabled"};
 
+#define CAS_TRIES 8 /* another process made or changed it in between */
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The switch of a command, as long as the command lasts. */
@@ -57,7 +59,7 @@ static int set(struct request *request)
     enum status status = tree_check_switch(request->path, &session->why);
     if (status == STATUS_OK)
         status = put_key(session, &request->key, value, strlen(value),
-                         options_number(&request->call->options, OPTION_SWITCH_TTL));
+                         options_number(&request->call->options, OPTION_SWITCH_TTL), false);
     return status == STATUS_OK ? say_set(request, "switch", value) : session_fail(session, status);
 }
 
@@ -93,14 +95,12 @@ static int get(struct request *request)
 
 static int remove_switch(struct request *request)
 {
-    struct kv_op op = {.kind = KV_DELETE, .key = request->key.text, .key_len = request->key.len};
-    struct kv_txn txn = {.success = &op, .success_count = 1, .is_idempotent = true};
-    struct session_txn result;
-    enum status status = session_txn(&request->session, &txn, &result);
+    bool was_there;
+    enum status status = put_nothing(&request->session, &request->key, &was_there);
     if (status != STATUS_OK)
         return session_fail(&request->session, status);
     log_printf(request->session.log, LOG_LEVEL_INFO, "switch %s %s", request->path,
-               result.deleted > 0 ? "removed" : "already removed");
+               was_there ? "removed" : "already removed");
     return 0;
 }
 
@@ -134,50 +134,20 @@ static const char *opposite(const struct session_kv *kv)
     return is_one_of(disabled, COUNT(disabled), text, len) ? "yes" : NULL;
 }
 
-/* Put `value` where the switch still has `expected`, under `lease`; else see what it has. Not to be
- * repeated: the repetition of what was done would look like another process's work. */
-static enum status compare_and_set(struct request *request, const struct session_kv *expected,
-                                   const char *value, int64_t lease, struct session_txn *result)
-{
-    const struct tree_key *key = &request->key;
-    struct kv_compare compare = {.key = key->text,
-                                 .key_len = key->len,
-                                 .target = expected->is_there ? KV_VALUE : KV_VERSION,
-                                 .result = KV_EQUAL,
-                                 .value = expected->value,
-                                 .value_len = expected->value_len};
-    struct kv_op put = {.kind = KV_PUT,
-                        .key = key->text,
-                        .key_len = key->len,
-                        .value = value,
-                        .value_len = strlen(value),
-                        .lease = lease};
-    struct kv_op see = {.kind = KV_GET, .key = key->text, .key_len = key->len};
-    struct kv_txn txn = {.compares = &compare,
-                         .compare_count = 1,
-                         .success = &put,
-                         .success_count = 1,
-                         .failure = &see,
-                         .failure_count = 1};
-    return session_txn(&request->session, &txn, result);
-}
-
-static int toggle_from(struct request *request, const struct session_kv *kv)
+static int toggle_from(struct request *request, struct session_kv *kv)
 {
     if (!kv->is_there)
         return fail(request, "not set");
     const char *value = opposite(kv);
     if (!value)
         return fail(request, "does not have boolean value");
-    struct session_txn result = {0};
-    enum status status = compare_and_set(request, kv, value, kv->lease, &result);
-    /* NOT_FOUND: the lease, and the switch with it, expired meanwhile. */
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-        return session_fail(&request->session, status);
-    bool is_done = status == STATUS_OK && result.succeeded;
-    session_kv_clear(&result.kv);
-    if (is_done)
+    struct put_change change = {value, strlen(value), kv->lease, true};
+    enum status status = put_change(&request->session, &request->key, &change, kv);
+    if (status == STATUS_OK)
         return say_set(request, "switch", value);
+    /* NOT_FOUND: the lease, and the switch with it, expired meanwhile. */
+    if (status != STATUS_CONFLICT && status != STATUS_NOT_FOUND)
+        return session_fail(&request->session, status);
     log_printf(request->session.log, LOG_LEVEL_WARNING, "switch %s already toggled", request->path);
     return 0;
 }
@@ -193,50 +163,53 @@ static int toggle(struct request *request)
     return exit_status;
 }
 
-/* *was_there: the switch has another value than expected, and what was done is nothing. */
-static enum status cas_once(struct request *request, const char *expected, int64_t lease,
-                            bool *is_done, bool *was_there)
+static bool has_other_value(const struct session_kv *kv, const char *expected)
 {
-    char *text = strdup(expected ? expected : "");
-    if (!text)
-        return detail_set(&request->session.why, STATUS_NO_MEMORY, "%s",
-                          status_text(STATUS_NO_MEMORY));
-    struct session_kv from = {
-        .value = text, .value_len = strlen(text), .is_there = expected != NULL};
-    struct session_txn result = {0};
-    enum status status =
-        compare_and_set(request, &from, request->call->operands[1], lease, &result);
-    if (status == STATUS_OK) {
-        *is_done = result.succeeded;
-        *was_there = result.kv.is_there;
+    size_t len = strlen(expected);
+    return kv->is_there && (kv->value_len != len || memcmp(kv->value, expected, len) != 0);
+}
+
+/* One try: CONFLICT when somebody was faster, and *kv is what is there then. */
+static enum status cas_once(struct request *request, struct session_kv *kv, int64_t *lease)
+{
+    const char *value = request->call->operands[1];
+    uint64_t ttl_s = options_number(&request->call->options, OPTION_SWITCH_TTL);
+    enum status status = STATUS_OK;
+    if (ttl_s > 0 && *lease == 0)
+        status = session_grant(&request->session, ttl_s, lease);
+    struct put_change change = {value, strlen(value), *lease, true};
+    return status == STATUS_OK ? put_change(&request->session, &request->key, &change, kv) : status;
+}
+
+static int cas_from(struct request *request, struct session_kv *kv)
+{
+    enum status status = STATUS_CONFLICT;
+    int64_t lease = 0;
+    bool is_new = false;
+    for (int i = 0; status == STATUS_CONFLICT && i < CAS_TRIES; i++) {
+        if (has_other_value(kv, request->call->operands[2]))
+            return fail(request, "has another value: not changed");
+        is_new = !kv->is_there;
+        status = cas_once(request, kv, &lease);
     }
-    session_kv_clear(&result.kv);
-    session_kv_clear(&from);
-    return status;
+    if (status != STATUS_OK)
+        return session_fail(&request->session, status);
+    return say_set(request, is_new ? "New switch" : "Existing switch", request->call->operands[1]);
 }
 
 /* Where the value is as expected it is exchanged; where there is no switch it is made. */
 static int cas(struct request *request)
 {
     struct session *session = &request->session;
-    const char *value = request->call->operands[1], *expected = request->call->operands[2];
-    uint64_t ttl_s = options_number(&request->call->options, OPTION_SWITCH_TTL);
-    int64_t lease = 0;
-    bool is_done = false, was_there = false, is_new = false;
+    struct session_kv kv = {0};
     enum status status = tree_check_switch(request->path, &session->why);
-    if (status == STATUS_OK && ttl_s > 0)
-        status = session_grant(session, ttl_s, &lease);
     if (status == STATUS_OK)
-        status = cas_once(request, expected, lease, &is_done, &was_there);
-    if (status == STATUS_OK && !is_done && !was_there) {
-        is_new = true;
-        status = cas_once(request, NULL, lease, &is_done, &was_there);
-    }
+        status = session_get(session, &request->key, &kv);
     if (status != STATUS_OK)
         return session_fail(session, status);
-    if (!is_done)
-        return fail(request, "has another value: not changed");
-    return say_set(request, is_new ? "New switch" : "Existing switch", value);
+    int exit_status = cas_from(request, &kv);
+    session_kv_clear(&kv);
+    return exit_status;
 }
 
 int switch_set(struct call *call)

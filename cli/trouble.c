@@ -3,7 +3,7 @@
 #include <sys/random.h>
 
 #define BACKOFF_MIN_MS 250
-#define BACKOFF_MAX_MS 5000
+#define BACKOFF_MAX_MS 1500
 
 /* Different faces of one outage are said once. */
 static enum status kind_of(enum status status)

@@ -20,8 +20,8 @@ bool trouble_is_hopeless(enum status status);
 /* Something failed. True when it is to be said: not another face of what was said last. */
 bool trouble_is_new(struct trouble *trouble, enum status status);
 
-/* How long to wait before the next try: 0.25 s doubling to 5 s, of which a random half, so that a
- * thousand processes do not come back at the same moment. */
+/* How long to wait before the next try: 0.25 s doubling to 1.5 s, of which a random half, so that
+ * a thousand processes do not come back at the same moment. */
 uint64_t trouble_delay_ms(struct trouble *trouble);
 
 /* All is well. True when it had not been. */

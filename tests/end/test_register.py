@@ -7,7 +7,8 @@ import time
 import pytest
 
 from etcd import Etcd, EtcdError
-from process import wait_until
+from process import Process, wait_until
+from server import BINARY
 
 LEASE_TAG = 0x45
 
@@ -134,7 +135,7 @@ def test_refreshing_without_a_ttl_rewrites_periodically(registry):
     wait_until(lambda: registry.service("t", "n"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_unregisters_and_exits_0(registry, number):
     process = registry.hold("t", "n", "h:1", "--ttl", "60", "--refresh-every", "30")
     lease = registry.service("t", "n").lease
@@ -142,6 +143,17 @@ def test_a_signal_unregisters_and_exits_0(registry, number):
     assert registry.service("t", "n") is None
     assert process.find_line(r"^INFO:root:service n \(t\) unregistered$"), process.err
     wait_until(lambda: registry.etcd.ttl(lease) < 0, 5, "its lease is given back")
+
+
+def test_a_closed_terminal_does_not_end_what_nohup_began(registry):
+    args = ["service", "register", "--service-type", "t", "--service-name", "n", "--service-location", "h:1",
+            "--ttl", "60", "--refresh-every", "1"]
+    process = Process(["nohup", BINARY, *args], env=registry.env)
+    process.wait_line(r"^INFO:root:service .* registered$")
+    process.send(signal.SIGHUP)
+    registry.delete("service", "t", "n")
+    wait_until(lambda: registry.service("t", "n"), what="it goes on")
+    assert process.stop() == 0 and registry.service("t", "n") is None
 
 
 def test_a_signal_leaves_what_somebody_else_has_put_there(registry):
