@@ -1,9 +1,8 @@
-/* A plain location is read in place. JSON goes through cJSON, whose strings end at a NUL and which
- * takes "\uZZZZ" for U+0000; so escapes are checked before, and \u0000 is handed to it as an octet
- * that no UTF-8 has and that does not occur in the value. All memory comes from cJSON's allocator,
- * whose hooks let a test refuse it. */
+/* A plain location is read in place. JSON goes through cJSON, made fit for it before. All memory
+ * comes from cJSON's allocator, whose hooks let a test refuse it. */
 #include "entry.h"
 
+#include "entry_text.h"
 #include "tree.h"
 
 #include <cjson/cJSON.h>
@@ -11,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define ESCAPE_LEN 6 /* "\u0000" */
 
 struct reader {
     struct entry *entry;
@@ -284,53 +281,6 @@ static enum status read_members(struct reader *reader, const cJSON *object, size
     return STATUS_OK;
 }
 
-/* An octet that stands for U+0000; 0 when the value has all of them in it. */
-static uint8_t choose_stand_in(const char *value, size_t len)
-{
-    for (int octet = 0xff; octet > 0xf4; octet--)
-        if (!memchr(value, octet, len))
-            return (uint8_t)octet;
-    return 0;
-}
-
-/* Whether \uXXXX stands at the beginning. */
-static bool is_escape(const char *text, size_t len)
-{
-    if (len < ESCAPE_LEN)
-        return false;
-    for (size_t i = 2; i < ESCAPE_LEN; i++)
-        if (!text[i] || !strchr("0123456789abcdefABCDEF", text[i]))
-            return false;
-    return true;
-}
-
-/* Copy the value with its \u0000 replaced. NULL: an escape or an octet is no JSON. */
-static const char *prepare(const char *value, size_t len, uint8_t stand_in, char *out,
-                           bool *has_nul)
-{
-    size_t at = 0;
-    *has_nul = false;
-    while (at < len) {
-        if (value[at] == '\0')
-            return NULL;
-        if (value[at] != '\\' || at + 1 == len) {
-            *out++ = value[at++];
-            continue;
-        }
-        if (value[at + 1] == 'u' && !is_escape(value + at, len - at))
-            return NULL;
-        if (value[at + 1] == 'u' && memcmp(value + at + 2, "0000", 4) == 0) {
-            *out++ = (char)stand_in;
-            *has_nul = true;
-            at += ESCAPE_LEN;
-            continue;
-        }
-        *out++ = value[at++];
-        *out++ = value[at++];
-    }
-    return out;
-}
-
 /* Read the text of an object with nothing but blanks behind it. */
 static enum status parse_text(const char *text, size_t len, cJSON **out, struct detail *why)
 {
@@ -356,23 +306,18 @@ static enum status parse_json(const char *value, size_t len, struct entry *entry
                               struct detail *why)
 {
     struct reader reader = {.entry = entry};
-    uint8_t stand_in = choose_stand_in(value, len);
-    bool has_nul;
+    enum status status = STATUS_BAD_INPUT;
     cJSON *object = NULL;
     char *text = cJSON_malloc(len);
     if (!text)
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
-    enum status status = STATUS_BAD_INPUT;
-    const char *end = prepare(value, len, stand_in, text, &has_nul);
-    if (!end || (has_nul && !stand_in)) {
+    size_t text_len = entry_text_prepare(value, len, text, &reader.nul);
+    if (text_len > 0)
+        status = parse_text(text, text_len, &object, why);
+    else
         (void)detail_set(why, status, "not JSON");
-        goto done;
-    }
-    reader.nul = has_nul ? stand_in : 0;
-    status = parse_text(text, (size_t)(end - text), &object, why);
     if (status == STATUS_OK)
         status = read_members(&reader, object, len, why);
-done:
     cJSON_Delete(object);
     cJSON_free(text);
     return status;

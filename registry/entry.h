@@ -10,7 +10,8 @@
  *
  * A member of the wrong type or out of range is ignored and counted, unknown members are ignored;
  * without a good location there is no entry. Of members with the same name the first counts.
- * Strings may hold any octets, \u0000 too; the JSON around them is as strict as cJSON.
+ * Strings may hold any octets, \u0000 too; half a surrogate pair is U+FFFD. The JSON around them is
+ * as strict as cJSON, but numbers may be of any length and nesting of any depth.
  *
  * A plain location is read without allocating: that is the path of a million keys.
  * Threads: pure. */

@@ -10,9 +10,12 @@
 
 #include <cmocka.h>
 
-#define X10  "xxxxxxxxxx"
-#define X50  X10 X10 X10 X10 X10
-#define X250 X50 X50 X50 X50 X50
+#define X10     "xxxxxxxxxx"
+#define X50     X10 X10 X10 X10 X10
+#define X250    X50 X50 X50 X50 X50
+#define X0      "0000000000000000000000000000000000000000"
+#define DEEP    "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+#define SHALLOW "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
 #define FULL                                                                                       \
     "{\"location\":\"baz:1235\",\"protocol\":\"udp\",\"priority\":10,\"weight\":5,"                \
     "\"txt\":{\"path\":\"/\",\"beta\":true},\"subtypes\":[\"printer\"],\"state\":\"draining\"}"
@@ -107,7 +110,13 @@ static void refuses_what_has_no_good_location(void **state)
         {"{\"location\":\"baz:1235\",\"x\":\"\\u00\"}", 0},
         {"{\"location\":\"baz:1235\",\"x\":\"\\u", 0},
         {"{\"location\":\"baz:1235\",\"x\":\"\\", 0},
-        {"{\"location\":\"baz:1235\",\"x\":\"\\ud800\"}", 0},
+        {"{\"location\":\"baz:1235\",\"x\":\"\\ud8\"}", 0},
+        {"{\"location\":\"baz:1235\",\"x\":[}", 0},
+        {"{\"location\":\"baz:1235\",\"x\":" DEEP "[}" SHALLOW "}", 0},
+        {"{\"location\":\"baz:1235\",\"x\":" DEEP SHALLOW "]}", 0},
+        {"{\"location\":\"baz:1235\",\"x\":" DEEP "\"", 0},
+        {"{\"location\":\"baz:1235\",\"x\":1" X0 "1" X0 ".5.5}", 0},
+        {"{\"location\":\"baz:1235\",\"x\":1" X0 "1", 0},
         {"{\"location\":\"baz:1235\",}", 0},
         {"{\"location\":\"baz:1235\",\"x\":NaN}", 0},
         {"{\"location\":\"baz:0\"}", 0},
@@ -188,6 +197,23 @@ static const struct {
 } members[] = {
     {"", "", 0},
     {",\"unknown\":[1,{\"a\":null}]", "", 0},
+    {",\"x\":\"\\ud800\",\"\\udfff\":\"\\udc00\\ud800\"", "", 0},
+    {",\"x\":" DEEP "{\"a\":[1,\"]\"]}" SHALLOW ",\"priority\":1", ",\"priority\":1", 0},
+    {",\"priority\":" DEEP SHALLOW ",\"txt\":{\"a\":" DEEP SHALLOW ",\"b\":\"1\"}",
+     ",\"txt\":{\"b\":\"1\"}", 2},
+    {",\"priority\":10." X0 X0 ",\"weight\":1" X0 X0, ",\"priority\":10", 1},
+    {",\"priority\":" X0 X0 "7,\"weight\":-1e" X0 X0 "999", ",\"priority\":7", 1},
+    {",\"txt\":{\"a\":\"\\ud800\",\"b\":\"x\\udc00\\ud83d\\ude00\\ud83dy\\ud800\\ud800\\u0041\"}",
+     ",\"txt\":{\"a\":\"\xef\xbf\xbd\",\"b\":"
+     "\"x\xef\xbf\xbd\xf0\x9f\x98\x80\xef\xbf\xbdy\xef\xbf\xbd"
+     "\xef\xbf\xbd"
+     "A\"}",
+     0},
+    {",\"txt\":{\"\\ud800\":\"x\",\"c\":true}", ",\"txt\":{\"c\":true}", 1},
+    {",\"txt\":{\"raw\":\"\xf5\xf6\xf7\xf8\xf9\xfa\xfb\xfc\xfd\xfe\xff\\u0000\"}",
+     ",\"txt\":{\"raw\":\"\xf5\xf6\xf7\xf8\xf9\xfa\xfb\xfc\xfd\xfe\xff\xef\xbf\xbd\"}", 0},
+    {",\"state\":\"\\ud800\",\"protocol\":\"\\udc00\"", "", 2},
+    {",\"subtypes\":[\"\\ud800\"]", ",\"subtypes\":[\"\xef\xbf\xbd\"]", 0},
     {",\"protocol\":\"tcp\"", ",\"protocol\":\"tcp\"", 0},
     {",\"protocol\":\"TCP\"", "", 1},
     {",\"protocol\":\"sctp\"", "", 1},
