@@ -1,10 +1,15 @@
 /* cli/bulk.h - write many keys as fast as etcd takes them.
  *
  * Keys of the same TTL share leases, LEASE_KEYS_MAX to one at most, and go out in transactions of
- * KV_TXN_MAX puts, several under way at the same time; so their order is not kept. A lease begins
- * with the first of its keys and takes no more of them once half its time is over.
+ * KV_TXN_MAX puts, or as many as etcd takes; several are under way at the same time, so their order
+ * is not kept. The first BULK_TTLS_MAX TTLs are kept apart to the second, further ones above 50 s
+ * rounded up by less than 2 %, to one of a thousand: else a list in which each is different would
+ * make a lease for each. A lease begins with the first of its keys and takes no more of them once
+ * half its time is over.
  *
- * Memory: a few transactions for each of the BULK_TTLS_MAX TTLs that came last.
+ * Each key is written only where it still is as it was seen: put.h says why.
+ *
+ * Memory: a few transactions, and some octets for each TTL.
  *
  * Threads: as session.h. */
 #ifndef CLI_BULK_H
@@ -37,6 +42,8 @@ bool bulk_is_full(const struct bulk *bulk);
 bool bulk_is_idle(const struct bulk *bulk);
 /* Keys that etcd has accepted. */
 uint64_t bulk_written(const struct bulk *bulk);
+/* Keys of which nobody knows whether they were written. */
+uint64_t bulk_unsure(const struct bulk *bulk);
 /* What went wrong first; then nothing more is sent. */
 enum status bulk_status(const struct bulk *bulk, struct detail *why);
 

@@ -244,7 +244,11 @@ static int tell(const struct from *from)
         return 1;
     }
     if (status != STATUS_OK) {
-        detail_wrap(&why, status, "%" PRIu64 " %s registered, then", written, services);
+        uint64_t unsure = bulk_unsure(from->bulk);
+        char perhaps[64] = "";
+        if (unsure > 0)
+            snprintf(perhaps, sizeof(perhaps), " and perhaps %" PRIu64 " more", unsure);
+        detail_wrap(&why, status, "%" PRIu64 " %s%s registered, then", written, services, perhaps);
         return session_report(log, status, &why);
     }
     if (from->status != STATUS_OK) {

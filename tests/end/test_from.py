@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pty
+import random
 import re
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import time
 
 import pytest
 
+from etcd import Etcd
 from process import PATIENCE, Process, die_with_parent, wait_until
 from server import BINARY, Result, cells
 
@@ -119,11 +121,84 @@ def test_the_option_is_for_entries_that_say_none(registry):
     assert ttls == [70, 70, 300]
 
 
-def test_more_ttls_than_are_kept_apart(registry):
-    wanted = [{"service": f"t/n{i:04}", "location": "h:1", "ttl": 1000 + i % 150} for i in range(600)]
-    assert feed(registry, json.dumps(wanted)).err == "INFO:root:600 services registered\n"
-    found = [registry.etcd.granted_ttl(kv.lease) for kv in keys(registry)]
-    assert found == [entry["ttl"] for entry in wanted]
+@pytest.mark.parametrize("ttls,count,leases_max", [
+    (range(1000, 1065), 2000, 65), (range(1000, 1500), 2000, 64 + 22), (range(1, 2001), 2000, 64 + 190),
+    ([60 + i * 7919 % 9000000000 for i in range(0, 3000000, 1500)], 2000, 64 + 960)])
+def test_however_many_ttls_there_are_they_share_leases(registry, seed, ttls, count, leases_max):
+    ttls = list(ttls)
+    wanted = [{"service": f"t/n{i:05}", "location": "h:1", "ttl": ttls[i % len(ttls)]} for i in range(count)]
+    given = random.sample(wanted, count)
+    assert feed(registry, json.dumps(given)).err == f"INFO:root:{count} services registered\n"
+    found = keys(registry)
+    held = collections.Counter(kv.lease for kv in found)
+    assert len(held) <= leases_max and max(held.values()) <= KEYS_MAX
+    granted = {lease: registry.etcd.granted_ttl(lease) for lease in held}
+    exact = 0
+    for kv, entry in zip(found, wanted):
+        asked = max(entry["ttl"], 2)  # etcd's least
+        assert asked <= granted[kv.lease] < asked * 1.02 + 1, (asked, granted[kv.lease])
+        assert asked > 50 or asked == granted[kv.lease]
+        exact += asked == granted[kv.lease]
+    assert exact >= min(64, len(ttls))
+
+
+def test_64_ttls_are_kept_apart(registry):
+    wanted = [{"service": f"t/n{i:04}", "location": "h:1", "ttl": 1000 + i % 64} for i in range(640)]
+    assert feed(registry, json.dumps(wanted)).err == "INFO:root:640 services registered\n"
+    found = keys(registry)
+    assert [registry.etcd.granted_ttl(kv.lease) for kv in found] == [entry["ttl"] for entry in wanted]
+    assert len({kv.lease for kv in found}) == 64
+
+
+def test_what_is_there_already_is_replaced(registry):
+    assert feed(registry, json.dumps(entries(700, ttl=600))).status == 0
+    registry.delete("service", "t", "n000300")
+    assert feed(registry, json.dumps(entries(900, weight=7))).err == "INFO:root:900 services registered\n"
+    assert {json.loads(kv.value)["weight"] for kv in keys(registry)} == {7} and count_of(registry) == 900
+    assert {kv.lease for kv in keys(registry)} == {0}
+
+
+@pytest.fixture(scope="module", params=[100, 16, 1])
+def narrow_etcd(request):
+    server = Etcd(options=["--max-txn-ops", str(request.param)])
+    yield server
+    server.stop()
+
+
+def test_an_etcd_that_takes_fewer_operations_gets_fewer(narrow_etcd, bind_registry):
+    registry = bind_registry(narrow_etcd)
+    wanted = entries(1000, ttl=600) + entries(100, 1000)
+    for _ in range(2):
+        assert feed(registry, json.dumps(wanted)).err == "INFO:root:1100 services registered\n"
+    assert [kv.value.decode() for kv in keys(registry)] == [entry["location"] for entry in wanted]
+    assert len({kv.lease for kv in keys(registry)}) == 2
+
+
+def test_an_etcd_that_takes_fewer_operations_takes_all_commands(narrow_etcd, bind_registry):
+    registry = bind_registry(narrow_etcd)
+    one = ["--service-type", "t", "--service-name", "n"]
+    for ttl in ([], ["--ttl", "60"]):
+        registry.register("t", "n", "h:1", *ttl)
+        registry.ok("service", "drain", *one)
+        registry.ok("service", "undrain", *one)
+        registry.unregister("t", "n")
+        process = registry.hold("t", "n", "h:1", *ttl, "--refresh-every", "1")
+        registry.delete("service", "t", "n")
+        process.wait_line("vanished")
+        assert process.stop() == 0 and registry.service("t", "n") is None
+    for args in (["set", "s", "no"], ["toggle", "s"], ["cas", "s", "a", "yes"], ["remove", "s"]):
+        registry.ok("switch", *args)
+
+
+def test_an_etcd_that_takes_shorter_requests_gets_shorter(bind_registry):
+    server = Etcd(options=["--max-request-bytes", "60000"])
+    try:
+        registry = bind_registry(server)
+        txt = {f"k{i:02}": "x" * 200 for i in range(30)}
+        assert feed(registry, json.dumps(entries(300, txt=txt))).err == "INFO:root:300 services registered\n"
+        assert count_of(registry) == 300
+    finally:
+        server.stop()
 
 
 def test_a_last_second_is_still_a_ttl(registry):
