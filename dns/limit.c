@@ -1,7 +1,6 @@
 #include "limit.h"
 
-#include <netinet/in.h>
-#include <string.h>
+#include "prefix.h"
 
 #define SECOND_US 1000000
 
@@ -19,37 +18,6 @@ void limit_init(struct limit *limit, uint32_t rate, const uint64_t seed[2])
     limit->seed[0] = seed[0];
     limit->seed[1] = seed[1];
     limit->interval_us = rate < SECOND_US ? SECOND_US / rate : 1;
-}
-
-static bool v4_key(uint32_t address, uint64_t *key)
-{
-    *key = address >> 8;
-    return address >> 24 != 127;
-}
-
-static bool v6_key(const struct in6_addr *address, uint64_t *key)
-{
-    uint32_t mapped;
-    if (IN6_IS_ADDR_V4MAPPED(address)) {
-        memcpy(&mapped, address->s6_addr + 12, sizeof(mapped));
-        return v4_key(ntohl(mapped), key);
-    }
-    uint64_t prefix = 1; /* apart from IPv4's */
-    for (int i = 0; i < 7; i++)
-        prefix = prefix << 8 | address->s6_addr[i];
-    *key = prefix;
-    return !IN6_IS_ADDR_LOOPBACK(address);
-}
-
-/* The client's prefix; false = exempt. */
-static bool prefix_key(const struct sockaddr *client, uint64_t *key)
-{
-    if (client->sa_family == AF_INET)
-        return v4_key(ntohl(((const struct sockaddr_in *)(const void *)client)->sin_addr.s_addr),
-                      key);
-    if (client->sa_family == AF_INET6)
-        return v6_key(&((const struct sockaddr_in6 *)(const void *)client)->sin6_addr, key);
-    return false;
 }
 
 static uint64_t fold(uint64_t a, uint64_t b)
@@ -93,11 +61,11 @@ static uint64_t *find(uint64_t *bucket, uint64_t tag, uint64_t now_us, uint64_t 
 
 bool limit_allows(struct limit *limit, const struct sockaddr *client, uint64_t now_us)
 {
-    uint64_t key;
-    if (!prefix_key(client, &key))
+    struct prefix prefix;
+    if (!prefix_of(client, &prefix) || prefix.is_loopback)
         return true;
 
-    uint64_t hashed = hash(limit, key);
+    uint64_t hashed = hash(limit, prefix.key);
     uint64_t tag = hashed >> TIME_BITS;
     uint64_t *bucket = limit->places[hashed % LIMIT_BUCKETS];
     for (unsigned i = 0; i < TRIES; i++) {

@@ -1,7 +1,7 @@
 /* dns/limit.h - how many answers a second a network may draw over UDP.
  *
- * UDP addresses can be forged, so answers may be aimed at a victim: each client prefix (IPv4 /24,
- * IPv6 /56) has a bucket of one second's answers. A bucket is one 64-bit word, the moment at which
+ * UDP addresses can be forged, so answers may be aimed at a victim: each client prefix (prefix.h)
+ * has a bucket of one second's answers. A bucket is one 64-bit word, the moment at which
  * it would be full again (the generic cell rate algorithm), shared by all workers and changed by
  * compare-and-swap; only clients of one prefix ever meet on a word. The table never grows: a prefix
  * has 8 places on one cache line, chosen by a keyed hash, and takes the least loaded one when all

@@ -152,12 +152,16 @@ static enum status fill(struct server *server, const struct server_options *opti
     server->shared.tcp_idle_ms = options->tcp_idle_s * 1000;
     memset(server->guards, -1, sizeof(server->guards));
 
-    enum status status = make_limit(server, options->rate_limit, why);
+    unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
+    server->shared.tcp_share.workers = workers;
+    enum status status = name_seed_init(&server->shared.tcp_share.seed);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "no random numbers");
+    status = make_limit(server, options->rate_limit, why);
     if (status == STATUS_OK)
         status = claim_addresses(server, options, why);
     if (status == STATUS_OK)
-        status = open_workers(
-            server, options->workers != 0 ? options->workers : uv_available_parallelism(), why);
+        status = open_workers(server, workers, why);
     release_guards(server);
     return status;
 }

@@ -2,15 +2,20 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include <uv.h>
 
 #define BUFFER_OCTETS (4 << 20) /* the default loses the first burst of 256 datagrams */
 #define BACKLOG       1024
+/* The kernel holds twice that for a connection whose client does not read, and no more. Left alone
+ * it would grow to 4 MB. */
+#define REPLY_OCTETS  65536
 #define FAST_OPEN_MAX 256
 #define PORT_TRIES    32
 
@@ -46,6 +51,7 @@ static const struct option {
     {AF_UNSPEC, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_OCTETS, FOR_UDP, false},
     {AF_UNSPEC, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_OCTETS, FOR_UDP, false},
     /* Inherited by the connections. */
+    {AF_UNSPEC, SOL_SOCKET, SO_SNDBUF, REPLY_OCTETS, FOR_TCP, false},
     {AF_UNSPEC, IPPROTO_TCP, TCP_NODELAY, 1, FOR_TCP, false},
     {AF_UNSPEC, IPPROTO_TCP, TCP_FASTOPEN, FAST_OPEN_MAX, FOR_TCP, false},
 };
@@ -233,4 +239,23 @@ enum status socket_open_tcp(const struct sockaddr_storage *address, int *out, st
         return fail(address, error, why);
     *out = fd;
     return STATUS_OK;
+}
+
+size_t socket_unsent(int fd)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof(info);
+    int octets = 0;
+    if (ioctl(fd, SIOCOUTQ, &octets) != 0 || octets <= 0)
+        return 0;
+    /* After a reset the count stays as it was. */
+    bool is_gone =
+        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_CLOSE;
+    return is_gone ? 0 : (size_t)octets;
+}
+
+void socket_drop(int fd)
+{
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 }

@@ -45,4 +45,10 @@ MUST_USE enum status socket_open_udp(const struct sockaddr_storage *address, int
 MUST_USE enum status socket_open_tcp(const struct sockaddr_storage *address, int *out,
                                      struct detail *why);
 
+/* Octets that the client of a connection has not taken yet; 0 when it is gone. */
+size_t socket_unsent(int fd);
+/* Let the last close(2) of a connection reset it and drop what its client has not taken, which the
+ * kernel would keep for minutes else, for a client that does not read. */
+void socket_drop(int fd);
+
 #endif

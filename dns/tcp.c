@@ -1,6 +1,7 @@
 #include "tcp.h"
 
 #include "respond.h"
+#include "tcp_clients.h"
 #include "tcp_conn.h"
 #include "tcp_list.h"
 
@@ -12,10 +13,11 @@
 #define ACCEPT_BATCH 16   /* accepted at once, before the others get their turn */
 #define ACCEPT_LAST  1024 /* accepted when stopping */
 
-/* To make room for a newcomer, so many of the oldest are looked at for an idle one; if there is
- * none, the oldest goes, unless it got on within this time. */
-#define LOOK_MAX     16
-#define UNDECIDED_MS 1000
+/* To make room for a newcomer, so many of the oldest are looked at for an idle one. */
+#define LOOK_MAX 64
+/* When all slots are in use: the time for a message that has begun, and for one that is at
+ * something before another of its own network takes its place. */
+#define MESSAGE_MS 1000
 
 void tcp_add(struct tcp *tcp, int fd)
 {
@@ -49,39 +51,100 @@ static void wake_listeners(struct tcp *tcp)
             tcp->is_starved = true;
 }
 
-static void on_sweep(uv_timer_t *timer)
+static unsigned used_slots(const struct tcp *tcp)
 {
-    struct tcp *tcp = timer->data;
-    while (tcp->oldest && uv_now(tcp->loop) - tcp->oldest->got_on_ms >= patience_ms(tcp)) {
-        counters_bump(&tcp->respond->counters->tcp_closed_idle);
-        tcp_conn_close(tcp->oldest);
-    }
-    if (tcp->is_starved && !tcp->is_stopping)
-        wake_listeners(tcp);
-    tcp_list_stop_sweep(tcp);
+    return __atomic_load_n(&tcp->share->used, __ATOMIC_RELAXED);
 }
 
-/* Close this worker's oldest idle connection or, when its oldest few are all at something, the
- * oldest if that takes it long. */
-static bool make_room(struct tcp *tcp)
+/* This worker's part of the slots. */
+static unsigned fair_count(const struct tcp *tcp)
 {
-    struct tcp_conn *conn = tcp->oldest;
-    for (int i = 0; i < LOOK_MAX && conn && !tcp_conn_is_idle(conn); i++)
-        conn = conn->newer;
-    if (!conn || !tcp_conn_is_idle(conn)) {
-        conn = tcp->oldest;
-        if (!conn || uv_now(tcp->loop) - conn->got_on_ms < UNDECIDED_MS)
-            return false;
+    return (tcp->share->limit + tcp->share->workers - 1) / tcp->share->workers;
+}
+
+/* The same for a message that has begun. */
+static uint64_t message_patience_ms(const struct tcp *tcp)
+{
+    uint64_t patience = patience_ms(tcp);
+    bool is_full = used_slots(tcp) >= tcp->share->limit;
+    return is_full && patience > MESSAGE_MS ? MESSAGE_MS : patience;
+}
+
+static void close_expired(struct tcp *tcp)
+{
+    uint64_t now = uv_now(tcp->loop);
+    struct tcp_conn *conn = tcp->oldest, *newer;
+    for (; conn && now - conn->got_on_ms >= message_patience_ms(tcp); conn = newer) {
+        newer = conn->newer;
+        bool is_begun = conn->events == UV_READABLE && !tcp_conn_is_idle(conn);
+        if (conn->is_waiting && patience_ms(tcp) > 0) { /* not the client's fault */
+            tcp_list_got_on(tcp, conn);
+        } else if (is_begun || now - conn->got_on_ms >= patience_ms(tcp)) {
+            counters_bump(&tcp->respond->counters->tcp_closed_idle);
+            tcp_conn_close(conn);
+        }
     }
+}
+
+static void close_leaving(struct tcp *tcp)
+{
+    for (struct tcp_conn *conn = tcp->oldest, *newer; conn && tcp->leaving_count > 0;
+         conn = newer) {
+        newer = conn->newer;
+        if (conn->is_leaving && socket_unsent(conn->fd) == 0)
+            tcp_conn_close(conn);
+    }
+}
+
+/* The connection of a client that got on longest ago, an idle one if there is one. */
+static struct tcp_conn *pick(const struct tcp *tcp, const struct tcp_client *client)
+{
+    struct tcp_conn *busy = NULL, *conn = tcp->oldest;
+    for (int i = 0; i < LOOK_MAX && conn; i++, conn = conn->newer) {
+        if (conn->client != client)
+            continue;
+        if (tcp_conn_is_idle(conn))
+            return conn;
+        busy = busy ? busy : conn;
+    }
+    return busy ? busy : client->first;
+}
+
+/* Close a connection of one of those who hold most, for somebody who holds `count`. One who holds
+ * as many himself only gets what has been idle or slow. */
+static bool make_room(struct tcp *tcp, unsigned count)
+{
+    const struct tcp_client *most = tcp_clients_most(tcp);
+    if (!most)
+        return false;
+    struct tcp_conn *conn = pick(tcp, most);
+    if (count >= most->count && !tcp_conn_is_idle(conn) &&
+        uv_now(tcp->loop) - conn->got_on_ms < MESSAGE_MS)
+        return false;
     counters_bump(&tcp->respond->counters->tcp_closed_full);
     tcp_conn_close(conn);
     return true;
 }
 
-static bool take_slot(struct tcp *tcp)
+static void on_sweep(uv_timer_t *timer)
+{
+    struct tcp *tcp = timer->data;
+    close_leaving(tcp);
+    close_expired(tcp);
+    while (used_slots(tcp) > tcp->share->limit && tcp->count > fair_count(tcp) && make_room(tcp, 0))
+        ;
+    if (tcp->is_starved && !tcp->is_stopping)
+        wake_listeners(tcp);
+    tcp_list_stop_sweep(tcp);
+}
+
+/* Others may have all slots: then a worker takes its part all the same, and they give up what is
+ * too many at their next sweep. */
+static bool take_slot(struct tcp *tcp, const union socket_address *client)
 {
     unsigned before = __atomic_fetch_add(&tcp->share->used, 1, __ATOMIC_RELAXED);
-    if (before < tcp->share->limit || make_room(tcp))
+    if (before < tcp->share->limit || tcp->count < fair_count(tcp) ||
+        make_room(tcp, tcp_clients_count(tcp, client)))
         return true;
     tcp_list_give_slot(tcp);
     counters_bump(&tcp->respond->counters->tcp_closed_full);
@@ -109,7 +172,7 @@ static bool accept_failed(struct tcp *tcp, int error)
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        if (make_room(tcp))
+        if (make_room(tcp, 1))
             return true;
         starve(tcp);
         return false;
@@ -128,7 +191,7 @@ static bool accept_one(struct tcp_listener *listener)
     if (fd < 0)
         return accept_failed(tcp, errno);
     counters_bump(&tcp->respond->counters->tcp_accepted);
-    if (!take_slot(tcp)) {
+    if (!take_slot(tcp, &client)) {
         close(fd);
     } else if (!tcp_conn_open(tcp, fd, &client)) {
         tcp_list_give_slot(tcp);
@@ -159,6 +222,12 @@ enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct respond *respond,
     uv_timer_init(loop, &tcp->sweep);
     tcp->sweep.data = tcp;
     tcp->on_sweep = on_sweep;
+    uv_idle_init(loop, &tcp->busy);
+    tcp->busy.data = tcp;
+    tcp->turn_left = TCP_TURN;
+    tcp->last_turn = &tcp->turns;
+    if (tcp_clients_init(tcp) != STATUS_OK)
+        return STATUS_NO_MEMORY;
     for (unsigned i = 0; i < tcp->listener_count; i++) {
         struct tcp_listener *listener = &tcp->listeners[i];
         if (uv_poll_init(loop, &listener->poll, listener->fd) != 0)
@@ -168,6 +237,12 @@ enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct respond *respond,
             return STATUS_SYSTEM;
     }
     return STATUS_OK;
+}
+
+void tcp_take_turns(struct tcp *tcp)
+{
+    while (tcp->turns && tcp->turn_left > 0)
+        tcp_conn_turn(tcp->turns);
 }
 
 static void close_listeners(struct tcp *tcp)
@@ -194,6 +269,8 @@ void tcp_stop(struct tcp *tcp)
         newer = conn->newer;
         tcp_conn_finish(conn);
     }
+    if (tcp->oldest)
+        tcp_list_sweep(tcp); /* more often */
     tcp_list_stop_sweep(tcp);
 }
 
@@ -206,4 +283,5 @@ void tcp_close(struct tcp *tcp)
     while (tcp->oldest)
         tcp_conn_close(tcp->oldest);
     tcp_list_stop_sweep(tcp);
+    tcp_clients_clear(tcp);
 }

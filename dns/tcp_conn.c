@@ -9,15 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* After so many writes for one connection the others get their turn. */
-#define FLUSHES_MAX 8
 /* A connection that finishes is read at most so often: a client may send faster than we read. */
 #define FINISH_READS 16
 
 enum flow {
     FLOW_GO,    /* all that was to be done is done */
     FLOW_PAUSE, /* go on when the socket is writable */
-    FLOW_END    /* the connection is no use any more */
+    FLOW_YIELD, /* go on in another turn of the loop */
+    FLOW_END,   /* the client has said all and been answered, or the connection is given away */
+    FLOW_LOST   /* the connection is no use any more */
 };
 
 static void on_event(uv_poll_t *poll, int status, int events);
@@ -50,12 +50,11 @@ bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client)
     conn->poll.data = conn;
     conn->tcp = tcp;
     conn->fd = fd;
-    conn->client = *client;
-    if (!poll_for(conn, UV_READABLE)) {
+    conn->address = *client;
+    if (!poll_for(conn, UV_READABLE) || !tcp_list_join(tcp, conn)) {
         uv_close((uv_handle_t *)&conn->poll, on_closed);
         return false;
     }
-    tcp_list_join(tcp, conn);
     return true;
 }
 
@@ -64,16 +63,70 @@ bool tcp_conn_is_idle(const struct tcp_conn *conn)
     return conn->input_len == 0 && conn->events == UV_READABLE;
 }
 
+/* It waits no more for its turn. */
+static void leave_turns(struct tcp_conn *conn)
+{
+    struct tcp *tcp = conn->tcp;
+    struct tcp_conn **place = &tcp->turns;
+    while (*place != conn)
+        place = &(*place)->next_turn;
+    *place = conn->next_turn;
+    if (!*place)
+        tcp->last_turn = place;
+    if (!tcp->turns)
+        uv_idle_stop(&tcp->busy);
+    conn->is_waiting = false;
+}
+
 void tcp_conn_close(struct tcp_conn *conn)
 {
+    const struct tcp_share *share = conn->tcp->share;
+    if (conn->is_waiting)
+        leave_turns(conn);
     tcp_list_leave(conn->tcp, conn);
     uv_close((uv_handle_t *)&conn->poll,
              on_closed); /* the loop does not know the socket any more */
-    const struct tcp_share *share = conn->tcp->share;
-    if (conn->is_given)
+    if (conn->is_given) {
         share->transfer(share->transfer_arg, conn->fd, &conn->tcp->request);
-    else
-        close(conn->fd);
+        return;
+    }
+    if (conn->output || socket_unsent(conn->fd) != 0)
+        socket_drop(conn->fd);
+    close(conn->fd);
+}
+
+/* It is not closed before its client has taken the rest, as one that is closed holds no slot, and
+ * the kernel's memory for as long as its client likes. */
+static void leave(struct tcp_conn *conn)
+{
+    if (conn->is_given || socket_unsent(conn->fd) == 0) {
+        tcp_conn_close(conn);
+        return;
+    }
+    (void)shutdown(conn->fd, SHUT_WR);
+    uv_poll_stop(&conn->poll);
+    conn->events = 0;
+    conn->is_leaving = true;
+    conn->tcp->leaving_count++;
+    tcp_list_got_on(conn->tcp, conn);
+}
+
+static void on_busy(uv_idle_t *busy)
+{
+    (void)busy;
+}
+
+static void wait_for_turn(struct tcp_conn *conn, bool is_unread)
+{
+    struct tcp *tcp = conn->tcp;
+    uv_poll_stop(&conn->poll);
+    conn->events = 0;
+    conn->is_waiting = true;
+    conn->is_unread = is_unread;
+    conn->next_turn = NULL;
+    *tcp->last_turn = conn;
+    tcp->last_turn = &conn->next_turn;
+    uv_idle_start(&tcp->busy, on_busy);
 }
 
 /* Keep a copy of `bytes` in *place, or nothing. False without memory. */
@@ -105,7 +158,7 @@ static enum flow send_some(const struct tcp_conn *conn, const uint8_t *bytes, si
         else if (errno == EAGAIN)
             return FLOW_PAUSE;
         else if (errno != EINTR)
-            return FLOW_END;
+            return FLOW_LOST;
     }
     return FLOW_GO;
 }
@@ -119,7 +172,7 @@ static enum flow flush(struct tcp_conn *conn)
     conn->output_at = 0;
     if (flow == FLOW_PAUSE &&
         !keep(&conn->output, &conn->output_len, tcp->output + at, tcp->output_len - at))
-        flow = FLOW_END;
+        flow = FLOW_LOST;
     tcp->output_len = 0;
     return flow;
 }
@@ -128,6 +181,7 @@ static enum flow drain(struct tcp_conn *conn)
 {
     size_t at = conn->output_at;
     enum flow flow = send_some(conn, conn->output, conn->output_len, &at);
+    conn->tcp->turn_left -= (int64_t)(at - conn->output_at);
     conn->output_at = (uint32_t)at;
     if (flow == FLOW_GO) {
         free(conn->output);
@@ -174,28 +228,30 @@ static unsigned read_batch(struct tcp_conn *conn, struct framing *framing,
     size_t len;
     unsigned count = 0;
     while (count < RESPOND_BATCH && framing_next(framing, &message, &len)) {
-        respond_read(respond, count, message, len, QUERY_TCP, &conn->client.sa);
+        respond_read(respond, count, message, len, QUERY_TCP, &conn->address.sa);
         ends[count++] = framing->at;
     }
     respond_fetch(respond, count);
     return count;
 }
 
-/* Stops when the client takes no more, or has had its turn. *at follows what is answered. */
-static enum flow answer_batch(struct tcp_conn *conn, const size_t *ends, unsigned count,
-                              unsigned *flushes, size_t *at)
+/* Stops when the client takes no more, or all connections have had their turn. *at follows what is
+ * answered. */
+static enum flow answer_batch(struct tcp_conn *conn, const size_t *ends, unsigned count, size_t *at)
 {
     struct tcp *tcp = conn->tcp;
     for (unsigned i = 0; i < count; i++) {
+        if (tcp->turn_left <= 0)
+            return FLOW_YIELD;
         if (tcp->output_len > TCP_FLUSH) {
             enum flow flow = flush(conn);
             if (flow != FLOW_GO)
                 return flow;
-            if (++*flushes == FLUSHES_MAX)
-                return FLOW_PAUSE;
         }
+        size_t before = tcp->output_len;
         if (!write_reply(tcp, i))
             return give_away(conn, i);
+        tcp->turn_left -= (int64_t)(TCP_TURN_QUERY + tcp->output_len - before);
         *at = ends[i];
     }
     return FLOW_GO;
@@ -207,18 +263,20 @@ static enum flow serve(struct tcp_conn *conn, const uint8_t *bytes, size_t len, 
     struct tcp *tcp = conn->tcp;
     struct framing framing = {.bytes = bytes, .len = len};
     size_t ends[RESPOND_BATCH];
-    unsigned count, flushes = 0;
+    unsigned count;
     enum flow flow;
 
     do {
         respond_begin(tcp->respond);
         count = read_batch(conn, &framing, ends);
-        flow = answer_batch(conn, ends, count, &flushes, at);
+        flow = answer_batch(conn, ends, count, at);
         respond_end(tcp->respond);
     } while (count == RESPOND_BATCH && flow == FLOW_GO);
 
-    if (flow == FLOW_GO && tcp->output_len != 0)
-        flow = flush(conn);
+    if ((flow == FLOW_GO || flow == FLOW_YIELD) && tcp->output_len != 0) {
+        enum flow flushed = flush(conn);
+        flow = flushed == FLOW_GO ? flow : flushed;
+    }
     return flow;
 }
 
@@ -230,9 +288,10 @@ static enum flow advance(struct tcp_conn *conn, size_t len)
     bool was_waiting = conn->input_len != 0;
     enum flow flow = serve(conn, tcp->input, len, &at);
 
-    if (flow == FLOW_END || !keep(&conn->input, &conn->input_len, tcp->input + at, len - at) ||
-        !poll_for(conn, flow == FLOW_PAUSE ? UV_WRITABLE : UV_READABLE))
-        return FLOW_END;
+    if (flow == FLOW_END || flow == FLOW_LOST)
+        return flow;
+    if (!keep(&conn->input, &conn->input_len, tcp->input + at, len - at))
+        return FLOW_LOST;
     if (at != 0 || !was_waiting)
         tcp_list_got_on(tcp, conn);
     return flow;
@@ -243,6 +302,7 @@ static size_t take_input(struct tcp_conn *conn)
 {
     if (conn->input_len != 0)
         memcpy(conn->tcp->input, conn->input, conn->input_len);
+    conn->tcp->turn_left -= conn->input_len / TCP_TURN_INPUT;
     return conn->input_len;
 }
 
@@ -258,7 +318,8 @@ static enum flow read_some(struct tcp_conn *conn, bool *is_empty)
     if (*is_empty)
         return FLOW_GO;
     if (got <= 0)
-        return FLOW_END;
+        return got == 0 ? FLOW_END : FLOW_LOST;
+    conn->tcp->turn_left -= got / TCP_TURN_INPUT;
     return advance(conn, len + (size_t)got);
 }
 
@@ -273,31 +334,64 @@ static enum flow resume(struct tcp_conn *conn)
     return advance(conn, take_input(conn));
 }
 
+static void settle(struct tcp_conn *conn, enum flow flow)
+{
+    switch (flow) {
+    case FLOW_GO:
+        if (conn->tcp->is_stopping)
+            tcp_conn_finish(conn);
+        else if (!poll_for(conn, UV_READABLE))
+            tcp_conn_close(conn);
+        break;
+    case FLOW_PAUSE:
+        if (!poll_for(conn, UV_WRITABLE))
+            tcp_conn_close(conn);
+        break;
+    case FLOW_YIELD:
+        wait_for_turn(conn, false);
+        break;
+    case FLOW_END:
+        leave(conn);
+        break;
+    case FLOW_LOST:
+        tcp_conn_close(conn);
+        break;
+    }
+}
+
+static void proceed(struct tcp_conn *conn, bool is_unread)
+{
+    bool is_empty;
+    settle(conn, is_unread ? read_some(conn, &is_empty) : resume(conn));
+}
+
+void tcp_conn_turn(struct tcp_conn *conn)
+{
+    leave_turns(conn);
+    proceed(conn, conn->is_unread);
+}
+
 static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct tcp_conn *conn = poll->data;
-    bool is_empty;
-    enum flow flow = FLOW_GO;
-
+    bool is_unread = conn->events == UV_READABLE;
+    (void)events;
     if (status < 0)
-        flow = FLOW_END;
-    else if (conn->events == UV_WRITABLE)
-        flow = resume(conn);
-    else if (events & UV_READABLE)
-        flow = read_some(conn, &is_empty);
-
-    if (flow == FLOW_END)
         tcp_conn_close(conn);
-    else if (flow == FLOW_GO && conn->tcp->is_stopping)
-        tcp_conn_finish(conn);
+    else if (conn->tcp->turn_left <= 0)
+        wait_for_turn(conn, is_unread);
+    else
+        proceed(conn, is_unread);
 }
 
 void tcp_conn_finish(struct tcp_conn *conn)
 {
-    enum flow flow = conn->events == UV_WRITABLE ? FLOW_PAUSE : FLOW_GO;
+    enum flow flow = FLOW_GO;
     bool is_empty = false;
+    if (conn->is_waiting || conn->is_leaving || conn->events == UV_WRITABLE)
+        return; /* in time */
+    conn->tcp->turn_left = TCP_TURN;
     for (int i = 0; i < FINISH_READS && flow == FLOW_GO && !is_empty; i++)
         flow = read_some(conn, &is_empty);
-    if (flow != FLOW_PAUSE)
-        tcp_conn_close(conn);
+    settle(conn, flow == FLOW_GO ? FLOW_END : flow);
 }

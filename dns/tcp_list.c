@@ -1,11 +1,15 @@
 #include "tcp_list.h"
 
-#define SWEEP_MS 250
+#include "tcp_clients.h"
+
+#define SWEEP_MS      250
+#define SWEEP_LAST_MS 20 /* when stopping: somebody waits for the end */
 
 void tcp_list_sweep(struct tcp *tcp)
 {
-    if (!uv_is_active((uv_handle_t *)&tcp->sweep))
-        uv_timer_start(&tcp->sweep, tcp->on_sweep, SWEEP_MS, SWEEP_MS);
+    uint64_t ms = tcp->is_stopping ? SWEEP_LAST_MS : SWEEP_MS;
+    if (!uv_is_active((uv_handle_t *)&tcp->sweep) || uv_timer_get_repeat(&tcp->sweep) != ms)
+        uv_timer_start(&tcp->sweep, tcp->on_sweep, ms, ms);
 }
 
 void tcp_list_stop_sweep(struct tcp *tcp)
@@ -15,6 +19,8 @@ void tcp_list_stop_sweep(struct tcp *tcp)
     uv_timer_stop(&tcp->sweep);
     if (tcp->is_stopping && !uv_is_closing((uv_handle_t *)&tcp->sweep))
         uv_close((uv_handle_t *)&tcp->sweep, NULL);
+    if (tcp->is_stopping && !uv_is_closing((uv_handle_t *)&tcp->busy))
+        uv_close((uv_handle_t *)&tcp->busy, NULL);
 }
 
 static void append(struct tcp *tcp, struct tcp_conn *conn)
@@ -41,10 +47,14 @@ static void unlink_conn(struct tcp *tcp, struct tcp_conn *conn)
         tcp->newest = conn->older;
 }
 
-void tcp_list_join(struct tcp *tcp, struct tcp_conn *conn)
+bool tcp_list_join(struct tcp *tcp, struct tcp_conn *conn)
 {
+    if (!tcp_clients_join(tcp, conn))
+        return false;
     append(tcp, conn);
+    tcp->count++;
     tcp_list_sweep(tcp);
+    return true;
 }
 
 void tcp_list_got_on(struct tcp *tcp, struct tcp_conn *conn)
@@ -65,6 +75,9 @@ void tcp_list_give_slot(struct tcp *tcp)
 void tcp_list_leave(struct tcp *tcp, struct tcp_conn *conn)
 {
     unlink_conn(tcp, conn);
+    tcp_clients_leave(tcp, conn);
+    tcp->count--;
+    tcp->leaving_count -= conn->is_leaving;
     tcp_list_give_slot(tcp);
     tcp_list_stop_sweep(tcp);
 }

@@ -8,8 +8,9 @@
 
 #include "tcp_facts.h"
 
-/* A connection that has a slot joins as the newest, becomes the newest, or leaves with its slot. */
-void tcp_list_join(struct tcp *tcp, struct tcp_conn *conn);
+/* A connection that has a slot joins as the newest (false: no memory), becomes the newest, or
+ * leaves with its slot. */
+MUST_USE bool tcp_list_join(struct tcp *tcp, struct tcp_conn *conn);
 void tcp_list_got_on(struct tcp *tcp, struct tcp_conn *conn);
 void tcp_list_leave(struct tcp *tcp, struct tcp_conn *conn);
 

@@ -89,6 +89,7 @@ static void on_udp(uv_poll_t *poll, int status, int events)
 static void on_sleep(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
+    tcp_turn(&worker->tcp);
     respond_sleep(&worker->respond);
 }
 
@@ -182,9 +183,10 @@ enum status worker_start(struct worker *worker, struct detail *why)
     error = start_handles(worker);
     if (error != 0)
         return detail_set(why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
-    if (tcp_start(&worker->tcp, &worker->loop, &worker->respond, &shared->tcp_share,
-                  shared->tcp_idle_ms) != STATUS_OK)
-        return detail_set(why, STATUS_SYSTEM, "event loop: cannot poll a TCP socket");
+    enum status status = tcp_start(&worker->tcp, &worker->loop, &worker->respond,
+                                   &shared->tcp_share, shared->tcp_idle_ms);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "TCP sockets: %s", status_text(status));
     error = start_thread(worker);
     if (error != 0)
         return detail_set(why, STATUS_SYSTEM, "thread: %s",

@@ -100,6 +100,19 @@ static inline int client_connect(const struct sockaddr_storage *address, int typ
     return fd;
 }
 
+/* The same from an address of its own, taking little at a time. */
+static inline int client_connect_from(const struct sockaddr_storage *address, const char *host)
+{
+    struct sockaddr_storage own = client_address(host, 0);
+    int fd = socket(address->ss_family, SOCK_STREAM, 0), octets = 4096;
+    assert_true(fd >= 0);
+    client_patience(fd, 2000);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets)), 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&own, client_address_len(&own)), 0);
+    assert_int_equal(connect(fd, (const struct sockaddr *)address, client_address_len(address)), 0);
+    return fd;
+}
+
 static inline void client_send(int fd, const uint8_t *bytes, size_t len)
 {
     assert_int_equal(send(fd, bytes, len, MSG_NOSIGNAL), len);

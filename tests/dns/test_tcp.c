@@ -4,6 +4,7 @@
 #include "fake_answer.h"
 #include "zones/rcu.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -41,6 +42,12 @@ static int setup(void **state)
     return start(10);
 }
 
+static int setup_patient(void **state)
+{
+    (void)state;
+    return start(60);
+}
+
 static int setup_hasty(void **state)
 {
     (void)state;
@@ -54,6 +61,14 @@ static int teardown(void **state)
     server = NULL;
     rcu_barrier_all();
     return 0;
+}
+
+static void *stop(void *unused)
+{
+    (void)unused;
+    server_stop(server);
+    server = NULL;
+    return NULL;
 }
 
 static int open_client(void)
@@ -308,6 +323,204 @@ static void a_newcomer_goes_when_all_are_at_something(void **state)
         close(fds[i]);
 }
 
+/* What somebody does who wants to keep his connections, each time he has the chance. */
+enum trick {
+    TRICK_NOTHING,
+    TRICK_OCTETS,   /* one octet after another of a long message */
+    TRICK_HALVES,   /* the other half of a message and the first of the next */
+    TRICK_DEAF,     /* asks and takes nothing */
+    TRICK_REQUESTS, /* asks and takes */
+    TRICKS
+};
+
+static void play(int fd, enum trick trick, unsigned round)
+{
+    static const uint8_t octet[] = {0xff, 0xff};
+    uint8_t bytes[128], taken[4096];
+    size_t len = client_message(bytes, 1, "a", CLIENT_TYPE_A), half = len / 2;
+    switch (trick) {
+    case TRICK_OCTETS:
+        (void)send(fd, octet, round == 0 ? 2 : 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        break;
+    case TRICK_HALVES:
+        if (round > 0)
+            (void)send(fd, bytes + half, len - half, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
+        (void)send(fd, bytes, half, MSG_NOSIGNAL | MSG_DONTWAIT);
+        break;
+    case TRICK_DEAF:
+        len = client_message(bytes, 1, "a", LARGE_TYPE);
+        (void)send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        break;
+    case TRICK_REQUESTS:
+        (void)send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)recv(fd, taken, sizeof(taken), MSG_DONTWAIT);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Connections of an attacker, all from one network or each from its own; opened again as soon as
+ * they are closed. */
+static void attack(int fds[LIMIT], enum trick trick, bool is_one, unsigned round)
+{
+    for (int i = 0; i < LIMIT; i++) {
+        char host[32], byte;
+        ssize_t got = fds[i] < 0 ? 0 : recv(fds[i], &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+        bool is_closed = got == 0 || (got < 0 && errno != EAGAIN);
+        if (is_closed) {
+            if (fds[i] >= 0)
+                close(fds[i]);
+            snprintf(host, sizeof(host), "127.0.%d.%d", is_one ? 1 : 10 + i, 1 + i);
+            fds[i] = client_connect_from(&address, host);
+        }
+        play(fds[i], trick, is_closed ? 0 : round);
+    }
+}
+
+static void nobody_keeps_others_out(void **state)
+{
+    (void)state;
+    for (unsigned trick = 0; trick < TRICKS; trick++)
+        for (unsigned is_one = 0; is_one < 2; is_one++) {
+            int fds[LIMIT];
+            memset(fds, -1, sizeof(fds));
+            for (unsigned round = 0; round < 10; round++) {
+                attack(fds, (enum trick)trick, is_one, round);
+                usleep(20000);
+                int honest = client_connect_from(&address, "127.0.7.7");
+                ask(honest, 5);
+                if (!is_answered(honest, 5))
+                    fail_msg("trick %u, one network: %u, round %u", trick, is_one, round);
+                close(honest);
+            }
+            for (int i = 0; i < LIMIT; i++)
+                close(fds[i]);
+        }
+}
+
+/* However long the idle time is. */
+static void a_message_must_be_complete_in_a_second_when_all_slots_are_used(void **state)
+{
+    (void)state;
+    int fds[LIMIT];
+    for (int i = 0; i < LIMIT; i++) {
+        fds[i] = open_client();
+        if (i % 2 == 0)
+            client_send(fds[i], (const uint8_t *)"\0", 1);
+    }
+    client_patience(fds[0], 5000);
+    assert_true(client_is_closed(fds[0]));
+    /* Then there is room, and no hurry. */
+    for (int i = 1; i < LIMIT; i++) {
+        ask(fds[i], 3);
+        if (i % 2 == 1)
+            assert_true(is_answered(fds[i], 3));
+    }
+    for (int i = 0; i < LIMIT; i++)
+        close(fds[i]);
+}
+
+/* Octets in the kernel's send queues of the server's port, of connections closed or not. */
+static unsigned long unsent(void)
+{
+    char line[512], own[16];
+    unsigned long sum = 0;
+    snprintf(own, sizeof(own), ":%04X", client_port(&address));
+    FILE *file = fopen("/proc/net/tcp", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        char local[64], remote[64];
+        unsigned row, connection;
+        unsigned long queued;
+        if (sscanf(line, "%u: %63s %63s %x %lx:", &row, local, remote, &connection, &queued) == 5 &&
+            strstr(local, own) && connection != 10) /* not the listener */
+            sum += queued;
+    }
+    fclose(file);
+    return sum;
+}
+
+static bool is_soon_sent(void)
+{
+    for (int i = 0; i < 500 && unsent() > 0; i++)
+        usleep(10000);
+    return unsent() == 0;
+}
+
+/* Ask for `count` large replies on all slots, and take none. */
+static void ask_and_be_deaf(int fds[LIMIT], unsigned count)
+{
+    for (int i = 0; i < LIMIT; i++) {
+        fds[i] = client_connect_from(&address, "127.0.1.1");
+        client_send(fds[i], stream, fill_stream(count, LARGE_TYPE));
+    }
+    usleep(100000);
+}
+
+static void the_kernel_holds_little_for_who_does_not_read(void **state)
+{
+    (void)state;
+    int fds[LIMIT];
+    ask_and_be_deaf(fds, 400);
+    assert_in_range(unsent(), LIMIT, LIMIT * 300000);
+    assert_true(is_soon_sent());
+    for (int i = 0; i < LIMIT; i++)
+        close(fds[i]);
+}
+
+/* One reply fits into what the kernel takes, so that nothing is left to send. */
+static void who_says_all_and_does_not_read_is_not_kept_by_the_kernel(void **state)
+{
+    (void)state;
+    int fds[LIMIT];
+    ask_and_be_deaf(fds, 1);
+    for (int i = 0; i < LIMIT; i++)
+        assert_int_equal(shutdown(fds[i], SHUT_WR), 0);
+    usleep(20000);
+    assert_true(unsent() > 0);
+    assert_true(is_soon_sent());
+    for (int i = 0; i < LIMIT; i++)
+        close(fds[i]);
+}
+
+static void nothing_is_left_in_the_kernel_at_the_end(void **state)
+{
+    (void)state;
+    int fds[LIMIT];
+    ask_and_be_deaf(fds, 1);
+    assert_true(unsent() > 0);
+    server_stop(server);
+    server = NULL;
+    assert_int_equal(unsent(), 0);
+    for (int i = 0; i < LIMIT; i++)
+        close(fds[i]);
+}
+
+/* The end of a connection, and of the server, cuts nobody off. */
+static void who_reads_slowly_gets_all_after_the_end(void **state)
+{
+    (void)state;
+    for (unsigned is_stopped = 0; is_stopped < 2; is_stopped++) {
+        int fd = client_connect_from(&address, "127.0.1.1");
+        client_send(fd, stream, fill_stream(1, LARGE_TYPE));
+        if (is_stopped) {
+            usleep(50000);
+            pthread_t thread;
+            assert_int_equal(pthread_create(&thread, NULL, stop, NULL), 0);
+            usleep(50000);
+            assert_int_equal(client_read_message(fd, reply), LARGE_TYPE);
+            pthread_join(thread, NULL);
+        } else {
+            assert_int_equal(shutdown(fd, SHUT_WR), 0);
+            usleep(50000);
+            assert_int_equal(client_read_message(fd, reply), LARGE_TYPE);
+        }
+        assert_true(client_is_closed(fd));
+        close(fd);
+    }
+}
+
 static void slots_come_back(void **state)
 {
     (void)state;
@@ -368,8 +581,9 @@ static void running_out_of_descriptors_is_survived(void **state)
 
 int main(void)
 {
-#define HASTY(name) cmocka_unit_test_setup_teardown(name, setup_hasty, teardown)
-#define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define PATIENT(name) cmocka_unit_test_setup_teardown(name, setup_patient, teardown)
+#define HASTY(name)   cmocka_unit_test_setup_teardown(name, setup_hasty, teardown)
+#define TEST(name)    cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_connection_carries_many_queries),
         TEST(what_came_in_one_segment_is_answered_in_one),
@@ -384,11 +598,18 @@ int main(void)
         HASTY(a_crowd_is_thinned_sooner),
         TEST(the_oldest_idle_connection_makes_room),
         TEST(a_newcomer_goes_when_all_are_at_something),
+        TEST(nobody_keeps_others_out),
+        PATIENT(a_message_must_be_complete_in_a_second_when_all_slots_are_used),
+        HASTY(the_kernel_holds_little_for_who_does_not_read),
+        HASTY(who_says_all_and_does_not_read_is_not_kept_by_the_kernel),
+        TEST(nothing_is_left_in_the_kernel_at_the_end),
+        TEST(who_reads_slowly_gets_all_after_the_end),
         TEST(slots_come_back),
         TEST(a_transfer_is_refused),
         TEST(running_out_of_descriptors_is_survived),
     };
 #undef TEST
 #undef HASTY
+#undef PATIENT
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
