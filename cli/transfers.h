@@ -5,6 +5,10 @@
  * pages that change meanwhile. The rejected alternatives are stopping all changes until a slow
  * client has read, and a second zone in memory.
  *
+ * A client can hold only a part of the places, and those only while it reads: one network has two
+ * at a time, who takes nothing for 10 s or less than 8 kB/s is cut off, and those who have gone
+ * away while they waited are forgotten.
+ *
  * Threads: transfers_take() from any, until server_stop() has returned; the rest from the control
  * thread. */
 #ifndef CLI_TRANSFERS_H
@@ -21,7 +25,10 @@ struct transfers;
 struct zone;
 
 #define TRANSFERS_MAX       8  /* at the same time; further ones wait */
-#define TRANSFERS_QUEUE_MAX 64 /* that wait; further ones are refused */
+#define TRANSFERS_QUEUE_MAX 64 /* that wait; further ones are answered SERVFAIL */
+/* Of one client prefix (dns/prefix.h), and waiting of one: further ones are refused. */
+#define TRANSFERS_CLIENT_MAX       2
+#define TRANSFERS_CLIENT_QUEUE_MAX 8
 
 /* `zone` must outlive it. NO_MEMORY, SYSTEM. */
 MUST_USE enum status transfers_start(uv_loop_t *loop, const struct zone *zone,

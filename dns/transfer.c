@@ -3,6 +3,7 @@
 #include "compress.h"
 #include "framing.h"
 #include "reply.h"
+#include "socket.h"
 #include "zones/dump.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Of a message with more than one record: pointers reach this far (RFC 1035 4.1.4). */
@@ -18,9 +20,8 @@
 #define FLAG_AA     0x04
 #define SOA_NUMBERS 20
 #define SOA_MAX     (2 * NAME_MAX_LEN + SOA_NUMBERS)
-#define SEND_S      30
-#define LINGER_S    5
-#define LINGER_MAX  64 /* reads of what a client sends that should only close */
+#define LINGER_MAX  64        /* reads of what a client sends that should only close */
+#define SEND_OCTETS (1 << 20) /* of the kernel's: more than for a connection that only asks */
 
 struct transfer {
     const struct transfer_request *request;
@@ -172,47 +173,89 @@ enum status transfer_messages(const struct zone *zone, const struct transfer_req
     return status;
 }
 
+struct sending {
+    int fd;
+    const struct transfer_pace *pace;
+    uint64_t begun_ms, sent;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool keeps_pace(const struct sending *sending)
+{
+    uint64_t ms = now_ms() - sending->begun_ms;
+    return ms <= sending->pace->patience_ms ||
+           sending->sent >= ms * sending->pace->octets_per_s / 1000;
+}
+
 static bool send_all(void *arg, const uint8_t *bytes, size_t len)
 {
-    int fd = *(const int *)arg;
+    struct sending *sending = arg;
     while (len > 0) {
-        ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
+        ssize_t sent = send(sending->fd, bytes, len, MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent <= 0)
             return false;
         bytes += sent;
         len -= (size_t)sent;
+        sending->sent += (size_t)sent;
+        if (!keeps_pace(sending))
+            return false;
     }
     return true;
 }
 
-static bool make_blocking(int fd)
+static bool prepare(const struct sending *sending)
 {
-    struct timeval send_time = {.tv_sec = SEND_S}, read_time = {.tv_sec = LINGER_S};
-    int flags = fcntl(fd, F_GETFL);
+    uint32_t ms = sending->pace->patience_ms;
+    struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    int fd = sending->fd, flags = fcntl(fd, F_GETFL), octets = SEND_OCTETS;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
     return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_time, sizeof(send_time)) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &read_time, sizeof(read_time)) == 0;
+           setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0;
 }
 
-/* To close with something unread would be a reset, which may overtake the last messages. */
-static void linger(int fd)
+/* To close with something unread would be a reset, which may overtake the last messages; and so
+ * would be to close before the client has taken them. */
+static void linger(const struct sending *sending)
 {
+    const struct transfer_pace *pace = sending->pace;
+    size_t least = (size_t)((uint64_t)pace->patience_ms * pace->octets_per_s / 1000);
+    size_t before = socket_unsent(sending->fd), left = before;
     uint8_t unwanted[4096];
-    if (shutdown(fd, SHUT_WR) != 0)
+    if (shutdown(sending->fd, SHUT_WR) != 0)
         return;
-    for (int i = 0; i < LINGER_MAX && recv(fd, unwanted, sizeof(unwanted), 0) > 0; i++)
-        ;
+    for (int i = 0; i < LINGER_MAX; i++) {
+        ssize_t got = recv(sending->fd, unwanted, sizeof(unwanted), 0);
+        if (got > 0 || (got < 0 && errno == EINTR))
+            continue;
+        before = left;
+        left = socket_unsent(sending->fd);
+        if (got == 0 || errno != EAGAIN || left == 0 || left + least > before)
+            return;
+    }
 }
 
-enum status transfer_serve(const struct zone *zone, const struct transfer_request *request, int fd)
+enum status transfer_serve(const struct zone *zone, const struct transfer_request *request,
+                           const struct transfer_pace *pace, int fd)
 {
-    if (!make_blocking(fd))
+    struct sending sending = {.fd = fd, .pace = pace, .begun_ms = now_ms()};
+    if (!prepare(&sending))
         return STATUS_UNREACHABLE;
-    enum status status = transfer_messages(zone, request, send_all, &fd);
+    enum status status = transfer_messages(zone, request, send_all, &sending);
     if (status == STATUS_OK)
-        linger(fd);
+        linger(&sending);
+    if (socket_unsent(fd) != 0) {
+        socket_drop(fd);
+        status = status == STATUS_OK ? STATUS_UNREACHABLE : status;
+    }
     return status == STATUS_CANCELLED ? STATUS_UNREACHABLE : status;
 }
 

@@ -35,13 +35,19 @@ struct transfer_request {
  * borrowed for the call. In a worker's thread: must not block. */
 typedef void transfer_take(void *arg, int fd, const struct transfer_request *request);
 
-/* Write the whole zone to the socket, then wait for the client to close, or for 5 s. Blocks;
- * each write for at most 30 s. The zone must not change meanwhile. Uses nothing but system calls
- * and malloc(): may be called after fork(). The caller closes.
- * UNREACHABLE: the client went away or stopped reading. NO_MEMORY, TOO_LARGE: broken off, so that
- * the client knows it has not everything. */
+/* How fast a client must read. */
+struct transfer_pace {
+    uint32_t patience_ms;  /* in which it takes something, and before its speed counts; 1 or more */
+    uint32_t octets_per_s; /* from the beginning; 0 = any */
+};
+
+/* Write the whole zone to the socket, then wait for the client to take the rest and close. Blocks,
+ * as long as the client keeps the pace. The zone must not change meanwhile. Uses nothing but system
+ * calls and malloc(): may be called after fork(). The caller closes, which drops what the client
+ * has not taken. UNREACHABLE: the client went away or is too slow. NO_MEMORY, TOO_LARGE: broken
+ * off, so that the client knows it has not everything. */
 MUST_USE enum status transfer_serve(const struct zone *zone, const struct transfer_request *request,
-                                    int fd);
+                                    const struct transfer_pace *pace, int fd);
 
 /* Say that there will be no transfer, with this rcode (0-15), and close. Does not block. Any
  * thread. */

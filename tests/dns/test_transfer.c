@@ -306,15 +306,18 @@ static void a_question_earns_the_zone_or_a_soa_record(void **state)
     }
 }
 
+static const struct transfer_pace pace = {.patience_ms = 5000, .octets_per_s = 1000};
+
 struct serving {
     int fd;
+    const struct transfer_pace *pace;
     enum status status;
 };
 
 static void *serve(void *arg)
 {
     struct serving *serving = arg;
-    serving->status = transfer_serve(world.zone, &world.request, serving->fd);
+    serving->status = transfer_serve(world.zone, &world.request, serving->pace, serving->fd);
     close(serving->fd);
     return NULL;
 }
@@ -338,7 +341,7 @@ static void a_transfer_is_written_to_a_socket_and_ends_in_its_closing(void **sta
     client_patience(fds[0], 2000);
     assert_int_equal(fcntl(fds[0], F_SETFL, 0), 0);
     client_send(fds[0], (const uint8_t *)"unwanted", 8);
-    struct serving serving = {.fd = fds[1]};
+    struct serving serving = {.fd = fds[1], .pace = &pace};
     assert_int_equal(pthread_create(&thread, NULL, serve, &serving), 0);
     world.stream_len = read_to_end(fds[0], world.stream, STREAM_MAX);
     close(fds[0]);
@@ -354,8 +357,27 @@ static void a_client_that_goes_away_ends_its_transfer(void **state)
     request_of("Empusa.internal.", TYPE_AXFR, true);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     close(fds[0]);
-    assert_int_equal(transfer_serve(world.zone, &world.request, fds[1]), STATUS_UNREACHABLE);
+    assert_int_equal(transfer_serve(world.zone, &world.request, &pace, fds[1]), STATUS_UNREACHABLE);
     close(fds[1]);
+}
+
+/* It takes a little, again and again. */
+static void a_client_that_is_too_slow_ends_its_transfer(void **state)
+{
+    (void)state;
+    static const struct transfer_pace slow = {.patience_ms = 200, .octets_per_s = 1000000000};
+    int fds[2];
+    uint8_t bytes[2048];
+    pthread_t thread;
+    request_of("Empusa.internal.", TYPE_AXFR, true);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    struct serving serving = {.fd = fds[1], .pace = &slow};
+    assert_int_equal(pthread_create(&thread, NULL, serve, &serving), 0);
+    while (recv(fds[0], bytes, sizeof(bytes), 0) > 0)
+        usleep(1000);
+    pthread_join(thread, NULL);
+    close(fds[0]);
+    assert_int_equal(serving.status, STATUS_UNREACHABLE);
 }
 
 static void a_refusal_is_one_message(void **state)
@@ -380,7 +402,7 @@ static void a_refusal_is_one_message(void **state)
 static void take(void *arg, int fd, const struct transfer_request *request)
 {
     assert_ptr_equal(arg, &world);
-    enum status status = transfer_serve(world.zone, request, fd);
+    enum status status = transfer_serve(world.zone, request, &pace, fd);
     (void)status; /* a test sees what came */
     close(fd);
 }
@@ -517,6 +539,7 @@ int main(void)
         cmocka_unit_test(a_question_earns_the_zone_or_a_soa_record),
         cmocka_unit_test(a_transfer_is_written_to_a_socket_and_ends_in_its_closing),
         cmocka_unit_test(a_client_that_goes_away_ends_its_transfer),
+        cmocka_unit_test(a_client_that_is_too_slow_ends_its_transfer),
         cmocka_unit_test(a_refusal_is_one_message),
         cmocka_unit_test(an_allowed_client_gets_answers_then_the_zone_then_the_end),
         cmocka_unit_test(transfers_are_answered_by_who_asks_and_how),
