@@ -56,7 +56,7 @@ static unsigned used_slots(const struct tcp *tcp)
     return __atomic_load_n(&tcp->share->used, __ATOMIC_RELAXED);
 }
 
-/* This worker's part of the slots. */
+/* This worker's part of the slots, at least one. */
 static unsigned fair_count(const struct tcp *tcp)
 {
     return (tcp->share->limit + tcp->share->workers - 1) / tcp->share->workers;

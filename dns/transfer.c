@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -15,13 +16,14 @@
 #include <unistd.h>
 
 /* Of a message with more than one record: pointers reach this far (RFC 1035 4.1.4). */
-#define MESSAGE_LEN 16384
-#define RR_FIXED    10 /* type, class, TTL, length */
-#define FLAG_AA     0x04
-#define SOA_NUMBERS 20
-#define SOA_MAX     (2 * NAME_MAX_LEN + SOA_NUMBERS)
-#define LINGER_MAX  64        /* reads of what a client sends that should only close */
-#define SEND_OCTETS (1 << 20) /* of the kernel's: more than for a connection that only asks */
+#define MESSAGE_LEN    16384
+#define RR_FIXED       10 /* type, class, TTL, length */
+#define FLAG_AA        0x04
+#define SOA_NUMBERS    20
+#define SOA_MAX        (2 * NAME_MAX_LEN + SOA_NUMBERS)
+#define LINGER_MS      1000 /* for a client that has all to close */
+#define LINGER_STEP_MS 50
+#define SEND_OCTETS    (1 << 20) /* of the kernel's: more than for a connection that only asks */
 
 struct transfer {
     const struct transfer_request *request;
@@ -218,28 +220,41 @@ static bool prepare(const struct sending *sending)
     int fd = sending->fd, flags = fcntl(fd, F_GETFL), octets = SEND_OCTETS;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
     return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0 &&
-           setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0;
+           setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0;
 }
 
-/* To close with something unread would be a reset, which may overtake the last messages; and so
- * would be to close before the client has taken them. */
+/* Wait a moment for the client to close its side. Whether it has. */
+static bool has_ended(int fd, bool has_ended_before, uint32_t ms)
+{
+    uint8_t unwanted[4096];
+    struct pollfd poll_fd = {.fd = fd, .events = has_ended_before ? 0 : POLLIN};
+    if (!has_ended_before)
+        return poll(&poll_fd, 1, (int)ms) > 0 && recv(fd, unwanted, sizeof(unwanted), 0) <= 0;
+    /* Of a connection that both have ended poll(2) tells nothing more. */
+    nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
+    return true;
+}
+
+/* To close with something unread would be a reset, which may overtake the last messages; and to
+ * close before the client has taken them would drop them. */
 static void linger(const struct sending *sending)
 {
     const struct transfer_pace *pace = sending->pace;
     size_t least = (size_t)((uint64_t)pace->patience_ms * pace->octets_per_s / 1000);
-    size_t before = socket_unsent(sending->fd), left = before;
-    uint8_t unwanted[4096];
+    size_t left = socket_unsent(sending->fd), before = left;
+    bool is_ended = false;
     if (shutdown(sending->fd, SHUT_WR) != 0)
         return;
-    for (int i = 0; i < LINGER_MAX; i++) {
-        ssize_t got = recv(sending->fd, unwanted, sizeof(unwanted), 0);
-        if (got > 0 || (got < 0 && errno == EINTR))
-            continue;
-        before = left;
+    for (uint32_t waited_ms = 0; left > 0 || (!is_ended && waited_ms < LINGER_MS);
+         waited_ms += LINGER_STEP_MS) {
+        is_ended = has_ended(sending->fd, is_ended, LINGER_STEP_MS);
         left = socket_unsent(sending->fd);
-        if (got == 0 || errno != EAGAIN || left == 0 || left + least > before)
+        if (left == 0 || waited_ms < pace->patience_ms)
+            continue;
+        if (left + least > before)
             return;
+        before = left;
+        waited_ms = 0;
     }
 }
 

@@ -235,6 +235,25 @@ static void a_network_that_does_not_read_holds_up_itself_alone(void **state)
     close(other);
 }
 
+/* Also one that has said all that it will say. */
+static void who_reads_late_gets_all(void **state)
+{
+    struct fixture *fixture = *state;
+    static uint8_t bytes[1 << 16];
+    fill_zone(fixture);
+    int fd = ask_from(fixture, "127.0.1.1");
+    size_t len = 0;
+    ssize_t got;
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_true(has_begun(fixture, fd));
+    usleep(200000);
+    while ((got = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+        len += (size_t)got;
+    assert_int_equal(got, 0); /* no reset */
+    assert_true(len > 600000);
+    close(fd);
+}
+
 static void a_network_of_which_too_many_wait_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -296,6 +315,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(more_than_can_wait_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_network_that_does_not_read_holds_up_itself_alone, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(who_reads_late_gets_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_network_of_which_too_many_wait_is_refused, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(who_has_gone_waits_no_more, set_up, tear_down),
