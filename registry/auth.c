@@ -68,14 +68,24 @@ static bool auth_on_data(void *arg, long status, const char *octets, size_t len)
     return etcd->auth.reply.status == STATUS_OK;
 }
 
+/* It goes into a header line. */
+static bool auth_is_token(const cJSON *token)
+{
+    if (!cJSON_IsString(token) || !token->valuestring[0])
+        return false;
+    for (const char *at = token->valuestring; *at; at++)
+        if (*at <= ' ' || *at > '~')
+            return false;
+    return true;
+}
+
 /* False: no token in it. */
 static bool auth_take_token(struct client_auth *auth)
 {
-    cJSON *root = cJSON_ParseWithLength(auth->reply.data ? auth->reply.data : "", auth->reply.len);
+    cJSON *root = reply_parse(auth->reply.data, auth->reply.len);
     const cJSON *token = cJSON_GetObjectItemCaseSensitive(root, "token");
     char *copy = NULL;
-    /* A token goes into a header line. */
-    if (cJSON_IsString(token) && !strpbrk(token->valuestring, "\r\n"))
+    if (auth_is_token(token))
         copy = strdup(token->valuestring);
     cJSON_Delete(root);
     if (!copy)

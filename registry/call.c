@@ -257,6 +257,11 @@ void call_step(struct call *call)
         call_send(call);
 }
 
+void call_settle(struct call *call)
+{
+    uv_timer_stop(&call->timer);
+}
+
 void call_extend(struct call *call)
 {
     uint32_t timeout_ms = call->request.timeout_ms;

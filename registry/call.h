@@ -24,6 +24,9 @@ void call_cancel(struct call *call);
 /* The member that is being asked; NULL between attempts. */
 struct member *call_member(const struct call *call);
 
+/* A stream has begun as it should: it has no time limit any more. */
+void call_settle(struct call *call);
+
 /* Step all parked calls on the loop's next turn. */
 void call_wake(struct etcd *etcd);
 

@@ -1,7 +1,41 @@
 #include "auth.h"
 #include "call_parts.h"
 
+#include <stdio.h>
+
 #define CALL_OUTCOME_TOKENS_MAX 4 /* tokens that one call may use up */
+
+#define CALL_OUTCOME_NONSENSE_MAX 3 /* rounds of replies without sense */
+
+/* What is known to be an etcd may make sense a moment later; but whoever waits shall not wait long
+ * for a proxy that never does. */
+void call_outcome_nonsense(struct call *call)
+{
+    char reason[sizeof(call->member->reason)];
+    const char *text = call->why.text[0] ? call->why.text : status_text(STATUS_BAD_REPLY);
+    snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, text);
+    if (call->request.is_idempotent)
+        call_fail(call, STATUS_BAD_REPLY, reason,
+                  call->member->version != 0 && call->rounds < CALL_OUTCOME_NONSENSE_MAX);
+    else
+        call_lose(call, reason);
+}
+
+void call_outcome_answered(struct call *call)
+{
+    enum status status = STATUS_OK;
+    call->why.text[0] = '\0';
+    if (call->request.check)
+        status =
+            call->request.check(call->request.arg, call->reply.data, call->reply.len, &call->why);
+    if (status == STATUS_BAD_REPLY) {
+        call_outcome_nonsense(call);
+        return;
+    }
+    if (status == STATUS_OK)
+        member_succeed(&call->etcd->members, call->member);
+    call_finish(call, status);
+}
 
 /* An error of etcd about the token or its absence. */
 static void call_outcome_token(struct call *call, const struct reply_error *error)

@@ -71,8 +71,14 @@ void call_send_version(struct call *call);
 /* Send the request. May end the call. */
 void call_send(struct call *call);
 
+/* An answer with 200 is complete. May end the call. */
+void call_outcome_answered(struct call *call);
+
 /* etcd answered other than with 200. May end the call. */
 void call_outcome_refused(struct call *call, long http_status);
+
+/* An answer with 200 makes no sense; call->why says how. May end the call. */
+void call_outcome_nonsense(struct call *call);
 
 /* The connection could not be made, or broke. May end the call. */
 void call_outcome_broken(struct call *call, const struct http_result *result);

@@ -34,7 +34,7 @@ struct call_request {
     uint32_t timeout_ms; /* for everything; 0 = the client's */
     uint32_t attempt_ms; /* for one attempt; 0 = 2 s */
     bool is_idempotent;  /* may be repeated when an outcome is unknown */
-    bool is_stream;      /* endless: no time limit once it has begun */
+    bool is_stream;      /* endless: no time limit after call_settle() */
     struct member *pin;  /* this member only, one attempt; NULL = any */
     /* Write the body for an attempt on this member. */
     void (*build)(void *arg, const struct member *member, struct buffer *body);
@@ -42,6 +42,10 @@ struct call_request {
      * the call with that status and *why, but BAD_REPLY is tried again elsewhere. NULL: the answer
      * is collected. */
     enum status (*data)(void *arg, const char *octets, size_t len, struct detail *why);
+    /* Whether the whole of an answer with status 200 makes sense: OK, or BAD_REPLY with *why, which
+     * is tried again elsewhere, or, for a write that may not be repeated, an unknown outcome.
+     * `reply` as for `done`. */
+    enum status (*check)(void *arg, const char *reply, size_t len, struct detail *why);
     /* Once and last. `reply` is what was collected, NUL-terminated, or NULL. */
     void (*done)(void *arg, enum status status, const char *reply, size_t len,
                  const struct detail *why);

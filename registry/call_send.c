@@ -12,7 +12,7 @@ static void call_send_on_done(void *arg, const struct http_result *result)
     call->http = NULL;
     uv_timer_stop(&call->timer);
     if (call->data_status == STATUS_BAD_REPLY)
-        call_fail(call, STATUS_BAD_REPLY, "the reply makes no sense", false);
+        call_outcome_nonsense(call);
     else if (call->data_status != STATUS_OK)
         call_finish(call, call->data_status);
     else if (call->reply.status != STATUS_OK)
@@ -22,10 +22,8 @@ static void call_send_on_done(void *arg, const struct http_result *result)
         call_outcome_broken(call, result);
     else if (result->status != 200)
         call_outcome_refused(call, result->status);
-    else {
-        member_succeed(&call->etcd->members, call->member);
-        call_finish(call, STATUS_OK);
-    }
+    else
+        call_outcome_answered(call);
 }
 
 static bool call_send_on_data(void *arg, long status, const char *octets, size_t len)
@@ -35,9 +33,7 @@ static bool call_send_on_data(void *arg, long status, const char *octets, size_t
         buffer_add(&call->reply, octets, len);
         return call->reply.status == STATUS_OK;
     }
-    if (call->request.is_stream) {
-        uv_timer_stop(&call->timer);
-    } else {
+    if (!call->request.is_stream) {
         call_extend(call);
         call_arm(call, CALL_PHASE_SENT, call_attempt_ms(call));
     }
@@ -131,6 +127,7 @@ void call_send(struct call *call)
     snprintf(url, sizeof(url), "%s%s%s", member->endpoint.url, member->prefix,
              paths[call->request.method][is_old]);
     call->data_status = STATUS_OK;
+    call->why.text[0] = '\0';
     buffer_reset(&call->body);
     buffer_reset(&call->reply);
     call->request.build(call->request.arg, member, &call->body);

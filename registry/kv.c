@@ -2,6 +2,7 @@
 
 #include "call.h"
 #include "range.h"
+#include "txn_reply.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 
 struct kv_transaction {
     struct buffer body;
+    struct txn_shape asked;
+    struct txn_reply reply;
     kv_txn_done *done;
     void *arg;
 };
@@ -118,82 +121,47 @@ static void kv_build_txn(void *arg, const struct member *member, struct buffer *
     buffer_add(body, transaction->body.data, transaction->body.len);
 }
 
-/* What a request_range inside the transaction found. */
-static enum status kv_read_get(cJSON *range, struct kv_op_result *out)
+static enum status kv_check_txn(void *arg, const char *reply, size_t len, struct detail *why)
 {
-    cJSON *list = cJSON_GetObjectItemCaseSensitive(range, "kvs");
-    size_t count = (size_t)cJSON_GetArraySize(list), at = 0;
-    if (count == 0)
-        return STATUS_OK;
-    struct kv *kvs = calloc(count, sizeof(*kvs));
-    if (!kvs)
-        return STATUS_NO_MEMORY;
-    cJSON *object;
-    cJSON_ArrayForEach(object, list)
-    {
-        if (!reply_kv(object, &kvs[at++])) {
-            free(kvs);
-            return STATUS_BAD_REPLY;
-        }
-    }
-    out->kvs = kvs;
-    out->kv_count = count;
-    return STATUS_OK;
-}
-
-static enum status kv_read_ops(const cJSON *list, struct kv_op_result *ops)
-{
-    enum status status = STATUS_OK;
-    cJSON *response;
-    cJSON_ArrayForEach(response, list)
-    {
-        cJSON *deleted = cJSON_GetObjectItemCaseSensitive(response, "response_delete_range");
-        ops->deleted = reply_uint(deleted, "deleted");
-        cJSON *range = cJSON_GetObjectItemCaseSensitive(response, "response_range");
-        status = kv_read_get(range, ops++);
-        if (status != STATUS_OK)
-            break;
-    }
+    struct kv_transaction *transaction = arg;
+    enum status status = txn_reply_read(&transaction->asked, reply, len, &transaction->reply);
+    if (status != STATUS_OK)
+        detail_set(why, status, "transaction: %s", status_text(status));
     return status;
 }
 
-static enum status kv_read_txn(const cJSON *root, struct kv_op_result **ops,
-                               struct kv_txn_result *out)
+static void kv_free_txn(struct kv_transaction *transaction)
 {
-    struct reply_header header;
-    if (!reply_header(root, &header))
-        return STATUS_BAD_REPLY;
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(root, "responses");
-    out->revision = header.revision;
-    out->succeeded = reply_bool(root, "succeeded");
-    out->op_count = (size_t)cJSON_GetArraySize(list);
-    *ops = calloc(out->op_count + 1, sizeof(**ops));
-    out->ops = *ops;
-    return *ops ? kv_read_ops(list, *ops) : STATUS_NO_MEMORY;
+    txn_reply_clear(&transaction->reply);
+    txn_shape_clear(&transaction->asked);
+    buffer_clear(&transaction->body);
+    free(transaction);
 }
 
 static void kv_finish_txn(void *arg, enum status status, const char *reply, size_t len,
                           const struct detail *why)
 {
     struct kv_transaction *transaction = arg;
-    struct kv_txn_result result = {0};
-    struct kv_op_result *ops = NULL;
-    struct detail bad = {""};
-    cJSON *root = NULL;
-    if (status == STATUS_OK) {
-        root = cJSON_ParseWithLength(reply ? reply : "", len);
-        status = kv_read_txn(root, &ops, &result);
-        if (status != STATUS_OK)
-            detail_set(&bad, status, "transaction: %s", status_text(status));
-        why = &bad;
-    }
-    transaction->done(transaction->arg, status, &result, why);
-    for (size_t i = 0; ops && i < result.op_count; i++)
-        free((void *)(uintptr_t)ops[i].kvs);
-    free(ops);
-    cJSON_Delete(root);
-    buffer_clear(&transaction->body);
-    free(transaction);
+    (void)reply, (void)len;
+    transaction->done(transaction->arg, status, &transaction->reply.result, why);
+    kv_free_txn(transaction);
+}
+
+static bool kv_start_txn(struct etcd *etcd, const struct kv_txn *txn,
+                         struct kv_transaction *transaction)
+{
+    struct call_request request = {
+        .method = CALL_TXN,
+        .timeout_ms = txn->timeout_ms,
+        .is_idempotent = txn->is_idempotent,
+        .build = kv_build_txn,
+        .check = kv_check_txn,
+        .done = kv_finish_txn,
+        .arg = transaction,
+    };
+    buffer_init(&transaction->body, KV_TXN_BODY_MAX);
+    kv_add_txn(&transaction->body, txn);
+    return txn_shape_init(&transaction->asked, txn) == STATUS_OK && call_start(etcd, &request);
 }
 
 void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg)
@@ -202,20 +170,9 @@ void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void
     struct detail why;
     if (transaction) {
         *transaction = (struct kv_transaction){.done = done, .arg = arg};
-        buffer_init(&transaction->body, KV_TXN_BODY_MAX);
-        kv_add_txn(&transaction->body, txn);
-        struct call_request request = {
-            .method = CALL_TXN,
-            .timeout_ms = txn->timeout_ms,
-            .is_idempotent = txn->is_idempotent,
-            .build = kv_build_txn,
-            .done = kv_finish_txn,
-            .arg = transaction,
-        };
-        if (call_start(etcd, &request))
+        if (kv_start_txn(etcd, txn, transaction))
             return;
-        buffer_clear(&transaction->body);
-        free(transaction);
+        kv_free_txn(transaction);
     }
     enum status status = kv_refuse(etcd, &why);
     done(arg, status, &(struct kv_txn_result){0}, &why);

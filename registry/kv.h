@@ -22,56 +22,6 @@
 void kv_range(struct etcd *etcd, const struct kv_range *range, kv_each *each, kv_range_done *done,
               void *arg);
 
-enum kv_target { KV_VERSION, KV_MOD_REVISION, KV_CREATE_REVISION, KV_LEASE, KV_VALUE };
-enum kv_result { KV_EQUAL, KV_NOT_EQUAL, KV_GREATER, KV_LESS };
-struct kv_compare {
-    const char *key;
-    size_t key_len;
-    enum kv_target target;
-    enum kv_result result;
-    int64_t number;    /* all targets but KV_VALUE */
-    const char *value; /* KV_VALUE */
-    size_t value_len;
-};
-
-enum kv_op_kind { KV_PUT, KV_DELETE, KV_GET };
-struct kv_op {
-    enum kv_op_kind kind;
-    const char *key;
-    size_t key_len;
-    const char *value; /* KV_PUT */
-    size_t value_len;
-    int64_t lease;   /* KV_PUT; 0 = none */
-    const char *end; /* KV_DELETE, KV_GET: a range; NULL = one key */
-    size_t end_len;
-    bool keys_only; /* KV_GET: without the values */
-};
-
-#define KV_TXN_MAX 128 /* compares, and operations of each branch: etcd's default limit */
-
-struct kv_txn {
-    const struct kv_compare *compares;
-    size_t compare_count;
-    const struct kv_op *success, *failure;
-    size_t success_count, failure_count;
-    bool is_idempotent;  /* may be sent again when the outcome of an attempt is unknown */
-    uint32_t timeout_ms; /* 0 = the client's */
-};
-
-/* One entry per operation of the branch taken. */
-struct kv_op_result {
-    uint64_t deleted;     /* KV_DELETE */
-    const struct kv *kvs; /* KV_GET */
-    size_t kv_count;
-};
-
-struct kv_txn_result {
-    bool succeeded; /* the compares held: `success` was done, else `failure` */
-    int64_t revision;
-    const struct kv_op_result *ops;
-    size_t op_count;
-};
-
 /* TOO_MANY: more operations than etcd's --max-txn-ops; TOO_LARGE: longer than it takes (either way
  * nothing was done). REFUSED: a key twice. NOT_FOUND: a lease named by a put is gone (nothing
  * was done). NO_SPACE, DENIED, UNREACHABLE, TIMED_OUT (the outcome is unknown unless idempotent).

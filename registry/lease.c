@@ -3,21 +3,25 @@
 #include "call.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define LEASE_TAG         0x45
-#define LEASE_TAG_SHIFT   55
-#define LEASE_TTL_SHIFT   47
-#define LEASE_TTL_MANY    255
-#define LEASE_RANDOM_MASK ((UINT64_C(1) << LEASE_TTL_SHIFT) - 1)
+#define LEASE_TAG          0x45
+#define LEASE_TAG_SHIFT    55
+#define LEASE_TTL_SHIFT    47
+#define LEASE_TTL_MANY     255
+#define LEASE_TTL_RAISED_S 100 /* etcd's minimum is 1.5 election time-outs, 75 s at the most */
+#define LEASE_RANDOM_MASK  ((UINT64_C(1) << LEASE_TTL_SHIFT) - 1)
 
 struct lease_request {
     struct etcd *etcd;
     int64_t id;
     uint64_t ttl_s;
     enum call_method method;
+    bool is_gone; /* says the reply, or: */
+    int64_t granted_s, left_s;
     lease_done *done;
     void *arg;
 };
@@ -71,56 +75,88 @@ static void lease_finish(struct lease_request *lease, enum status status, int64_
     done(arg, status, id, granted_ttl_s, left_s, why);
 }
 
-static void lease_gone(struct lease_request *lease)
+/* Whether a TTL that etcd says can be that of this lease: as long as it was asked for, or etcd's
+ * minimum if that is more. Of a lease that is not granted here only etcd's own bound is known. */
+static bool lease_is_plausible(const struct lease_request *lease, int64_t ttl_s)
 {
-    struct detail why = {"the lease is gone"};
-    lease_finish(lease, STATUS_NOT_FOUND, 0, 0, &why);
+    int64_t asked_s = (int64_t)lease->ttl_s;
+    if (ttl_s < 1 || ttl_s < asked_s || ttl_s > LEASE_TTL_MAX_S)
+        return false;
+    return asked_s == 0 || ttl_s == asked_s || ttl_s <= LEASE_TTL_RAISED_S;
 }
 
-static void lease_bad_reply(struct lease_request *lease, const char *text)
+static bool lease_is_alive(struct lease_request *lease, int64_t granted_s, int64_t left_s)
 {
-    struct detail why;
-    detail_set(&why, STATUS_BAD_REPLY, "lease: %s", text);
-    lease_finish(lease, STATUS_BAD_REPLY, 0, 0, &why);
+    lease->granted_s = granted_s;
+    lease->left_s = left_s;
+    return lease_is_plausible(lease, granted_s);
 }
 
-/* A stream's answer is {"result":{..}}, and {"error":{..}} with HTTP status 200. Without a TTL the
- * lease is gone. */
-static void lease_read_keep_alive(struct lease_request *lease, const cJSON *root, const char *reply,
-                                  size_t len)
+static bool lease_is_gone(struct lease_request *lease)
 {
-    const cJSON *result = cJSON_GetObjectItemCaseSensitive(root, "result");
-    int64_t ttl_s = reply_int(result, "TTL");
-    if (!cJSON_IsObject(result)) {
-        struct reply_error error;
-        reply_error(200, reply, len, &error);
-        lease_bad_reply(lease, error.message);
-    } else if (ttl_s > 0) {
-        lease_finish(lease, STATUS_OK, ttl_s, ttl_s, &(struct detail){""});
-    } else {
-        lease_gone(lease);
-    }
+    lease->is_gone = true;
+    return true;
+}
+
+/* Without a TTL the lease is gone. */
+static bool lease_read_kept(struct lease_request *lease, const cJSON *result)
+{
+    int64_t ttl_s;
+    if (!reply_has_int(result, "TTL", &ttl_s))
+        return false;
+    return ttl_s == 0 ? lease_is_gone(lease) : lease_is_alive(lease, ttl_s, ttl_s);
 }
 
 /* A TTL of -1 says that the lease is gone. An expired one that is not revoked yet has 0 or less,
  * too. */
-static void lease_read_time_left(struct lease_request *lease, const cJSON *root)
+static bool lease_read_time_left(struct lease_request *lease, const cJSON *root)
 {
-    int64_t left_s = reply_int(root, "TTL");
-    int64_t granted_s = reply_int(root, "grantedTTL");
-    if (left_s < 0 || granted_s <= 0)
-        lease_gone(lease);
-    else
-        lease_finish(lease, STATUS_OK, granted_s, left_s, &(struct detail){""});
+    int64_t left_s, granted_s;
+    if (!reply_has_int(root, "TTL", &left_s) || !reply_has_int(root, "grantedTTL", &granted_s))
+        return false;
+    return left_s < 0 ? lease_is_gone(lease) : lease_is_alive(lease, granted_s, left_s);
 }
 
-static void lease_read_grant(struct lease_request *lease, const cJSON *root)
+static bool lease_read_grant(struct lease_request *lease, const cJSON *root)
 {
-    int64_t ttl_s = reply_int(root, "TTL");
-    if (ttl_s > 0)
-        lease_finish(lease, STATUS_OK, ttl_s, ttl_s, &(struct detail){""});
-    else
-        lease_bad_reply(lease, "the grant has no TTL");
+    int64_t ttl_s;
+    return reply_has_int(root, "TTL", &ttl_s) && lease_is_alive(lease, ttl_s, ttl_s);
+}
+
+/* All but a revocation say which lease they speak of. */
+static bool lease_read(struct lease_request *lease, const cJSON *root)
+{
+    static const char *const revoked[] = {"header", NULL};
+    struct reply_header header;
+    int64_t id;
+    lease->is_gone = false;
+    if (!reply_header(root, &header))
+        return false;
+    if (lease->method == CALL_LEASE_REVOKE)
+        return reply_has_only(root, revoked);
+    if (!reply_has_int(root, "ID", &id) || id != lease->id)
+        return false;
+    if (lease->method == CALL_LEASE_KEEP_ALIVE)
+        return lease_read_kept(lease, root);
+    if (lease->method == CALL_LEASE_TIME_LEFT)
+        return lease_read_time_left(lease, root);
+    return lease_read_grant(lease, root);
+}
+
+/* A stream's answer is {"result":{..}}, and {"error":{..}} with HTTP status 200. */
+static enum status lease_check(void *arg, const char *reply, size_t len, struct detail *why)
+{
+    struct lease_request *lease = arg;
+    struct reply_error error = {.message = "the reply makes no sense"};
+    cJSON *root = reply_parse(reply, len);
+    const cJSON *result = root;
+    if (lease->method == CALL_LEASE_KEEP_ALIVE)
+        result = cJSON_GetObjectItemCaseSensitive(root, "result");
+    bool is_good = lease_read(lease, result);
+    if (cJSON_GetObjectItemCaseSensitive(root, "error"))
+        reply_error(200, reply, len, &error);
+    cJSON_Delete(root);
+    return is_good ? STATUS_OK : detail_set(why, STATUS_BAD_REPLY, "lease: %s", error.message);
 }
 
 static bool lease_send(struct lease_request *lease);
@@ -138,26 +174,15 @@ static void lease_on_done(void *arg, enum status status, const char *reply, size
                           const struct detail *why)
 {
     struct lease_request *lease = arg;
-    if (status == STATUS_CONFLICT && lease->method == CALL_LEASE_GRANT) {
+    (void)reply, (void)len;
+    if (status == STATUS_CONFLICT && lease->method == CALL_LEASE_GRANT)
         lease_read_granted(lease);
-        return;
-    }
-    if (status != STATUS_OK) {
+    else if (status != STATUS_OK)
         lease_finish(lease, status, 0, 0, why);
-        return;
-    }
-    cJSON *root = cJSON_ParseWithLength(reply ? reply : "", len);
-    if (!cJSON_IsObject(root))
-        lease_bad_reply(lease, status_text(STATUS_BAD_REPLY));
-    else if (lease->method == CALL_LEASE_KEEP_ALIVE)
-        lease_read_keep_alive(lease, root, reply, len);
-    else if (lease->method == CALL_LEASE_TIME_LEFT)
-        lease_read_time_left(lease, root);
-    else if (lease->method == CALL_LEASE_GRANT)
-        lease_read_grant(lease, root);
+    else if (lease->is_gone)
+        lease_finish(lease, STATUS_NOT_FOUND, 0, 0, &(struct detail){"the lease is gone"});
     else
-        lease_finish(lease, STATUS_OK, 0, 0, &(struct detail){""});
-    cJSON_Delete(root);
+        lease_finish(lease, STATUS_OK, lease->granted_s, lease->left_s, &(struct detail){""});
 }
 
 static bool lease_send(struct lease_request *lease)
@@ -166,6 +191,7 @@ static bool lease_send(struct lease_request *lease)
         .method = lease->method,
         .is_idempotent = true,
         .build = lease_build,
+        .check = lease_check,
         .done = lease_on_done,
         .arg = lease,
     };

@@ -34,6 +34,7 @@ struct range {
     uint32_t usual;
     uint64_t given;        /* keys, in all */
     uint64_t given_before; /* this attempt */
+    uint64_t page_keys;    /* that came in this attempt */
     uint64_t begun_ms;     /* uv_now(): this page */
     uint64_t octets;       /* this page */
     bool has_more, has_rest;
@@ -85,6 +86,7 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
     stream_reset(&range->stream);
     range->has_more = range->has_rest = false;
     range->given_before = range->given;
+    range->page_keys = 0;
     buffer_add_text(body, "{\"key\":\"");
     buffer_add_base64(body, range->next.data, range->next.len);
     buffer_add_text(body, "\"");
@@ -113,17 +115,20 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
     buffer_add_text(body, "}");
 }
 
-/* The first answer says at which revision the rest is read. */
-static void range_take_header(struct range *range, const cJSON *root)
+/* The first answer says at which revision the rest is read, and in which cluster. */
+static enum status range_take_header(struct range *range, const cJSON *root)
 {
+    struct kv_range_result *result = &range->result;
     struct reply_header header;
-    if (!reply_header(root, &header))
-        return;
-    if (range->result.revision == 0)
-        range->result.revision = header.revision;
-    range->result.raft_term = header.raft_term;
-    range->result.cluster_id = header.cluster_id;
-    range->result.member_id = header.member_id;
+    if (!reply_header(root, &header) || header.revision < result->revision ||
+        (result->cluster_id != 0 && header.cluster_id != result->cluster_id))
+        return STATUS_BAD_REPLY;
+    if (result->revision == 0)
+        result->revision = header.revision;
+    result->raft_term = header.raft_term;
+    result->cluster_id = header.cluster_id;
+    result->member_id = header.member_id;
+    return STATUS_OK;
 }
 
 /* The header stands before the keys; should the page break off among them, the next attempt must
@@ -137,9 +142,9 @@ static enum status range_on_begin(void *arg, const char *text, size_t len)
     buffer_add_text(&copy, "]}");
     cJSON *root = copy.status == STATUS_OK ? cJSON_ParseWithLength(copy.data, copy.len) : NULL;
     buffer_clear(&copy);
-    range_take_header(range, root);
+    enum status status = range_take_header(range, root);
     cJSON_Delete(root);
-    return STATUS_OK;
+    return status;
 }
 
 /* The smallest key behind this one is the same with a zero octet. */
@@ -151,33 +156,66 @@ static enum status range_set_next(struct range *range, const struct kv *kv)
     return range->next.status;
 }
 
+/* A key is due that was asked for and is behind the last one; in the past that was asked for. */
+static bool range_is_due(const struct range *range, const struct kv *kv)
+{
+    const struct buffer *next = &range->next, *end = &range->end;
+    if (range->range.count_only || kv->mod_revision > range->result.revision)
+        return false;
+    if (end->len == 0 && range->page_keys > 0)
+        return false;
+    return reply_kv_is_within(kv, next->data, next->len, end->data, end->len);
+}
+
 static enum status range_on_element(void *arg, const char *text, size_t len)
 {
     struct range *range = arg;
     struct kv kv;
     cJSON *object = cJSON_ParseWithLength(text, len);
-    bool is_good = reply_kv(object, &kv) && range->result.revision != 0;
+    bool is_good = reply_kv(object, &kv) && range_is_due(range, &kv);
     bool is_wanted = range_left(range) > 0;
-    enum status status = is_good ? range_set_next(range, &kv) : STATUS_BAD_REPLY;
-    range->given += is_wanted;
-    if (status == STATUS_OK && is_wanted && (!range->each(range->arg, &kv) || range->is_dead))
-        status = STATUS_CANCELLED;
+    enum status status = STATUS_BAD_REPLY;
+    if (is_good)
+        status = range->end.len ? range_set_next(range, &kv) : STATUS_OK;
+    range->page_keys++;
+    if (status == STATUS_OK && is_wanted) {
+        range->given++;
+        if (!range->each(range->arg, &kv) || range->is_dead)
+            status = STATUS_CANCELLED;
+    }
     cJSON_Delete(object);
     return status;
+}
+
+/* What stands beside the keys must fit them: all that there are, or some, and that there are more.
+ * A page that says less would have the owner forget the rest. */
+static bool range_is_whole(const struct range *range, const cJSON *root, uint64_t count)
+{
+    static const char *const members[] = {"header", "kvs", "more", "count", NULL};
+    const cJSON *kvs = cJSON_GetObjectItemCaseSensitive(root, "kvs");
+    bool has_more;
+    if (!reply_has_bool(root, "more", &has_more) || (kvs && !cJSON_IsArray(kvs)))
+        return false;
+    if (range->range.count_only)
+        return !has_more && !kvs && reply_has_only(root, members);
+    if (has_more)
+        return range->page_keys > 0 && range->page_keys < count;
+    return range->page_keys == count && (count > 0 || reply_has_only(root, members));
 }
 
 static enum status range_on_rest(void *arg, const char *text, size_t len)
 {
     struct range *range = arg;
-    cJSON *root = cJSON_ParseWithLength(text, len);
-    if (!root)
-        return STATUS_BAD_REPLY;
-    range_take_header(range, root);
+    uint64_t count;
+    cJSON *root = range->has_rest ? NULL : cJSON_ParseWithLength(text, len);
+    enum status status = STATUS_BAD_REPLY;
+    if (reply_has_uint(root, "count", &count) && range_is_whole(range, root, count))
+        status = range_take_header(range, root);
     range->has_more = reply_bool(root, "more");
     range->has_rest = true;
-    range->result.count = range->given_before + reply_uint(root, "count");
+    range->result.count = range->given_before + count;
     cJSON_Delete(root);
-    return STATUS_OK;
+    return status;
 }
 
 static enum status range_on_data(void *arg, const char *octets, size_t len, struct detail *why)
@@ -196,6 +234,15 @@ static enum status range_on_data(void *arg, const char *octets, size_t len, stru
     else if (status != STATUS_OK)
         detail_set(why, status, "range: %s", status_text(status));
     return status;
+}
+
+static enum status range_check(void *arg, const char *reply, size_t len, struct detail *why)
+{
+    const struct range *range = arg;
+    (void)reply, (void)len;
+    if (range->has_rest && stream_is_between(&range->stream))
+        return STATUS_OK;
+    return detail_set(why, STATUS_BAD_REPLY, "range: the reply was cut off");
 }
 
 static void range_finish(struct range *range, enum status status, const struct detail *why)
@@ -260,10 +307,7 @@ static void range_on_done(void *arg, enum status status, const char *reply, size
     struct range *range = arg;
     (void)reply, (void)len;
     range->call = NULL;
-    bool is_cut = status == STATUS_OK && (!range->has_rest || !stream_is_between(&range->stream));
-    if (is_cut)
-        range_finish(range, STATUS_BAD_REPLY, &(struct detail){"range: the reply was cut off"});
-    else if (!range_has_next(range, status))
+    if (!range_has_next(range, status))
         range_finish(range, status, why);
     else if (!range_begin_page(range))
         range_finish(range, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
@@ -281,6 +325,7 @@ static bool range_begin_page(struct range *range)
         .pin = range->pin,
         .build = range_build,
         .data = range_on_data,
+        .check = range_check,
         .done = range_on_done,
         .arg = range,
     };

@@ -2,26 +2,107 @@
 
 #include "base64.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t reply_uint(const cJSON *object, const char *name)
+cJSON *reply_parse(const char *text, size_t len)
+{
+    const char *end = NULL;
+    cJSON *root = text ? cJSON_ParseWithLengthOpts(text, len, &end, false) : NULL;
+    if (!root)
+        return NULL;
+    while (end < text + len && (*end == ' ' || *end == '\t' || *end == '\r' || *end == '\n'))
+        end++;
+    if (end == text + len)
+        return root;
+    cJSON_Delete(root);
+    return NULL;
+}
+
+/* A number that a double holds exactly. */
+static bool reply_is_exact(const cJSON *item)
+{
+    double number = item->valuedouble;
+    return number >= -9007199254740992.0 && number <= 9007199254740992.0 &&
+           !(number > (double)(int64_t)number) && !(number < (double)(int64_t)number);
+}
+
+static bool reply_is_digits(const char *text)
+{
+    return *text && text[strspn(text, "0123456789")] == '\0';
+}
+
+static bool reply_read_uint(const cJSON *item, uint64_t *out)
+{
+    if (cJSON_IsNumber(item) && reply_is_exact(item) && item->valuedouble >= 0) {
+        *out = (uint64_t)item->valuedouble;
+        return true;
+    }
+    if (!cJSON_IsString(item) || !reply_is_digits(item->valuestring))
+        return false;
+    errno = 0;
+    *out = strtoull(item->valuestring, NULL, 10);
+    return errno == 0;
+}
+
+static bool reply_read_int(const cJSON *item, int64_t *out)
+{
+    if (cJSON_IsNumber(item) && reply_is_exact(item)) {
+        *out = (int64_t)item->valuedouble;
+        return true;
+    }
+    if (!cJSON_IsString(item) || !reply_is_digits(item->valuestring + (*item->valuestring == '-')))
+        return false;
+    errno = 0;
+    *out = strtoll(item->valuestring, NULL, 10);
+    return errno == 0;
+}
+
+bool reply_has_uint(const cJSON *object, const char *name, uint64_t *out)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    if (cJSON_IsString(item))
-        return strtoull(item->valuestring, NULL, 10);
-    if (cJSON_IsNumber(item) && item->valueint > 0)
-        return (uint64_t)item->valueint;
-    return 0;
+    *out = 0;
+    return !item || reply_read_uint(item, out);
+}
+
+bool reply_has_int(const cJSON *object, const char *name, int64_t *out)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    *out = 0;
+    return !item || reply_read_int(item, out);
+}
+
+bool reply_has_bool(const cJSON *object, const char *name, bool *out)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    *out = cJSON_IsTrue(item);
+    return !item || cJSON_IsBool(item);
+}
+
+static bool reply_is_one_of(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names;
+}
+
+bool reply_has_only(const cJSON *object, const char *const *names)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, object)
+    {
+        if (!reply_is_one_of(item->string, names))
+            return false;
+    }
+    return true;
 }
 
 int64_t reply_int(const cJSON *object, const char *name)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    if (cJSON_IsString(item))
-        return strtoll(item->valuestring, NULL, 10);
-    return cJSON_IsNumber(item) ? item->valueint : 0;
+    int64_t number;
+    return reply_has_int(object, name, &number) ? number : 0;
 }
 
 bool reply_bool(const cJSON *object, const char *name)
@@ -32,13 +113,15 @@ bool reply_bool(const cJSON *object, const char *name)
 bool reply_header(const cJSON *object, struct reply_header *out)
 {
     const cJSON *header = cJSON_GetObjectItemCaseSensitive(object, "header");
-    if (!cJSON_IsObject(header))
-        return false;
-    out->revision = reply_int(header, "revision");
-    out->cluster_id = reply_uint(header, "cluster_id");
-    out->member_id = reply_uint(header, "member_id");
-    out->raft_term = reply_uint(header, "raft_term");
-    return true;
+    struct reply_header found;
+    bool is_good = cJSON_IsObject(header) && reply_has_int(header, "revision", &found.revision) &&
+                   reply_has_uint(header, "cluster_id", &found.cluster_id) &&
+                   reply_has_uint(header, "member_id", &found.member_id) &&
+                   reply_has_uint(header, "raft_term", &found.raft_term) && found.revision > 0 &&
+                   found.cluster_id != 0;
+    if (is_good)
+        *out = found;
+    return is_good;
 }
 
 /* Decode a member's base64 where it lies. */
@@ -54,7 +137,8 @@ static bool reply_octets(cJSON *item, const char **octets, size_t *len)
     return true;
 }
 
-static void reply_kv_number(const cJSON *item, struct kv *out)
+/* False: a number that is none. What is not known is not looked at. */
+static bool reply_kv_number(const cJSON *item, struct kv *out)
 {
     static const struct {
         const char *name;
@@ -65,12 +149,24 @@ static void reply_kv_number(const cJSON *item, struct kv *out)
         {"version", offsetof(struct kv, version)},
         {"lease", offsetof(struct kv, lease)},
     };
-    int64_t number = cJSON_IsString(item)   ? strtoll(item->valuestring, NULL, 10)
-                     : cJSON_IsNumber(item) ? item->valueint
-                                            : 0;
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        if (strcmp(item->string, numbers[i].name) == 0)
-            memcpy((char *)out + numbers[i].offset, &number, sizeof(number));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        int64_t number;
+        if (strcmp(item->string, numbers[i].name) != 0)
+            continue;
+        if (!reply_read_int(item, &number))
+            return false;
+        memcpy((char *)out + numbers[i].offset, &number, sizeof(number));
+    }
+    return true;
+}
+
+static bool reply_kv_member(cJSON *item, struct kv *kv)
+{
+    if (strcmp(item->string, "key") == 0)
+        return !kv->key && reply_octets(item, &kv->key, &kv->key_len);
+    if (strcmp(item->string, "value") == 0)
+        return !kv->value[0] && reply_octets(item, &kv->value, &kv->value_len);
+    return reply_kv_number(item, kv);
 }
 
 bool reply_kv(cJSON *object, struct kv *out)
@@ -79,21 +175,29 @@ bool reply_kv(cJSON *object, struct kv *out)
     if (!cJSON_IsObject(object))
         return false;
     /* One walk: a look-up by name for each member would compare six times as often. */
-    for (cJSON *item = object->child; item; item = item->next) {
-        if (strcmp(item->string, "key") == 0) {
-            if (kv.key || !reply_octets(item, &kv.key, &kv.key_len))
-                return false;
-        } else if (strcmp(item->string, "value") == 0) {
-            if (kv.value[0] || !reply_octets(item, &kv.value, &kv.value_len))
-                return false;
-        } else {
-            reply_kv_number(item, &kv);
-        }
-    }
-    if (!kv.key)
+    for (cJSON *item = object->child; item; item = item->next)
+        if (!reply_kv_member(item, &kv))
+            return false;
+    if (!kv.key || kv.mod_revision <= 0)
         return false;
     *out = kv;
     return true;
+}
+
+static int reply_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+    return order ? order : (a_len > b_len) - (a_len < b_len);
+}
+
+bool reply_kv_is_within(const struct kv *kv, const char *from, size_t from_len, const char *end,
+                        size_t end_len)
+{
+    if (end_len == 0)
+        return reply_compare(kv->key, kv->key_len, from, from_len) == 0;
+    bool is_open = end_len == 1 && end[0] == '\0';
+    return reply_compare(kv->key, kv->key_len, from, from_len) >= 0 &&
+           (is_open || reply_compare(kv->key, kv->key_len, end, end_len) < 0);
 }
 
 /* Known messages. The first row that is contained in the message counts. */
@@ -154,8 +258,9 @@ static void reply_classify(int64_t code, long http_status, struct reply_error *o
             return;
         }
     }
+    /* Only 4xx says that nothing was done. */
     out->status = http_status >= 500 ? STATUS_UNREACHABLE : STATUS_BAD_REPLY;
-    out->class = http_status >= 500 ? REPLY_UNKNOWN : REPLY_UNDONE;
+    out->class = http_status >= 400 && http_status < 500 ? REPLY_UNDONE : REPLY_UNKNOWN;
 }
 
 /* One printable line, whatever a stranger's server sends. */

@@ -22,18 +22,38 @@ struct reply_header {
     uint64_t cluster_id, member_id, raft_term;
 };
 
-/* A 64-bit member, be it a string or a small number; 0 when it is missing or nothing of the kind.
- */
+/* A whole body as JSON: one value with nothing but blanks behind it. To be given to cJSON_Delete().
+ * NULL: it is none, or there is no memory. */
+cJSON *reply_parse(const char *text, size_t len);
+
+/* A 64-bit member, be it a string or a number; 0 when it is missing. False: it is there and is no
+ * whole number of that range; *out is 0 then. */
+bool reply_has_uint(const cJSON *object, const char *name, uint64_t *out);
+bool reply_has_int(const cJSON *object, const char *name, int64_t *out);
+/* False: it is there and neither true nor false. */
+bool reply_has_bool(const cJSON *object, const char *name, bool *out);
+
+/* Whether an object has no other members than these; NULL ends the names. An answer that says
+ * nothing is told from that to another question by it. */
+bool reply_has_only(const cJSON *object, const char *const *names);
+
+/* The same for members that decide nothing: 0 or false when there is none that makes sense. */
 int64_t reply_int(const cJSON *object, const char *name);
-uint64_t reply_uint(const cJSON *object, const char *name);
 bool reply_bool(const cJSON *object, const char *name);
 
-/* The member "header" of an object. False: there is none. */
+/* The member "header" of an object. False: there is none that etcd could have written, with a
+ * revision above 0 and a cluster's ID. Every reply of ranges, transactions, leases and every line
+ * of a watch has one, but the line that cancels a watch. Whoever takes {} for an answer takes a
+ * broken proxy for an empty store. */
 bool reply_header(const cJSON *object, struct reply_header *out);
 
 /* A key-value, decoded in place: *out borrows from `object`, key and value are NUL-terminated.
- * False: not an object, no key, or not base64. */
+ * False: not an object, no key, no revision, or something is not base64 or no number. */
 bool reply_kv(cJSON *object, struct kv *out);
+
+/* Whether the key is one of [from, end); end_len 0: is `from`; "\0": there is no end. */
+bool reply_kv_is_within(const struct kv *kv, const char *from, size_t from_len, const char *end,
+                        size_t end_len);
 
 /* What can be done about an error. */
 enum reply_class {

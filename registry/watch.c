@@ -17,10 +17,13 @@ struct watch {
     struct buffer body;
     struct stream stream;
     uint64_t last_seen_ms;
-    int64_t revision; /* of the last event told */
-    bool has_events;  /* in this line */
-    bool is_feeding;  /* a callback may be running */
-    bool is_dead;     /* to be freed once it has returned */
+    struct buffer keys; /* the first, and behind it the end */
+    size_t key_len;
+    int64_t revision; /* of the last event told; before, the one to start from */
+    bool is_created;
+    bool has_events; /* in this line */
+    bool is_feeding; /* a callback may be running */
+    bool is_dead;    /* to be freed once it has returned */
     struct detail why;
 };
 
@@ -31,6 +34,7 @@ static void watch_free(struct watch *watch)
         return;
     }
     buffer_clear(&watch->body);
+    buffer_clear(&watch->keys);
     stream_clear(&watch->stream);
     free(watch);
 }
@@ -42,15 +46,37 @@ static void watch_build(void *arg, const struct member *member, struct buffer *b
     buffer_add(body, watch->body.data, watch->body.len);
 }
 
-static void watch_tell(struct watch *watch, cJSON *event, const struct kv *kv)
+/* A PUT, a DELETE (false), or neither. */
+static bool watch_read_type(const cJSON *event, bool *is_put)
 {
+    static const char *const names[] = {"PUT", "DELETE"};
     const cJSON *type = cJSON_GetObjectItemCaseSensitive(event, "type");
-    bool is_delete = (cJSON_IsString(type) && strcmp(type->valuestring, "DELETE") == 0) ||
-                     (cJSON_IsNumber(type) && type->valueint == 1);
-    if (is_delete)
-        watch->events->remove(watch->arg, kv->key, kv->key_len, kv->mod_revision);
-    else
+    for (int i = 0; i < 2; i++) {
+        bool is_this = (!type && i == 0) || (cJSON_IsNumber(type) && type->valueint == i) ||
+                       (cJSON_IsString(type) && strcmp(type->valuestring, names[i]) == 0);
+        *is_put = i == 0;
+        if (is_this)
+            return true;
+    }
+    return false;
+}
+
+/* Of the keys that are watched, and no older than what was asked for or told. */
+static bool watch_is_due(const struct watch *watch, const struct kv *kv)
+{
+    return watch->is_created && kv->mod_revision >= watch->revision &&
+           reply_kv_is_within(kv, watch->keys.data, watch->key_len,
+                              watch->keys.data + watch->key_len, watch->keys.len - watch->key_len);
+}
+
+static void watch_tell(struct watch *watch, bool is_put, const struct kv *kv)
+{
+    watch->has_events = true;
+    watch->revision = kv->mod_revision;
+    if (is_put)
         watch->events->put(watch->arg, kv);
+    else
+        watch->events->remove(watch->arg, kv->key, kv->key_len, kv->mod_revision);
 }
 
 /* {"type":"DELETE","kv":{..}}; a PUT has no type. */
@@ -59,12 +85,11 @@ static enum status watch_on_element(void *arg, const char *text, size_t len)
     struct watch *watch = arg;
     struct kv kv;
     cJSON *event = cJSON_ParseWithLength(text, len);
-    bool is_good = reply_kv(cJSON_GetObjectItemCaseSensitive(event, "kv"), &kv);
-    if (is_good) {
-        watch->has_events = true;
-        watch->revision = kv.mod_revision;
-        watch_tell(watch, event, &kv);
-    }
+    bool is_put;
+    bool is_good = reply_kv(cJSON_GetObjectItemCaseSensitive(event, "kv"), &kv) &&
+                   watch_read_type(event, &is_put) && watch_is_due(watch, &kv);
+    if (is_good)
+        watch_tell(watch, is_put, &kv);
     cJSON_Delete(event);
     if (watch->is_dead)
         return STATUS_CANCELLED;
@@ -87,15 +112,25 @@ static enum status watch_cancelled(struct watch *watch, const cJSON *result)
     return detail_set(&watch->why, error.status, "watch: %s", error.message);
 }
 
+/* Until now the attempt had its time limit; from now on the stream may idle. */
+static void watch_begin(struct watch *watch, const struct reply_header *header)
+{
+    watch->is_created = true;
+    call_settle(watch->call);
+    watch->events->created(watch->arg, header);
+}
+
 static enum status watch_on_result(struct watch *watch, const cJSON *result)
 {
     struct reply_header header = {0};
     if (reply_bool(result, "canceled"))
         return watch_cancelled(watch, result);
-    if (!reply_header(result, &header))
+    bool is_created = reply_bool(result, "created");
+    if (!reply_header(result, &header) || is_created == watch->is_created ||
+        (watch->has_events && header.revision < watch->revision))
         return STATUS_BAD_REPLY;
-    if (reply_bool(result, "created"))
-        watch->events->created(watch->arg, &header);
+    if (is_created)
+        watch_begin(watch, &header);
     else if (watch->has_events)
         watch->events->whole(watch->arg, watch->revision);
     watch->has_events = false;
@@ -172,10 +207,14 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
     struct watch *watch = calloc(1, sizeof(*watch));
     if (!watch)
         return NULL;
-    *watch = (struct watch){.etcd = etcd, .events = events, .arg = arg};
+    *watch = (struct watch){
+        .etcd = etcd, .events = events, .arg = arg, .key_len = key_len, .revision = revision};
     stream_init(&watch->stream, "result", "events", &stream_events, watch);
     buffer_init(&watch->body, WATCH_BODY_MAX);
     watch_write_body(watch, key, key_len, end, end_len, revision);
+    buffer_init(&watch->keys, WATCH_BODY_MAX);
+    buffer_add(&watch->keys, key, key_len);
+    buffer_add(&watch->keys, end, end_len);
     struct call_request request = {
         .method = CALL_WATCH,
         .is_idempotent = true,
@@ -186,7 +225,7 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
         .done = watch_on_done,
         .arg = watch,
     };
-    if (watch->body.status == STATUS_OK)
+    if (watch->body.status == STATUS_OK && watch->keys.status == STATUS_OK)
         watch->call = call_start(etcd, &request);
     if (!watch->call) {
         watch_free(watch);

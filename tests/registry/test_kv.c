@@ -308,8 +308,10 @@ static void closing_cancels_what_is_under_way(void **state)
 /* The first page breaks off behind its first key. */
 static const struct fake_row cut_rows[] = {
     {"/version", 200, VERSION34, FAKE_KEEP, 0},
-    {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"YQ==\"},{\"ke", FAKE_CUT, 1},
-    {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"Yg==\"}],\"count\":\"1\"}", FAKE_KEEP, 0},
+    {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"YQ==\",\"mod_revision\":\"5\"},{\"ke",
+     FAKE_CUT, 1},
+    {"/v3/kv/range", 200,
+     HEADER "\"kvs\":[{\"key\":\"Yg==\",\"mod_revision\":\"6\"}],\"count\":\"1\"}", FAKE_KEEP, 0},
 };
 
 static void a_range_that_breaks_off_goes_on_behind_the_last_key(void **state)
@@ -356,9 +358,11 @@ static void a_page_too_large_for_etcd_3_3_is_halved(void **state)
 
 static const struct fake_row growing_rows[] = {
     {"/version", 200, VERSION34, FAKE_KEEP, 0},
-    {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"YQ==\"}],\"more\":true,\"count\":\"2\"}",
+    {"/v3/kv/range", 200,
+     HEADER "\"kvs\":[{\"key\":\"YQ==\",\"mod_revision\":\"5\"}],\"more\":true,\"count\":\"2\"}",
      FAKE_KEEP, 1},
-    {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"Yg==\"}],\"count\":\"1\"}", FAKE_KEEP, 1},
+    {"/v3/kv/range", 200,
+     HEADER "\"kvs\":[{\"key\":\"Yg==\",\"mod_revision\":\"6\"}],\"count\":\"1\"}", FAKE_KEEP, 1},
 };
 
 /* The reply breaks off behind the last key that was wanted. */
@@ -367,8 +371,11 @@ static void a_limit_that_is_used_up_stays_one(void **state)
     (void)state;
     static const struct fake_row rows[] = {
         {"/version", 200, VERSION34, FAKE_KEEP, 0},
-        {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"YQ==\"}],\"mo", FAKE_CUT, 1},
-        {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"Yg==\"}],\"more\":true,\"count\":\"9\"}",
+        {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"YQ==\",\"mod_revision\":\"5\"}],\"mo",
+         FAKE_CUT, 1},
+        {"/v3/kv/range", 200,
+         HEADER
+         "\"kvs\":[{\"key\":\"Yg==\",\"mod_revision\":\"6\"}],\"more\":true,\"count\":\"9\"}",
          FAKE_KEEP, 1},
     };
     check_fake_range(rows, 3, 0, 1, "a ", "\"limit\":1,");
@@ -392,35 +399,172 @@ static void a_larger_page_that_comes_late_is_asked_for_in_smaller_ones(void **st
     close_fake();
 }
 
-/* What an etcd would never say. */
+#define KV(key, more) "{\"key\":\"" key "\",\"mod_revision\":\"5\"" more "}"
+#define KVS(kvs)      HEADER "\"kvs\":[" kvs "],\"count\":\"1\"}"
+
+/* What an etcd would never say to a range of "b" to "y". */
 static const struct {
     const char *body;
     enum fake_end end;
 } nonsense[] = {
     {"hello", FAKE_KEEP},
     {"", FAKE_KEEP},
-    {HEADER "\"kvs\":[{\"key\":\"YQ\"}]}", FAKE_KEEP},
-    {HEADER "\"kvs\":[7]}", FAKE_KEEP},
-    {"{\"kvs\":[{\"key\":\"YQ==\"}]}", FAKE_KEEP}, /* at which revision? */
-    {HEADER "\"kvs\":[{\"key\":\"YQ==\"}", FAKE_EOF},
+    {"{}", FAKE_KEEP},
+    {"[]", FAKE_KEEP},
+    {"null", FAKE_KEEP},
+    {"\"\"", FAKE_KEEP},
+    {"<html><body>Sign in</body></html>", FAKE_KEEP},
+    {HEADER "\"count\":\"0\"}{}", FAKE_KEEP},
+    {HEADER "\"count\":\"0\"}\n<!-- -->", FAKE_KEEP},
+    {HEADER "\"count\":\"0\"", FAKE_KEEP},
+    /* the header */
+    {"{\"header\":{}}", FAKE_KEEP},
+    {"{\"header\":null}", FAKE_KEEP},
+    {"{\"header\":[]}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\"}}", FAKE_KEEP},
+    {"{\"header\":{\"revision\":\"7\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"0\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"-7\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"7x\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\" 7\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":7.5}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":1e300}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":true}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"9223372036854775808\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"one\",\"revision\":\"7\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"7\",\"raft_term\":\"-1\"}}", FAKE_KEEP},
+    {"{\"result\":{\"header\":{\"cluster_id\":\"1\",\"revision\":\"7\"}}}", FAKE_KEEP},
+    /* what stands beside the keys */
+    {HEADER "\"count\":\"3\"}", FAKE_KEEP},
+    {HEADER "\"count\":\"-1\"}", FAKE_KEEP},
+    {HEADER "\"count\":{}}", FAKE_KEEP},
+    {HEADER "\"more\":true}", FAKE_KEEP},
+    {HEADER "\"more\":true,\"count\":\"2\"}", FAKE_KEEP},
+    {HEADER "\"more\":\"false\"}", FAKE_KEEP},
+    {HEADER "\"kvs\":{}}", FAKE_KEEP},
+    {HEADER "\"kvs\":null}", FAKE_KEEP},
+    {HEADER "\"kvs\":\"\"}", FAKE_KEEP},
+    {HEADER "\"kvs\":[" KV("Yw==", "") "]}", FAKE_KEEP},
+    {HEADER "\"kvs\":[" KV("Yw==", "") "],\"count\":\"2\"}", FAKE_KEEP},
+    {HEADER "\"kvs\":[" KV("Yw==", "") "],\"more\":true,\"count\":\"1\"}", FAKE_KEEP},
+    /* the keys */
+    {KVS("7"), FAKE_KEEP},
+    {KVS("{}"), FAKE_KEEP},
+    {KVS("{\"key\":\"Yw==\"}"), FAKE_KEEP},
+    {KVS("{\"key\":\"Yw==\",\"mod_revision\":\"0\"}"), FAKE_KEEP},
+    {KVS("{\"key\":\"Yw==\",\"mod_revision\":\"8\"}"), FAKE_KEEP}, /* after the read */
+    {KVS("{\"mod_revision\":\"5\"}"), FAKE_KEEP},
+    {KVS(KV("Yw", "")), FAKE_KEEP},
+    {KVS(KV("Yw==", ",\"version\":\"x\"")), FAKE_KEEP},
+    {KVS(KV("Yw==", ",\"value\":7")), FAKE_KEEP},
+    {KVS(KV("YQ==", "")), FAKE_KEEP}, /* outside */
+    {KVS(KV("eQ==", "")), FAKE_KEEP},
+    {HEADER "\"kvs\":[" KV("ZA==", "") "," KV("Yw==", "") "],\"count\":\"2\"}", FAKE_KEEP},
+    {HEADER "\"kvs\":[" KV("Yw==", "") "," KV("Yw==", "") "],\"count\":\"2\"}", FAKE_KEEP},
+    {"{\"kvs\":[" KV("Yw==", "") "],\"count\":\"1\"}", FAKE_KEEP}, /* at which revision? */
+    {HEADER "\"kvs\":[" KV("Yw==", ""), FAKE_EOF},
+    /* other methods */
+    {HEADER "\"succeeded\":true,\"responses\":[{\"response_range\":{}}]}", FAKE_KEEP},
+    {HEADER "\"deleted\":\"1\"}", FAKE_KEEP},
+    {HEADER "\"ID\":\"5\",\"TTL\":\"-1\"}", FAKE_KEEP},
+    {HEADER "\"token\":\"t\"}", FAKE_KEEP},
+    {"{\"error\":\"etcdserver: no leader\",\"code\":14}", FAKE_KEEP},
 };
+
+/* Nonsense once: the range asks again, and gets the one key. For ever: it fails. */
+static void check_nonsense(size_t i, bool is_once)
+{
+    const struct fake_row rows[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/kv/range", 200, nonsense[i].body, nonsense[i].end, is_once},
+        {"/v3/kv/range", 200, KVS(KV("eA==", "")), FAKE_KEEP, 0},
+    };
+    connect_fake(rows, 3, 2000);
+    struct outcome outcome =
+        run_range((struct kv_range){.key = "b", .key_len = 1, .end = "y", .end_len = 1}, 0);
+    if (outcome.status != (is_once ? STATUS_OK : STATUS_BAD_REPLY))
+        fail_msg("%s: %s", nonsense[i].body, status_text(outcome.status));
+    if (is_once)
+        assert_string_equal(outcome.keys + strlen(outcome.keys) - 2, "x ");
+    close_fake();
+}
 
 static void nonsense_is_a_bad_reply(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
-        const struct fake_row rows[] = {
-            {"/version", 200, VERSION34, FAKE_KEEP, 0},
-            {"/v3/kv/range", 200, nonsense[i].body, nonsense[i].end, 0},
-            {"/v3/kv/txn", 200, nonsense[i].body, nonsense[i].end, 0},
-        };
-        connect_fake(rows, 3, 500);
-        struct outcome outcome =
-            run_range((struct kv_range){.key = "a", .key_len = 1, .end = "z", .end_len = 1}, 0);
-        assert_int_equal(outcome.status, STATUS_BAD_REPLY);
-        if (i < 2)
-            assert_int_equal(run_txn((struct kv_txn){0}).status, STATUS_BAD_REPLY);
-        close_fake();
+        check_nonsense(i, false);
+        check_nonsense(i, true);
+    }
+}
+
+#define RESPONSES(list) HEADER "\"responses\":[" list "]}"
+#define GOT(kvs)        "{\"response_range\":{\"header\":{\"revision\":\"7\"}" kvs "}}"
+
+/* What an etcd would never say to a transaction that puts "b", or else reads it. */
+static const char *const txn_nonsense[] = {
+    "",
+    "{}",
+    "[]",
+    "<html>",
+    "{\"succeeded\":true,\"responses\":[{\"response_put\":{}}]}",
+    HEADER "\"succeeded\":true}",
+    HEADER "\"succeeded\":true,\"responses\":[]}",
+    HEADER "\"succeeded\":true,\"responses\":{}}",
+    HEADER "\"succeeded\":true,\"responses\":[{\"response_put\":{}},{\"response_put\":{}}]}",
+    HEADER "\"succeeded\":true,\"responses\":[{\"response_put\":null}]}",
+    HEADER "\"succeeded\":true,\"responses\":[" GOT("") "]}",
+    HEADER "\"succeeded\":\"true\",\"responses\":[{\"response_put\":{}}]}",
+    HEADER "\"succeeded\":true,\"responses\":[{\"response_put\":{}}]}{}",
+    HEADER "\"succeeded\":true,\"responses\":[{\"response_put\":{}}]",
+    HEADER "\"succeeded\":true,\"responses\":[{\"response_put\":{}}],\"deleted\":\"1\"}",
+    RESPONSES("{\"response_put\":{}}"),
+    RESPONSES("{\"response_delete_range\":{}}"),
+    RESPONSES("{}"),
+    RESPONSES("7"),
+    RESPONSES(GOT(",\"count\":\"1\"")),
+    RESPONSES(GOT(",\"kvs\":[" KV("Yg==", "") "]")),
+    RESPONSES(GOT(",\"kvs\":[" KV("Yw==", "") "],\"count\":\"1\"")),
+    RESPONSES(GOT(",\"kvs\":[{\"key\":\"Yg==\"}],\"count\":\"1\"")),
+    RESPONSES(GOT(",\"kvs\":{},\"count\":\"0\"")),
+    RESPONSES(GOT(",\"kvs\":[" KV("Yg==", "") "," KV("Yg==", "") "],\"count\":\"2\"")),
+    RESPONSES(GOT(",\"succeeded\":true")),
+    HEADER "\"count\":\"0\"}",
+};
+
+static struct outcome put_or_read(const char *nonsense_text, bool is_idempotent)
+{
+    const struct fake_row rows[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/kv/txn", 200, nonsense_text, FAKE_KEEP, 1},
+        {"/v3/kv/txn", 200,
+         RESPONSES(GOT(",\"kvs\":[" KV("Yg==", ",\"value\":\"Yg==\"") "],\"count\":\"1\"")),
+         FAKE_KEEP, 0},
+    };
+    struct kv_op put = {.kind = KV_PUT, .key = "b", .key_len = 1, .value = "", .value_len = 0};
+    struct kv_op get = {.kind = KV_GET, .key = "b", .key_len = 1};
+    connect_fake(rows, 3, 2000);
+    struct outcome outcome = run_txn((struct kv_txn){.success = &put,
+                                                     .success_count = 1,
+                                                     .failure = &get,
+                                                     .failure_count = 1,
+                                                     .is_idempotent = is_idempotent});
+    close_fake();
+    return outcome;
+}
+
+/* Of a write that may not be repeated nobody knows then whether it was done. */
+static void nonsense_is_no_reply_to_a_transaction(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(txn_nonsense) / sizeof(txn_nonsense[0]); i++) {
+        struct outcome outcome = put_or_read(txn_nonsense[i], true);
+        if (outcome.status != STATUS_OK || outcome.succeeded || strcmp(outcome.got, "b") != 0)
+            fail_msg("%s: %s", txn_nonsense[i], status_text(outcome.status));
+        outcome = put_or_read(txn_nonsense[i], false);
+        if (outcome.status != STATUS_TIMED_OUT || !strstr(outcome.why.text, "unknown"))
+            fail_msg("%s: %s", txn_nonsense[i], status_text(outcome.status));
     }
 }
 
@@ -481,6 +625,7 @@ int main(void)
         cmocka_unit_test(the_page_behind_a_quick_one_is_larger),
         cmocka_unit_test(a_larger_page_that_comes_late_is_asked_for_in_smaller_ones),
         cmocka_unit_test(nonsense_is_a_bad_reply),
+        cmocka_unit_test(nonsense_is_no_reply_to_a_transaction),
         cmocka_unit_test(a_write_is_repeated_only_where_that_is_harmless),
         cmocka_unit_test(a_write_that_may_not_be_repeated_has_all_its_time),
     };

@@ -99,6 +99,8 @@ static void a_lease_that_is_gone_is_not_found(void **state)
     assert_int_equal(RUN(lease_revoke(client.etcd, 4711, on_lease, &out)).status, STATUS_NOT_FOUND);
 }
 
+#define HEADER "\"header\":{\"cluster_id\":\"1\",\"revision\":\"7\"}"
+
 /* An answer to a request about lease 5, and what it means. */
 static const struct {
     char what;
@@ -106,18 +108,46 @@ static const struct {
     enum status status;
     int64_t left_s;
 } answers[] = {
-    {'k', "{\"result\":{\"header\":{},\"ID\":\"5\",\"TTL\":\"9\"}}\n", STATUS_OK, 9},
-    {'k', "{\"result\":{\"header\":{},\"ID\":\"5\"}}\n", STATUS_NOT_FOUND, 0},
+    {'k', "{\"result\":{" HEADER ",\"ID\":\"5\",\"TTL\":\"9\"}}\n", STATUS_OK, 9},
+    {'k', "{\"result\":{" HEADER ",\"ID\":\"5\"}}\n", STATUS_NOT_FOUND, 0},
     {'k', "{\"error\":{\"grpc_code\":14,\"message\":\"etcdserver: no leader\"}}", STATUS_BAD_REPLY,
      0},
     {'k', "", STATUS_BAD_REPLY, 0},
-    {'t', "{\"header\":{}, \"ID\":\"5\", \"TTL\":\"3\", \"grantedTTL\":\"10\"}", STATUS_OK, 3},
-    {'t', "{\"header\":{},\"ID\":\"5\",\"grantedTTL\":\"10\"}", STATUS_OK, 0},
-    {'t', "{\"header\":{},\"ID\":\"5\",\"TTL\":\"-1\"}", STATUS_NOT_FOUND, 0},
-    {'g', "{\"header\":{},\"ID\":\"5\",\"TTL\":\"10\"}", STATUS_OK, 10},
-    {'g', "{\"header\":{},\"ID\":\"5\"}", STATUS_BAD_REPLY, 0},
+    {'t', "{" HEADER ", \"ID\":\"5\", \"TTL\":\"3\", \"grantedTTL\":\"10\"}", STATUS_OK, 3},
+    {'t', "{" HEADER ",\"ID\":\"5\",\"grantedTTL\":\"10\"}", STATUS_OK, 0},
+    {'t', "{" HEADER ",\"ID\":\"5\",\"TTL\":\"-1\"}", STATUS_NOT_FOUND, 0},
+    {'g', "{" HEADER ",\"ID\":\"5\",\"TTL\":\"10\"}", STATUS_OK, 10},
+    {'g', "{" HEADER ",\"ID\":\"5\"}", STATUS_BAD_REPLY, 0},
     {'g', "[]", STATUS_BAD_REPLY, 0},
-    {'r', "{\"header\":{}}", STATUS_OK, 0},
+    {'r', "{" HEADER "}", STATUS_OK, 0},
+    /* what etcd would never say */
+    {'k', "{\"result\":{}}\n", STATUS_BAD_REPLY, 0},
+    {'k', "{\"result\":{\"ID\":\"5\",\"TTL\":\"9\"}}\n", STATUS_BAD_REPLY, 0},
+    {'k', "{\"result\":{" HEADER "}}\n", STATUS_BAD_REPLY, 0},
+    {'k', "{\"result\":{" HEADER ",\"ID\":\"6\"}}\n", STATUS_BAD_REPLY, 0},
+    {'k', "{\"result\":{" HEADER ",\"ID\":\"6\",\"TTL\":\"9\"}}\n", STATUS_BAD_REPLY, 0},
+    {'k', "{\"result\":{" HEADER ",\"ID\":\"5\",\"TTL\":\"-9\"}}\n", STATUS_BAD_REPLY, 0},
+    {'k', "{\"result\":{" HEADER ",\"ID\":\"5\",\"TTL\":\"soon\"}}\n", STATUS_BAD_REPLY, 0},
+    {'k', "{\"result\":{" HEADER ",\"ID\":\"5\",\"TTL\":\"99999999999\"}}\n", STATUS_BAD_REPLY, 0},
+    {'k', "{\"result\":{" HEADER ",\"ID\":\"5\",\"TTL\":\"9\"}}<", STATUS_BAD_REPLY, 0},
+    {'k', "{" HEADER ",\"ID\":\"5\",\"TTL\":\"9\"}", STATUS_BAD_REPLY, 0},
+    {'t', "{}", STATUS_BAD_REPLY, 0},
+    {'t', "{" HEADER "}", STATUS_BAD_REPLY, 0},
+    {'t', "{" HEADER ",\"ID\":\"5\"}", STATUS_BAD_REPLY, 0},
+    {'t', "{" HEADER ",\"ID\":\"6\",\"TTL\":\"-1\"}", STATUS_BAD_REPLY, 0},
+    {'t', "{\"ID\":\"5\",\"TTL\":\"-1\"}", STATUS_BAD_REPLY, 0},
+    {'t', "{" HEADER ",\"ID\":\"5\",\"TTL\":\"3\"}", STATUS_BAD_REPLY, 0},
+    {'t', "{" HEADER ",\"ID\":\"5\",\"TTL\":{},\"grantedTTL\":\"10\"}", STATUS_BAD_REPLY, 0},
+    {'g', "{}", STATUS_BAD_REPLY, 0},
+    {'g', "{\"ID\":\"5\",\"TTL\":\"10\"}", STATUS_BAD_REPLY, 0},
+    {'g', "{" HEADER ",\"ID\":\"6\",\"TTL\":\"10\"}", STATUS_BAD_REPLY, 0},
+    {'g', "{" HEADER ",\"TTL\":\"10\"}", STATUS_BAD_REPLY, 0},
+    {'g', "{" HEADER ",\"ID\":\"5\",\"TTL\":\"9\"}", STATUS_BAD_REPLY, 0},
+    {'g', "{" HEADER ",\"ID\":\"5\",\"TTL\":\"9000000000\"}", STATUS_BAD_REPLY, 0},
+    {'g', "{" HEADER ",\"ID\":\"5\",\"TTL\":\"75\"}", STATUS_OK, 75}, /* a long election time-out */
+    {'r', "{}", STATUS_BAD_REPLY, 0},
+    {'r', "", STATUS_BAD_REPLY, 0},
+    {'r', "{" HEADER ",\"count\":\"1\"}", STATUS_BAD_REPLY, 0},
 };
 
 static struct outcome ask(char what)
@@ -151,7 +181,8 @@ static void answers_are_understood(void **state)
         assert_int_equal(client_loop_connect(&client, gateway.endpoint, (struct etcd_options){0}),
                          STATUS_OK);
         struct outcome outcome = ask(answers[i].what);
-        assert_int_equal(outcome.status, answers[i].status);
+        if (outcome.status != answers[i].status)
+            fail_msg("%c %s: %s", answers[i].what, answers[i].body, status_text(outcome.status));
         assert_int_equal(outcome.left_s, answers[i].left_s);
         client_loop_close_client(&client);
         fake_gateway_stop(&gateway);

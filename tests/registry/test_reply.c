@@ -124,7 +124,7 @@ static const struct {
     {"{\"mod_revision\":\"16\"}", false, "", 0, 0, 0, 0, 0},
     {"{\"key\":\"Zm9\"}", false, "", 0, 0, 0, 0, 0},
     {"{\"key\":7}", false, "", 0, 0, 0, 0, 0},
-    {"{\"key\":\"Zm9v\",\"value\":{}}", false, "", 0, 0, 0, 0, 0},
+    {"{\"key\":\"Zm9v\",\"mod_revision\":\"1\",\"value\":{}}", false, "", 0, 0, 0, 0, 0},
     {"{\"key\":\"Zm9v\",\"key\":\"Zm9v\"}", false, "", 0, 0, 0, 0, 0},
     {"[]", false, "", 0, 0, 0, 0, 0},
 };

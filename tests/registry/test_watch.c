@@ -18,7 +18,9 @@
 #define PUT                                                                                        \
     "{\"kv\":{\"key\":\"YQ==\",\"mod_revision\":\"8\",\"version\":\"1\",\"value\":\"Yg==\"}}"
 #define DELETE "{\"type\":\"DELETE\",\"kv\":{\"key\":\"YQ==\",\"mod_revision\":\"9\"}}"
-#define LINE   "{\"result\":{" HEADER("5000") ",\"events\":[" PUT "," DELETE "]}}\n"
+#define KEPT(key, revision)                                                                        \
+    "{\"key\":\"" key "\",\"mod_revision\":\"" revision "\",\"value\":\"Yg==\"}"
+#define LINE "{\"result\":{" HEADER("5000") ",\"events\":[" PUT "," DELETE "]}}\n"
 
 static struct client_loop client;
 static struct fake_gateway gateway;
@@ -114,6 +116,29 @@ static const struct {
      "C7 ", STATUS_UNREACHABLE, "transport is closing"},
     {200, CREATED "{\"result\":{\"events\":[{\"kv\":{}}]}}", FAKE_CHUNK, "C7 ", STATUS_BAD_REPLY,
      "makes no sense"},
+    /* what etcd would never say */
+    {200, "{}", FAKE_CHUNK, "", STATUS_BAD_REPLY, ""},
+    {200, "{\"result\":{\"created\":true}}\n", FAKE_CHUNK, "", STATUS_BAD_REPLY, "makes no sense"},
+    {200, "{\"result\":{" HEADER("0") ",\"created\":true}}\n", FAKE_CHUNK, "", STATUS_BAD_REPLY,
+     "makes no sense"},
+    {200, "{\"result\":{" HEADER("7") "}}\n", FAKE_CHUNK, "", STATUS_BAD_REPLY, "makes no sense"},
+    {200, LINE, FAKE_CHUNK, "", STATUS_BAD_REPLY, "makes no sense"},
+    {200, CREATED CREATED, FAKE_CHUNK, "C7 ", STATUS_BAD_REPLY, "makes no sense"},
+    {200,
+     CREATED "{\"result\":{" HEADER("8") ",\"events\":[{\"type\":\"EXPIRE\",\"kv\":" KEPT(
+         "YQ==", "8") "}]}}\n",
+     FAKE_CHUNK, "C7 ", STATUS_BAD_REPLY, "makes no sense"},
+    {200, CREATED "{\"result\":{" HEADER("8") ",\"events\":[{\"kv\":" KEPT("Yg==", "8") "}]}}\n",
+     FAKE_CHUNK, "C7 ", STATUS_BAD_REPLY, "makes no sense"}, /* outside */
+    {200, CREATED "{\"result\":{" HEADER("8") ",\"events\":[{\"kv\":" KEPT("YQ==", "7") "}]}}\n",
+     FAKE_CHUNK, "C7 ", STATUS_BAD_REPLY, "makes no sense"}, /* of the past */
+    {200, CREATED "{\"result\":{" HEADER("9") ",\"events\":[" DELETE "," PUT "]}}\n", FAKE_CHUNK,
+     "C7 R9 ", STATUS_BAD_REPLY, "makes no sense"},
+    {200, CREATED "{\"result\":{" HEADER("8") ",\"events\":[" DELETE "]}}\n", FAKE_CHUNK, "C7 R9 ",
+     STATUS_BAD_REPLY, "makes no sense"},
+    {200, CREATED "{\"result\":{\"events\":[" PUT "]}}\n", FAKE_CHUNK, "C7 P8 ", STATUS_BAD_REPLY,
+     "makes no sense"},
+    {200, " ", FAKE_CHUNK, "", STATUS_TIMED_OUT, "no answer in time"},
     {200, "hello", FAKE_CHUNK, "", STATUS_BAD_REPLY, "makes no sense"},
     {503, "{\"message\":\"etcdserver: no leader\",\"code\":14}", FAKE_KEEP, "", STATUS_UNREACHABLE,
      "no leader"},
