@@ -8,6 +8,12 @@
 #define AUTH_TIMEOUT_MS 3000
 #define AUTH_REPLY_MAX  65536
 
+#define AUTH_FRESH_MS       2000 /* so young a token is good */
+#define AUTH_DOUBT_MS       5000U
+#define AUTH_DOUBT_MAX_MS   300000U
+#define AUTH_REFUSED_MS     1000U
+#define AUTH_REFUSED_MAX_MS 10000U
+
 bool auth_is_needed(const struct client_auth *auth)
 {
     return auth->user && !auth->token && !auth->is_off;
@@ -31,6 +37,37 @@ void auth_forget(struct client_auth *auth, const char *token)
     auth->is_off = false;
 }
 
+static uint64_t auth_double(uint32_t first_ms, unsigned times, uint32_t max_ms)
+{
+    uint64_t pause_ms = (uint64_t)first_ms << (times < 10 ? times : 10);
+    return pause_ms < max_ms ? pause_ms : max_ms;
+}
+
+bool auth_doubt(struct client_auth *auth, unsigned kind, const char *token, uint64_t now_ms)
+{
+    struct client_doubt *doubt = &auth->doubts[kind];
+    if (!auth->user)
+        return false;
+    bool is_current = token ? auth->token && strcmp(auth->token, token) == 0 : !auth->token;
+    if (!is_current)
+        return true;
+    if (now_ms < doubt->until_ms || (token && now_ms - auth->fetched_ms < AUTH_FRESH_MS))
+        return false;
+    doubt->until_ms = now_ms + auth_double(AUTH_DOUBT_MS, doubt->times++, AUTH_DOUBT_MAX_MS);
+    auth_forget(auth, token);
+    return true;
+}
+
+void auth_trust(struct client_auth *auth, unsigned kind)
+{
+    auth->doubts[kind].times = 0;
+}
+
+bool auth_is_refused(const struct client_auth *auth, uint64_t now_ms)
+{
+    return now_ms < auth->refused_until_ms;
+}
+
 void auth_switch_off(struct client_auth *auth)
 {
     auth_wipe(&auth->token);
@@ -45,6 +82,8 @@ enum status auth_set_password(struct client_auth *auth, const char *password)
     auth_wipe(&auth->password);
     auth_wipe(&auth->token);
     auth->password = copy;
+    auth->refusals = 0;
+    auth->refused_until_ms = 0;
     return STATUS_OK;
 }
 
@@ -95,25 +134,42 @@ static bool auth_take_token(struct client_auth *auth)
     return true;
 }
 
+static void auth_fail(struct client_auth *auth, uint64_t now_ms)
+{
+    auth->failures++;
+    if (auth->error.class == REPLY_FINAL)
+        auth->refused_until_ms =
+            now_ms + auth_double(AUTH_REFUSED_MS, auth->refusals++, AUTH_REFUSED_MAX_MS);
+}
+
+static void auth_succeed(struct client_auth *auth, uint64_t now_ms)
+{
+    auth->fetched_ms = now_ms;
+    auth->refusals = 0;
+}
+
 static void auth_on_done(void *arg, const struct http_result *result)
 {
     struct etcd *etcd = arg;
     struct client_auth *auth = &etcd->auth;
-    auth->request = NULL;
+    uint64_t now_ms = uv_now(etcd->loop);
     bool is_200 = result->code == CURLE_OK && result->status == 200;
+    auth->request = NULL;
     if (result->code != CURLE_OK) {
         auth->error = (struct reply_error){.status = STATUS_UNREACHABLE, .class = REPLY_UNDONE};
         snprintf(auth->error.message, sizeof(auth->error.message), "%.190s", result->text);
-        auth->failures++;
+        auth_fail(auth, now_ms);
     } else if (!is_200) {
         reply_error(result->status, auth->reply.data, auth->reply.len, &auth->error);
         if (auth->error.class == REPLY_NO_AUTH)
             auth_switch_off(auth);
         else
-            auth->failures++;
+            auth_fail(auth, now_ms);
     } else if (!auth_take_token(auth)) {
         auth->error = (struct reply_error){STATUS_BAD_REPLY, REPLY_UNDONE, "no token in the reply"};
-        auth->failures++;
+        auth_fail(auth, now_ms);
+    } else {
+        auth_succeed(auth, now_ms);
     }
     etcd->wake(etcd);
 }

@@ -20,6 +20,20 @@ MUST_USE enum status auth_fetch(struct etcd *etcd, struct member *member);
 /* etcd refused the token that was sent with a request (NULL = none): it is not used again. */
 void auth_forget(struct client_auth *auth, const char *token);
 
+/* Permission was denied to a request of this kind (< CLIENT_KINDS) that had this token (NULL =
+ * none). etcd 3.3, and 3.4 and 3.5 from before September 2022, say that of a watch whose token they
+ * do not know, too. True: there is a newer token, or this one is forgotten; the request is worth
+ * another try. False: the refusal is to be believed. What a new token does not mend is doubted
+ * again after 5 s, doubled each time up to 5 minutes: a password check is not for the asking. */
+bool auth_doubt(struct client_auth *auth, unsigned kind, const char *token, uint64_t now_ms);
+
+/* A request of this kind was allowed. */
+void auth_trust(struct client_auth *auth, unsigned kind);
+
+/* Whether the password was refused so lately that it is not worth another try: 1 s after the first
+ * time, doubled up to 10 s. `error` says what etcd said. */
+bool auth_is_refused(const struct client_auth *auth, uint64_t now_ms);
+
 /* etcd has authentication switched off. */
 void auth_switch_off(struct client_auth *auth);
 

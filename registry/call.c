@@ -197,6 +197,18 @@ static bool call_has_addresses(struct call *call)
     return false;
 }
 
+/* May end the call. */
+static void call_lack_token(struct call *call)
+{
+    const struct reply_error error = call->etcd->auth.error;
+    if (error.class != REPLY_FINAL) {
+        call_fail(call, error.status, error.message, true);
+        return;
+    }
+    detail_set(&call->why, error.status, "%s: %s", call->member->endpoint.url, error.message);
+    call_finish(call, error.status);
+}
+
 /* False: parked, or the attempt has failed. */
 static bool call_has_token(struct call *call)
 {
@@ -205,20 +217,14 @@ static bool call_has_token(struct call *call)
         return true;
     if (call->auth_failures != auth->failures) {
         call->auth_failures = auth->failures;
-        const struct reply_error error = auth->error;
-        if (error.class == REPLY_FINAL) {
-            detail_set(&call->why, error.status, "%s: %s", call->member->endpoint.url,
-                       error.message);
-            call_finish(call, error.status);
-        } else {
-            call_fail(call, error.status, error.message, true);
-        }
-        return false;
-    }
-    if (auth_fetch(call->etcd, call->member) == STATUS_OK)
+        call_lack_token(call);
+    } else if (auth_is_refused(auth, uv_now(call->etcd->loop))) {
+        call_lack_token(call);
+    } else if (auth_fetch(call->etcd, call->member) == STATUS_OK) {
         call_park(call);
-    else
+    } else {
         call_fail(call, STATUS_NO_MEMORY, "out of memory", false);
+    }
     return false;
 }
 
@@ -260,6 +266,16 @@ void call_step(struct call *call)
 void call_settle(struct call *call)
 {
     uv_timer_stop(&call->timer);
+    auth_trust(&call->etcd->auth, call->request.method);
+}
+
+void call_refuse(struct call *call, const struct reply_error *error)
+{
+    struct client_auth *auth = &call->etcd->auth;
+    if (error->class == REPLY_TOKEN)
+        auth_forget(auth, call->token);
+    else if (error->class == REPLY_PERMISSION)
+        (void)auth_doubt(auth, call->request.method, call->token, uv_now(call->etcd->loop));
 }
 
 void call_extend(struct call *call)

@@ -27,6 +27,9 @@ struct member *call_member(const struct call *call);
 /* A stream has begun as it should: it has no time limit any more. */
 void call_settle(struct call *call);
 
+/* A line of a stream refuses what was asked for: a token that may be the reason is forgotten. */
+void call_refuse(struct call *call, const struct reply_error *error);
+
 /* Step all parked calls on the loop's next turn. */
 void call_wake(struct etcd *etcd);
 

@@ -1,7 +1,10 @@
 #include "auth.h"
 #include "call_parts.h"
 
+#include <assert.h>
 #include <stdio.h>
+
+static_assert((int)CALL_METHODS <= CLIENT_KINDS, "a doubt for each");
 
 #define CALL_OUTCOME_TOKENS_MAX 4 /* tokens that one call may use up */
 
@@ -32,9 +35,31 @@ void call_outcome_answered(struct call *call)
         call_outcome_nonsense(call);
         return;
     }
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         member_succeed(&call->etcd->members, call->member);
+        auth_trust(&call->etcd->auth, call->request.method);
+    }
     call_finish(call, status);
+}
+
+/* It is the answer. */
+static void call_outcome_final(struct call *call, const struct reply_error *error)
+{
+    member_succeed(&call->etcd->members, call->member);
+    detail_set(&call->why, error->status, "%s: %s", call->member->endpoint.url, error->message);
+    call_finish(call, error->status);
+}
+
+static void call_outcome_permission(struct call *call, const struct reply_error *error)
+{
+    uint64_t now_ms = uv_now(call->etcd->loop);
+    if (call->tokens < CALL_OUTCOME_TOKENS_MAX &&
+        auth_doubt(&call->etcd->auth, call->request.method, call->token, now_ms)) {
+        call->tokens++;
+        call_arm(call, CALL_PHASE_PAUSE, 0);
+    } else {
+        call_outcome_final(call, error);
+    }
 }
 
 /* An error of etcd about the token or its absence. */
@@ -96,10 +121,11 @@ void call_outcome_refused(struct call *call, long http_status)
     case REPLY_PATH:
         call_outcome_path(call, &error);
         break;
+    case REPLY_PERMISSION:
+        call_outcome_permission(call, &error);
+        break;
     case REPLY_FINAL:
-        member_succeed(&call->etcd->members, call->member);
-        detail_set(&call->why, error.status, "%s: %s", call->member->endpoint.url, error.message);
-        call_finish(call, error.status);
+        call_outcome_final(call, &error);
         break;
     }
 }

@@ -27,6 +27,7 @@ enum call_method {
 #define CALL_ENUM(name, path, old_path) CALL_##name,
     CALL_LIST(CALL_ENUM)
 #undef CALL_ENUM
+        CALL_METHODS
 };
 
 struct call_request {

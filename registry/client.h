@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <uv.h>
 
+#define CLIENT_KINDS 8 /* of requests, at least */
+
 struct call;
 
 struct client_auth {
@@ -32,6 +34,13 @@ struct client_auth {
     struct buffer reply;
     unsigned failures; /* counts up, for those who wait */
     struct reply_error error;
+    uint64_t fetched_ms;       /* when the token was had */
+    unsigned refusals;         /* of the password, in a row */
+    uint64_t refused_until_ms; /* it is not tried again before */
+    struct client_doubt {      /* one for each kind of request */
+        unsigned times;        /* in a row that a new token did not help */
+        uint64_t until_ms;     /* a refusal is believed before */
+    } doubts[CLIENT_KINDS];
 };
 
 struct client_discovery {

@@ -219,8 +219,9 @@ static const struct {
     {"revision of auth store is old", STATUS_DENIED, REPLY_TOKEN},
     {"authentication is not enabled", STATUS_DENIED, REPLY_NO_AUTH},
     {"authentication failed", STATUS_DENIED, REPLY_FINAL},
-    {"permission denied", STATUS_DENIED, REPLY_FINAL},
-    {"PermissionDenied", STATUS_DENIED, REPLY_FINAL},
+    {"revision in header is old", STATUS_DENIED, REPLY_TOKEN}, /* JWT, after a change of users */
+    {"permission denied", STATUS_DENIED, REPLY_PERMISSION},
+    {"PermissionDenied", STATUS_DENIED, REPLY_PERMISSION},
     {"CommonName of client", STATUS_DENIED, REPLY_FINAL},
     {"too many requests", STATUS_UNREACHABLE, REPLY_UNDONE},
     {"no leader", STATUS_UNREACHABLE, REPLY_UNDONE},
@@ -237,7 +238,7 @@ static const struct {
 } reply_codes[] = {
     {1, STATUS_UNREACHABLE, REPLY_UNKNOWN}, {3, STATUS_REFUSED, REPLY_FINAL},
     {4, STATUS_TIMED_OUT, REPLY_UNKNOWN},   {5, STATUS_NOT_FOUND, REPLY_FINAL},
-    {7, STATUS_DENIED, REPLY_FINAL},        {8, STATUS_UNREACHABLE, REPLY_UNDONE},
+    {7, STATUS_DENIED, REPLY_PERMISSION},   {8, STATUS_UNREACHABLE, REPLY_UNDONE},
     {11, STATUS_REFUSED, REPLY_FINAL},      {14, STATUS_UNREACHABLE, REPLY_UNKNOWN},
     {16, STATUS_DENIED, REPLY_TOKEN},
 };

@@ -57,12 +57,13 @@ bool reply_kv_is_within(const struct kv *kv, const char *from, size_t from_len, 
 
 /* What can be done about an error. */
 enum reply_class {
-    REPLY_FINAL,   /* nothing: it is the answer */
-    REPLY_UNDONE,  /* not carried out; another member or moment may do better */
-    REPLY_UNKNOWN, /* perhaps carried out; the same */
-    REPLY_TOKEN,   /* the token is missing, old or unknown: authenticate */
-    REPLY_NO_AUTH, /* authentication is switched off: go on without */
-    REPLY_PATH     /* no such path: another version than thought, or no etcd */
+    REPLY_FINAL,      /* nothing: it is the answer */
+    REPLY_UNDONE,     /* not carried out; another member or moment may do better */
+    REPLY_UNKNOWN,    /* perhaps carried out; the same */
+    REPLY_TOKEN,      /* the token is missing, old or unknown: authenticate */
+    REPLY_PERMISSION, /* not allowed, or, from some releases, a token that they do not know */
+    REPLY_NO_AUTH,    /* authentication is switched off: go on without */
+    REPLY_PATH        /* no such path: another version than thought, or no etcd */
 };
 
 struct reply_error {

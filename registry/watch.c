@@ -1,6 +1,5 @@
 #include "watch.h"
 
-#include "auth.h"
 #include "call.h"
 #include "stream.h"
 
@@ -107,8 +106,7 @@ static enum status watch_cancelled(struct watch *watch, const cJSON *result)
     if (!cJSON_IsString(reason))
         return detail_set(&watch->why, STATUS_UNREACHABLE, "watch: cancelled by the server");
     reply_error_message(reason->valuestring, &error);
-    if (error.class == REPLY_TOKEN)
-        auth_forget(&watch->etcd->auth, watch->etcd->auth.token);
+    call_refuse(watch->call, &error);
     return detail_set(&watch->why, error.status, "watch: %s", error.message);
 }
 

@@ -69,10 +69,10 @@ class Registry:
     def unregister(self, kind, name):
         return self.ok("service", "unregister", "--service-type", kind, "--service-name", name)
 
-    def hold(self, kind, name, location, *more):
+    def hold(self, kind, name, location, *more, env=None):
         """A `service register --refresh-every` that stays, once it has registered."""
         process = self.start("service", "register", "--service-type", kind, "--service-name", name,
-                             "--service-location", location, *more)
+                             "--service-location", location, *more, env=env)
         process.wait_line(r"^INFO:root:service .* registered$")
         return process
 

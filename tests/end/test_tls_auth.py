@@ -7,6 +7,7 @@ import types
 
 import pytest
 
+from dns_client import EDE_STALE
 from etcd import Etcd, EtcdError, b64
 from process import wait_until
 
@@ -152,9 +153,8 @@ class Authenticated:
         return self.call_plain(path, body, member, timeout)
 
 
-@pytest.fixture(scope="module")
-def users():
-    server = Etcd(options=["--auth-token-ttl", str(TOKEN_TTL)])
+def add_users(server):
+    """root, a writer and a reader of /e2e*, and somebody who may do nothing; then authentication is on."""
     for name, password in (("root", "root"), ("writer", "pass word: ž"), ("reader", "r"), ("nobody", "n")):
         server.call("/auth/user/add", {"name": name, "password": password})
     server.call("/auth/role/add", {"name": "root"})
@@ -164,6 +164,12 @@ def users():
         server.call("/auth/user/grant", {"user": user, "role": role})
     server.call("/auth/enable")
     server.call = Authenticated(server)
+
+
+@pytest.fixture(scope="module")
+def users():
+    server = Etcd(options=["--auth-token-ttl", str(TOKEN_TTL)])
+    add_users(server)
     yield server
     server.stop()
 
@@ -301,3 +307,72 @@ def test_a_named_client_certificate_with_auth_is_refused_clearly(tls, tmp_path, 
         registry.ok(*client_options(tls, tls.client_cert, tls.client_key), "service", "list")
     finally:
         server.stop()
+
+
+def signing(directory):
+    """Tokens that are signed and say at which change of users they were made (JWT)."""
+    key, public = directory / "jwt.key", directory / "jwt.pem"
+    openssl("genrsa", "-out", key, "2048")
+    openssl("rsa", "-in", key, "-pubout", "-out", public)
+    return ["--auth-token", f"jwt,pub-key={public},priv-key={key},sign-method=RS256"]
+
+
+@pytest.fixture
+def signed(tmp_path):
+    server = Etcd(options=signing(tmp_path))
+    add_users(server)
+    yield server
+    server.stop()
+
+
+def break_watch(server):
+    """A watch that runs is not checked again; one that is made anew is. An end without a broken connection: that alone
+    has a client fetch another token."""
+    for member in server.members:
+        member.process.stop()
+        member.process = None
+    server.start()
+
+
+def follow_and_keep(registry):
+    """What must go on: a server, and a keeper whose entry is put back when it vanishes."""
+    server = registry.serve(env=user("reader", "r"))
+    registry.hold("t", "kept", "10.0.0.1:80", "--ttl", "5", "--refresh-every", "1", env=WRITER)
+    return server
+
+
+def check_followed(registry, server, name):
+    registry.put("t", name, "10.0.0.1:81")
+    wait_until(lambda: server.dns.data(f"{name}._t._tcp", "SRV"), 30)
+    wait_until(lambda: server.dns.ask(f"{name}._t._tcp", "SRV", edns=1232).ede is None, 30)
+    registry.delete("service", "t", "kept")
+    wait_until(lambda: registry.service("t", "kept"), 30)
+
+
+def check_change_of_users(registry):
+    server = follow_and_keep(registry)
+    check_followed(registry, server, "before")
+    registry.etcd.call("/auth/user/add", {"name": "another", "password": "p"})
+    check_followed(registry, server, "changed")
+    break_watch(registry.etcd)
+    check_followed(registry, server, "broken")
+
+
+def test_a_change_of_users_voids_signed_tokens_for_a_moment_only(signed, bind_registry):
+    check_change_of_users(bind_registry(signed))
+
+
+def test_roles_and_passwords_and_users_that_change_are_followed(users, bind_registry):
+    registry = bind_registry(users)
+    server = follow_and_keep(registry)
+    users.call("/auth/user/revoke", {"name": "reader", "role": "read"})
+    break_watch(users)
+    wait_until(lambda: server.dns.ask("kept._t._tcp", "SRV", edns=1232).ede == EDE_STALE, 30)
+    users.call("/auth/user/grant", {"user": "reader", "role": "read"})
+    check_followed(registry, server, "granted")
+    users.call("/auth/user/delete", {"name": "reader"})
+    break_watch(users)
+    wait_until(lambda: server.dns.ask("kept._t._tcp", "SRV", edns=1232).ede == EDE_STALE, 30)
+    users.call("/auth/user/add", {"name": "reader", "password": "r"})
+    users.call("/auth/user/grant", {"user": "reader", "role": "read"})
+    check_followed(registry, server, "added")

@@ -1,6 +1,7 @@
 """The same against the etcd of other Debian releases: another URL prefix, other JSON."""
 
 import os
+import time
 
 import pytest
 
@@ -8,20 +9,33 @@ from dns_client import EDE_STALE, ZONE
 from etcd import Etcd
 from process import wait_until
 from test_session import session
+from test_tls_auth import WRITER, add_users, check_change_of_users, check_followed, follow_and_keep, signing, user
 from test_zone import HOSTS, example_sets, fill_example
 
 SUITES = ["bullseye", "trixie"]  # etcd 3.3, etcd 3.5
 
 
-@pytest.fixture(params=SUITES)
-def other_etcd(request):
+def start_other(suite, options=()):
     directory = os.environ.get("EMPUSA_ETCD_VERSIONS")
     if not directory:
         pytest.skip("EMPUSA_ETCD_VERSIONS is not set; tests/etcd-versions.sh DIR fills a directory")
-    binary = os.path.join(directory, request.param, "usr/bin/etcd")
+    binary = os.path.join(directory, suite, "usr/bin/etcd")
     if not os.access(binary, os.X_OK):
         pytest.skip(f"no {binary}; tests/etcd-versions.sh unpacks it")
-    server = Etcd(binary=binary)
+    return Etcd(binary=binary, options=options)
+
+
+@pytest.fixture(params=SUITES)
+def other_etcd(request):
+    server = start_other(request.param)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=SUITES)
+def other_users(request):
+    server = start_other(request.param, ["--auth-token-ttl", "3"])
+    add_users(server)
     yield server
     server.stop()
 
@@ -75,3 +89,38 @@ def test_changes_and_faults(registry):
     etcd.wipe()
     registry.put("v", "n", "10.0.0.1:80")
     wait_until(lambda: dns.data("_services._dns-sd._udp", "PTR") == [f"_v._tcp.{ZONE}"], 30)
+
+
+def test_tokens_that_a_restarted_etcd_forgot_are_fetched_anew(other_users, bind_registry):
+    """These releases call a watch with a token that they do not know a lack of permission."""
+    registry = bind_registry(other_users)
+    server = follow_and_keep(registry)
+    check_followed(registry, server, "before")
+    other_users.kill()
+    time.sleep(5)
+    other_users.start()
+    check_followed(registry, server, "after")
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_change_of_users_voids_signed_tokens_for_a_moment_only(suite, tmp_path, bind_registry):
+    server = start_other(suite, signing(tmp_path))
+    try:
+        add_users(server)
+        registry = bind_registry(server)
+        check_change_of_users(registry)
+        registry.stop()
+    finally:
+        server.stop()
+
+
+def test_a_denial_is_one(other_users, bind_registry):
+    registry = bind_registry(other_users, **user("nobody", "n"))
+    server = registry.serve_unready()
+    server.wait_line("^(WARNING|ERROR):root:.*(permission|denied)")
+    assert server.dns.ask("", "SOA").rcode == 2
+    other_users.call("/auth/user/grant", {"user": "nobody", "role": "read"})
+    server.wait_ready(40)
+    line = registry("switch", "set", "s", "v").error_line()
+    assert "permission denied" in line
+    registry.ok("switch", "set", "s", "v", env=WRITER)

@@ -1,4 +1,5 @@
 /* The client as a whole: which member is asked, how long, with which prefix and token. */
+#include "call_request.h"
 #include "client.h"
 #include "client_loop.h"
 #include "etcd_server.h"
@@ -269,6 +270,80 @@ static void a_token_is_fetched_once_and_again_when_it_is_refused(void **state)
     close_fakes();
 }
 
+#define DENIED                                                                                     \
+    "{\"error\":\"etcdserver: permission denied\",\"message\":\"etcdserver: permission denied\","  \
+    "\"code\":7}"
+#define TOKEN "{\"header\":{},\"token\":\"t\"}"
+
+/* What is denied to an old token is asked once more with a new one; then it is believed, for a time
+ * that grows. A token that has just been fetched is believed at once. */
+static void a_denial_is_doubted_once(void **state)
+{
+    (void)state;
+    static const struct fake_row mended[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/auth/authenticate", 200, TOKEN, FAKE_KEEP, 0},
+        {"/v3/kv/range", 200, EMPTY, FAKE_KEEP, 1},
+        {"/v3/kv/range", 403, DENIED, FAKE_KEEP, 1},
+        {"/v3/kv/range", 200, EMPTY, FAKE_KEEP, 0},
+    };
+    static const struct fake_row denied[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/auth/authenticate", 200, TOKEN, FAKE_KEEP, 0},
+        {"/v3/kv/range", 403, DENIED, FAKE_KEEP, 0},
+    };
+    struct etcd_options bob = {.user = "bob", .password = "pw"};
+    open_fakes(mended, 5, NULL, 0);
+    connect_fakes(1, bob);
+    assert_int_equal(read_key("k").status, STATUS_OK);
+    client.etcd->auth.fetched_ms -= 60000;
+    assert_int_equal(read_key("k").status, STATUS_OK);
+    assert_int_equal(gateways[0].used[1], 2);
+    close_fakes();
+
+    open_fakes(denied, 3, NULL, 0);
+    connect_fakes(1, bob);
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(read_key("k").status, STATUS_DENIED);
+    assert_int_equal(gateways[0].used[1], 1);
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t *until_ms = &client.etcd->auth.doubts[CALL_RANGE].until_ms, began_ms;
+        client.etcd->auth.fetched_ms -= 60000;
+        *until_ms = 0;
+        began_ms = uv_now(&client.loop);
+        for (int k = 0; k < 20; k++)
+            assert_int_equal(read_key("k").status, STATUS_DENIED);
+        assert_int_equal(gateways[0].used[1], 2 + i);
+        assert_in_range(*until_ms - began_ms, 5000U << i, (5000U << i) + 2000);
+    }
+    close_fakes();
+}
+
+/* A password that was refused is not tried again by each request. */
+static void a_refused_password_rests(void **state)
+{
+    (void)state;
+    static const struct fake_row rows[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/auth/authenticate", 400,
+         "{\"message\":\"etcdserver: authentication failed, invalid user ID\",\"code\":3}",
+         FAKE_KEEP, 0},
+    };
+    open_fakes(rows, 2, NULL, 0);
+    connect_fakes(1, (struct etcd_options){.user = "bob", .password = "pw"});
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(read_key("k").status, STATUS_DENIED);
+    assert_in_range(gateways[0].used[1], 1, 2);
+    unsigned used = gateways[0].used[1];
+    client.etcd->auth.refused_until_ms = 0;
+    assert_int_equal(read_key("k").status, STATUS_DENIED);
+    assert_int_equal(gateways[0].used[1], used + 1);
+    assert_int_equal(etcd_reload(client.etcd, "other", NULL), STATUS_OK);
+    assert_int_equal(read_key("k").status, STATUS_DENIED);
+    assert_int_equal(gateways[0].used[1], used + 2);
+    close_fakes();
+}
+
 /* How authentication ends. */
 static const struct {
     const char *user;
@@ -525,6 +600,8 @@ int main(void)
         cmocka_unit_test(one_connection_carries_all_that_comes_in_turn),
         cmocka_unit_test(closing_ends_the_loop_at_once),
         cmocka_unit_test(a_token_is_fetched_once_and_again_when_it_is_refused),
+        cmocka_unit_test(a_denial_is_doubted_once),
+        cmocka_unit_test(a_refused_password_rests),
         cmocka_unit_test(logins_end_as_they_must),
         cmocka_unit_test(a_real_login_survives_its_token),
         cmocka_unit_test(members_are_discovered),

@@ -26,8 +26,10 @@ static const struct {
      REPLY_NO_AUTH, "etcdserver: authentication is not enabled"},
     {400, "{\"error\":\"etcdserver: authentication failed, invalid user ID or password\"}",
      STATUS_DENIED, REPLY_FINAL, NULL},
-    {403, "{\"error\":\"etcdserver: permission denied\",\"code\":7}", STATUS_DENIED, REPLY_FINAL,
+    {500, "{\"error\":\"auth: revision in header is old\",\"code\":2}", STATUS_DENIED, REPLY_TOKEN,
      NULL},
+    {403, "{\"error\":\"etcdserver: permission denied\",\"code\":7}", STATUS_DENIED,
+     REPLY_PERMISSION, NULL},
     {400, "CommonName of client sending a request against gateway will be ignored", STATUS_DENIED,
      REPLY_FINAL, NULL},
     {404, "{\"error\":\"etcdserver: requested lease not found\",\"code\":5}", STATUS_NOT_FOUND,
@@ -102,7 +104,7 @@ static void reasons_of_a_cancelled_watch_are_known(void **state)
     reply_error_message("rpc error: code = PermissionDenied desc = etcdserver: permission denied",
                         &error);
     assert_int_equal(error.status, STATUS_DENIED);
-    assert_int_equal(error.class, REPLY_FINAL);
+    assert_int_equal(error.class, REPLY_PERMISSION);
     reply_error_message("rpc error: code = Unauthenticated desc = etcdserver: invalid auth token",
                         &error);
     assert_int_equal(error.class, REPLY_TOKEN);
