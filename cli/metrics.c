@@ -195,6 +195,19 @@ static void write_state(struct metrics_text *out, const struct metrics_input *in
         (unsigned)(silence_ms % 1000));
 }
 
+static void write_watch(struct metrics_text *out, const struct mirror_facts *facts)
+{
+    head(out, "watch_proofs_total", "counter",
+         "Times that a second watch of etcd proved the first.");
+    add(out, "empusa_watch_proofs_total %" PRIu64 "\n", facts->proofs);
+    head(out, "watch_repairs_total", "counter",
+         "Changes that a watch of etcd had lost, made good by a proof.");
+    add(out, "empusa_watch_repairs_total %" PRIu64 "\n", facts->repairs);
+    head(out, "watch_reloads_total", "counter",
+         "Times that the whole tree was loaded again, because the watch could not be followed.");
+    add(out, "empusa_watch_reloads_total %" PRIu64 "\n", facts->reloads);
+}
+
 static void write_log(struct metrics_text *out, const struct metrics_input *input)
 {
     head(out, "log_lines_lost_total", "counter",
@@ -212,6 +225,7 @@ void metrics_write(const struct metrics_input *input, struct metrics_text *out)
     write_zone(out, input->zone);
     write_hosts(out, &input->hosts);
     write_state(out, input);
+    write_watch(out, &input->mirror);
     write_log(out, input);
     info(out, "zone_info", "The zone that is served.", "domain", input->domain);
     info(out, "build_info", "The version of empusa.", "version", input->version);

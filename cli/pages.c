@@ -40,6 +40,8 @@ static enum status metrics(void *arg, char **text, size_t *len)
         .lines_rate_limited = lines.rate_limited,
     };
     hosts_count(pages->hosts, &input.hosts);
+    if (*pages->mirror)
+        mirror_count(*pages->mirror, &input.mirror);
     metrics_process(&input.process);
     metrics_write(&input, &out);
     if (out.status != STATUS_OK) {
