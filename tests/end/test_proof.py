@@ -1,16 +1,22 @@
 """What a watch has lost is found and mended within a minute, although nothing about it looks wrong.
 
 Each server has a relay of its own that keeps something from its watches and passes all other requests. They all live
-through the same minute, so that this takes one minute once.
+through the same minute, so that this takes one minute once. Meanwhile others sit out an outage.
 """
 
+import threading
 import time
 
+import pytest
+
+from etcd import Etcd
 from process import wait_until
 from relay import WatchRelay
 
 LIMIT_S = 60
 LARGE = 21000
+OUTAGE_S = 18  # long enough for whoever waits twice as long each time to be asleep
+BACK_S = 6
 
 
 def is_delete(event):
@@ -24,13 +30,13 @@ def named(*names):
 class Case:
     """A server behind a relay, which holds a, b and c before the relay does its worst."""
 
-    def __init__(self, registry, *options, filler=0):
+    def __init__(self, registry, filler=0):
         self.registry = registry
         registry.etcd.put_many((registry.service_key("filler", f"n{i}"), "10.0.0.2:1") for i in range(filler))
         for name in ("a", "b", "c"):
             registry.put("web", name, f"10.0.0.1:{ord(name)}")
         self.relay = WatchRelay(registry.etcd.members[0].port)
-        self.server = registry.serve(*options, endpoints=self.relay.endpoint)
+        self.server = registry.serve(endpoints=self.relay.endpoint)
         self.expected = {("a", 97), ("b", 98), ("c", 99)}
         self.mended_s = None
 
@@ -149,7 +155,36 @@ def watch_all(cases, start):
             print(f"{name:16} {'not mended' if case.mended_s is None else f'{case.mended_s:.1f} s'}")
 
 
-def test_what_the_watch_lost_is_mended(etcd, bind_registry, own_etcd):
+class Outage(threading.Thread):
+    """An etcd that is away for a while, and what its servers answer once it is back."""
+
+    def __init__(self, etcd, cases):
+        super().__init__(daemon=True)
+        self.etcd, self.cases, self.fault = etcd, cases, None
+
+    def run(self):
+        try:
+            self.etcd.kill()
+            time.sleep(OUTAGE_S)
+            self.etcd.start()
+            for case in self.cases:
+                case.put("a", 16)
+            for case in self.cases:
+                wait_until(case.is_right, BACK_S, "the change is served")
+        except Exception as error:  # pylint: disable=broad-except
+            self.fault = error
+
+
+@pytest.fixture
+def away():
+    server = Etcd()
+    yield server
+    server.stop()
+
+
+def test_what_the_watch_lost_is_mended(etcd, bind_registry, own_etcd, away):
+    outage = Outage(away, [Case(bind_registry(away)) for _ in range(4)])
+    outage.start()
     cases = {fault.__name__: Case(bind_registry(etcd)) for fault in FAULTS}
     cases["compacted"] = Case(bind_registry(own_etcd))
     cases |= {fault.__name__: Case(bind_registry(etcd), filler=LARGE) for fault in (large_silent, large_deletes)}
@@ -160,6 +195,8 @@ def test_what_the_watch_lost_is_mended(etcd, bind_registry, own_etcd):
         watch_all(cases, start)
         server = cases["put_withheld"].server
         assert server.find_line(r"^WARNING:root:the watch of etcd had lost 1 event; mended$"), server.err
+        outage.join()
+        assert outage.fault is None, outage.fault
     finally:
-        for case in cases.values():
+        for case in [*cases.values(), *outage.cases]:
             case.relay.stop()

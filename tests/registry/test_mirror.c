@@ -344,6 +344,69 @@ static void a_wiped_store_is_noticed(void **state)
     }
 }
 
+/* The same server on another port, so that the mirror cannot see what happens. */
+static struct etcd_server hide(const struct etcd_server *server)
+{
+    struct etcd_server hidden = *server;
+    hidden.port = etcd_server_free_port();
+    snprintf(hidden.client_url, sizeof(hidden.client_url), "http://127.0.0.1:%u", hidden.port);
+    assert_true(etcd_server_launch(&hidden) && etcd_server_wait(&hidden));
+    return hidden;
+}
+
+/* What the mirror sees before the store goes back to where /b/keeps and /b/goes were all: the last
+ * event is a delete that it was told, a delete of before its load, or a put. */
+enum last_event { LAST_DELETE, LAST_BEFORE_LOAD, LAST_PUT };
+
+static void a_restored_store_is_noticed(void **state)
+{
+    (void)state;
+    struct etcd_server *server = &servers[0];
+    for (enum last_event last = LAST_DELETE; last <= LAST_PUT; last++) {
+        assert_true(etcd_server_put(server, "/b/keeps", "1") &&
+                    etcd_server_put(server, "/b/goes", "1"));
+        etcd_server_kill(server, SIGTERM);
+        etcd_server_remove(server->dir, "copy");
+        etcd_server_copy(server, "data", "copy");
+        assert_true(etcd_server_launch(server) && etcd_server_wait(server));
+        if (last == LAST_BEFORE_LOAD)
+            assert_true(etcd_server_put(server, "/b/lost", "1") &&
+                        etcd_server_delete(server, "/b/lost"));
+        start_mirror("/b/");
+        assert_true(RUN_UNTIL(owner.is_live, 10000));
+        if (last != LAST_BEFORE_LOAD)
+            assert_true(etcd_server_put(server, "/b/lost", "1"));
+        if (last == LAST_DELETE)
+            assert_true(etcd_server_delete(server, "/b/lost"));
+        RUN_UNTIL(false, 100);
+
+        etcd_server_kill(server, SIGKILL);
+        etcd_server_wipe(server);
+        etcd_server_copy(server, "copy", "data");
+        struct etcd_server hidden = hide(server);
+        assert_true(etcd_server_delete(&hidden, "/b/goes") &&
+                    etcd_server_put(&hidden, "/b/new", "1"));
+        if (last == LAST_PUT) /* the same number of keys */
+            assert_true(etcd_server_put(&hidden, "/b/newer", "1"));
+        for (int i = 0; i < 50; i++)
+            assert_true(etcd_server_put(&hidden, "elsewhere", "1"));
+        etcd_server_kill(&hidden, SIGTERM);
+        assert_true(etcd_server_launch(server) && etcd_server_wait(server));
+        assert_true(RUN_UNTIL(owner.is_live && is_value("/b/new", "1"), 15000));
+        assert_true(is_value("/b/goes", NULL) && is_value("/b/keeps", "1"));
+        assert_true(is_value("/b/lost", NULL));
+        mirror_stop(mirror);
+        assert_true(etcd_server_post(server, "/v3/kv/deleterange",
+                                     "{\"key\":\"L2Iv\",\"range_end\":\"L2Iw\"}"));
+        while (owner.count)
+            for (size_t i = 0; i < KEYS; i++)
+                if (owner.keys[i])
+                    owner_drop(&owner, &owner.keys[i]);
+        owner.is_live = false;
+    }
+    start_mirror("/b/");
+}
+
 static void a_wrong_count_makes_a_load(void **state)
 {
     (void)state;
@@ -440,8 +503,8 @@ static void a_silent_member_is_left_within_seconds(void **state)
     assert_non_null(victim);
     struct etcd_server *other = victim == &servers[0] ? &servers[1] : &servers[0];
     kill(victim->pid, SIGSTOP);
-    bool is_lost = RUN_UNTIL(!owner.is_live, 6000);
-    bool is_back = RUN_UNTIL(owner.is_live, 10000);
+    bool is_lost = RUN_UNTIL(!owner.is_live, 20000);
+    bool is_back = RUN_UNTIL(owner.is_live, 20000);
     /* The victim may have been the leader, so that contact is lost once more until one is elected.
      */
     bool is_put = put_at_last(other, "/q/a");
@@ -504,6 +567,7 @@ int main(void)
         ONE(a_restarted_server_is_resumed_without_a_load),
         ONE(after_compaction_it_loads_again_and_sweeps),
         ONE(a_wiped_store_is_noticed),
+        ONE(a_restored_store_is_noticed),
         ONE(a_wrong_count_makes_a_load),
         ONE(it_says_once_that_nobody_answers),
         ONE(it_may_be_stopped_from_a_callback),

@@ -213,7 +213,8 @@ static void a_stream_may_idle_and_be_stopped_anywhere(void **state)
 
 /* An owner that counts. */
 struct owner {
-    unsigned loads, ends, commits;
+    unsigned loads, ends, commits, losses;
+    char reasons[4][64];
     int64_t revision;
     uint64_t count;
     bool is_live;
@@ -257,8 +258,10 @@ static void owner_commit(void *arg, int64_t revision)
 static void owner_contact(void *arg, bool is_live, const struct detail *why)
 {
     struct owner *owner = arg;
-    (void)why;
     owner->is_live = is_live;
+    if (!is_live && owner->losses < 4)
+        snprintf(owner->reasons[owner->losses], sizeof(owner->reasons[0]), "%.63s", why->text);
+    owner->losses += !is_live;
 }
 
 static uint64_t owner_count(void *arg)
@@ -328,6 +331,31 @@ static void a_doubtful_history_is_loaded_again(void **state)
     }
 }
 
+/* An outage has three faces, two of which come again and again. */
+static void each_reason_of_an_outage_is_told_once(void **state)
+{
+    (void)state;
+    static const struct fake_row fakes[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/kv/range", 200, RANGE("7"), FAKE_KEEP, 1},
+        {"/v3/kv/range", 503, "{\"message\":\"etcdserver: no leader\",\"code\":14}", FAKE_KEEP, 0},
+        {"/v3/watch", 200, CREATED, FAKE_EOF, 1},
+        {"/v3/watch", 400, "{\"message\":\"etcdserver: out of order\",\"code\":3}", FAKE_KEEP, 0},
+    };
+    struct owner owner = {0};
+    struct mirror *mirror;
+    open_fake(fakes, 5);
+    assert_int_equal(mirror_start(client.etcd, "a", 1, &owner_events, &owner, &mirror), STATUS_OK);
+    CLIENT_LOOP_UNTIL(&client, owner.losses == 3, 20000);
+    CLIENT_LOOP_UNTIL(&client, false, 2000);
+    assert_int_equal(owner.losses, 3);
+    assert_non_null(strstr(owner.reasons[0], "the stream ended"));
+    assert_non_null(strstr(owner.reasons[1], "out of order"));
+    assert_non_null(strstr(owner.reasons[2], "no leader"));
+    mirror_stop(mirror);
+    close_fake();
+}
+
 static void it_resumes_behind_the_last_event_told(void **state)
 {
     (void)state;
@@ -356,6 +384,7 @@ int main(void)
         cmocka_unit_test(streams_are_told_as_they_come),
         cmocka_unit_test(a_stream_may_idle_and_be_stopped_anywhere),
         cmocka_unit_test(a_doubtful_history_is_loaded_again),
+        cmocka_unit_test(each_reason_of_an_outage_is_told_once),
         cmocka_unit_test(it_resumes_behind_the_last_event_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
