@@ -4,7 +4,9 @@
 #include <string.h>
 
 /* Longer words are not compared: nobody meant them. */
-#define WORD_MAX 40
+#define WORD_MAX  40
+#define PART_MIN  3
+#define WORDS_MAX 64
 
 static bool is_same(const char *a, const char *b)
 {
@@ -51,62 +53,119 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-size_t command_distance(const char *typed, const char *word)
+/* Optimal string alignment. Three rows of the matrix at a time suffice. */
+static size_t distance_of(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    size_t typed_len = strlen(typed), word_len = strlen(word);
-    if (typed_len > WORD_MAX || word_len > WORD_MAX)
-        return typed_len + word_len;
-    size_t row[WORD_MAX + 1];
-    for (size_t k = 0; k <= word_len; k++)
-        row[k] = k;
-    for (size_t i = 1; i <= typed_len; i++) {
-        size_t diagonal = row[0];
+    size_t rows[3][WORD_MAX + 1];
+    if (a_len > WORD_MAX || b_len > WORD_MAX)
+        return a_len + b_len;
+    for (size_t k = 0; k <= b_len; k++)
+        rows[0][k] = k;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
         row[0] = i;
-        for (size_t k = 1; k <= word_len; k++) {
-            size_t exchange = diagonal + (typed[i - 1] != word[k - 1]);
-            diagonal = row[k];
-            row[k] = least(exchange, least(row[k], row[k - 1]) + 1);
+        for (size_t k = 1; k <= b_len; k++) {
+            row[k] = least(above[k - 1] + (a[i - 1] != b[k - 1]), least(above[k], row[k - 1]) + 1);
+            if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
+                row[k] = least(row[k], two_above[k - 2] + 1);
         }
     }
-    return row[word_len];
+    return rows[a_len % 3][b_len];
 }
 
-bool command_is_near(const char *typed, const char *word, size_t distance)
+size_t command_distance(const char *typed, const char *word)
 {
-    size_t typed_len = strlen(typed), word_len = strlen(word);
-    return distance * 2 <= (typed_len > word_len ? typed_len : word_len);
+    return distance_of(typed, strlen(typed), word, strlen(word));
 }
 
-/* A command of a group typed without the group: "register". */
-static const struct command *grouped(const struct command_table *table, const char *word)
+/* Short words are many: a slip in one leaves its first letter. */
+static bool is_slip(const char *typed, size_t len, const char *word, size_t word_len,
+                    size_t distance)
 {
-    for (size_t i = 0; i < table->count; i++) {
-        if (table->commands[i].group && strcmp(table->commands[i].name, word) == 0)
-            return &table->commands[i];
+    size_t longer = len > word_len ? len : word_len;
+    size_t allowed = longer < 3 ? 0 : longer < 6 ? 1 : longer < 9 ? 2 : 3;
+    return len > 0 && distance <= allowed && (longer >= 6 || typed[0] == word[0]);
+}
+
+/* Whether a part of `word`, from a '-' or its beginning on, begins with `typed` or almost is it. */
+static bool is_part(const char *typed, size_t len, const char *word)
+{
+    size_t word_len = strlen(word);
+    if (len < PART_MIN || len * 3 < word_len)
+        return false;
+    for (const char *part = word; part; part = strchr(part, '-')) {
+        part += *part == '-';
+        size_t part_len = strlen(part);
+        if (part_len >= len && memcmp(part, typed, len) == 0)
+            return true;
+        if (part != word &&
+            is_slip(typed, len, part, part_len, distance_of(typed, len, part, part_len)))
+            return true;
     }
-    return NULL;
+    return false;
+}
+
+/* How likely it was meant, the less the likelier; SIZE_MAX: not at all. */
+static size_t rank_of(const char *typed, size_t len, const char *word)
+{
+    size_t word_len = strlen(word), distance = distance_of(typed, len, word, word_len);
+    if (is_slip(typed, len, word, word_len, distance))
+        return distance;
+    return is_part(typed, len, word) ? WORD_MAX : SIZE_MAX;
+}
+
+const char *command_suggest(const char *typed, size_t len, const char *const *names, size_t count)
+{
+    const char *best = NULL;
+    size_t best_rank = SIZE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        size_t rank = rank_of(typed, len, names[i]);
+        if (rank == SIZE_MAX || rank > best_rank)
+            continue;
+        /* The same name may be there twice: "ttl" of services and of switches. */
+        bool is_tie = rank == best_rank && best && strcmp(best, names[i]) != 0;
+        best = is_tie ? NULL : names[i];
+        best_rank = rank;
+    }
+    return best;
+}
+
+/* Whether the word may follow `group`; after none, commands of groups are looked at, too: "list".
+ */
+static bool may_follow(const char *group, const struct command *command)
+{
+    return !command->is_hidden && (!group || is_same(command->group, group));
+}
+
+static void add_meant(const char *group, const char *name, char *out, size_t size)
+{
+    size_t len = strlen(out);
+    snprintf(out + len, size - len, "%s\"%s%s%s\"", len ? " or " : "", group ? group : "",
+             group ? " " : "", name);
 }
 
 bool command_nearest(const struct command_table *table, const char *group, const char *word,
                      char *out, size_t size)
 {
-    const struct command *command = group ? NULL : grouped(table, word);
-    if (command) {
-        command_full_name(command, out, size);
-        return true;
+    const char *names[WORDS_MAX] = {NULL};
+    size_t count = 0;
+    for (size_t i = 0; !group && i < table->group_count; i++)
+        names[count++] = table->groups[i].name;
+    for (size_t i = 0; i < table->count && count < WORDS_MAX; i++) {
+        if (may_follow(group, &table->commands[i]))
+            names[count++] = table->commands[i].name;
     }
-    const char *best = NULL, *candidate;
-    size_t best_distance = SIZE_MAX;
-    for (size_t i = 0; (candidate = command_word(table, group, i)); i++) {
-        size_t distance = command_distance(word, candidate);
-        if (distance < best_distance) {
-            best = candidate;
-            best_distance = distance;
-        }
-    }
-    if (!best || !command_is_near(word, best, best_distance))
+    const char *best = command_suggest(word, strlen(word), names, count);
+    if (!best)
         return false;
-    snprintf(out, size, "%s%s%s", group ? group : "", group ? " " : "", best);
+    out[0] = '\0';
+    if (!group && command_group(table, best))
+        add_meant(NULL, best, out, size);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct command *command = &table->commands[i];
+        if (may_follow(group, command) && strcmp(command->name, best) == 0)
+            add_meant(command->group, best, out, size);
+    }
     return true;
 }
 
@@ -116,10 +175,22 @@ void command_full_name(const struct command *command, char *out, size_t size)
              command->name);
 }
 
+const char *command_operand(const struct command *command, size_t i, size_t *len)
+{
+    const char *name = command->operands;
+    for (; name && i > 0; i--) {
+        name = strchr(name, ' ');
+        name = name ? name + 1 : NULL;
+    }
+    if (name)
+        *len = strcspn(name, " ");
+    return name;
+}
+
 size_t command_operands(const struct command *command)
 {
-    size_t count = 0;
-    for (const char *p = command->operands; p && *p; p++)
-        count += p == command->operands || p[-1] == ' ';
+    size_t count = 0, len;
+    while (command_operand(command, count, &len))
+        count++;
     return count;
 }

@@ -7,6 +7,7 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
+#include "config.h"
 #include "option.h"
 
 #include "registry/log.h"
@@ -50,6 +51,7 @@ struct call {
     const struct command *command;
     const struct command_table *table;
     struct options options;
+    struct config config; /* what --config names, for what it has besides options */
     const char *operands[COMMAND_OPERANDS_MAX];
     size_t operand_count;
     struct log log;
@@ -64,8 +66,8 @@ const struct command_group *command_group(const struct command_table *table, con
  * i-th, or NULL. */
 const char *command_word(const struct command_table *table, const char *group, size_t i);
 
-/* The word meant by a mistyped one, "register" or "service register"; false when none is near.
- * out: at least 64 octets. */
+/* The command meant by a mistyped word, in quotes: "\"service list\" or \"switch list\""; false
+ * when none is near. out: at least 128 octets. */
 bool command_nearest(const struct command_table *table, const char *group, const char *word,
                      char *out, size_t size);
 
@@ -75,9 +77,15 @@ void command_full_name(const struct command *command, char *out, size_t size);
 /* How many operands the row names. */
 size_t command_operands(const struct command *command);
 
-/* Whether `typed` was likely meant to be `word`, and how far it is off (insertions, deletions,
- * exchanges of an octet). */
+/* The name of the i-th operand and its length; NULL: there is none. It goes on behind it. */
+const char *command_operand(const struct command *command, size_t i, size_t *len);
+
+/* How far two words are off: insertions, deletions, exchanges of an octet or of two neighbours. */
 size_t command_distance(const char *typed, const char *word);
-bool command_is_near(const char *typed, const char *word, size_t distance);
+
+/* The one of `names` that was likely meant: by a slip of the fingers (1 in 5 letters, 2 in 8, 3 in
+ * longer words), or by a part of it: "name" for "service-name", "refresh" for "refresh-every".
+ * NULL: none is near, or several are equally so. */
+const char *command_suggest(const char *typed, size_t len, const char *const *names, size_t count);
 
 #endif

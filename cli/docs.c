@@ -107,15 +107,21 @@ static const char late_writes[] =
 static void man_empusa(const struct command_table *table)
 {
     roff_head("empusa", "1", "a service registry on etcd whose contents are also DNS");
-    puts(".SH SYNOPSIS\n\\fBempusa\\fR [\\fIoption\\fR...] \\fIcommand\\fR [\\fIargument\\fR...]\n"
+    puts(".SH SYNOPSIS\n\\fBempusa\\fR \\fIcommand\\fR [\\fIoperand\\fR...] [\\fIoption\\fR...]\n"
          ".SH DESCRIPTION\nServices and switches live below one key of etcd, each under a lease "
          "where "
          "it has a time to live. \\fBempusa serve\\fR answers DNS queries from them.\n"
-         ".SH OPTIONS\nThey stand before the command. An option wins over its variable; an empty "
-         "variable counts as unset.");
+         ".SH OPTIONS\nThey stand anywhere on the line, but for behind \\fB\\-\\-\\fR. An option "
+         "wins "
+         "over its variable in the environment, and that over the same one in the file of "
+         "\\fB\\-\\-config\\fR; an empty variable counts as unset. A line of that file is "
+         "empty, or begins with \\(sq#\\(sq or \\(sq;\\(sq, or is \\fINAME\\fR=\\fIVALUE\\fR; one "
+         "pair of "
+         "quotes around the value is taken off, nothing is expanded, and no line goes on in the "
+         "next one. It may be systemd\\(cqs EnvironmentFile, too.");
     for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
         roff_option(option_row((enum option_id)i));
-    puts(".TP\n\\fB\\-\\-help\\fR\nshow help, also behind a command\n"
+    puts(".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nshow help, also that of a command\n"
          ".TP\n\\fB\\-\\-version\\fR\nshow the version\n.SH COMMANDS");
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
@@ -138,8 +144,7 @@ static void man_serve(const struct command_table *table)
 {
     const struct command *command = command_find(table, NULL, "serve");
     roff_head("empusa-serve", "8", command->summary);
-    puts(".SH SYNOPSIS\n\\fBempusa\\fR [\\fIglobal option\\fR...] \\fBserve\\fR [\\fIoption\\fR...]"
-         "\n.SH DESCRIPTION");
+    puts(".SH SYNOPSIS\n\\fBempusa serve\\fR [\\fIoption\\fR...]\n.SH DESCRIPTION");
     roff(command->text);
     puts(
         "\nWhile etcd is away it goes on answering what it knows, marked as stale, until the stale "

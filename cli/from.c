@@ -293,7 +293,8 @@ static enum status check_options(const struct options *options, struct detail *w
         OPTION_SERVICE_WEIGHT,  OPTION_SERVICE_TXT,      OPTION_SERVICE_SUBTYPE,
     };
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-        if (options->values[others[i]].source == OPTION_ARGUMENT)
+        if (options->values[others[i]].source == OPTION_ARGUMENT &&
+            (others[i] != OPTION_SERVICE_REFRESH || options_number(options, others[i]) > 0))
             return detail_set(why, STATUS_BAD_INPUT, "--%s: not together with --from",
                               option_row(others[i])->name);
     return STATUS_OK;

@@ -48,7 +48,7 @@ void help_facts(const struct option_row *row, char *out, size_t size)
     if (row->fallback || row->default_help)
         fact(out, size, "default ", row->fallback ? row->fallback : row->default_help);
     if (row->kind == OPTION_LIST)
-        fact(out, size, "repeatable or a comma list", "");
+        fact(out, size, "repeatable, or a list with commas or blanks", "");
     if (row->kind == OPTION_REPEATED)
         fact(out, size, "repeatable", "");
     if (row->is_required)
@@ -97,31 +97,32 @@ static void print_commands(const struct command_table *table, const char *group,
 
 void help_program(const struct command_table *table, FILE *file)
 {
-    fputs("Usage: empusa [OPTION...] COMMAND [ARGUMENT...]\n\n"
+    fputs("Usage: empusa COMMAND [OPERAND...] [OPTION...]\n\n"
           "A service registry on etcd whose contents are also DNS.\n",
           file);
     print_commands(table, NULL, file);
-    fputs("\nOptions, before the command:\n", file);
+    fputs("\nOptions of every command, anywhere on the line:\n", file);
     for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
         print_option(option_row((enum option_id)i), file);
-    print_flag("--help", "show this, or the help of a command, and exit", file);
+    print_flag("-h, --help", "show this, or the help of a command, and exit", file);
     print_flag("--version", "show the version and exit", file);
     fputc('\n', file);
     help_wrap(
-        "An option wins over its variable; an empty variable counts as unset. Messages go to "
-        "standard error, results to standard output. Exit status: 0 done, 1 not done, 2 wrong "
-        "usage.\nSee also: empusa COMMAND --help",
+        "An option wins over its variable in the environment, and that over the same one in the "
+        "file of --config; an empty variable counts as unset. Behind -- nothing is an option. "
+        "Messages go to standard error, results to standard output. Exit status: 0 done, 1 not "
+        "done, 2 wrong usage.\nSee also: empusa COMMAND --help",
         0, WIDTH, file);
 }
 
 void help_group(const struct command_table *table, const struct command_group *group, FILE *file)
 {
-    fprintf(file, "Usage: empusa [OPTION...] %s COMMAND [ARGUMENT...]\n\n", group->name);
+    fprintf(file, "Usage: empusa %s COMMAND [OPERAND...] [OPTION...]\n\n", group->name);
     help_wrap(group->summary, 0, WIDTH, file);
     print_commands(table, group->name, file);
     fprintf(file,
-            "\nSee also: empusa %s COMMAND --help, and empusa --help for the options that\n"
-            "stand before the command.\n",
+            "\nSee also: empusa %s COMMAND --help, and empusa --help for the options of every\n"
+            "command.\n",
             group->name);
 }
 
@@ -129,8 +130,7 @@ void help_command(const struct command *command, FILE *file)
 {
     char name[NAME_SIZE];
     command_full_name(command, name, sizeof(name));
-    fprintf(file, "Usage: empusa %s%s%s%s%s\n\n", command->needs_etcd ? "[GLOBAL OPTION...] " : "",
-            name, command->option_count ? " [OPTION...]" : "", command->operands ? " " : "",
+    fprintf(file, "Usage: empusa %s%s%s [OPTION...]\n\n", name, command->operands ? " " : "",
             command->operands ? command->operands : "");
     fprintf(file, "%c", command->summary[0] - ('a' - 'A'));
     help_wrap(command->summary + 1, 0, WIDTH, file);
@@ -141,7 +141,6 @@ void help_command(const struct command *command, FILE *file)
     fputs("\nOptions:\n", file);
     for (size_t i = 0; i < command->option_count; i++)
         print_option(option_row(command->options[i]), file);
-    print_flag("--help", "show this and exit", file);
-    if (command->needs_etcd)
-        fputs("\nThe options that stand before the command: empusa --help\n", file);
+    print_flag("-h, --help", "show this and exit", file);
+    fputs("\nThe options of every command: empusa --help\n", file);
 }

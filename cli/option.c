@@ -1,13 +1,14 @@
 #include "option.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
-#define SECRET_MAX 4096
+#define SECRET_MAX   4096
+#define BLANKS       " \t\r\n"
+#define PREFIX       "EMPUSA_"
+#define WARNINGS_MAX 10
 
 static const struct option_row rows[OPTION_COUNT] = {
 #define OPTION_ROW(id, ...) [OPTION_##id] = {__VA_ARGS__},
@@ -158,30 +159,23 @@ static enum status add_one(struct options *options, enum option_id id, const cha
     return status == STATUS_OK ? status : options_blame(options, id, copy, why);
 }
 
-static const char *skip_blanks(const char *text, size_t *len)
-{
-    while (*len > 0 && (*text == ' ' || *text == '\t')) {
-        text++;
-        (*len)--;
-    }
-    while (*len > 0 && (text[*len - 1] == ' ' || text[*len - 1] == '\t'))
-        (*len)--;
-    return text;
-}
-
+/* Between two items stands a comma, blanks, or both. */
 static enum status add_list(struct options *options, enum option_id id, const char *text,
                             struct detail *why)
 {
-    for (;;) {
-        size_t len = strcspn(text, ",");
-        bool is_last = text[len] == '\0';
-        const char *next = text + len + 1;
-        const char *item = skip_blanks(text, &len);
-        enum status status = add_one(options, id, item, len, why);
-        if (status != STATUS_OK || is_last)
+    bool has_comma;
+    text += strspn(text, BLANKS);
+    do {
+        size_t len = strcspn(text, "," BLANKS);
+        enum status status = add_one(options, id, text, len, why);
+        if (status != STATUS_OK)
             return status;
-        text = next;
-    }
+        text += len + strspn(text + len, BLANKS);
+        has_comma = *text == ',';
+        if (has_comma)
+            text += 1 + strspn(text + 1, BLANKS);
+    } while (*text || has_comma);
+    return STATUS_OK;
 }
 
 static enum status add(struct options *options, enum option_id id, const char *text,
@@ -208,31 +202,71 @@ void options_unset(struct options *options, enum option_id id)
     value_clear(&options->values[id]);
 }
 
-static const char *environment(const char *name)
+/* What a variable has in the environment, or (config not NULL) in the file. NULL: nothing. */
+static const char *look_up(struct option_value *value, const char *name,
+                           const struct config *config)
 {
-    const char *text = name ? getenv(name) : NULL;
-    return text && *text ? text : NULL;
+    const struct config_item *item = config && name ? config_find(config, name) : NULL;
+    const char *text = config ? (item ? item->value : NULL) : name ? getenv(name) : NULL;
+    if (!text || !*text)
+        return NULL;
+    value->source = config ? OPTION_FILE : OPTION_VARIABLE;
+    value->variable = name;
+    value->line = item ? item->line : 0;
+    return text;
 }
 
-enum status options_complete(struct options *options, enum option_id id, struct detail *why)
+enum status options_complete(struct options *options, enum option_id id,
+                             const struct config *config, struct detail *why)
 {
     const struct option_row *row = &rows[id];
     struct option_value *value = &options->values[id];
     if (value->source != OPTION_UNSET)
         return STATUS_OK;
-    const char *names[] = {row->variable, row->second_variable};
-    for (size_t i = 0; i < COUNT(names); i++) {
-        const char *text = environment(names[i]);
-        if (text) {
-            value->source = OPTION_VARIABLE;
-            value->variable = names[i];
-            return add(options, id, text, why);
-        }
-    }
+    const char *text = look_up(value, row->variable, NULL);
+    if (!text)
+        text = look_up(value, row->second_variable, NULL);
+    /* A file names no further one. */
+    if (id == OPTION_CONFIG)
+        config = NULL;
+    if (!text && config)
+        text = look_up(value, row->variable, config);
+    if (!text && config)
+        text = look_up(value, row->second_variable, config);
+    if (text)
+        return add(options, id, text, why);
     if (!row->fallback)
         return STATUS_OK;
     value->source = OPTION_DEFAULT;
     return add(options, id, row->fallback, why);
+}
+
+static bool is_variable(const char *name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if ((rows[i].variable && strcmp(rows[i].variable, name) == 0) ||
+            (rows[i].second_variable && strcmp(rows[i].second_variable, name) == 0))
+            return true;
+    }
+    return false;
+}
+
+void options_warn(const struct options *options, const struct config *config, const struct log *log)
+{
+    const char *file = options_text(options, OPTION_CONFIG);
+    size_t count = 0;
+    for (size_t i = 0; i < config->count; i++) {
+        const struct config_item *item = &config->items[i];
+        bool is_self = strcmp(item->name, rows[OPTION_CONFIG].variable) == 0;
+        bool is_unknown =
+            strncmp(item->name, PREFIX, strlen(PREFIX)) == 0 && !is_variable(item->name);
+        if ((is_self || is_unknown) && ++count <= WARNINGS_MAX)
+            log_printf(log, LOG_LEVEL_WARNING, "%s, line %u: %s %s", file, item->line, item->name,
+                       is_self ? "names no further file" : "is no variable of empusa's");
+    }
+    if (count > WARNINGS_MAX)
+        log_printf(log, LOG_LEVEL_WARNING, "%s: and %zu more like these", file,
+                   count - WARNINGS_MAX);
 }
 
 bool options_has(const struct options *options, enum option_id id)
@@ -276,30 +310,10 @@ enum log_level options_level(const struct options *options)
     return text && read_level(text, &level) ? level : LOG_LEVEL_INFO;
 }
 
-/* The file up to its end or `size`. Returns the octets, or -1 with errno. */
-static ssize_t read_whole(const char *path, char *out, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -1;
-    size_t len = 0;
-    ssize_t got = 1;
-    while (len < size && got != 0) {
-        got = read(fd, out + len, size - len);
-        if (got < 0 && errno != EINTR)
-            break;
-        len += got > 0 ? (size_t)got : 0;
-    }
-    int problem = errno;
-    close(fd);
-    errno = problem;
-    return got < 0 ? -1 : (ssize_t)len;
-}
-
 static enum status read_secret(const char *path, char **out, struct detail *why)
 {
     char text[SECRET_MAX + 1];
-    ssize_t len = read_whole(path, text, sizeof(text));
+    ssize_t len = config_read_octets(path, text, sizeof(text));
     if (len < 0)
         return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
     if (len > SECRET_MAX)
@@ -318,7 +332,7 @@ enum status options_secret(const struct options *options, enum option_id id, cha
     const struct option_value *value = &options->values[id];
     char *secret = NULL;
     enum status status = STATUS_OK;
-    if (value->source == OPTION_VARIABLE) {
+    if (value->variable && value->variable == rows[id].second_variable) {
         secret = strdup(value->texts[0]);
         if (!secret)
             status = detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
@@ -345,9 +359,14 @@ enum status options_blame(const struct options *options, enum option_id id, cons
                           struct detail *why)
 {
     const struct option_value *from = &options->values[id];
-    bool is_variable = from->source == OPTION_VARIABLE;
     struct detail said = *why;
-    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\"%s%s%s: %s", rows[id].name, value,
-                      is_variable ? " (from " : "", is_variable ? from->variable : "",
-                      is_variable ? ")" : "", fault_of(said.text));
+    const char *name = rows[id].name, *fault = fault_of(said.text);
+    if (from->source == OPTION_FILE)
+        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s in %s, line %u): %s", name,
+                          value, from->variable, options_text(options, OPTION_CONFIG), from->line,
+                          fault);
+    if (from->source == OPTION_VARIABLE)
+        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s): %s", name, value,
+                          from->variable, fault);
+    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": %s", name, value, fault);
 }

@@ -1,15 +1,16 @@
 /* cli/option.h - options: rows of facts, and the values that a command line and its environment
  * give.
  *
- * A value comes from the command line, else from the option's variable (an empty one counts as
- * unset), else from the row's default. It is checked against its row when it is set, so that
- * reading it cannot fail. Messages name the option, or the variable where the value came from
- * there, and the value.
+ * A value comes from the command line, else from the option's variable in the environment (an empty
+ * one counts as unset), else from that variable in the file of --config, else from the row's
+ * default. It is checked against its row when it is set, so that reading it cannot fail. Messages
+ * name the option, the value, and the variable and the line of the file where it came from there.
  *
  * Threads: a struct options belongs to one thread. */
 #ifndef CLI_OPTION_H
 #define CLI_OPTION_H
 
+#include "config.h"
 #include "option_rows.h"
 
 #include "registry/log.h"
@@ -25,9 +26,9 @@ enum option_kind {
     OPTION_NUMBER,   /* decimal digits, min..max */
     OPTION_CHOICE,   /* one of the words of `argument`, separated by '|' */
     OPTION_LEVEL,    /* a log level in any case, Python's names, too */
-    OPTION_LIST,     /* repeatable, and a comma-separated list */
+    OPTION_LIST,     /* repeatable, and a list with commas or blanks between its items */
     OPTION_REPEATED, /* repeatable; a comma is part of the value */
-    OPTION_SECRET    /* a file on the command line; the secret itself in the variable */
+    OPTION_SECRET    /* a file; in the second variable the secret itself */
 };
 
 struct option_row {
@@ -54,13 +55,14 @@ enum option_id {
 
 const struct option_row *option_row(enum option_id id);
 
-enum option_source { OPTION_UNSET, OPTION_DEFAULT, OPTION_VARIABLE, OPTION_ARGUMENT };
+enum option_source { OPTION_UNSET, OPTION_DEFAULT, OPTION_FILE, OPTION_VARIABLE, OPTION_ARGUMENT };
 
 struct option_value {
     char **texts; /* owned */
     size_t count;
     enum option_source source;
     const char *variable; /* the one it came from */
+    unsigned line;        /* OPTION_FILE */
 };
 
 struct options {
@@ -75,9 +77,13 @@ MUST_USE enum status options_set(struct options *options, enum option_id id, con
                                  struct detail *why);
 /* As if it had never been set, by whatever. */
 void options_unset(struct options *options, enum option_id id);
-/* Where nothing was set: from the environment, else the default. */
+/* Where nothing was set: from the environment, else from the file (config may be NULL), else the
+ * default. */
 MUST_USE enum status options_complete(struct options *options, enum option_id id,
-                                      struct detail *why);
+                                      const struct config *config, struct detail *why);
+/* Warn of what looks like a variable of ours in the file but is none. */
+void options_warn(const struct options *options, const struct config *config,
+                  const struct log *log);
 
 bool options_has(const struct options *options, enum option_id id); /* also by default */
 /* The value, or NULL; of a repeatable one the i-th, i < options_count(). */

@@ -4,7 +4,7 @@
 #ifndef CLI_OPTION_ROWS_H
 #define CLI_OPTION_ROWS_H
 
-/* Of every command; they stand before it. */
+/* Of every command. */
 #define OPTION_GLOBAL_LIST(X)                                                                      \
     X(ETCD_ENDPOINT, .name = "etcd-endpoint", .argument = "HOST:PORT", .kind = OPTION_LIST,        \
       .is_required = true, .variable = "EMPUSA_ETCD_ENDPOINT",                                     \
@@ -26,8 +26,8 @@
     X(ETCD_USER, .name = "etcd-user", .argument = "NAME", .variable = "EMPUSA_ETCD_USER",          \
       .help = "user of etcd")                                                                      \
     X(ETCD_PASSWORD, .name = "etcd-password-file", .argument = "FILE", .kind = OPTION_SECRET,      \
-      .variable = "EMPUSA_ETCD_PASSWORD",                                                          \
-      .help = "file with the user's password; the variable holds the password itself")             \
+      .variable = "EMPUSA_ETCD_PASSWORD_FILE", .second_variable = "EMPUSA_ETCD_PASSWORD",          \
+      .help = "file with the user's password; the second variable holds the password itself")      \
     X(ETCD_DISCOVERY_SRV, .name = "etcd-discovery-srv", .argument = "DOMAIN",                      \
       .variable = "EMPUSA_ETCD_DISCOVERY_SRV",                                                     \
       .help = "find etcd by the SRV records _etcd-client._tcp.DOMAIN and "                         \
@@ -38,6 +38,9 @@
     X(ETCD_API_VERSION, .name = "etcd-api-version", .argument = "2|3", .kind = OPTION_CHOICE,      \
       .variable = "EMPUSA_ETCD_API_VERSION",                                                       \
       .help = "ignored; for scripts that were written for etcd's v2 API: v3 is spoken")            \
+    X(CONFIG, .name = "config", .argument = "FILE", .variable = "EMPUSA_CONFIG",                   \
+      .help = "variables that the environment does not have, in lines EMPUSA_X=value as systemd "  \
+              "reads them")                                                                        \
     X(LOG_LEVEL, .name = "log-level", .argument = "LEVEL", .kind = OPTION_LEVEL,                   \
       .variable = "EMPUSA_LOGLEVEL", .fallback = "INFO",                                           \
       .help = "the least of DEBUG, INFO, WARNING, ERROR that is said")
@@ -53,11 +56,13 @@
       .variable = "EMPUSA_SERVICE_LOCATION",                                                       \
       .help = "where it is: HOST:PORT, IPV4:PORT or [IPV6]:PORT")                                  \
     X(SERVICE_TTL, .name = "ttl", .argument = "SECONDS", .kind = OPTION_NUMBER,                    \
-      .variable = "EMPUSA_SERVICE_TTL", .min = 1, .max = 9000000000,                               \
-      .help = "forget it after this time unless it is registered again")                           \
+      .variable = "EMPUSA_SERVICE_TTL", .min = 0, .max = 9000000000,                               \
+      .help = "forget it after this time unless it is registered again; 0 = never")                \
     X(SERVICE_REFRESH, .name = "refresh-every", .argument = "SECONDS", .kind = OPTION_NUMBER,      \
-      .variable = "EMPUSA_SERVICE_REFRESH_EVERY", .min = 1, .max = 9000000000,                     \
-      .help = "stay, keep it registered at this interval, and unregister it on SIGTERM or SIGINT") \
+      .variable = "EMPUSA_SERVICE_REFRESH_EVERY", .min = 0, .max = 9000000000,                     \
+      .help =                                                                                      \
+          "stay, keep it registered at this interval, and unregister it on SIGTERM or SIGINT; "    \
+          "0 = do not stay")                                                                       \
     X(SERVICE_PROTOCOL, .name = "protocol", .argument = "tcp|udp", .kind = OPTION_CHOICE,          \
       .help = "the protocol of its DNS names; without it what the type says, else tcp")            \
     X(SERVICE_PRIORITY, .name = "priority", .argument = "N", .kind = OPTION_NUMBER, .min = 0,      \
@@ -72,8 +77,8 @@
       .help = "register what this file says, - for standard input, in the JSON that service list " \
               "prints; of the options above only --ttl goes with it")                              \
     X(SWITCH_TTL, .name = "ttl", .argument = "SECONDS", .kind = OPTION_NUMBER,                     \
-      .variable = "EMPUSA_SWITCH_TTL", .min = 1, .max = 9000000000,                                \
-      .help = "forget it after this time unless it is set again")                                  \
+      .variable = "EMPUSA_SWITCH_TTL", .min = 0, .max = 9000000000,                                \
+      .help = "forget it after this time unless it is set again; 0 = never")                       \
     X(FORMAT, .name = "format", .argument = "table|json", .kind = OPTION_CHOICE,                   \
       .fallback = "table", .help = "how to print")
 

@@ -1,6 +1,7 @@
+/* Twice along the line: first for the command, as options may stand before it and which of them are
+ * followed by a value is known of all options; then for the options and operands themselves. */
 #include "parse.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define NAME_MAX_SHOWN 64
@@ -14,11 +15,18 @@ struct cursor {
     struct call *call;
     struct parse_result *result;
     struct detail *why;
+    bool has_ended;  /* behind "--" */
+    bool wants_help; /* --help was met */
+    bool is_lost;    /* what is wrong is the command */
 };
 
-/* Of an argument: --name[=value]. */
+enum word_kind { WORD_PLAIN, WORD_OPTION, WORD_SHORT };
+
+/* An argument: "--name[=value]", "-x" or anything else. */
 struct word {
-    const char *name;
+    enum word_kind kind;
+    const char *text;
+    const char *name; /* WORD_OPTION */
     size_t name_len;
     const char *value; /* NULL: no '=' */
 };
@@ -30,122 +38,197 @@ static enum parse_verdict wrong(enum status status)
     return PARSE_WRONG;
 }
 
-static void split(const char *argument, struct word *out)
-{
-    out->name = argument + 2;
-    out->name_len = strcspn(out->name, "=");
-    out->value = out->name[out->name_len] == '=' ? out->name + out->name_len + 1 : NULL;
-}
-
-static bool is_named(const struct word *word, const char *name)
-{
-    return strlen(name) == word->name_len && memcmp(name, word->name, word->name_len) == 0;
-}
-
-/* The options that may stand here: the command's, or before it the global ones. */
-static size_t option_count(const struct cursor *cursor)
-{
-    const struct command *command = cursor->call->command;
-    return command ? command->option_count : OPTION_GLOBAL_COUNT;
-}
-
-static enum option_id option_at(const struct cursor *cursor, size_t i)
-{
-    const struct command *command = cursor->call->command;
-    return command ? command->options[i] : (enum option_id)i;
-}
-
-static bool is_global(const struct word *word)
-{
-    for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++) {
-        if (is_named(word, option_row((enum option_id)i)->name))
-            return true;
-    }
-    return false;
-}
-
-static enum parse_verdict unknown(struct cursor *cursor, const struct word *word)
-{
-    char typed[NAME_MAX_SHOWN];
-    snprintf(typed, sizeof(typed), "%.*s", (int)word->name_len, word->name);
-    if (cursor->call->command && is_global(word))
-        return wrong(
-            detail_set(cursor->why, STATUS_BAD_INPUT, "--%s stands before the command", typed));
-    const char *best = NULL;
-    size_t best_distance = SIZE_MAX;
-    for (size_t i = 0; i < option_count(cursor); i++) {
-        const char *name = option_row(option_at(cursor, i))->name;
-        size_t distance = command_distance(typed, name);
-        if (distance < best_distance) {
-            best = name;
-            best_distance = distance;
-        }
-    }
-    if (best && command_is_near(typed, best, best_distance))
-        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option --%s: did you mean --%s?",
-                                typed, best));
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option --%s: see --help", typed));
-}
-
-static enum parse_verdict take(struct cursor *cursor, enum option_id id, const struct word *word)
-{
-    const struct option_row *row = option_row(id);
-    const char *value = word->value;
-    if (!row->argument && value)
-        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s \"%s\": it takes no value",
-                                row->name, value));
-    if (row->argument && !value) {
-        if (cursor->at >= cursor->argc)
-            return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s needs a value: %s",
-                                    row->name, row->argument));
-        value = cursor->argv[cursor->at++];
-    }
-    enum status status = options_set(&cursor->call->options, id, value, cursor->why);
-    return status == STATUS_OK ? PARSE_RUN : PARSE_WRONG;
-}
-
-static enum parse_verdict option(struct cursor *cursor, const char *argument)
-{
-    struct word word;
-    split(argument, &word);
-    if (is_named(&word, "help"))
-        return PARSE_HELP;
-    if (is_named(&word, "version") && !cursor->call->command)
-        return PARSE_VERSION;
-    for (size_t i = 0; i < option_count(cursor); i++) {
-        enum option_id id = option_at(cursor, i);
-        if (is_named(&word, option_row(id)->name))
-            return take(cursor, id, &word);
-    }
-    return unknown(cursor, &word);
-}
-
-static bool is_option(const char *argument)
-{
-    return argument[0] == '-' && argument[1] == '-' && argument[2] != '\0';
-}
-
+/* A negative number is none, nor is "-" alone. */
 static bool is_short_option(const char *argument)
 {
     return argument[0] == '-' && argument[1] != '\0' && argument[1] != '-' &&
            !(argument[1] >= '0' && argument[1] <= '9');
 }
 
+static struct word split(const char *argument)
+{
+    struct word word = {.text = argument};
+    if (is_short_option(argument)) {
+        word.kind = WORD_SHORT;
+    } else if (argument[0] == '-' && argument[1] == '-' && argument[2] != '\0') {
+        word.kind = WORD_OPTION;
+        word.name = argument + 2;
+        word.name_len = strcspn(word.name, "=");
+        word.value = word.name[word.name_len] == '=' ? word.name + word.name_len + 1 : NULL;
+    }
+    return word;
+}
+
+static bool next_word(struct cursor *cursor, struct word *out)
+{
+    if (cursor->at < cursor->argc && !cursor->has_ended &&
+        strcmp(cursor->argv[cursor->at], "--") == 0) {
+        cursor->has_ended = true;
+        cursor->at++;
+    }
+    if (cursor->at >= cursor->argc)
+        return false;
+    const char *argument = cursor->argv[cursor->at++];
+    *out = cursor->has_ended ? (struct word){.text = argument} : split(argument);
+    return true;
+}
+
+static bool is_named(const struct word *word, const char *name)
+{
+    return word->kind == WORD_OPTION && strlen(name) == word->name_len &&
+           memcmp(name, word->name, word->name_len) == 0;
+}
+
+static bool is_help(const struct word *word)
+{
+    return is_named(word, "help") || (word->kind == WORD_SHORT && strcmp(word->text, "-h") == 0);
+}
+
+/* The options that the command takes, its own and the global ones; without a command all there are.
+ */
+static size_t option_count(const struct cursor *cursor)
+{
+    const struct command *command = cursor->call->command;
+    return command ? OPTION_GLOBAL_COUNT + command->option_count : OPTION_COUNT;
+}
+
+static enum option_id option_at(const struct cursor *cursor, size_t i)
+{
+    const struct command *command = cursor->call->command;
+    return command && i >= OPTION_GLOBAL_COUNT ? command->options[i - OPTION_GLOBAL_COUNT]
+                                               : (enum option_id)i;
+}
+
+static bool find_option(const struct cursor *cursor, const struct word *word, enum option_id *out)
+{
+    for (size_t i = 0; i < option_count(cursor); i++) {
+        *out = option_at(cursor, i);
+        if (is_named(word, option_row(*out)->name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_any_option(const struct word *word)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (is_named(word, option_row((enum option_id)i)->name))
+            return true;
+    }
+    return is_help(word) || is_named(word, "version");
+}
+
+/* Where one reads more: "empusa service list --help". */
+static const char *help_of(const struct cursor *cursor, char out[NAME_MAX_SHOWN])
+{
+    out[0] = '\0';
+    if (cursor->call->command)
+        command_full_name(cursor->call->command, out, NAME_MAX_SHOWN - 1);
+    else if (cursor->result->group)
+        strcpy(out, cursor->result->group->name);
+    if (*out)
+        strcat(out, " ");
+    return out;
+}
+
+/* What begins with a '-' was perhaps meant as an operand. */
+static enum parse_verdict unknown_operand(struct cursor *cursor, const struct word *word)
+{
+    const struct call *call = cursor->call;
+    size_t len = 0;
+    const char *name =
+        call->command ? command_operand(call->command, call->operand_count, &len) : NULL;
+    char help[NAME_MAX_SHOWN];
+    /* Not the value: it may be a secret. */
+    int shown = (int)(word->kind == WORD_OPTION ? word->name_len + 2 : strlen(word->text));
+    help_of(cursor, help);
+    if (name)
+        return wrong(
+            detail_set(cursor->why, STATUS_BAD_INPUT,
+                       "no option %.*s: if it is the %.*s, put \"--\" before it: empusa %s... "
+                       "-- %s",
+                       shown, word->text, (int)len, name, help, word->text));
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option %.*s: see empusa %s--help",
+                            shown, word->text, help));
+}
+
+static enum parse_verdict unknown(struct cursor *cursor, const struct word *word)
+{
+    const char *names[OPTION_COUNT + 2];
+    size_t count = option_count(cursor);
+    for (size_t i = 0; i < count; i++)
+        names[i] = option_row(option_at(cursor, i))->name;
+    names[count++] = "help";
+    names[count++] = "version";
+    const char *best = command_suggest(word->name, word->name_len, names, count);
+    if (!best)
+        return unknown_operand(cursor, word);
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option --%.*s: did you mean --%s?",
+                            (int)word->name_len, word->name, best));
+}
+
+/* Take the option's value: behind '=', or the next argument, unless that is an option itself.
+ * False: there is none. */
+static bool take_value(struct cursor *cursor, struct word *word)
+{
+    if (word->value)
+        return true;
+    if (cursor->at >= cursor->argc || strcmp(cursor->argv[cursor->at], "--") == 0)
+        return false;
+    struct word next = split(cursor->argv[cursor->at]);
+    if (is_any_option(&next))
+        return false;
+    word->value = cursor->argv[cursor->at++];
+    return true;
+}
+
+static enum parse_verdict set_option(struct cursor *cursor, enum option_id id, struct word *word)
+{
+    const struct option_row *row = option_row(id);
+    if (!row->argument && word->value)
+        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s \"%s\": it takes no value",
+                                row->name, word->value));
+    if (row->argument && !take_value(cursor, word))
+        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s needs a value: %s", row->name,
+                                row->argument));
+    enum status status = options_set(&cursor->call->options, id, word->value, cursor->why);
+    return status == STATUS_OK ? PARSE_RUN : PARSE_WRONG;
+}
+
+/* On the way to the command: what belongs to an option is none of its words. */
+static enum parse_verdict pass_option(struct cursor *cursor, struct word *word)
+{
+    enum option_id id;
+    if (is_named(word, "version") && !cursor->wants_help)
+        return PARSE_VERSION;
+    cursor->wants_help = cursor->wants_help || is_help(word);
+    if (is_help(word) || is_named(word, "version"))
+        return PARSE_RUN;
+    if (word->kind == WORD_SHORT)
+        return unknown_operand(cursor, word);
+    if (!find_option(cursor, word, &id))
+        return unknown(cursor, word);
+    if (option_row(id)->argument && !take_value(cursor, word))
+        return set_option(cursor, id, word); /* says what is missing */
+    return PARSE_RUN;
+}
+
 static enum parse_verdict no_such(struct cursor *cursor, const char *group, const char *word)
 {
-    char meant[NAME_MAX_SHOWN];
+    char meant[2 * NAME_MAX_SHOWN];
     const char *before = group ? group : "", *blank = group ? " " : "";
+    cursor->is_lost = true;
     if (command_nearest(cursor->table, group, word, meant, sizeof(meant)))
         return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
-                                "no command \"%s%s%s\": did you mean \"%s\"?", before, blank, word,
+                                "no command \"%s%s%s\": did you mean %s?", before, blank, word,
                                 meant));
     return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
                             "no command \"%s%s%s\": see empusa %s%s--help", before, blank, word,
                             before, blank));
 }
 
-/* Find the command: one word, or a group and a word. */
-static enum parse_verdict command(struct cursor *cursor, const char *word)
+/* One word of it, or a group and a word. */
+static enum parse_verdict command_name(struct cursor *cursor, const char *word)
 {
     const struct command_group *group = cursor->result->group;
     if (!group) {
@@ -158,14 +241,38 @@ static enum parse_verdict command(struct cursor *cursor, const char *word)
     return cursor->call->command ? PARSE_RUN : no_such(cursor, name, word);
 }
 
+static enum parse_verdict find_command(struct cursor *cursor)
+{
+    struct word word;
+    while (!cursor->call->command && next_word(cursor, &word)) {
+        enum parse_verdict verdict =
+            word.kind == WORD_PLAIN ? command_name(cursor, word.text) : pass_option(cursor, &word);
+        if (verdict != PARSE_RUN)
+            return verdict;
+    }
+    return PARSE_RUN;
+}
+
+static enum parse_verdict option(struct cursor *cursor, struct word *word)
+{
+    enum option_id id;
+    if (is_help(word))
+        return PARSE_HELP;
+    if (is_named(word, "version"))
+        return PARSE_VERSION;
+    if (word->kind == WORD_SHORT)
+        return unknown_operand(cursor, word);
+    return find_option(cursor, word, &id) ? set_option(cursor, id, word) : unknown(cursor, word);
+}
+
 static enum parse_verdict operand(struct cursor *cursor, const char *word)
 {
     struct call *call = cursor->call;
     if (call->operand_count == command_operands(call->command)) {
-        char name[NAME_MAX_SHOWN];
-        command_full_name(call->command, name, sizeof(name));
+        char help[NAME_MAX_SHOWN];
         return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
-                                "\"%s\" is too much: see empusa %s --help", word, name));
+                                "unexpected argument \"%s\": see empusa %s--help", word,
+                                help_of(cursor, help)));
     }
     call->operands[call->operand_count++] = word;
     return PARSE_RUN;
@@ -173,23 +280,18 @@ static enum parse_verdict operand(struct cursor *cursor, const char *word)
 
 static enum parse_verdict words(struct cursor *cursor)
 {
-    bool has_ended = false;
-    while (cursor->at < cursor->argc) {
-        const char *argument = cursor->argv[cursor->at++];
-        enum parse_verdict verdict;
-        if (!has_ended && strcmp(argument, "--") == 0 && cursor->call->command) {
-            has_ended = true;
-            continue;
-        }
-        if (!has_ended && is_option(argument))
-            verdict = option(cursor, argument);
-        else if (!has_ended && is_short_option(argument))
-            verdict = wrong(
-                detail_set(cursor->why, STATUS_BAD_INPUT, "no option %s: see --help", argument));
-        else if (!cursor->call->command)
-            verdict = command(cursor, argument);
+    size_t of_name = cursor->call->command->group ? 2 : 1;
+    struct word word;
+    cursor->at = 1;
+    cursor->has_ended = false;
+    while (next_word(cursor, &word)) {
+        enum parse_verdict verdict = PARSE_RUN;
+        if (word.kind != WORD_PLAIN)
+            verdict = option(cursor, &word);
+        else if (of_name > 0)
+            of_name--;
         else
-            verdict = operand(cursor, argument);
+            verdict = operand(cursor, word.text);
         if (verdict != PARSE_RUN)
             return verdict;
     }
@@ -199,7 +301,8 @@ static enum parse_verdict words(struct cursor *cursor)
 static bool asks_for_help(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--help") == 0)
+        struct word word = split(argv[i]);
+        if (is_help(&word))
             return true;
     }
     return false;
@@ -214,20 +317,36 @@ static enum parse_verdict missing(struct cursor *cursor, enum option_id id)
     return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s is missing", row->name));
 }
 
-/* What the environment gives. */
-static enum parse_verdict complete(struct cursor *cursor)
+static enum parse_verdict check_operands(struct cursor *cursor)
 {
-    const struct command *command = cursor->call->command;
-    for (size_t i = 0; i < OPTION_GLOBAL_COUNT + command->option_count; i++) {
-        enum option_id id =
-            i < OPTION_GLOBAL_COUNT ? (enum option_id)i : command->options[i - OPTION_GLOBAL_COUNT];
-        if (options_complete(&cursor->call->options, id, cursor->why) != STATUS_OK)
-            return PARSE_WRONG;
-    }
-    return PARSE_RUN;
+    const struct call *call = cursor->call;
+    size_t len;
+    const char *name = command_operand(call->command, call->operand_count, &len);
+    if (!name)
+        return PARSE_RUN;
+    char full[NAME_MAX_SHOWN];
+    command_full_name(call->command, full, sizeof(full));
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "missing operand %.*s: empusa %s %s",
+                            (int)len, name, full, call->command->operands));
 }
 
-static enum parse_verdict check_complete(struct cursor *cursor)
+/* What the environment and the file of --config give. */
+static enum parse_verdict complete(struct cursor *cursor)
+{
+    struct call *call = cursor->call;
+    enum status status = options_complete(&call->options, OPTION_CONFIG, NULL, cursor->why);
+    const char *file = options_text(&call->options, OPTION_CONFIG);
+    if (status == STATUS_OK && file) {
+        status = config_read(file, &call->config, cursor->why);
+        if (status != STATUS_OK)
+            options_blame(&call->options, OPTION_CONFIG, file, cursor->why);
+    }
+    for (size_t i = 0; status == STATUS_OK && i < option_count(cursor); i++)
+        status = options_complete(&call->options, option_at(cursor, i), &call->config, cursor->why);
+    return status == STATUS_OK ? PARSE_RUN : PARSE_WRONG;
+}
+
+static enum parse_verdict check_options(struct cursor *cursor)
 {
     const struct call *call = cursor->call;
     const struct command *command = call->command;
@@ -242,29 +361,35 @@ static enum parse_verdict check_complete(struct cursor *cursor)
         if (option_row(id)->is_required && !options_has(&call->options, id))
             return missing(cursor, id);
     }
-    if (call->operand_count == command_operands(command))
-        return PARSE_RUN;
-    char name[NAME_MAX_SHOWN];
-    command_full_name(command, name, sizeof(name));
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "something is missing: empusa %s %s",
-                            name, command->operands));
+    return PARSE_RUN;
+}
+
+/* The line has no command: alone, "empusa" and "empusa service" ask for help. */
+static enum parse_verdict no_command(struct cursor *cursor)
+{
+    bool is_alone = cursor->argc == (cursor->result->group ? 2 : 1);
+    char help[NAME_MAX_SHOWN];
+    if (is_alone || cursor->wants_help)
+        return PARSE_HELP;
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                            "no command was given: see empusa %s--help", help_of(cursor, help)));
 }
 
 enum parse_verdict parse(int argc, char **argv, const struct command_table *table,
                          struct call *call, struct parse_result *result, struct detail *why)
 {
-    struct cursor cursor = {argc, argv, 1, table, call, result, why};
-    enum parse_verdict verdict = words(&cursor);
-    if (verdict == PARSE_WRONG && asks_for_help(argc, argv) && (call->command || result->group))
+    struct cursor cursor = {argc, argv, 1, table, call, result, why, false, false, false};
+    enum parse_verdict verdict = find_command(&cursor);
+    if (verdict == PARSE_RUN && !call->command)
+        verdict = no_command(&cursor);
+    else if (verdict == PARSE_RUN)
+        verdict = words(&cursor);
+    bool is_help = cursor.is_lost ? cursor.wants_help : asks_for_help(argc, argv);
+    if (verdict == PARSE_WRONG && is_help)
         return PARSE_HELP;
-    if (verdict != PARSE_RUN)
-        return verdict;
-    if (!call->command) {
-        const char *group = result->group ? result->group->name : "";
-        return wrong(detail_set(why, STATUS_BAD_INPUT,
-                                "no command was given: see empusa %s%s--help", group,
-                                *group ? " " : ""));
-    }
-    verdict = complete(&cursor);
-    return verdict == PARSE_RUN ? check_complete(&cursor) : verdict;
+    if (verdict == PARSE_RUN)
+        verdict = check_operands(&cursor);
+    if (verdict == PARSE_RUN)
+        verdict = complete(&cursor);
+    return verdict == PARSE_RUN ? check_options(&cursor) : verdict;
 }

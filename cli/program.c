@@ -75,7 +75,7 @@ static const struct command commands[] = {
      .name = "set",
      .operands = "SWITCH VALUE",
      .summary = "set a switch",
-     .text = "A value that begins with \"--\" stands behind a \"--\" of its own.",
+     .text = "A VALUE that begins with a \"-\" stands behind \"--\".",
      OPTIONS(OPTION_SWITCH_TTL),
      .needs_etcd = true,
      .run = switch_set},
@@ -184,6 +184,7 @@ int program_run(int argc, char **argv)
     switch (parse(argc, argv, call.table, &call, &result, &why)) {
     case PARSE_RUN:
         call.log = output_log(options_level(&call.options));
+        options_warn(&call.options, &call.config, &call.log);
         exit_status = call.command->run(&call);
         break;
     case PARSE_HELP:
@@ -198,6 +199,7 @@ int program_run(int argc, char **argv)
         break;
     }
     options_clear(&call.options);
+    config_clear(&call.config);
     output_exit();
     return exit_status;
 }

@@ -23,15 +23,15 @@ static void values_are_checked_against_their_row(void **state)
     } rows[] = {
         {OPTION_SERVICE_TTL, "1", NULL},
         {OPTION_SERVICE_TTL, "9000000000", NULL},
-        {OPTION_SERVICE_TTL, "0", "from 1 to 9000000000"},
-        {OPTION_SERVICE_TTL, "9000000001", "from 1"},
-        {OPTION_SERVICE_TTL, "99999999999999999999999", "from 1"},
-        {OPTION_SERVICE_TTL, "18446744073709551621", "from 1"}, /* 2^64 + 5 */
-        {OPTION_SERVICE_TTL, "", "from 1"},
-        {OPTION_SERVICE_TTL, " 5", "from 1"},
-        {OPTION_SERVICE_TTL, "5s", "from 1"},
-        {OPTION_SERVICE_TTL, "+5", "from 1"},
-        {OPTION_SERVICE_TTL, "-5", "from 1"},
+        {OPTION_SERVICE_TTL, "0", NULL},
+        {OPTION_SERVICE_TTL, "9000000001", "from 0"},
+        {OPTION_SERVICE_TTL, "99999999999999999999999", "from 0"},
+        {OPTION_SERVICE_TTL, "18446744073709551621", "from 0"}, /* 2^64 + 5 */
+        {OPTION_SERVICE_TTL, "", "from 0"},
+        {OPTION_SERVICE_TTL, " 5", "from 0"},
+        {OPTION_SERVICE_TTL, "5s", "from 0"},
+        {OPTION_SERVICE_TTL, "+5", "from 0"},
+        {OPTION_SERVICE_TTL, "-5", "from 0"},
         {OPTION_SERVICE_WEIGHT, "0", NULL},
         {OPTION_SERVICE_WEIGHT, "65535", NULL},
         {OPTION_SERVICE_WEIGHT, "65536", "from 0 to 65535"},
@@ -48,6 +48,14 @@ static void values_are_checked_against_their_row(void **state)
         {OPTION_HOST, "a=1,,b=2", "is empty"},
         {OPTION_HOST, "a=1,", "is empty"},
         {OPTION_HOST, "a=1 , b=2", NULL},
+        {OPTION_HOST, "a=1 b=2", NULL},
+        {OPTION_HOST, " a=1\tb=2\r\n", NULL},
+        {OPTION_HOST, "a=1 ,, b=2", "is empty"},
+        {OPTION_HOST, ",a=1", "is empty"},
+        {OPTION_HOST, "a=1, ", "is empty"},
+        {OPTION_HOST, " ", "is empty"},
+        {OPTION_SERVICE_REFRESH, "0", NULL},
+        {OPTION_SWITCH_TTL, "0", NULL},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -63,17 +71,19 @@ static void values_are_checked_against_their_row(void **state)
     }
 }
 
-static void a_list_is_repeatable_and_split_at_commas(void **state)
+static void a_list_is_repeatable_and_split_at_commas_and_blanks(void **state)
 {
     struct options options = {0};
     struct detail why;
     (void)state;
     assert_int_equal(options_set(&options, OPTION_HOST, "a=1, b=2", &why), STATUS_OK);
-    assert_int_equal(options_set(&options, OPTION_HOST, "c=3", &why), STATUS_OK);
-    assert_int_equal(options_count(&options, OPTION_HOST), 3);
+    assert_int_equal(options_set(&options, OPTION_HOST, "c=3\n d=4 ,e=5", &why), STATUS_OK);
+    assert_int_equal(options_count(&options, OPTION_HOST), 5);
     assert_string_equal(options_item(&options, OPTION_HOST, 1), "b=2");
     assert_string_equal(options_item(&options, OPTION_HOST, 2), "c=3");
-    assert_null(options_item(&options, OPTION_HOST, 3));
+    assert_string_equal(options_item(&options, OPTION_HOST, 3), "d=4");
+    assert_string_equal(options_item(&options, OPTION_HOST, 4), "e=5");
+    assert_null(options_item(&options, OPTION_HOST, 5));
     options_clear(&options);
 }
 
@@ -101,6 +111,45 @@ static void the_last_of_a_single_option_counts(void **state)
     options_clear(&options);
 }
 
+static void a_file_wins_over_the_default_and_over_nothing_else(void **state)
+{
+    struct config_item items[] = {{"EMPUSA_CA_BUNDLE", "/old", 1},
+                                  {"EMPUSA_ETCD_TIMEOUT", "7", 2},
+                                  {"EMPUSA_LOGLEVEL", "", 3},
+                                  {"EMPUSA_CA_BUNDLE", "/file", 4}};
+    const struct config config = {.items = items, .count = COUNT(items)};
+    static const struct {
+        const char *argument, *variable, *second, *expected;
+    } rows[] = {{"/arg", "/var", NULL, "/arg"},
+                {NULL, "/var", NULL, "/var"},
+                {NULL, NULL, "/second", "/second"},
+                {NULL, "", "", "/file"},
+                {NULL, NULL, NULL, "/file"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct options options = {0};
+        struct detail why;
+        unsetenv("EMPUSA_CA_BUNDLE");
+        unsetenv("REQUESTS_CA_BUNDLE");
+        if (rows[i].variable)
+            setenv("EMPUSA_CA_BUNDLE", rows[i].variable, 1);
+        if (rows[i].second)
+            setenv("REQUESTS_CA_BUNDLE", rows[i].second, 1);
+        if (rows[i].argument)
+            assert_int_equal(options_set(&options, OPTION_CA_BUNDLE, rows[i].argument, &why),
+                             STATUS_OK);
+        assert_int_equal(options_complete(&options, OPTION_CA_BUNDLE, &config, &why), STATUS_OK);
+        assert_int_equal(options_complete(&options, OPTION_ETCD_TIMEOUT, &config, &why), STATUS_OK);
+        assert_int_equal(options_complete(&options, OPTION_LOG_LEVEL, &config, &why), STATUS_OK);
+        assert_string_equal(options_text(&options, OPTION_CA_BUNDLE), rows[i].expected);
+        assert_int_equal(options_number(&options, OPTION_ETCD_TIMEOUT), 7);
+        assert_string_equal(options_text(&options, OPTION_LOG_LEVEL), "INFO");
+        options_clear(&options);
+    }
+    unsetenv("EMPUSA_CA_BUNDLE");
+    unsetenv("REQUESTS_CA_BUNDLE");
+}
+
 static void an_option_wins_over_its_variable_and_that_over_the_default(void **state)
 {
     static const struct {
@@ -126,7 +175,7 @@ static void an_option_wins_over_its_variable_and_that_over_the_default(void **st
         if (rows[i].argument)
             assert_int_equal(options_set(&options, OPTION_CA_BUNDLE, rows[i].argument, &why),
                              STATUS_OK);
-        assert_int_equal(options_complete(&options, OPTION_CA_BUNDLE, &why), STATUS_OK);
+        assert_int_equal(options_complete(&options, OPTION_CA_BUNDLE, NULL, &why), STATUS_OK);
         if (rows[i].expected)
             assert_string_equal(options_text(&options, OPTION_CA_BUNDLE), rows[i].expected);
         else
@@ -142,9 +191,9 @@ static void defaults_are_values_too(void **state)
     (void)state;
     unsetenv("EMPUSA_ETCD_TIMEOUT");
     unsetenv("EMPUSA_SERVICE_TTL");
-    assert_int_equal(options_complete(&options, OPTION_ETCD_TIMEOUT, &why), STATUS_OK);
+    assert_int_equal(options_complete(&options, OPTION_ETCD_TIMEOUT, NULL, &why), STATUS_OK);
     assert_int_equal(options_number(&options, OPTION_ETCD_TIMEOUT), 5);
-    assert_int_equal(options_complete(&options, OPTION_SERVICE_TTL, &why), STATUS_OK);
+    assert_int_equal(options_complete(&options, OPTION_SERVICE_TTL, NULL, &why), STATUS_OK);
     assert_int_equal(options_number(&options, OPTION_SERVICE_TTL), 0);
     options_clear(&options);
 }
@@ -160,7 +209,7 @@ static void every_default_passes_its_own_check(void **state)
             unsetenv(row->variable);
         if (row->second_variable)
             unsetenv(row->second_variable);
-        assert_int_equal(options_complete(&options, (enum option_id)i, &why), STATUS_OK);
+        assert_int_equal(options_complete(&options, (enum option_id)i, NULL, &why), STATUS_OK);
         options_clear(&options);
     }
 }
@@ -180,7 +229,8 @@ static void a_flag_may_come_from_its_variable(void **state)
         struct options options = {0};
         struct detail why = {""};
         setenv("EMPUSA_NO_SWITCHES", rows[i].text, 1);
-        assert_int_equal(options_complete(&options, OPTION_NO_SWITCHES, &why), rows[i].status);
+        assert_int_equal(options_complete(&options, OPTION_NO_SWITCHES, NULL, &why),
+                         rows[i].status);
         if (rows[i].status == STATUS_OK)
             assert_int_equal(options_flag(&options, OPTION_NO_SWITCHES), rows[i].value);
         else
@@ -196,10 +246,18 @@ static void a_message_names_option_value_and_variable(void **state)
     struct detail why = {""};
     (void)state;
     setenv("EMPUSA_SERVICE_TTL", "x", 1);
-    assert_int_equal(options_complete(&options, OPTION_SERVICE_TTL, &why), STATUS_BAD_INPUT);
+    assert_int_equal(options_complete(&options, OPTION_SERVICE_TTL, NULL, &why), STATUS_BAD_INPUT);
     assert_string_equal(why.text, "--ttl \"x\" (from EMPUSA_SERVICE_TTL): not a whole number from "
-                                  "1 to 9000000000");
+                                  "0 to 9000000000");
     unsetenv("EMPUSA_SERVICE_TTL");
+    options_clear(&options);
+    struct config_item items[] = {{"EMPUSA_SERVICE_TTL", "y", 3}};
+    const struct config config = {.items = items, .count = 1};
+    assert_int_equal(options_set(&options, OPTION_CONFIG, "/etc/x", &why), STATUS_OK);
+    assert_int_equal(options_complete(&options, OPTION_SERVICE_TTL, &config, &why),
+                     STATUS_BAD_INPUT);
+    assert_string_equal(why.text, "--ttl \"y\" (from EMPUSA_SERVICE_TTL in /etc/x, line 3): not a "
+                                  "whole number from 0 to 9000000000");
     options_clear(&options);
     (void)detail_set(&why, STATUS_BAD_INPUT, "service type \"a\": \": '/' is not allowed");
     assert_int_equal(options_blame(&options, OPTION_SERVICE_TYPE, "a\": ", &why), STATUS_BAD_INPUT);
@@ -228,12 +286,26 @@ static void a_secret_comes_from_its_file_or_from_the_variable_itself(void **stat
     options_clear(&options);
 
     setenv("EMPUSA_ETCD_PASSWORD", "/dev/null", 1);
-    assert_int_equal(options_complete(&options, OPTION_ETCD_PASSWORD, &why), STATUS_OK);
+    assert_int_equal(options_complete(&options, OPTION_ETCD_PASSWORD, NULL, &why), STATUS_OK);
     assert_int_equal(options_secret(&options, OPTION_ETCD_PASSWORD, &secret, &why), STATUS_OK);
     assert_string_equal(secret, "/dev/null");
     free(secret);
     options_clear(&options);
     unsetenv("EMPUSA_ETCD_PASSWORD");
+    setenv("EMPUSA_ETCD_PASSWORD_FILE", "/dev/null", 1);
+    assert_int_equal(options_complete(&options, OPTION_ETCD_PASSWORD, NULL, &why), STATUS_OK);
+    assert_int_equal(options_secret(&options, OPTION_ETCD_PASSWORD, &secret, &why), STATUS_OK);
+    assert_string_equal(secret, "");
+    free(secret);
+    options_clear(&options);
+    unsetenv("EMPUSA_ETCD_PASSWORD_FILE");
+    struct config_item items[] = {{"EMPUSA_ETCD_PASSWORD", "itself", 1}};
+    const struct config config = {.items = items, .count = 1};
+    assert_int_equal(options_complete(&options, OPTION_ETCD_PASSWORD, &config, &why), STATUS_OK);
+    assert_int_equal(options_secret(&options, OPTION_ETCD_PASSWORD, &secret, &why), STATUS_OK);
+    assert_string_equal(secret, "itself");
+    free(secret);
+    options_clear(&options);
     secret = NULL;
     assert_int_equal(options_secret(&options, OPTION_ETCD_PASSWORD, &secret, &why), STATUS_OK);
     assert_null(secret);
@@ -256,9 +328,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_checked_against_their_row),
-        cmocka_unit_test(a_list_is_repeatable_and_split_at_commas),
+        cmocka_unit_test(a_list_is_repeatable_and_split_at_commas_and_blanks),
         cmocka_unit_test(a_repeated_option_keeps_its_commas),
         cmocka_unit_test(the_last_of_a_single_option_counts),
+        cmocka_unit_test(a_file_wins_over_the_default_and_over_nothing_else),
         cmocka_unit_test(an_option_wins_over_its_variable_and_that_over_the_default),
         cmocka_unit_test(defaults_are_values_too),
         cmocka_unit_test(every_default_passes_its_own_check),

@@ -42,6 +42,7 @@ static void check(const struct row *row)
     else
         assert_null(call.command);
     options_clear(&call.options);
+    config_clear(&call.config);
     for (int i = 0; i < argc; i++)
         free(argv[i]);
 }
@@ -61,6 +62,36 @@ static void command_lines_are_taken_apart(void **state)
         {{GLOBALS, "switch", "set", "s", "-"}, PARSE_RUN, "set"},
         {{GLOBALS, "serve", "--no-switches"}, PARSE_RUN, "serve"},
         {{"completion", "bash"}, PARSE_RUN, "completion"},
+        {{"service", GLOBALS, "list"}, PARSE_RUN, "list"},
+        {{"service", "list", GLOBALS}, PARSE_RUN, "list"},
+        {{"service", "--etcd-endpoint", "h:1", "list", "--tree-root=/foo", "--format", "json"},
+         PARSE_RUN,
+         "list"},
+        {{"--format=json", "service", "list", GLOBALS}, PARSE_RUN, "list"},
+        {{"--ttl", "5", "switch", "set", "s", "v", GLOBALS}, PARSE_RUN, "set"},
+        {{"switch", "set", "s", GLOBALS, "v"}, PARSE_RUN, "set"},
+        {{"switch", "set", GLOBALS, "--", "--ttl", "-h"}, PARSE_RUN, "set"},
+        {{GLOBALS, "--", "switch", "set", "--tree-root", "--"}, PARSE_RUN, "set"},
+        {{GLOBALS, "switch", "set", "--", "-y", "-x"}, PARSE_RUN, "set"},
+        /* The value of an option is no command and no operand. */
+        {{"--service-type", "serve", "service", "list", GLOBALS}, PARSE_RUN, "list"},
+        {{"--tree-root", "zone", "--etcd-endpoint", "h:1", "switch", "list"}, PARSE_RUN, "list"},
+        {{"service", "--service-name", "list", "unregister", GLOBALS, T}, PARSE_RUN, "unregister"},
+        {{GLOBALS, "service", "unregister", "--service-type=--ttl", "--service-name", "-x"},
+         PARSE_RUN,
+         "unregister"},
+        {{NULL}, PARSE_HELP, NULL},
+        {{"service"}, PARSE_HELP, NULL},
+        {{"switch"}, PARSE_HELP, NULL},
+        {{"-h"}, PARSE_HELP, NULL},
+        {{"switch", "-h"}, PARSE_HELP, NULL},
+        {{"-h", "switch", "get"}, PARSE_HELP, "get"},
+        {{"--help", "serve"}, PARSE_HELP, "serve"},
+        {{"--help", "nonsense"}, PARSE_HELP, NULL},
+        {{"switch", "set", "s", "v", "more", "-h"}, PARSE_HELP, "set"},
+        {{"switch", "set", "--ttl", "-h"}, PARSE_HELP, "set"},
+        {{"--nonsense", "--help"}, PARSE_HELP, NULL},
+        {{"serve", "--version"}, PARSE_VERSION, "serve"},
         {{"--help"}, PARSE_HELP, NULL},
         {{"service", "--help"}, PARSE_HELP, NULL},
         {{"service", "register", "--help"}, PARSE_HELP, "register"},
@@ -75,24 +106,49 @@ static void command_lines_are_taken_apart(void **state)
 static void wrong_ones_are_refused_by_name(void **state)
 {
     static const struct row rows[] = {
-        {{NULL}, PARSE_WRONG, "no command"},
-        {{"service"}, PARSE_WRONG, "empusa service --help"},
+        {{"--tree-root", "/foo"}, PARSE_WRONG, "no command was given: see empusa --help"},
+        {{"service", "--format", "json"}, PARSE_WRONG, "given: see empusa service --help"},
         {{"servic"}, PARSE_WRONG, "did you mean \"service\""},
         {{"service", "lst"}, PARSE_WRONG, "did you mean \"service list\""},
         {{"nonsense"}, PARSE_WRONG, "\"nonsense\": see empusa --help"},
         {{"--nonsense", "service"}, PARSE_WRONG, "--nonsense"},
         {{"--tree-rot", "x"}, PARSE_WRONG, "did you mean --tree-root"},
         {{"-x"}, PARSE_WRONG, "-x"},
-        {{GLOBALS, "service", "list", "--tree-root", "/x"}, PARSE_WRONG, "stands before"},
-        {{GLOBALS, "service", "list", "more"}, PARSE_WRONG, "\"more\" is too much"},
+        {{"nonsense", "--help"}, PARSE_WRONG, "no command \"nonsense\""},
+        {{"service", "nonsense", "-h"}, PARSE_WRONG, "no command \"service nonsense\""},
+        {{"list"}, PARSE_WRONG, "did you mean \"service list\" or \"switch list\"?"},
+        {{"--nonsense", "value", "service", "list"}, PARSE_WRONG, "no option --nonsense:"},
+        {{"--ttl", "5", "service", "list"}, PARSE_WRONG, "no option --ttl: see empusa service li"},
+        {{"service", "list", "-l"}, PARSE_WRONG, "no option -l: see empusa service list --help"},
+        {{"service", "register", "--port", "5"}, PARSE_WRONG, "--port: see empusa service regi"},
+        {{"service", "register", "--name", "n"}, PARSE_WRONG, "did you mean --service-name?"},
+        {{"--etcd-password=secret", "serve"}, PARSE_WRONG, "no option --etcd-password: did you"},
+        {{"switch", "set", "s", "-y"},
+         PARSE_WRONG,
+         "VALUE, put \"--\" before it: empusa switch set"},
+        {{"switch", "get", "--s"}, PARSE_WRONG, "if it is the SWITCH, put \"--\" before it"},
+        {{GLOBALS, "service", "list", "more"},
+         PARSE_WRONG,
+         "unexpected argument \"more\": see empusa service list --help"},
+        {{GLOBALS, "service", "unregister", "--service-name", "--service-type", "t"},
+         PARSE_WRONG,
+         "--service-name needs a value: NAME"},
+        {{GLOBALS, "service", "unregister", "--service-name", "--", "n"},
+         PARSE_WRONG,
+         "--service-name needs a value: NAME"},
         {{GLOBALS, "service", "list", "--format"}, PARSE_WRONG, "--format needs a value"},
         {{GLOBALS, "serve", "--no-switches=yes"}, PARSE_WRONG, "takes no value"},
-        {{GLOBALS, "switch", "set", "s"}, PARSE_WRONG, "switch set SWITCH VALUE"},
+        {{"switch", "set", "s"},
+         PARSE_WRONG,
+         "missing operand VALUE: empusa switch set SWITCH VALUE"},
+        {{"switch", "get"}, PARSE_WRONG, "missing operand SWITCH: empusa switch get SWITCH"},
         {{GLOBALS, "service", "register"}, PARSE_WRONG, "--service-type is missing"},
         {{GLOBALS, "service", "unregister", T}, PARSE_WRONG, "EMPUSA_SERVICE_NAME"},
         {{"--tree-root", "/foo", "service", "list"}, PARSE_WRONG, "EMPUSA_ETCD_ENDPOINT"},
         {{"--etcd-endpoint", "h:1", "service", "list"}, PARSE_WRONG, "--tree-root is missing"},
         {{"--tree-root", "", "service", "list"}, PARSE_WRONG, "--tree-root \"\": is empty"},
+        {{"--config", "", "service", "list"}, PARSE_WRONG, "--config \"\": is empty"},
+        {{"--config", "/", "service", "list"}, PARSE_WRONG, "--config \"/\": Is a directory"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++)
@@ -106,6 +162,8 @@ static int forget_environment(void **state)
         const struct option_row *row = option_row((enum option_id)i);
         if (row->variable)
             unsetenv(row->variable);
+        if (row->second_variable)
+            unsetenv(row->second_variable);
     }
     return 0;
 }

@@ -79,7 +79,7 @@ static void complete(struct options *options, const struct setting *settings)
     for (size_t i = 0; i < SETTINGS_MAX && settings[i].text; i++)
         assert_int_equal(options_set(options, settings[i].id, settings[i].text, &why), STATUS_OK);
     for (size_t i = 0; i < serve->option_count; i++)
-        assert_int_equal(options_complete(options, serve->options[i], &why), STATUS_OK);
+        assert_int_equal(options_complete(options, serve->options[i], NULL, &why), STATUS_OK);
 }
 
 static void the_defaults_are_those_of_the_table(void **state)

@@ -245,9 +245,8 @@ def test_a_bad_switch_path_is_refused(registry, path):
 # wrong usage
 
 WRONG = [  # arguments, what the message names
-    ((), ""),
-    (("service",), ""),
-    (("switch",), ""),
+    (("--log-level", "INFO"), "no command"),
+    (("service", "--log-level", "INFO"), "no command"),
     (("nonsense",), "nonsense"),
     (("service", "nonsense"), "nonsense"),
     (("--nonsense", "service", "list"), "--nonsense"),

@@ -53,7 +53,7 @@ def test_what_a_terminal_acts_on_is_shown_in_messages(registry, octets, shown):
     said = registry("switch", "get", b"s/" + octets + b"z").err
     assert shown + "z" in said and is_safe(said), said
     for place in ((b"--" + octets + b"z",), (octets + b"z",), ("switch", "list", "--format", octets + b"z"),
-                  ("switch", "list", octets + b"z"), (b"--etcd-endpoint", octets + b"z", "switch", "list"),
+                  ("switch", "list", octets + b"z"), (b"--log-level", octets + b"z", "switch", "list"),
                   ("completion", octets + b"z"), ("service", "register", "--from", octets + b"z")):
         result = registry(*place)
         assert result.status != 0 and shown + "z" in result.err and is_safe(result.err), result
