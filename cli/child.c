@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define LOG_NAME       "etcd.log"
+#define DATABASE       "member/snap/db"
 #define START_TRIES    600 /* 50 ms each */
 #define STOP_TRIES     100
 #define TRY_NS         50000000
@@ -72,7 +74,7 @@ static enum status find_ports(uint16_t ports[2], struct detail *why)
     return status;
 }
 
-static enum status make_data(const char *data_dir, struct child *child, struct detail *why)
+static enum status name_data(const char *data_dir, struct child *child, struct detail *why)
 {
     const char *temporary = getenv("TMPDIR");
     size_t size = sizeof(child->data);
@@ -83,13 +85,61 @@ static enum status make_data(const char *data_dir, struct child *child, struct d
     else
         len = snprintf(child->data, size, "%s/empusa-dev-XXXXXX",
                        temporary && *temporary ? temporary : "/tmp");
-    if (len < 0 || (size_t)len >= size)
-        return detail_set(why, STATUS_SYSTEM, "the data directory's name is too long");
-    bool is_made =
-        data_dir ? mkdir(data_dir, 0700) == 0 || errno == EEXIST : mkdtemp(child->data) != NULL;
-    if (!is_made)
-        return detail_set(why, STATUS_SYSTEM, "%s: %s", child->data, strerror(errno));
+    if (len <= 0 || (size_t)len >= size)
+        return detail_set(why, STATUS_SYSTEM, "the data directory's name is empty or too long");
+    /* open() would follow a link that has a '/' behind it. */
+    while (len > 1 && child->data[len - 1] == '/')
+        child->data[--len] = '\0';
     return STATUS_OK;
+}
+
+/* An etcd that somebody else has started there holds this file locked. */
+static bool is_in_use(const struct child *child)
+{
+    char path[sizeof(child->data) + sizeof(DATABASE) + 1];
+    snprintf(path, sizeof(path), "%s/" DATABASE, child->data);
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    bool is_locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return is_locked;
+}
+
+/* What is in a directory of others, or where others may write, is theirs. */
+static const char *fault_of_data(struct child *child)
+{
+    struct stat st;
+    child->directory = open(child->data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (child->directory < 0 && (errno == ELOOP || errno == ENOTDIR))
+        return lstat(child->data, &st) == 0 && S_ISLNK(st.st_mode)
+                   ? "a symbolic link: name the directory itself"
+                   : "not a directory";
+    if (child->directory < 0 || fstat(child->directory, &st) != 0)
+        return strerror(errno);
+    if (st.st_uid != geteuid())
+        return "belongs to another user";
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return "others may write to it (chmod go-w)";
+    if (flock(child->directory, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK ? "in use by another empusa dev" : strerror(errno);
+    return is_in_use(child) ? "in use by another etcd" : NULL;
+}
+
+static enum status make_data(const char *data_dir, struct child *child, struct detail *why)
+{
+    enum status status = name_data(data_dir, child, why);
+    if (status != STATUS_OK)
+        return status;
+    bool is_made =
+        data_dir ? mkdir(child->data, 0700) == 0 || errno == EEXIST : mkdtemp(child->data) != NULL;
+    const char *fault = is_made ? fault_of_data(child) : strerror(errno);
+    if (!fault)
+        return STATUS_OK;
+    if (child->directory >= 0)
+        close(child->directory);
+    child->directory = -1;
+    return detail_set(why, STATUS_SYSTEM, "%s%s: %s", data_dir ? "--data-dir " : "", child->data,
+                      fault);
 }
 
 static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *ftw)
@@ -146,7 +196,7 @@ static void run_etcd(const char *program, const struct child *child, uint16_t pe
                                peers,       "--initial-cluster",
                                cluster,     NULL};
     int null = open("/dev/null", O_RDONLY);
-    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
         _exit(127);
     setpgid(0, 0);
@@ -172,11 +222,14 @@ static bool accepts(uint16_t port)
     return is_connected;
 }
 
-static enum status wait_until_up(struct child *child, struct detail *why)
+static enum status wait_until_up(struct child *child, child_cancelled *cancelled, void *arg,
+                                 struct detail *why)
 {
     for (int i = 0; i < START_TRIES; i++) {
         if (!child_is_running(child, why))
             return STATUS_SYSTEM;
+        if (cancelled && cancelled(arg))
+            return detail_set(why, STATUS_SYSTEM, "interrupted");
         if (accepts(child->port))
             return STATUS_OK;
         pause_a_little();
@@ -184,9 +237,10 @@ static enum status wait_until_up(struct child *child, struct detail *why)
     return detail_set(why, STATUS_SYSTEM, "etcd does not come up: see %s/" LOG_NAME, child->data);
 }
 
-enum status child_start(const char *data_dir, struct child *out, struct detail *why)
+enum status child_start(const char *data_dir, child_cancelled *cancelled, void *arg,
+                        struct child *out, struct detail *why)
 {
-    struct child child = {0};
+    struct child child = {.directory = -1};
     char program[PATH_MAX];
     uint16_t ports[2];
     enum status status = find_etcd(program, sizeof(program), why);
@@ -205,7 +259,7 @@ enum status child_start(const char *data_dir, struct child *out, struct detail *
         child.pid = 0;
         status = detail_set(why, STATUS_SYSTEM, "fork: %s", strerror(errno));
     } else {
-        status = wait_until_up(&child, why);
+        status = wait_until_up(&child, cancelled, arg, why);
     }
     if (status == STATUS_OK)
         *out = child;
@@ -257,4 +311,7 @@ void child_stop(struct child *child)
     }
     child->pid = 0;
     remove_data(child);
+    if (child->directory >= 0)
+        close(child->directory);
+    child->directory = -1;
 }

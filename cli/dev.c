@@ -11,22 +11,58 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 
 #define TREE_ROOT    "/empusa"
 #define ADDRESS_SIZE 64
 #define HINTS_SIZE   SINK_MAX
+#define GUARDED      3 /* signals */
 
 struct dev {
     struct call *call;
     struct child child;
+    uv_loop_t loop; /* of the guard only; serve has its own */
+    uv_signal_t guard[GUARDED];
+    unsigned guard_count;
+    bool is_interrupted, is_hangup_ignored;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int number)
+static void on_interrupt(uv_signal_t *handle, int number)
 {
     (void)number;
-    interrupted = 1;
+    struct dev *dev = handle->data;
+    dev->is_interrupted = true;
+}
+
+/* From beginning to end: a signal that found its default action before the loop of serve has its
+ * handlers, or after, would leave etcd's data behind. */
+static void guard_begin(struct dev *dev)
+{
+    static const int numbers[GUARDED] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction hangup;
+    dev->is_hangup_ignored =
+        sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN; /* as by nohup */
+    dev->guard_count = dev->is_hangup_ignored ? GUARDED - 1 : GUARDED;
+    for (unsigned i = 0; i < dev->guard_count; i++) {
+        uv_signal_init(&dev->loop, &dev->guard[i]);
+        dev->guard[i].data = dev;
+        uv_signal_start(&dev->guard[i], on_interrupt, numbers[i]);
+    }
+}
+
+static void guard_end(struct dev *dev)
+{
+    for (unsigned i = 0; i < dev->guard_count; i++)
+        uv_close((uv_handle_t *)&dev->guard[i], NULL);
+    uv_run(&dev->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&dev->loop);
+}
+
+static bool is_interrupted(void *arg)
+{
+    struct dev *dev = arg;
+    uv_run(&dev->loop, UV_RUN_NOWAIT);
+    return dev->is_interrupted;
 }
 
 /* "127.0.0.1:5300, ..." as dig wants the first of them. */
@@ -106,9 +142,13 @@ static int run(struct dev *dev)
     enum status status = set_options(dev->call, dev->child.port, &why);
     if (status != STATUS_OK)
         return session_report(&dev->call->log, status, &why);
-    if (interrupted)
+    if (is_interrupted(dev))
         return 0;
-    struct serve_hooks hooks = {print_hints, check_child, dev};
+    struct serve_hooks hooks = {.ready = print_hints,
+                                .step = check_child,
+                                .hangup = dev->is_hangup_ignored ? SERVE_HANGUP_NOTHING
+                                                                 : SERVE_HANGUP_ENDS,
+                                .arg = dev};
     return serve_run(dev->call, OPTION_LISTEN_DEV, &hooks);
 }
 
@@ -116,14 +156,21 @@ int dev_command(struct call *call)
 {
     struct dev dev = {.call = call};
     struct detail why;
-    /* While etcd starts a signal must not leave it behind; later the loop has them. */
-    signal(SIGINT, on_interrupt);
-    signal(SIGTERM, on_interrupt);
-    enum status status =
-        child_start(options_text(&call->options, OPTION_DATA_DIR), &dev.child, &why);
-    if (status != STATUS_OK)
-        return session_report(&call->log, status, &why);
-    int exit_status = run(&dev);
-    child_stop(&dev.child);
+    int error = uv_loop_init(&dev.loop);
+    if (error) {
+        detail_set(&why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
+        return session_report(&call->log, STATUS_SYSTEM, &why);
+    }
+    guard_begin(&dev);
+    enum status status = child_start(options_text(&call->options, OPTION_DATA_DIR), is_interrupted,
+                                     &dev, &dev.child, &why);
+    int exit_status = 0;
+    if (status == STATUS_OK) {
+        exit_status = run(&dev);
+        child_stop(&dev.child);
+    } else if (!dev.is_interrupted) {
+        exit_status = session_report(&call->log, status, &why);
+    }
+    guard_end(&dev);
     return exit_status;
 }

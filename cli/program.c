@@ -124,8 +124,10 @@ static const struct command commands[] = {
     {.name = "dev",
      .summary = "try it all here, with an etcd of its own",
      .text =
-         "Starts etcd (from PATH) on loopback ports and answers DNS from it until Ctrl-C. Takes "
-         "the options of serve, too; the tree is /empusa unless --tree-root says otherwise.",
+         "Starts etcd (from PATH) on loopback ports and answers DNS from it until Ctrl-C, or until "
+         "its terminal is closed. A directory for --data-dir must be yours alone and is for one "
+         "at a time. Takes the options of serve, too; the tree is /empusa unless --tree-root says "
+         "otherwise.",
      OPTIONS(OPTION_DATA_DIR, OPTION_LISTEN_DEV, OPTION_SERVE_MORE_LIST(OPTION_ID)),
      .run = dev_command},
     {.name = "zone",

@@ -23,6 +23,7 @@
 #define ADDRESSES_SIZE 1024
 #define STEP_MS        500
 #define TELL_MS        200
+#define RELOAD_MS      1000
 #define SIGNALS        4
 
 struct serve {
@@ -41,7 +42,8 @@ struct serve {
     struct server *server;
     struct pages pages;
     struct transfers *transfers;
-    uv_timer_t stale, step, tell;
+    uv_timer_t stale, step, tell, reload;
+    uint64_t reload_ms; /* not before */
     uv_signal_t signals[SIGNALS];
     bool is_loaded; /* the last page of a load is in */
     bool is_ready;  /* and has been published */
@@ -217,11 +219,33 @@ static void reload(struct serve *serve)
         log_printf(serve->log, LOG_LEVEL_INFO, "secrets and certificates have been read again");
 }
 
+static enum serve_hangup hangup(const struct serve *serve)
+{
+    return serve->hooks ? serve->hooks->hangup : SERVE_HANGUP_RELOADS;
+}
+
+static void on_reload(uv_timer_t *timer)
+{
+    struct serve *serve = timer->data;
+    reload(serve);
+    uv_update_time(&serve->loop);
+    serve->reload_ms = uv_now(&serve->loop) + RELOAD_MS;
+}
+
+/* At once, but once a second at most: each time all the files are read and checked. */
+static void want_reload(struct serve *serve)
+{
+    uint64_t now_ms = uv_now(&serve->loop);
+    uint64_t delay_ms = serve->reload_ms > now_ms ? serve->reload_ms - now_ms : 0;
+    if (!uv_is_active((uv_handle_t *)&serve->reload))
+        uv_timer_start(&serve->reload, on_reload, delay_ms, 0);
+}
+
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct serve *serve = handle->data;
-    if (number == SIGHUP)
-        reload(serve);
+    if (number == SIGHUP && hangup(serve) == SERVE_HANGUP_RELOADS)
+        want_reload(serve);
     else if (number == SIGUSR1)
         summary_log(serve->log, serve->zone, serve->server, serve->env.state);
     else
@@ -244,11 +268,13 @@ static void start_handles(struct serve *serve)
     uv_timer_init(&serve->loop, &serve->stale);
     uv_timer_init(&serve->loop, &serve->step);
     uv_timer_init(&serve->loop, &serve->tell);
-    serve->stale.data = serve->step.data = serve;
+    uv_timer_init(&serve->loop, &serve->reload);
+    serve->stale.data = serve->step.data = serve->reload.data = serve;
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
         serve->signals[i].data = serve;
-        uv_signal_start(&serve->signals[i], on_signal, numbers[i]);
+        if (numbers[i] != SIGHUP || hangup(serve) != SERVE_HANGUP_NOTHING)
+            uv_signal_start(&serve->signals[i], on_signal, numbers[i]);
     }
     if (serve->hooks && serve->hooks->step)
         uv_timer_start(&serve->step, on_step, STEP_MS, STEP_MS);
@@ -364,6 +390,7 @@ static void stop(struct serve *serve)
     uv_close((uv_handle_t *)&serve->stale, NULL);
     uv_close((uv_handle_t *)&serve->step, NULL);
     uv_close((uv_handle_t *)&serve->tell, NULL);
+    uv_close((uv_handle_t *)&serve->reload, NULL);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
     output_end();

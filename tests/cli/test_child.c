@@ -25,7 +25,7 @@ static void an_etcd_is_started_and_goes_with_its_data(void **state)
     struct child child;
     struct detail why = {""};
     (void)state;
-    assert_int_equal(child_start(NULL, &child, &why), STATUS_OK);
+    assert_int_equal(child_start(NULL, NULL, NULL, &child, &why), STATUS_OK);
     pid_t pid = child.pid;
     assert_true(child_is_running(&child, &why));
     assert_true(child.port != 0 && child.port != 2379);
@@ -43,7 +43,7 @@ static void a_given_directory_stays(void **state)
     (void)state;
     assert_non_null(mkdtemp(directory));
     for (int i = 0; i < 2; i++) { /* and may be used again */
-        assert_int_equal(child_start(directory, &child, &why), STATUS_OK);
+        assert_int_equal(child_start(directory, NULL, NULL, &child, &why), STATUS_OK);
         child_stop(&child);
     }
     snprintf(member, sizeof(member), "%s/member", directory);
@@ -58,7 +58,7 @@ static void one_that_ends_by_itself_is_noticed_with_its_last_words(void **state)
     struct child child;
     struct detail why = {""};
     (void)state;
-    assert_int_equal(child_start(NULL, &child, &why), STATUS_OK);
+    assert_int_equal(child_start(NULL, NULL, NULL, &child, &why), STATUS_OK);
     kill(child.pid, SIGKILL);
     while (child_is_running(&child, &why))
         usleep(1000);
@@ -74,7 +74,7 @@ static void a_missing_etcd_names_its_package(void **state)
     char *path = strdup(getenv("PATH"));
     (void)state;
     setenv("PATH", "/nonexistent:/dev", 1);
-    assert_int_equal(child_start(NULL, &child, &why), STATUS_NOT_FOUND);
+    assert_int_equal(child_start(NULL, NULL, NULL, &child, &why), STATUS_NOT_FOUND);
     assert_non_null(strstr(why.text, "etcd-server"));
     setenv("PATH", path, 1);
     free(path);
@@ -85,7 +85,7 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
     struct child child;
     struct detail why = {""};
     (void)state;
-    assert_int_equal(child_start("/nonexistent/data", &child, &why), STATUS_SYSTEM);
+    assert_int_equal(child_start("/nonexistent/data", NULL, NULL, &child, &why), STATUS_SYSTEM);
     assert_non_null(strstr(why.text, "/nonexistent/data"));
 }
 

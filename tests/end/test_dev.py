@@ -1,9 +1,11 @@
 """`empusa dev`: everything on one machine, and nothing left behind."""
 
 import os
+import pty
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -118,3 +120,117 @@ def test_an_etcd_that_cannot_start_is_an_error(tmp_path):
     false.chmod(0o755)
     result = run("dev", env=clean_environment(PATH=f"{tmp_path}:{os.environ['PATH']}"), timeout=60)
     assert result.status == 1 and "ERROR:root:" in result.err and "etcd" in result.err
+
+
+def has_left(directory, *etcds):
+    return os.listdir(directory) != [] or any(is_alive(pid) for pid in etcds)
+
+
+@pytest.fixture
+def started(tmp_path):
+    """dev with its temporary directory in tmp_path, which must be empty in the end."""
+    def start(*args, **options):
+        process = Process([BINARY, "dev", "--listen", f"127.0.0.1:{free_port()}", *args],
+                          env=clean_environment(TMPDIR=str(tmp_path)), **options)
+        processes.append(process)
+        return process
+
+    processes = []
+    yield start
+    for process in processes:
+        process.kill()
+
+
+@pytest.mark.parametrize("numbers", [[signal.SIGHUP], [signal.SIGINT, signal.SIGTERM], [signal.SIGINT] * 40,
+                                     [signal.SIGHUP, signal.SIGHUP, signal.SIGTERM]], ids=str)
+def test_no_row_of_signals_leaves_anything(started, tmp_path, numbers):
+    """As from Ctrl-C, which reaches a script and the program, or a terminal that is closed."""
+    process = started()
+    process.wait_line("^INFO:root:serving ", 30)
+    etcds = children(process.pid)
+    for number in numbers:
+        process.send(number)
+        time.sleep(0.01)
+    assert process.wait(30) == 0
+    assert not has_left(tmp_path, *etcds)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_etcd_starts_ends_it(started, tmp_path, number):
+    process = started()
+    etcds = wait_until(lambda: children(process.pid))
+    process.send(number)
+    process.send(number)
+    assert process.wait(30) == 0
+    assert not has_left(tmp_path, *etcds)
+
+
+def test_a_terminal_that_is_closed_ends_it(tmp_path):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(BINARY, [BINARY, "dev", "--listen", f"127.0.0.1:{free_port()}"], clean_environment(TMPDIR=str(tmp_path)))
+    text = b""
+    while b"INFO:root:serving " not in text:
+        text += os.read(terminal, 4096)
+    etcds = children(pid)
+    os.close(terminal)
+    wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0], 30)
+    assert not has_left(tmp_path, *etcds)
+
+
+def test_under_nohup_it_stays(started):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    process = started()
+    signal.signal(signal.SIGHUP, before)
+    process.wait_line("^INFO:root:serving ", 30)
+    process.send(signal.SIGHUP)
+    time.sleep(0.3)
+    assert process.is_running()
+    assert process.stop() == 0
+
+
+def test_what_is_killed_takes_its_etcd_along(started):
+    process = started()
+    process.wait_line("^INFO:root:serving ", 30)
+    etcds = children(process.pid)
+    process.kill()
+    wait_until(lambda: not any(is_alive(pid) for pid in etcds))
+
+
+def test_a_data_directory_in_use_is_an_error(dev, tmp_path):
+    directory = tmp_path / "data"
+    dev("--data-dir", str(directory))
+    log = (directory / "etcd.log").read_bytes()
+    line = run("dev", "--data-dir", str(directory)).error_line()
+    assert str(directory) in line and "in use" in line
+    assert (directory / "etcd.log").read_bytes()[:len(log)] == log and log
+
+
+def test_a_data_directory_of_a_plain_etcd_is_an_error(own_etcd):
+    directory = own_etcd.members[0].data
+    line = run("dev", "--data-dir", directory).error_line()
+    assert directory in line and "in use" in line
+    assert not os.path.exists(os.path.join(directory, "etcd.log"))
+
+
+@pytest.mark.parametrize("slash", ["", "/", "//"])
+@pytest.mark.parametrize("what", ["link", "dangling", "file", "foreign", "writable"])
+def test_a_data_directory_that_is_not_ours_alone_is_refused(tmp_path, what, slash):
+    target, path = tmp_path / "target", tmp_path / "data"
+    if what == "link":
+        target.mkdir(0o700)
+    if what in ("link", "dangling"):
+        path.symlink_to(target)
+    elif what == "file":
+        path.write_text("")
+    else:
+        path.mkdir(0o700)
+        if what == "writable":
+            path.chmod(0o777)
+        elif os.geteuid() == 0:
+            os.chown(path, 65534, 65534)
+        else:
+            pytest.skip("needs root to make a directory of another user")
+    line = run("dev", "--data-dir", f"{path}{slash}").error_line()
+    assert line.startswith("ERROR:root:") and str(path) in line
+    assert not target.exists() or os.listdir(target) == []
