@@ -105,16 +105,24 @@ static bool is_in_use(const struct child *child)
     return is_locked;
 }
 
+static const char *fault_of_name(const struct child *child)
+{
+    struct stat st;
+    if (errno != ELOOP && errno != ENOTDIR)
+        return strerror(errno);
+    return lstat(child->data, &st) == 0 && S_ISLNK(st.st_mode)
+               ? "a symbolic link: name the directory itself"
+               : "not a directory";
+}
+
 /* What is in a directory of others, or where others may write, is theirs. */
 static const char *fault_of_data(struct child *child)
 {
     struct stat st;
     child->directory = open(child->data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (child->directory < 0 && (errno == ELOOP || errno == ENOTDIR))
-        return lstat(child->data, &st) == 0 && S_ISLNK(st.st_mode)
-                   ? "a symbolic link: name the directory itself"
-                   : "not a directory";
-    if (child->directory < 0 || fstat(child->directory, &st) != 0)
+    if (child->directory < 0)
+        return fault_of_name(child);
+    if (fstat(child->directory, &st) != 0)
         return strerror(errno);
     if (st.st_uid != geteuid())
         return "belongs to another user";
@@ -172,6 +180,7 @@ static void clear_environment(void)
         name[len] = '\0';
         unsetenv(name); /* moves the rest up */
     }
+    unsetenv("EMPUSA_ETCD_PASSWORD");
 #if !defined(__x86_64__)
     setenv("ETCD_UNSUPPORTED_ARCH", "arm64", 1);
 #endif

@@ -1,9 +1,12 @@
 #include "connect.h"
 
+#include "harden.h"
+
 #include "registry/endpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define MS_PER_S 1000
 
@@ -18,6 +21,17 @@ static enum status read_endpoints(const struct options *options, bool is_https,
             return options_blame(options, OPTION_ETCD_ENDPOINT, text, why);
     }
     return STATUS_OK;
+}
+
+/* Secrets may come; and of a file that others may read it is said. */
+static void protect(const struct options *options, const struct log *log)
+{
+    const struct option_value *password = &options->values[OPTION_ETCD_PASSWORD];
+    if (password->count == 0 && !options_has(options, OPTION_ETCD_CERT))
+        return;
+    harden_secrets();
+    if (password->count > 0 && password->source == OPTION_ARGUMENT)
+        harden_warn(log, option_row(OPTION_ETCD_PASSWORD)->name, password->texts[0]);
 }
 
 static void forget(char *secret)
@@ -46,6 +60,7 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
     struct endpoint *endpoints = calloc(ENDPOINT_LIST_MAX, sizeof(*endpoints));
     if (!endpoints)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    protect(options, log);
     char *password = NULL;
     struct etcd_options wanted = {
         .endpoints = endpoints,
@@ -71,10 +86,25 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
     return status;
 }
 
+/* Whoever answers meanwhile cannot wait for what comes through a pipe; nor is it there again. */
+static enum status check_again(const struct options *options, struct detail *why)
+{
+    struct stat st;
+    const struct option_value *password = &options->values[OPTION_ETCD_PASSWORD];
+    const char *path = password->count > 0 ? password->texts[0] : NULL;
+    if (!path || password->source != OPTION_ARGUMENT || stat(path, &st) != 0 ||
+        !S_ISFIFO(st.st_mode))
+        return STATUS_OK;
+    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": a pipe cannot be read again",
+                      option_row(OPTION_ETCD_PASSWORD)->name, path);
+}
+
 enum status connect_reload(struct etcd *etcd, const struct options *options, struct detail *why)
 {
     char *password = NULL;
-    enum status status = read_password(options, &password, why);
+    enum status status = check_again(options, why);
+    if (status == STATUS_OK)
+        status = read_password(options, &password, why);
     if (status == STATUS_OK)
         status = etcd_reload(etcd, password, why);
     forget(password);

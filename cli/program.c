@@ -3,6 +3,7 @@
 #include "completion.h"
 #include "dev.h"
 #include "docs.h"
+#include "harden.h"
 #include "help.h"
 #include "lists.h"
 #include "output.h"
@@ -183,6 +184,7 @@ int program_run(int argc, char **argv)
     struct detail why = {""};
     int exit_status = 2;
     output_init();
+    harden_environment();
     switch (parse(argc, argv, call.table, &call, &result, &why)) {
     case PARSE_RUN:
         call.log = output_log(options_level(&call.options));

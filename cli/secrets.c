@@ -1,12 +1,14 @@
 #include "secrets.h"
 
+#include "registry/file.h"
+
 #include <errno.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 
 #define SECRET_SIZE sizeof(((struct answer_env *)0)->secrets[0])
-#define LINE_SIZE   256
+#define FILE_SIZE   4096
 
 struct secrets {
     uint8_t octets[ANSWER_SECRETS_MAX][SECRET_SIZE];
@@ -34,33 +36,32 @@ static bool read_line(const char *line, uint8_t *out)
     return line[2 * SECRET_SIZE + strspn(line + 2 * SECRET_SIZE, " \t\r\n")] == '\0';
 }
 
-static enum status read_lines(FILE *file, struct secrets *out, struct detail *why)
+static enum status read_lines(char *text, struct secrets *out, struct detail *why)
 {
-    char line[LINE_SIZE];
-    while (fgets(line, sizeof(line), file)) {
-        if (line[strspn(line, " \t\r\n")] == '\0')
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        if (line[strspn(line, " \t\r")] == '\0')
             continue;
         if (out->count == ANSWER_SECRETS_MAX)
             return detail_set(why, STATUS_BAD_INPUT, "more than %d lines", ANSWER_SECRETS_MAX);
         if (!read_line(line, out->octets[out->count++]))
             return detail_set(why, STATUS_BAD_INPUT, "a line is not 32 hexadecimal digits");
     }
-    if (ferror(file))
-        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
     if (out->count == 0)
         return detail_set(why, STATUS_BAD_INPUT, "no line in it");
     return STATUS_OK;
 }
 
-static enum status read_file(const char *path, struct secrets *out, struct detail *why)
+/* Only the first time may it be waited for. */
+static enum status read_file(const char *path, bool is_first, struct secrets *out,
+                             struct detail *why)
 {
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
-    /* Unbuffered, lest the secrets stay behind in freed memory. */
-    setvbuf(file, NULL, _IONBF, 0);
-    enum status status = read_lines(file, out, why);
-    fclose(file);
+    struct file file;
+    enum status status = file_read(path, FILE_SIZE, is_first, &file, why);
+    if (status != STATUS_OK)
+        return status;
+    status = read_lines(file.data, out, why);
+    file_clear(&file);
     return status;
 }
 
@@ -79,7 +80,8 @@ enum status secrets_load(const struct options *options, struct answer_env *env, 
     enum status status;
     if (!path && env->secret_count > 0)
         return STATUS_OK;
-    status = path ? read_file(path, &secrets, why) : make_random(&secrets, why);
+    status =
+        path ? read_file(path, env->secret_count == 0, &secrets, why) : make_random(&secrets, why);
     if (status == STATUS_OK) {
         memcpy(env->secrets, secrets.octets, sizeof(env->secrets));
         env->secret_count = secrets.count;

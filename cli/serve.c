@@ -1,10 +1,11 @@
 #include "serve.h"
 
 #include "connect.h"
+#include "harden.h"
 #include "notify.h"
 #include "output.h"
 #include "pages.h"
-#include "secrets.h"
+#include "renewal.h"
 #include "serve_options.h"
 #include "session.h"
 #include "summary.h"
@@ -23,7 +24,6 @@
 #define ADDRESSES_SIZE 1024
 #define STEP_MS        500
 #define TELL_MS        200
-#define RELOAD_MS      1000
 #define SIGNALS        4
 
 struct serve {
@@ -42,8 +42,8 @@ struct serve {
     struct server *server;
     struct pages pages;
     struct transfers *transfers;
-    uv_timer_t stale, step, tell, reload;
-    uint64_t reload_ms; /* not before */
+    uv_timer_t stale, step, tell;
+    struct renewal renewal;
     uv_signal_t signals[SIGNALS];
     bool is_loaded; /* the last page of a load is in */
     bool is_ready;  /* and has been published */
@@ -199,53 +199,16 @@ static void on_host(void *arg, const char *name, const struct resolver_address *
     zone_set_host(serve->zone, name, addresses, count, ttl_s);
 }
 
-/* What cannot be read keeps what was read before. */
-static void reload(struct serve *serve)
-{
-    struct detail why;
-    enum status status = secrets_load(&serve->call->options, &serve->env, &why);
-    if (status == STATUS_OK) {
-        detail_set(&why, STATUS_OK, "%s", status_text(STATUS_NO_MEMORY));
-        status = server_set_env(serve->server, &serve->env);
-    }
-    if (status != STATUS_OK)
-        log_printf(serve->log, LOG_LEVEL_WARNING, "the cookie secrets stay as they are: %s",
-                   why.text);
-    enum status connection = connect_reload(serve->etcd, &serve->call->options, &why);
-    if (connection != STATUS_OK)
-        log_printf(serve->log, LOG_LEVEL_WARNING,
-                   "certificates and password of etcd stay as they are: %s", why.text);
-    if (status == STATUS_OK && connection == STATUS_OK)
-        log_printf(serve->log, LOG_LEVEL_INFO, "secrets and certificates have been read again");
-}
-
 static enum serve_hangup hangup(const struct serve *serve)
 {
     return serve->hooks ? serve->hooks->hangup : SERVE_HANGUP_RELOADS;
-}
-
-static void on_reload(uv_timer_t *timer)
-{
-    struct serve *serve = timer->data;
-    reload(serve);
-    uv_update_time(&serve->loop);
-    serve->reload_ms = uv_now(&serve->loop) + RELOAD_MS;
-}
-
-/* At once, but once a second at most: each time all the files are read and checked. */
-static void want_reload(struct serve *serve)
-{
-    uint64_t now_ms = uv_now(&serve->loop);
-    uint64_t delay_ms = serve->reload_ms > now_ms ? serve->reload_ms - now_ms : 0;
-    if (!uv_is_active((uv_handle_t *)&serve->reload))
-        uv_timer_start(&serve->reload, on_reload, delay_ms, 0);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct serve *serve = handle->data;
     if (number == SIGHUP && hangup(serve) == SERVE_HANGUP_RELOADS)
-        want_reload(serve);
+        renewal_ask(&serve->renewal);
     else if (number == SIGUSR1)
         summary_log(serve->log, serve->zone, serve->server, serve->env.state);
     else
@@ -268,8 +231,8 @@ static void start_handles(struct serve *serve)
     uv_timer_init(&serve->loop, &serve->stale);
     uv_timer_init(&serve->loop, &serve->step);
     uv_timer_init(&serve->loop, &serve->tell);
-    uv_timer_init(&serve->loop, &serve->reload);
-    serve->stale.data = serve->step.data = serve->reload.data = serve;
+    renewal_start(&serve->renewal, &serve->loop);
+    serve->stale.data = serve->step.data = serve;
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
         serve->signals[i].data = serve;
@@ -390,7 +353,7 @@ static void stop(struct serve *serve)
     uv_close((uv_handle_t *)&serve->stale, NULL);
     uv_close((uv_handle_t *)&serve->step, NULL);
     uv_close((uv_handle_t *)&serve->tell, NULL);
-    uv_close((uv_handle_t *)&serve->reload, NULL);
+    renewal_stop(&serve->renewal);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
     output_end();
@@ -423,7 +386,12 @@ static enum status read_options(struct serve *serve, enum option_id listen, stru
     if (status != STATUS_OK)
         return status;
     serve->env = serve->options.env;
-    status = secrets_load(options, &serve->env, why);
+    serve->renewal = (struct renewal){.options = options,
+                                      .log = serve->log,
+                                      .env = &serve->env,
+                                      .server = &serve->server,
+                                      .etcd = &serve->etcd};
+    status = renewal_begin(&serve->renewal, why);
     if (status != STATUS_OK)
         serve_options_clear(&serve->options);
     return status;
@@ -434,6 +402,8 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
     static struct serve serve; /* large; a process serves once */
     struct user user = {0};
     struct detail why = {""};
+    harden_secrets();
+    harden_execution();
     serve = (struct serve){.call = call, .log = &call->log, .hooks = hooks};
     enum status status = read_options(&serve, listen, &user, &why);
     if (status != STATUS_OK)

@@ -17,7 +17,8 @@ struct user {
 /* NOT_FOUND: there is no such user. SYSTEM. */
 MUST_USE enum status user_find(const char *name, struct user *out, struct detail *why);
 
-/* Become that user, with the groups it is in. Nothing to do where we are it already. SYSTEM. */
+/* Become that user, with the groups it is in and no capability: also where we are it already, as a
+ * service manager may have given us some. Of root nothing is taken but its groups. SYSTEM. */
 MUST_USE enum status user_become(const struct user *user, struct detail *why);
 
 #endif

@@ -61,7 +61,7 @@ struct etcd {
     struct client_auth auth;
     struct client_discovery discovery;
     char *ca_bundle, *cert, *key;
-    struct tls_files tls; /* the same, for libcurl */
+    bool may_use_tls;
     uint32_t timeout_ms;
     struct log log;
     struct call *calls;

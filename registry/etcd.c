@@ -58,22 +58,41 @@ static bool etcd_may_use_tls(const struct etcd_options *options)
     return may;
 }
 
-static enum status etcd_check(const struct etcd_options *options, struct detail *why)
+/* What others may read is no secret. */
+static void etcd_warn_of_key(const struct etcd *etcd, const struct tls *tls)
 {
-    if (options->endpoint_count == 0 && !options->discovery_srv)
-        return detail_set(why, STATUS_BAD_INPUT, "no endpoint");
-    if (!etcd_may_use_tls(options))
-        return STATUS_OK;
-    struct tls_files tls = {options->ca_bundle, options->cert, options->key};
-    return tls_check(&tls, why);
+    if (tls->key.is_open_to_others)
+        log_printf(&etcd->log, LOG_LEVEL_WARNING,
+                   "client key %s: others may read or change it (chmod o-rw)",
+                   etcd->key ? etcd->key : etcd->cert);
+}
+
+static enum status etcd_load_tls(const struct etcd *etcd, bool may_wait, struct tls **out,
+                                 struct detail *why)
+{
+    struct tls_files files = {etcd->ca_bundle, etcd->cert, etcd->key};
+    if (!etcd->may_use_tls)
+        files = (struct tls_files){0};
+    return tls_load(&files, may_wait, out, why);
+}
+
+static enum status etcd_open_http(struct etcd *etcd, struct detail *why)
+{
+    struct tls *tls = NULL;
+    enum status status = etcd_load_tls(etcd, true, &tls, why);
+    if (status != STATUS_OK)
+        return status;
+    etcd_warn_of_key(etcd, tls);
+    status = http_open(etcd->loop, tls, &etcd->http, why);
+    tls_free(tls);
+    return status;
 }
 
 enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struct etcd **out,
                       struct detail *why)
 {
-    enum status status = etcd_check(options, why);
-    if (status != STATUS_OK)
-        return status;
+    if (options->endpoint_count == 0 && !options->discovery_srv)
+        return detail_set(why, STATUS_BAD_INPUT, "no endpoint");
     struct etcd *etcd = calloc(1, sizeof(*etcd));
     if (!etcd || !etcd_copy_options(etcd, options)) {
         if (etcd)
@@ -82,8 +101,8 @@ enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struc
     }
     etcd->loop = loop;
     etcd->wake = call_wake;
-    etcd->tls = (struct tls_files){etcd->ca_bundle, etcd->cert, etcd->key};
-    status = http_open(loop, &etcd->tls, &etcd->http, why);
+    etcd->may_use_tls = etcd_may_use_tls(options);
+    enum status status = etcd_open_http(etcd, why);
     if (status != STATUS_OK) {
         etcd_free(etcd);
         return status;
@@ -110,9 +129,17 @@ void etcd_close(struct etcd *etcd)
 
 enum status etcd_reload(struct etcd *etcd, const char *password, struct detail *why)
 {
-    enum status status = tls_check(&etcd->tls, why);
-    if (status == STATUS_OK && password)
-        status = auth_set_password(&etcd->auth, password);
+    struct tls *tls = NULL;
+    enum status status = etcd_load_tls(etcd, false, &tls, why);
+    if (status != STATUS_OK)
+        return status;
+    if (password && (status = auth_set_password(&etcd->auth, password)) != STATUS_OK)
+        detail_set(why, status, "%s", status_text(status));
+    if (status == STATUS_OK) {
+        etcd_warn_of_key(etcd, tls);
+        http_set_tls(etcd->http, tls);
+    }
+    tls_free(tls);
     return status;
 }
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define HTTP_CONNECTIONS_KEPT     16
 #define HTTP_KEEPALIVE_IDLE_S     5
@@ -16,6 +15,7 @@
 /* A request is in one of two lists: those in the multi handle, and those that wait to be added. */
 struct http_request {
     struct http *http;
+    struct tls *tls; /* libcurl borrows what is in it */
     CURL *easy;
     struct curl_slist *headers, *addresses;
     http_data *data;
@@ -31,7 +31,7 @@ struct http {
     uv_loop_t *loop;
     uv_timer_t timer;
     CURLM *multi;
-    const struct tls_files *tls;
+    struct tls *tls;
     struct http_request *requests;
     unsigned depth;   /* calls of libcurl and of callbacks under way */
     bool has_put_off; /* requests to add or to remove when depth is 0 */
@@ -58,6 +58,7 @@ static void http_request_free(struct http_request *request)
     curl_easy_cleanup(request->easy);
     curl_slist_free_all(request->headers);
     curl_slist_free_all(request->addresses);
+    tls_free(request->tls);
     free(request);
 }
 
@@ -75,6 +76,7 @@ static void http_destroy(struct http *http)
         http_request_free(request);
     }
     curl_multi_cleanup(http->multi);
+    tls_free(http->tls);
     uv_close((uv_handle_t *)&http->timer, http_free_timer);
 }
 
@@ -231,8 +233,7 @@ static int http_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, vo
     return uv_poll_start(&socket->poll, events, http_on_poll) == 0 ? 0 : -1;
 }
 
-enum status http_open(uv_loop_t *loop, const struct tls_files *tls, struct http **out,
-                      struct detail *why)
+enum status http_open(uv_loop_t *loop, struct tls *tls, struct http **out, struct detail *why)
 {
     struct http *http = calloc(1, sizeof(*http));
     if (!http)
@@ -248,7 +249,7 @@ enum status http_open(uv_loop_t *loop, const struct tls_files *tls, struct http 
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     }
     http->loop = loop;
-    http->tls = tls;
+    http->tls = tls_share(tls);
     uv_timer_init(loop, &http->timer);
     http->timer.data = http;
     curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, http_set_socket);
@@ -302,19 +303,30 @@ static int http_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
     return CURL_SOCKOPT_OK;
 }
 
-static void http_set_tls(CURL *easy, const struct tls_files *tls)
+void http_set_tls(struct http *http, struct tls *tls)
 {
-    struct stat st;
-    if (tls->ca_bundle) {
-        bool is_directory = stat(tls->ca_bundle, &st) == 0 && S_ISDIR(st.st_mode);
-        curl_easy_setopt(easy, is_directory ? CURLOPT_CAPATH : CURLOPT_CAINFO, tls->ca_bundle);
-        /* Read again for each connection, so that a renewed file counts. */
-        curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+    tls_free(http->tls);
+    http->tls = tls_share(tls);
+}
+
+/* Borrowed: the request keeps it. */
+static void http_set_blob(CURL *easy, CURLoption option, const struct file *file)
+{
+    struct curl_blob blob = {file->data, file->len, CURL_BLOB_NOCOPY};
+    if (file->data)
+        curl_easy_setopt(easy, option, &blob);
+}
+
+/* Whoever names authorities trusts no others: libcurl would add the system's directory. */
+static void http_use_tls(CURL *easy, const struct tls *tls)
+{
+    if (tls->ca.data || tls->ca_directory) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
+        curl_easy_setopt(easy, CURLOPT_CAPATH, tls->ca_directory);
     }
-    if (tls->cert)
-        curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert);
-    if (tls->key)
-        curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key);
+    http_set_blob(easy, CURLOPT_CAINFO_BLOB, &tls->ca);
+    http_set_blob(easy, CURLOPT_SSLCERT_BLOB, &tls->cert);
+    http_set_blob(easy, CURLOPT_SSLKEY_BLOB, &tls->key);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
@@ -334,7 +346,7 @@ static bool http_set_options(struct http_request *request, const struct http_opt
 {
     CURL *easy = request->easy;
     http_set_callbacks(request);
-    http_set_tls(easy, request->http->tls);
+    http_use_tls(easy, request->tls);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
@@ -379,6 +391,7 @@ struct http_request *http_start(struct http *http, const struct http_options *op
         return NULL;
     }
     request->http = http;
+    request->tls = tls_share(http->tls);
     request->headers = options->headers;
     request->data = data;
     request->done = done;

@@ -22,9 +22,13 @@
 struct http;
 struct http_request;
 
-/* `tls` and its strings must outlive the requests. NO_MEMORY, SYSTEM. */
-MUST_USE enum status http_open(uv_loop_t *loop, const struct tls_files *tls, struct http **out,
+/* `tls` is shared. NO_MEMORY, SYSTEM. */
+MUST_USE enum status http_open(uv_loop_t *loop, struct tls *tls, struct http **out,
                                struct detail *why);
+
+/* What later requests use. Those under way keep what they have; a connection that was made with
+ * something else is not used again. */
+void http_set_tls(struct http *http, struct tls *tls);
 
 /* Cancel all requests and release; the handles close on the loop's next turns. */
 void http_close(struct http *http);

@@ -1,12 +1,14 @@
-/* registry/tls.h - the files of TLS, looked at before they are needed.
+/* registry/tls.h - the files of TLS, read once and checked before they are used.
  *
- * libcurl reads them at each new connection and would say "problem with the local SSL certificate"
- * then; a wrong path is better told at once, with its name.
+ * libcurl would read them at each new connection and say "problem with the local SSL certificate"
+ * then; a wrong path is better told at once, with its name. And what was checked is what is used: a
+ * certificate that is replaced by a bad one, or by half of one, harms nothing until it is good.
  *
- * Threads: pure but for reading the files. */
+ * Threads: pure but for reading the files; a `struct tls` belongs to one thread. */
 #ifndef REGISTRY_TLS_H
 #define REGISTRY_TLS_H
 
+#include "file.h"
 #include "status.h"
 
 /* NULL = the system's authorities, no client certificate. */
@@ -15,8 +17,22 @@ struct tls_files {
     const char *cert, *key;
 };
 
-/* Whether the files can be read and fit each other. BAD_INPUT with *why naming the file. Blocks for
- * reading them. */
-MUST_USE enum status tls_check(const struct tls_files *files, struct detail *why);
+/* PEM; `data` NULL where there is none. */
+struct tls {
+    unsigned references;
+    char *ca_directory; /* looked into at each connection, as OpenSSL does */
+    struct file ca, cert;
+    struct file key; /* also where the certificate's file holds it */
+};
+
+/* Read the files and see whether they fit each other. BAD_INPUT with *why naming the file. Blocks
+ * for reading; may_wait false: not for what has no end yet, such as a pipe. *out is the caller's,
+ * to be given to tls_free(). */
+MUST_USE enum status tls_load(const struct tls_files *files, bool may_wait, struct tls **out,
+                              struct detail *why);
+
+/* One more that uses it, and one less: the last frees. NULL is nothing. */
+struct tls *tls_share(struct tls *tls);
+void tls_free(struct tls *tls);
 
 #endif

@@ -142,7 +142,8 @@ def started(tmp_path):
 
 
 @pytest.mark.parametrize("numbers", [[signal.SIGHUP], [signal.SIGINT, signal.SIGTERM], [signal.SIGINT] * 40,
-                                     [signal.SIGHUP, signal.SIGHUP, signal.SIGTERM]], ids=str)
+                                     [signal.SIGHUP, signal.SIGHUP, signal.SIGTERM]],
+                         ids=["closed terminal", "script", "many", "mixed"])
 def test_no_row_of_signals_leaves_anything(started, tmp_path, numbers):
     """As from Ctrl-C, which reaches a script and the program, or a terminal that is closed."""
     process = started()
@@ -169,12 +170,17 @@ def test_a_terminal_that_is_closed_ends_it(tmp_path):
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(BINARY, [BINARY, "dev", "--listen", f"127.0.0.1:{free_port()}"], clean_environment(TMPDIR=str(tmp_path)))
-    text = b""
-    while b"INFO:root:serving " not in text:
-        text += os.read(terminal, 4096)
-    etcds = children(pid)
-    os.close(terminal)
-    wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0], 30)
+    text, has_ended = b"", False
+    try:
+        while b"INFO:root:serving " not in text:
+            text += os.read(terminal, 4096)
+        etcds = children(pid)
+        os.close(terminal)
+        has_ended = wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0], 30)
+    finally:
+        if not has_ended:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
     assert not has_left(tmp_path, *etcds)
 
 

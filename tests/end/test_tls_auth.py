@@ -1,5 +1,7 @@
 """TLS with an authority of our own, client certificates, users and tokens."""
 
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -10,6 +12,8 @@ import pytest
 from dns_client import EDE_STALE
 from etcd import Etcd, EtcdError, b64
 from process import wait_until
+from relay import Relay
+from server import BINARY
 
 TOKEN_TTL = 2
 
@@ -133,6 +137,134 @@ def test_serving_and_registering_work_over_tls(mutual, bind_registry, tls):
     wait_until(lambda: len(server.dns.data("_t._tcp", "SRV")) == 2)
 
 
+# certificates that are renewed
+
+@pytest.fixture
+def renewed(mutual, bind_registry, tls, tmp_path):
+    """A server whose files may be changed, behind a relay, where each cut makes it connect anew."""
+    for name, source in (("ca", tls.ca), ("cert", tls.client_cert), ("key", tls.client_key)):
+        shutil.copy(source, tmp_path / name)
+    (tmp_path / "key").chmod(0o600)
+    registry = bind_registry(mutual)
+    registry.env.update(EMPUSA_ETCD_PROTOCOL="https", EMPUSA_CA_BUNDLE=str(tmp_path / "ca"),
+                        EMPUSA_ETCD_CERT=str(tmp_path / "cert"), EMPUSA_ETCD_KEY=str(tmp_path / "key"))
+    link = Relay(mutual.members[0].port)
+    server = registry.serve(endpoints=link.endpoint)
+    yield types.SimpleNamespace(registry=registry, server=server, link=link, directory=tmp_path)
+    link.stop()
+
+
+def assert_connects_anew(renewed, name):
+    renewed.link.cut()
+    renewed.link.heal()
+    renewed.registry.put("t", name, "10.0.0.1:80")
+    wait_until(lambda: renewed.server.dns.data(f"{name}._t._tcp", "SRV"), 40)
+
+
+@pytest.mark.parametrize("name", ["ca", "cert", "key"])
+@pytest.mark.parametrize("fault", ["garbage", "empty", "missing", "half", "another's", "fifo", "directory"])
+def test_a_renewed_file_that_is_bad_changes_nothing(renewed, tls, name, fault):
+    path = renewed.directory / name
+    text = path.read_bytes()
+    if fault in ("another's", "directory") and name == "ca":
+        pytest.skip("that is a good one")
+    path.unlink()
+    if fault == "garbage":
+        path.write_bytes(b"garbage")
+    elif fault == "empty":
+        path.write_bytes(b"")
+    elif fault == "half":
+        path.write_bytes(text[:len(text) // 2])
+    elif fault == "another's":
+        shutil.copy(tls.rogue_cert if name == "cert" else tls.rogue_key, path)
+    elif fault == "fifo":
+        os.mkfifo(path)
+    elif fault == "directory":
+        path.mkdir()
+    assert_connects_anew(renewed, "unasked")
+    renewed.server.send(signal.SIGHUP)
+    line = renewed.server.wait_line("stay as they are")
+    assert str(renewed.directory if fault == "another's" else path) in line
+    assert_connects_anew(renewed, "asked")
+    if fault == "directory":
+        path.rmdir()
+    elif fault != "missing":
+        path.unlink()
+    path.write_bytes(text)
+    path.chmod(0o600)
+    renewed.server.send(signal.SIGHUP)
+    renewed.server.wait_line("have been read again")
+    assert_connects_anew(renewed, "good")
+
+
+def test_a_renewed_certificate_is_used(renewed, tls):
+    for name, source in (("cert", tls.rogue_cert), ("key", tls.rogue_key)):
+        shutil.copy(source, renewed.directory / name)
+    renewed.server.send(signal.SIGHUP)
+    renewed.server.wait_line("have been read again")
+    renewed.link.cut()
+    renewed.link.heal()
+    renewed.server.wait_line("no contact with etcd")
+    for name, source in (("cert", tls.client_cert), ("key", tls.client_key)):
+        shutil.copy(source, renewed.directory / name)
+    renewed.server.send(signal.SIGHUP)
+    assert_connects_anew(renewed, "again")
+
+
+def test_many_hangups_are_one(renewed):
+    """1,400 of them kept it busy for 20-49 s, while nothing changed."""
+    for i in range(1400):
+        renewed.server.send(signal.SIGHUP)
+    renewed.server.wait_line("have been read again")
+    assert_connects_anew(renewed, "n")
+    assert sum("have been read again" in line for line in renewed.server.err) < 100
+    renewed.server.send(signal.SIGHUP)  # the last one is not lost
+    before = len(renewed.server.err)
+    renewed.server.wait_line("have been read again", start=before)
+
+
+def test_who_names_authorities_trusts_no_others(secure, bind_registry, tls, tmp_path):
+    """Not even those of the system's directory."""
+    registry = bind_registry(secure)
+    hashed = tmp_path / "hashed"
+    hashed.mkdir()
+    shutil.copy(tls.ca, hashed / "ca.pem")
+    subprocess.run(["openssl", "rehash", str(hashed)], check=True, capture_output=True)
+    registry.ok("--etcd-protocol", "https", "--ca-bundle", str(hashed), "switch", "set", "s", "v")
+    shutil.copy(tls.other_ca, hashed / "ca-certificates.crt")
+
+    def run_with_system(*options):
+        """Where the system's directory is that one."""
+        argv = ["unshare", "-m", "sh", "-c", 'mount --bind "$1" /etc/ssl/certs && shift && exec "$@"', "sh", str(hashed),
+                BINARY, "--etcd-protocol", "https", *options, "switch", "set", "s", "v"]
+        return subprocess.run(argv, env=registry.env, capture_output=True, text=True, timeout=60, check=False)
+
+    trusted = run_with_system()
+    if "unshare" in trusted.stderr or "mount" in trusted.stderr:
+        pytest.skip("no mount namespace here")
+    assert trusted.returncode == 0, trusted
+    other = run_with_system("--ca-bundle", tls.other_ca)
+    assert other.returncode == 1 and "certificate" in other.stderr.lower(), other
+
+
+def test_the_keys_of_sessions_are_not_written_down(secure, bind_registry, tls, tmp_path):
+    registry = bind_registry(secure, SSLKEYLOGFILE=str(tmp_path / "keys"))
+    registry.ok("--etcd-protocol", "https", "--ca-bundle", tls.ca, "switch", "set", "s", "v")
+    assert not os.path.exists(tmp_path / "keys")
+
+
+@pytest.mark.parametrize("mode,is_open", [(0o600, False), (0o640, False), (0o644, True), (0o602, True)])
+@pytest.mark.parametrize("is_one", [False, True])
+def test_a_key_that_everybody_may_read_is_told(mutual, bind_registry, tls, tmp_path, mode, is_open, is_one):
+    path = tmp_path / "key"
+    path.write_bytes((open(tls.client_cert, "rb").read() if is_one else b"") + open(tls.client_key, "rb").read())
+    path.chmod(mode)
+    options = client_options(tls, str(path) if is_one else tls.client_cert, str(path))
+    result = bind_registry(mutual).ok(*(options[:-2] if is_one else options), "switch", "set", "s", "v")
+    warnings = [line for line in result.err.splitlines() if line.startswith("WARNING:root:")]
+    assert len(warnings) == is_open and (not is_open or str(path) in warnings[0]), result
+
+
 # users
 
 def grant_role(server, name, kind, prefix):
@@ -178,6 +310,7 @@ def users():
 def password_file(tmp_path):
     def write(text):
         (tmp_path / "password").write_bytes(text.encode())
+        (tmp_path / "password").chmod(0o600)
         return str(tmp_path / "password")
     return write
 

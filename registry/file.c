@@ -1,0 +1,70 @@
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_FIRST 65536 /* of what does not know its length */
+
+/* Up to `size` octets, or to the end. */
+static enum status file_read_all(int fd, struct file *file, size_t size, struct detail *why)
+{
+    ssize_t got = 1;
+    while (file->len < size && got != 0) {
+        got = read(fd, file->data + file->len, size - file->len);
+        if (got < 0 && errno != EINTR)
+            return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
+        file->len += got > 0 ? (size_t)got : 0;
+    }
+    return STATUS_OK;
+}
+
+static enum status file_read_open(int fd, size_t max, struct file *file, struct detail *why)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
+    size_t size = max;
+    if (S_ISREG(st.st_mode)) {
+        file->is_open_to_others = st.st_mode & (S_IROTH | S_IWOTH);
+        if (st.st_size < (off_t)max)
+            size = st.st_size > FILE_FIRST ? (size_t)st.st_size : FILE_FIRST;
+        if (size > max)
+            size = max;
+    }
+    file->data = malloc(size + 2);
+    if (!file->data)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    enum status status = file_read_all(fd, file, size + 1, why);
+    file->data[file->len] = '\0';
+    if (status == STATUS_OK && file->len > size)
+        status = detail_set(why, STATUS_TOO_LARGE, "longer than %zu octets", size);
+    return status;
+}
+
+enum status file_read(const char *path, size_t max, bool may_wait, struct file *out,
+                      struct detail *why)
+{
+    struct file file = {0};
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (may_wait ? 0 : O_NONBLOCK));
+    if (fd < 0)
+        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
+    enum status status = file_read_open(fd, max, &file, why);
+    close(fd);
+    if (status == STATUS_OK)
+        *out = file;
+    else
+        file_clear(&file);
+    return status;
+}
+
+void file_clear(struct file *file)
+{
+    if (file->data)
+        explicit_bzero(file->data, file->len);
+    free(file->data);
+    *file = (struct file){0};
+}
