@@ -84,9 +84,11 @@ static void retry(struct keeper *keeper, enum status status, const struct detail
         end(keeper, session_report(keeper->session->log, status, why));
         return;
     }
+    const char *advice = session_tls_advice(status);
     if (trouble_is_new(&keeper->trouble, status))
-        log_printf(keeper->session->log, LOG_LEVEL_WARNING, "service %s (%s): %s (trying again)",
-                   keeper->registration->id.name, keeper->registration->id.type, why->text);
+        log_printf(keeper->session->log, LOG_LEVEL_WARNING,
+                   "service %s (%s): %s%s%s (trying again)", keeper->registration->id.name,
+                   keeper->registration->id.type, why->text, *advice ? "; " : "", advice);
     uint64_t refresh_ms = keeper->registration->refresh_s * MS_PER_S;
     uint64_t delay_ms = trouble_delay_ms(&keeper->trouble);
     wait_until_next(keeper, delay_ms < refresh_ms ? delay_ms : refresh_ms);

@@ -158,8 +158,9 @@ static void on_commit(void *arg, int64_t revision)
 
 static void lose_contact(struct serve *serve, const struct detail *why)
 {
-    log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s (%s)",
-               why->text,
+    const char *advice = session_tls_advice(mirror_lost_status(serve->mirror));
+    log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
+               why->text, *advice ? "; " : "", advice,
                serve->is_ready ? "answering what is known" : "queries fail until it is there");
     if (serve->is_ready && !serve->is_lost)
         become_stale(serve);

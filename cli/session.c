@@ -10,12 +10,26 @@
 /* What a person may do about it. */
 static const char *const advice[STATUS_COUNT] = {
     [STATUS_UNREACHABLE] = "is etcd running there? See --etcd-endpoint",
+    [STATUS_NOT_PLAIN] =
+        "if etcd speaks TLS there: --etcd-protocol https, or https:// before the endpoint",
+    [STATUS_NOT_TLS] =
+        "if etcd speaks no TLS there: --etcd-protocol http, or http:// before the endpoint",
+    [STATUS_UNTRUSTED] = "--ca-bundle names the file of the authority that signed it",
+    [STATUS_OUT_OF_DATE] = "renew etcd's certificate, or set this machine's clock",
+    [STATUS_OTHER_NAME] =
+        "--etcd-endpoint, or --etcd-discovery-srv, has to be a name in the certificate",
+    [STATUS_CLIENT_CERT] = "see --etcd-cert and --etcd-key",
     [STATUS_TIMED_OUT] = "try again, or see --etcd-timeout",
     [STATUS_DENIED] = "see --etcd-user and the roles of that user",
     [STATUS_NO_SPACE] = "compact and defragment etcd, then disarm its alarm",
     [STATUS_BAD_REPLY] = "is it etcd that listens there?",
     [STATUS_CONFLICT] = "try again",
 };
+
+const char *session_tls_advice(enum status status)
+{
+    return status_is_tls(status) ? advice[status] : "";
+}
 
 int session_report(const struct log *log, enum status status, const struct detail *why)
 {

@@ -36,6 +36,10 @@ void session_disconnect(struct session *session);
 /* The same, and release the loop. */
 void session_close(struct session *session);
 
+/* What a person may do about what TLS ended in, for a line about an outage; "" for other
+ * statuses. */
+const char *session_tls_advice(enum status status);
+
 /* Log what went wrong, with advice. Returns the exit status. */
 int session_fail(const struct session *session, enum status status);
 int session_report(const struct log *log, enum status status, const struct detail *why);

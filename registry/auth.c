@@ -156,7 +156,7 @@ static void auth_on_done(void *arg, const struct http_result *result)
     bool is_200 = result->code == CURLE_OK && result->status == 200;
     auth->request = NULL;
     if (result->code != CURLE_OK) {
-        auth->error = (struct reply_error){.status = STATUS_UNREACHABLE, .class = REPLY_UNDONE};
+        auth->error = (struct reply_error){.status = result->kind, .class = REPLY_UNDONE};
         snprintf(auth->error.message, sizeof(auth->error.message), "%.190s", result->text);
         auth_fail(auth, now_ms);
     } else if (!is_200) {

@@ -110,7 +110,9 @@ void call_fail(struct call *call, enum status status, const char *reason, bool i
         member_needs_addresses(call->member, uv_now(call->etcd->loop)))
         locate_addresses(call->etcd, call->member);
     call->member = NULL;
-    call->status = status;
+    /* What is wrong with TLS will not pass by itself, so it is what to say. */
+    if (!status_is_tls(call->status))
+        call->status = status;
     call->is_hopeful |= is_hopeful;
     call_arm(call, CALL_PHASE_PAUSE, 0);
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 static_assert((int)CALL_METHODS <= CLIENT_KINDS, "a doubt for each");
 
@@ -100,9 +101,26 @@ static void call_outcome_path(struct call *call, const struct reply_error *error
     call_arm(call, CALL_PHASE_PAUSE, 0);
 }
 
+/* Go's servers and some proxies tell who forgot TLS, in words of their own. */
+static bool call_outcome_needs_tls(const struct call *call, long http_status)
+{
+    static const char *const words[] = {"HTTP request to an HTTPS server", "HTTPS port"};
+    const struct buffer *reply = &call->reply;
+    if (http_status != 400 || call->member->endpoint.is_https || !reply->data)
+        return false;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (memmem(reply->data, reply->len, words[i], strlen(words[i])))
+            return true;
+    return false;
+}
+
 void call_outcome_refused(struct call *call, long http_status)
 {
     struct reply_error error;
+    if (call_outcome_needs_tls(call, http_status)) {
+        call_fail(call, STATUS_NOT_PLAIN, "the server speaks TLS", false);
+        return;
+    }
     reply_error(http_status, call->reply.data, call->reply.len, &error);
     switch (error.class) {
     case REPLY_UNDONE:
@@ -130,12 +148,24 @@ void call_outcome_refused(struct call *call, long http_status)
     }
 }
 
+static bool call_outcome_is_closed(const struct http_result *result)
+{
+    return result->code == CURLE_GOT_NOTHING || result->code == CURLE_RECV_ERROR;
+}
+
+/* etcd over TLS just closes a connection that begins without; so does one that is ending. */
+static enum status call_outcome_kind(const struct call *call, const struct http_result *result)
+{
+    bool is_stranger = call->member->version == 0 && !call->member->endpoint.is_https;
+    return is_stranger && call_outcome_is_closed(result) ? STATUS_NOT_PLAIN : result->kind;
+}
+
 void call_outcome_broken(struct call *call, const struct http_result *result)
 {
     bool was_sent = call->phase == CALL_PHASE_SENT && result->was_sent;
-    bool is_broken = result->code == CURLE_GOT_NOTHING || result->code == CURLE_RECV_ERROR;
     /* Some releases of etcd close the connection instead of saying that a token is bad. */
-    if (was_sent && is_broken && call->token && call->request.is_idempotent && !call->tokens) {
+    if (was_sent && call_outcome_is_closed(result) && call->token && call->request.is_idempotent &&
+        !call->tokens) {
         call->tokens++;
         auth_forget(&call->etcd->auth, call->token);
         call_arm(call, CALL_PHASE_PAUSE, 0);
@@ -148,6 +178,6 @@ void call_outcome_broken(struct call *call, const struct http_result *result)
     bool is_connect = result->code == CURLE_COULDNT_CONNECT;
     if (is_connect)
         call->member->prefix = NULL; /* what comes back may be another version */
-    call_fail(call, STATUS_UNREACHABLE, result->text,
+    call_fail(call, call_outcome_kind(call, result), result->text,
               was_sent || result->code == CURLE_OPERATION_TIMEDOUT);
 }

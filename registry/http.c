@@ -1,9 +1,10 @@
 #include "http.h"
 
-#include <ctype.h>
+#include "http_failure.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ struct http_request {
     void *arg;
     unsigned sends;
     bool is_once, is_added, is_cancelled;
+    bool is_cert_asked; /* this connection's server wants a client certificate */
     struct http_request *next, **link;
     char error[CURL_ERROR_SIZE];
 };
@@ -109,36 +111,16 @@ static void http_leave(struct http *http)
         http_catch_up(http);
 }
 
-/* Of an OpenSSL error, what it is about: behind the last of its colons, before the errno. */
-static bool http_explain_alert(const struct http_request *request, struct http_result *result)
-{
-    const char *alert = strstr(request->error, " alert ");
-    if (!alert)
-        return false;
-    int len = (int)strcspn(alert + 1, ",");
-    snprintf(result->text, sizeof(result->text),
-             "the server refused the client certificate, or misses one (TLS %.*s)", len, alert + 1);
-    return true;
-}
-
-/* "connection refused" says more than libcurl's sentence, which repeats the address. */
 static void http_explain(struct http_request *request, struct http_result *result)
 {
-    long os_errno = 0;
-    curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &os_errno);
-    bool is_connect = result->code == CURLE_COULDNT_CONNECT && os_errno != 0;
-    const char *text = request->error[0] ? request->error : curl_easy_strerror(result->code);
-    if (http_explain_alert(request, result))
-        return;
-    if (is_connect)
-        text = strerror((int)os_errno);
-    else if (result->code == CURLE_GOT_NOTHING)
-        text = "the connection was closed";
-    else if (result->code == CURLE_PARTIAL_FILE)
-        text = "the reply was cut off";
-    snprintf(result->text, sizeof(result->text), "%.199s", text);
-    if (is_connect)
-        result->text[0] = (char)tolower((unsigned char)result->text[0]);
+    struct http_failure failure = {.code = result->code,
+                                   .said = request->error,
+                                   .has_status = result->status != 0,
+                                   .is_cert_asked = request->is_cert_asked,
+                                   .has_cert = request->tls->cert.data != NULL};
+    curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &failure.os_errno);
+    curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verdict);
+    result->kind = http_failure_explain(&failure, result->text, sizeof(result->text));
 }
 
 static void http_finish(struct http_request *request, CURLcode code)
@@ -317,9 +299,29 @@ static void http_set_blob(CURL *easy, CURLoption option, const struct file *file
         curl_easy_setopt(easy, option, &blob);
 }
 
-/* Whoever names authorities trusts no others: libcurl would add the system's directory. */
-static void http_use_tls(CURL *easy, const struct tls *tls)
+/* OpenSSL calls it when a server asks for a client's certificate, whether there is one or not. */
+static int http_on_cert_asked(SSL *ssl, void *arg)
 {
+    struct http_request *request = arg;
+    (void)ssl;
+    request->is_cert_asked = true;
+    return 1;
+}
+
+/* The request lives until its connection's handshake is over; there is none after the first. */
+static CURLcode http_on_context(CURL *easy, void *context, void *arg)
+{
+    (void)easy;
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_cert_cb(context, http_on_cert_asked, arg);
+    return CURLE_OK;
+}
+
+/* Whoever names authorities trusts no others: libcurl would add the system's directory. */
+static void http_use_tls(struct http_request *request)
+{
+    CURL *easy = request->easy;
+    const struct tls *tls = request->tls;
     if (tls->ca.data || tls->ca_directory) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         curl_easy_setopt(easy, CURLOPT_CAPATH, tls->ca_directory);
@@ -328,6 +330,8 @@ static void http_use_tls(CURL *easy, const struct tls *tls)
     http_set_blob(easy, CURLOPT_SSLCERT_BLOB, &tls->cert);
     http_set_blob(easy, CURLOPT_SSLKEY_BLOB, &tls->key);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, http_on_context);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request);
 }
 
 static void http_set_callbacks(struct http_request *request)
@@ -346,7 +350,7 @@ static bool http_set_options(struct http_request *request, const struct http_opt
 {
     CURL *easy = request->easy;
     http_set_callbacks(request);
-    http_use_tls(easy, request->tls);
+    http_use_tls(request);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");

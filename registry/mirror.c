@@ -309,3 +309,8 @@ void mirror_count(const struct mirror *mirror, struct mirror_facts *out)
 {
     *out = mirror->facts;
 }
+
+enum status mirror_lost_status(const struct mirror *mirror)
+{
+    return mirror->lost_status;
+}

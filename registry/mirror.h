@@ -39,6 +39,9 @@ MUST_USE enum status mirror_start(struct etcd *etcd, const char *prefix, size_t 
  * for it, too: etcd looks at all to find them. Before the loop runs. */
 void mirror_set_proof(struct mirror *mirror, uint32_t every_ms, uint64_t read_max);
 
+/* Why contact is lost, or was lost last. */
+enum status mirror_lost_status(const struct mirror *mirror);
+
 /* No callback comes after this. Must be called before etcd_close(). */
 void mirror_stop(struct mirror *mirror);
 

@@ -18,6 +18,11 @@ const char *status_text(enum status status)
     return (unsigned)status < STATUS_COUNT ? statuses[status].text : "unknown status";
 }
 
+bool status_is_tls(enum status status)
+{
+    return status >= STATUS_NOT_PLAIN && status <= STATUS_CLIENT_CERT;
+}
+
 int status_exit(enum status status)
 {
     return (unsigned)status < STATUS_COUNT ? statuses[status].exit_status : 1;

@@ -10,6 +10,7 @@
 #define REGISTRY_STATUS_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define MUST_USE               __attribute__((warn_unused_result))
@@ -24,6 +25,12 @@
     X(CONFLICT, "another process was faster", 1)                                                   \
     X(DENIED, "access denied", 1)                                                                  \
     X(UNREACHABLE, "no endpoint can be reached", 1)                                                \
+    X(NOT_PLAIN, "nothing answers without TLS", 1)                                                 \
+    X(NOT_TLS, "nothing answers over TLS", 1)                                                      \
+    X(UNTRUSTED, "nobody who is trusted vouches for the server's certificate", 1)                  \
+    X(OUT_OF_DATE, "the server's certificate is not valid now", 1)                                 \
+    X(OTHER_NAME, "the server's certificate is for another name", 1)                               \
+    X(CLIENT_CERT, "the server takes a client certificate only, or another one", 1)                \
     X(TIMED_OUT, "no answer in time", 1)                                                           \
     X(COMPACTED, "the revision asked for has been compacted", 1)                                   \
     X(NO_SPACE, "the database is full", 1)                                                         \
@@ -43,6 +50,10 @@ enum status {
 
 /* The sentence of a status ("access denied"); never NULL. */
 const char *status_text(enum status status);
+
+/* Whether TLS, or its absence, is what keeps an endpoint from answering: NOT_PLAIN..CLIENT_CERT. It
+ * says more than that another endpoint is away. */
+bool status_is_tls(enum status status);
 
 /* The exit status of a command that ended with it: 0, 1 or 2. */
 int status_exit(enum status status);
