@@ -10,6 +10,20 @@
 
 #define MS_PER_S 1000
 
+/* A password may hold a comma or a blank, and so be in several items of the list: none is quoted.
+ */
+static enum status refuse_user(const struct options *options, enum option_id id, struct detail *why)
+{
+    for (size_t i = 0; i < options_count(options, id); i++)
+        if (strchr(options_item(options, id, i), '@'))
+            return detail_set(
+                why, STATUS_BAD_INPUT,
+                "--%s: a user and a password do not belong there: see --etcd-user and "
+                "--etcd-password-file",
+                option_row(id)->name);
+    return STATUS_OK;
+}
+
 static enum status read_endpoints(const struct options *options, bool is_https,
                                   struct endpoint *list, size_t *count, struct detail *why)
 {
@@ -73,8 +87,11 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
         .timeout_ms = (uint32_t)options_number(options, OPTION_ETCD_TIMEOUT) * MS_PER_S,
         .log = *log,
     };
-    enum status status =
-        read_endpoints(options, wanted.is_https, endpoints, &wanted.endpoint_count, why);
+    enum status status = refuse_user(options, OPTION_ETCD_ENDPOINT, why);
+    if (status == STATUS_OK)
+        status = refuse_user(options, OPTION_ETCD_DISCOVERY_SRV, why);
+    if (status == STATUS_OK)
+        status = read_endpoints(options, wanted.is_https, endpoints, &wanted.endpoint_count, why);
     if (status == STATUS_OK)
         status = read_password(options, &password, why);
     if (status == STATUS_OK) {

@@ -1,5 +1,7 @@
 #include "option.h"
 
+#include "mask.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -355,11 +357,35 @@ static const char *fault_of(const char *sentence)
     return fault;
 }
 
+/* Whether a value may be a part of one with a user and a password, which hold a comma. */
+static bool may_be_secret(const struct option_value *value)
+{
+    for (size_t i = 0; i < value->count; i++)
+        if (strchr(value->texts[i], '@'))
+            return true;
+    return false;
+}
+
+/* The value as it may be quoted. */
+static const char *quotable(const struct option_value *from, const char *value, char *space,
+                            size_t size)
+{
+    if (!strchr(value, '@'))
+        return may_be_secret(from) ? "***" : value;
+    if (strlen(value) >= size)
+        return "***";
+    memcpy(space, value, strlen(value) + 1);
+    mask_value(space);
+    return space;
+}
+
 enum status options_blame(const struct options *options, enum option_id id, const char *value,
                           struct detail *why)
 {
     const struct option_value *from = &options->values[id];
-    struct detail said = *why;
+    struct detail said = *why, space;
+    mask_words(said.text);
+    value = quotable(from, value, space.text, sizeof(space.text));
     const char *name = rows[id].name, *fault = fault_of(said.text);
     if (from->source == OPTION_FILE)
         return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s in %s, line %u): %s", name,

@@ -6,6 +6,7 @@
 #include "harden.h"
 #include "help.h"
 #include "lists.h"
+#include "mask.h"
 #include "output.h"
 #include "parse.h"
 #include "serve.h"
@@ -135,7 +136,7 @@ static const struct command commands[] = {
      .summary = "print the whole zone as a master file",
      .text = "Reads the tree at one revision and prints what serve, given the same options, would "
              "publish: for named-checkzone, or a server that takes over. Hosts without a dot have "
-             "the addresses that --host says.",
+             "the addresses that --host says. Warns of what BIND refuses.",
      OPTIONS(OPTION_DOMAIN, OPTION_RECORD_TTL, OPTION_NEGATIVE_TTL, OPTION_HOST_DOMAIN, OPTION_HOST,
              OPTION_NS, OPTION_NO_SWITCHES),
      .needs_etcd = true,
@@ -199,6 +200,7 @@ int program_run(int argc, char **argv)
         exit_status = output_finish(&call.log, 0);
         break;
     case PARSE_WRONG:
+        mask_words(why.text);
         log_printf(&call.log, LOG_LEVEL_ERROR, "%s", why.text);
         break;
     }

@@ -41,6 +41,14 @@ static enum status explain(const char *text, size_t len, struct detail *why)
     return detail_wrap(why, STATUS_BAD_INPUT, "\"%s\"", shown);
 }
 
+/* What has an '@' in it is not quoted, not even in part: it may hold a password. */
+static enum status refuse_user(const char *text, size_t len, struct detail *why)
+{
+    if (!memchr(text, '@', len))
+        return STATUS_OK;
+    return detail_set(why, STATUS_BAD_INPUT, "a user and a password do not belong there");
+}
+
 enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
                            struct endpoint *out, struct detail *why)
 {
@@ -48,6 +56,9 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
     struct location location;
     const char *rest = text;
     size_t rest_len = len;
+    enum status status = refuse_user(text, len, why);
+    if (status != STATUS_OK)
+        return status;
     strip_scheme(&rest, &rest_len, &endpoint.is_https);
     if (location_parse(rest, rest_len, &location, why) != STATUS_OK)
         return explain(text, len, why);
@@ -107,9 +118,12 @@ enum status endpoint_parse_list(const char *text, bool https_by_default, struct 
                                 size_t max, size_t *count, struct detail *why)
 {
     size_t new_count = *count;
+    enum status status = refuse_user(text, strlen(text), why); /* it may hold commas, too */
+    if (status != STATUS_OK)
+        return status;
     for (;;) {
         size_t len = strcspn(text, ",");
-        enum status status = add_item(text, len, https_by_default, list, max, &new_count, why);
+        status = add_item(text, len, https_by_default, list, max, &new_count, why);
         if (status != STATUS_OK)
             return status;
         if (text[len] == '\0')

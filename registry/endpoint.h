@@ -1,7 +1,8 @@
 /* registry/endpoint.h - the addresses of etcd's members, as a person writes them.
  *
  * HOST:PORT, [IPV6]:PORT, or either behind http:// or https://, which overrides the
- * protocol. A trailing '/' is tolerated after a scheme.
+ * protocol. A trailing '/' is tolerated after a scheme. A user and a password before an '@' are
+ * refused, in words that do not quote them.
  *
  * Threads: pure. */
 #ifndef REGISTRY_ENDPOINT_H

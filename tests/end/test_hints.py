@@ -153,3 +153,36 @@ def test_an_etcd_that_goes_away_is_not_said_to_speak_tls(own_registry):
     own_registry.etcd.start()
     server.wait_line("contact with etcd again", 30)
     assert not server.find_line("TLS|--etcd-protocol")
+
+
+SECRET = "hush,hush"
+
+
+@pytest.mark.parametrize("args,env", [
+    (["--etcd-endpoint", f"https://root:{SECRET}@HERE", "switch", "list"], {}),
+    (["--etcd-endpoint", f"root:{SECRET}@HERE", "--etcd-endpoint", "HERE", "switch", "list"], {}),
+    (["--etcd-endpoint", f"HERE,http://root:{SECRET.replace(',', ' ')}@HERE", "switch", "list"], {}),
+    (["switch", "list"], {"EMPUSA_ETCD_ENDPOINT": f"http://root:{SECRET}@HERE"}),
+    (["--etcd-discovery-srv", f"root:{SECRET}@corp.example", "switch", "list"], {}),
+    (["--etcd-endpont", f"http://root:{SECRET}@HERE", "switch", "list"], {}),
+    ([f"--etcd-endpont=http://root:{SECRET}@HERE", "switch", "list"], {}),
+    ([f"http://root:{SECRET}@HERE", "switch", "list"], {}),
+    (["switch", "list", f"http://root:{SECRET}@HERE"], {}),
+    (["switch", "set", "a", "b", f"root:{SECRET}@HERE"], {}),
+    (["--etcd-timeout", f"http://root:{SECRET}@HERE", "switch", "list"], {}),
+    (["--etcd-protocol", f"http://root:{SECRET}@HERE", "switch", "list"], {}),
+    (["service", "register", "--service-type", "t", "--service-name", "n", "--service-location",
+      f"http://root:{SECRET}@HERE"], {}),
+    (["serve", "--listen", f"root:{SECRET}@127.0.0.1:0"], {}),
+    (["serve", "--listen", "127.0.0.1:0", "--http", f"http://root:{SECRET}@127.0.0.1:0"], {}),
+    (["serve", "--domain", f"root:{SECRET}@empusa..internal"], {}),
+    (["zone", "--ns", f"root:{SECRET}@ns..z=::1"], {}),
+    (["serve", "--listen", "127.0.0.1:0"], {"EMPUSA_ETCD_ENDPOINT": f"http://root:{SECRET}@HERE"})])
+def test_a_password_in_a_url_is_never_said(registry, args, env):
+    here = registry.etcd.endpoints
+    result = registry("--log-level", "DEBUG", *(arg.replace("HERE", here) for arg in args),
+                      env={name: value.replace("HERE", here) for name, value in env.items()})
+    assert result.status == 2 and "ERROR:root:" in result.err, result
+    assert "hush" not in result.err + result.out, result
+    if "endpoint" in " ".join([*args, *env]).lower() and "endpont" not in " ".join(args):
+        assert "--etcd-user" in result.error_line(2) and "--etcd-endpoint" in result.err

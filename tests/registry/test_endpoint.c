@@ -112,9 +112,32 @@ static void refuses_a_list_with_a_fault_whole(void **state)
     }
 }
 
+static void a_password_is_refused_without_being_quoted(void **state)
+{
+    static const char *const rows[] = {
+        "user:secret@host:2379",          "http://user:secret@host:2379",
+        "https://user:secret@host:2379/", "https://user:se,cret@host:2379,other:2379",
+        "other:2379,user:secret@host",    "https://secret@host:2379",
+        "ftp://user:secret@host",         "user:secret@"};
+    struct endpoint list[4];
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct detail why = {""};
+        size_t count = 0;
+        assert_int_equal(endpoint_parse(rows[i], strlen(rows[i]), false, &list[0], &why),
+                         STATUS_BAD_INPUT);
+        assert_null(strstr(why.text, "cret"));
+        assert_int_equal(endpoint_parse_list(rows[i], false, list, 4, &count, &why),
+                         STATUS_BAD_INPUT);
+        assert_null(strstr(why.text, "cret"));
+        assert_null(strstr(why.text, ":se"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_password_is_refused_without_being_quoted),
         cmocka_unit_test(reads_the_ways_to_write_an_endpoint),
         cmocka_unit_test(refuses_what_is_none_and_names_it),
         cmocka_unit_test(appends_a_list_without_duplicates),
