@@ -212,6 +212,7 @@ static enum status read_zone(const struct options *options, struct serve_options
     zone->has_switches = !options_flag(options, OPTION_NO_SWITCHES);
     zone->ns = out->ns;
     zone->hosts = out->hosts;
+    zone->fault = &out->fault;
     enum status status =
         read_pairs(options, OPTION_HOST, ZONE_HOSTS_MAX, out->hosts, &zone->host_count, why);
     if (status == STATUS_OK)
@@ -290,27 +291,17 @@ void serve_options_clear(struct serve_options *options)
     options->zone.ns_count = options->zone.host_count = 0;
 }
 
-/* Whether the sentence quotes the value: of NAME=ADDR the name. */
-static bool is_quoted(const char *sentence, const char *value)
+enum status serve_options_blame(const struct options *options, const struct serve_options *read,
+                                struct detail *why)
 {
-    size_t len = strcspn(value, "=");
-    for (const char *p = sentence; (p = strchr(p, '"')); p++) {
-        if (strncmp(p + 1, value, len) == 0 && p[1 + len] == '"')
-            return true;
-    }
-    return false;
-}
-
-enum status serve_options_blame(const struct options *options, struct detail *why)
-{
-    static const enum option_id suspects[] = {OPTION_NS, OPTION_HOST, OPTION_HOST_DOMAIN,
-                                              OPTION_DOMAIN};
-    for (size_t i = 0; i < sizeof(suspects) / sizeof(suspects[0]); i++) {
-        for (size_t k = 0; k < options_count(options, suspects[i]); k++) {
-            const char *text = options_item(options, suspects[i], k);
-            if (is_quoted(why->text, text))
-                return options_blame(options, suspects[i], text, why);
-        }
-    }
-    return STATUS_BAD_INPUT;
+    static const enum option_id ids[] = {[ZONE_DOMAIN] = OPTION_DOMAIN,
+                                         [ZONE_HOST_DOMAIN] = OPTION_HOST_DOMAIN,
+                                         [ZONE_NS] = OPTION_NS,
+                                         [ZONE_HOST] = OPTION_HOST};
+    const struct zone_fault *fault = &read->fault;
+    enum option_id id = ids[fault->part];
+    const char *text = options_item(options, id, fault->row);
+    if (fault->part == ZONE_NO_PART || !text)
+        return STATUS_BAD_INPUT;
+    return options_blame(options, id, text, why);
 }

@@ -22,6 +22,7 @@ struct serve_options {
     struct zone_options zone;     /* without log and callbacks */
     struct server_options server; /* without zone, log and what makes transfers */
     struct answer_env env;        /* without secrets; not ready */
+    struct zone_fault fault;      /* what zone_new() finds wrong */
     uint64_t stale_limit_ms;
     bool resolves_hosts;
 };
@@ -32,8 +33,10 @@ MUST_USE enum status serve_options_read(const struct options *options, enum opti
                                         struct serve_options *out, struct detail *why);
 void serve_options_clear(struct serve_options *options);
 
-/* zone_new() said BAD_INPUT: name the option whose value it quotes. */
-enum status serve_options_blame(const struct options *options, struct detail *why);
+/* zone_new() said BAD_INPUT of what was read from `options`: name the option that is at fault, and
+ * its value. */
+enum status serve_options_blame(const struct options *options, const struct serve_options *read,
+                                struct detail *why);
 
 /* "10.0.0.1:53", "[::1]:53", or an address alone for port 53. BAD_INPUT. */
 MUST_USE enum status serve_options_address(const char *text, struct sockaddr_storage *out,

@@ -1,6 +1,7 @@
 #include "zone_command.h"
 
 #include "output.h"
+#include "readers.h"
 #include "serve_options.h"
 #include "session.h"
 
@@ -78,6 +79,7 @@ static enum status load_tree(struct session *session, struct zone *zone, int64_t
 
 static int print(const struct call *call, const struct zone *zone, int64_t revision)
 {
+    readers_warn(zone, &call->log);
     printf("; %s at revision %" PRId64 "\n", zone_domain(zone), revision);
     enum status status = text_zone(zone, stdout);
     if (status == STATUS_OK || status == STATUS_SYSTEM)
@@ -109,9 +111,10 @@ int zone_command(struct call *call)
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
     options.zone.log = call->log;
+    options.zone.leaves_sizes = true; /* readers_warn() */
     status = zone_new(&options.zone, &zone, &why);
     if (status == STATUS_BAD_INPUT)
-        status = serve_options_blame(&call->options, &why);
+        status = serve_options_blame(&call->options, &options, &why);
     int exit_status =
         status == STATUS_OK ? run(call, zone) : session_report(&call->log, status, &why);
     if (status == STATUS_OK)

@@ -214,6 +214,15 @@ static enum status enter_ns(struct zone *zone, const struct zone_options *option
     return status;
 }
 
+/* Which option is at fault, if one is. */
+static enum status blame(const struct zone_options *options, enum zone_part part, size_t row,
+                         enum status status)
+{
+    if (status == STATUS_BAD_INPUT && options->fault)
+        *options->fault = (struct zone_fault){part, row};
+    return status;
+}
+
 static enum status enter_name_servers(struct zone *zone, const struct zone_options *options,
                                       struct detail *why)
 {
@@ -227,7 +236,7 @@ static enum status enter_name_servers(struct zone *zone, const struct zone_optio
         one.ns = &none; /* a name without addresses */
     for (size_t i = 0; i < names; i++) {
         struct view_ns *ns = &zone->view.ns[zone->view.ns_count];
-        enum status status = ns_name(zone, one.ns[i].name, ns, why);
+        enum status status = blame(options, ZONE_NS, i, ns_name(zone, one.ns[i].name, ns, why));
         if (status == STATUS_OK && first_row(zone, &one, i, false) < i)
             continue;
         if (status == STATUS_OK)
@@ -246,9 +255,11 @@ static enum status set_names(struct zone *zone, const struct zone_options *optio
     enum status status = name_from_text(options->domain, view->wire, &view->wire_len, why);
     if (status != STATUS_OK)
         return status;
-    if (view->wire_len == 1 || view->wire_len > 200)
-        return detail_set(why, STATUS_BAD_INPUT, "the zone \"%s\" is the root or too long",
-                          options->domain);
+    if (view->wire_len == 1)
+        return detail_set(why, STATUS_BAD_INPUT, "the root cannot be the zone");
+    if (view->wire_len > ZONE_DOMAIN_MAX + 2)
+        return detail_set(why, STATUS_BAD_INPUT, "the zone's name is longer than %d octets",
+                          ZONE_DOMAIN_MAX);
     name_fold_exact(view->folded, view->wire, view->wire_len);
     for (size_t at = 0; view->wire[at] != 0; at += 1u + view->wire[at])
         view->label_count++;
@@ -290,9 +301,11 @@ enum status origin_init(struct zone *zone, const struct zone_options *options, s
 {
     struct view *view = &zone->view;
     zone->has_switches = options->has_switches;
-    enum status status = set_names(zone, options, why);
+    zone->leaves_sizes = options->leaves_sizes;
+    enum status status = blame(options, ZONE_DOMAIN, 0, set_names(zone, options, why));
     if (status == STATUS_OK)
-        status = set_host_domain(zone, options->host_domain, why);
+        status =
+            blame(options, ZONE_HOST_DOMAIN, 0, set_host_domain(zone, options->host_domain, why));
     if (status == STATUS_OK)
         status = enter_apex_and_list(zone);
     if (status == STATUS_OK)
@@ -300,7 +313,9 @@ enum status origin_init(struct zone *zone, const struct zone_options *options, s
     if (status == STATUS_OK)
         status = enter_name_servers(zone, options, why);
     for (size_t i = 0; i < options->host_count && status == STATUS_OK; i++)
-        status = target_add_fixed(zone, options->hosts[i].name, &options->hosts[i].address, why);
+        status =
+            blame(options, ZONE_HOST, i,
+                  target_add_fixed(zone, options->hosts[i].name, &options->hosts[i].address, why));
     if (status != STATUS_OK)
         return status;
     memcpy(view->mname, view->ns[0].wire, view->ns[0].wire_len);

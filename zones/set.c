@@ -77,7 +77,7 @@ static void warn_if_large(struct zone *zone, struct set *set, uint32_t was)
         zone->counts.large_types++;
     if (was > LARGE_TYPE && now <= LARGE_TYPE)
         zone->counts.large_types--;
-    if (now <= LARGE_TYPE || set->has_warned)
+    if (now <= LARGE_TYPE || set->has_warned || zone->leaves_sizes)
         return;
     set->has_warned = true;
     char text[NAME_TEXT_MAX];

@@ -20,6 +20,15 @@ struct zone_address {
     struct resolver_address address;
 };
 
+#define ZONE_DOMAIN_MAX 198 /* octets of a zone's name as text, so that something fits below it */
+
+/* What of its options a zone cannot be made of. */
+enum zone_part { ZONE_NO_PART, ZONE_DOMAIN, ZONE_HOST_DOMAIN, ZONE_NS, ZONE_HOST };
+struct zone_fault {
+    enum zone_part part;
+    size_t row; /* in ns or hosts */
+};
+
 /* Strings are copied. */
 struct zone_options {
     const char *domain;      /* "empusa.internal", with or without the trailing dot */
@@ -30,7 +39,9 @@ struct zone_options {
     size_t ns_count; /* 0: "ns.<zone>" without addresses */
     const struct zone_address *hosts;
     size_t host_count;
-    bool has_switches; /* publish switches */
+    bool has_switches;        /* publish switches */
+    bool leaves_sizes;        /* warn of no type with over 100 instances: the caller does */
+    struct zone_fault *fault; /* filled in with BAD_INPUT; may be NULL */
     struct log log;
     /* A dotless host without a --host address is referred to for the first time / no longer. May be
      * NULL. The name is folded and valid until `host_unwanted` for it returns. */

@@ -7,6 +7,7 @@ import dns.rdatatype
 import dns.zone
 import pytest
 
+import readme
 from process import PATIENCE
 from server import run
 from test_zone import HOSTS, fill_example
@@ -86,3 +87,54 @@ def test_an_odd_name_is_in_the_zone_as_the_server_says_it(full, text):
     for kind in ("PTR", "SRV", "TXT"):
         assert {data for owner, _, of, data in shown if of == kind and owner == "_odd._tcp.empusa.internal."} == \
             set(server.dns.data("_odd._tcp", kind))
+
+
+def warnings(registry, *args):
+    result = registry.ok("zone", "--ns", "ns=127.0.0.1", *args)
+    return result.out, [line for line in result.err.splitlines() if line.startswith("WARNING:root:")]
+
+
+def as_primary(directory, text):
+    """The README's lines about the zone as a file."""
+    (directory / "empusa.internal.zone").write_text(text)
+    lines = readme.block("With what `empusa zone` printed:")
+    return f'options {{ directory "{directory}"; }};\n{lines}', lines
+
+
+def loads(directory, config):
+    path = directory / "named.conf"
+    path.write_text(config)
+    return command("named-checkconf", "-z", path).returncode == 0
+
+
+@pytest.mark.parametrize("location,options,named", [
+    ("db_1:5432", [], "db_1.host.empusa.internal."), ("db_1:5432", ["--host", "db_1=10.0.0.1"], "db_1.host.empusa.internal."),
+    ("my_db.example.com:5432", [], "my_db.example.com."), ("db:1", ["--host-domain", "a_b.example"], "db.a_b.example."),
+    ("10.1.2.3:1", ["--ns", "n_s=127.0.0.1"], "n_s.empusa.internal.")])
+def test_hosts_that_bind_refuses_are_warned_of(registry, tmp_path, location, options, named):
+    registry.put("db", "good", "db-1.example.com:1")
+    registry.put("my_type", "my_name", "10.0.0.1:1")  # neither becomes a host
+    text, said = warnings(registry)
+    config, _ = as_primary(tmp_path, text)
+    assert said == [] and loads(tmp_path, config.replace("    check-names ignore;\n", ""))
+    registry.put("db", "one", location)
+    text, said = warnings(registry, *options)
+    assert len(said) == 1 and named in said[0] and "check-names ignore" in said[0]
+    config, _ = as_primary(tmp_path, text)
+    assert loads(tmp_path, config) and not loads(tmp_path, config.replace("    check-names ignore;\n", ""))
+
+
+def test_large_sets_are_warned_of(registry, tmp_path):
+    def fill(first, count):
+        registry.etcd.put_many((registry.service_key("web", f"n{i}"), f"10.0.{i}.1:80") for i in range(first, first + count))
+    fill(0, 100)
+    assert warnings(registry)[1] == []
+    fill(100, 1)
+    registry.put("db", "one", "db_1:1")
+    text, said = warnings(registry)
+    assert len(said) == 2 and any("max-records-per-type 0" in line and ".empusa.internal." in line for line in said)
+    sets = {(owner, kind) for owner, _, kind, _ in records(text)}
+    large = [key for key in sets if sum(1 for owner, _, kind, _ in records(text) if (owner, kind) == key) > 100]
+    assert any(f":{len(large)} sets" in line for line in said), (large, said)
+    config, _ = as_primary(tmp_path, text)
+    assert loads(tmp_path, config)
