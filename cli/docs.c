@@ -10,20 +10,44 @@
 #define NAME_SIZE  64
 #define FACTS_SIZE 256
 
-/* Text for roff: no backslash, hyphen or leading control character means anything else than itself.
- */
+/* No backslash, hyphen or leading control character means anything else than itself. */
+static void roff_octet(char octet, bool at_start)
+{
+    if (at_start && (octet == '.' || octet == '\''))
+        fputs("\\&", stdout);
+    if (octet == '\\')
+        fputs("\\e", stdout);
+    else if (octet == '-')
+        fputs("\\-", stdout);
+    else
+        putchar(octet);
+}
+
+/* A name is of no use to whoever copies it when a hyphen and a line's end are in it. */
+static bool is_name(const char *word, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (strchr("_-/:=", word[i]))
+            return true;
+    return false;
+}
+
+/* The rest of a word that has begun. */
+static void roff_rest(const char *text)
+{
+    for (; *text; text++)
+        roff_octet(*text, false);
+}
+
 static void roff(const char *text)
 {
-    bool at_start = true;
+    bool at_start = true, is_in_word = false;
     for (; *text; text++) {
-        if (at_start && (*text == '.' || *text == '\''))
-            fputs("\\&", stdout);
-        if (*text == '\\')
-            fputs("\\e", stdout);
-        else if (*text == '-')
-            fputs("\\-", stdout);
-        else
-            putchar(*text);
+        size_t len = strcspn(text, " \n");
+        if (!is_in_word && is_name(text, len))
+            fputs("\\%", stdout); /* no hyphenation */
+        is_in_word = len > 0;
+        roff_octet(*text, at_start);
         at_start = *text == '\n';
     }
 }
@@ -32,8 +56,8 @@ static void roff_option(const struct option_row *row)
 {
     char facts[FACTS_SIZE];
     help_facts(row, facts, sizeof(facts));
-    fputs(".TP\n\\fB\\-\\-", stdout);
-    roff(row->name);
+    fputs(".TP\n\\fB\\%\\-\\-", stdout);
+    roff_rest(row->name);
     fputs("\\fR", stdout);
     if (row->argument) {
         fputs(" \\fI", stdout);

@@ -13,10 +13,10 @@ packages() {
     run) echo etcd-server bind9-dnsutils ;;
     tests) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython etcd-client nsd knot bind9 \
         bind9-utils knot-dnsutils ldnsutils unbound dnsmasq-base haproxy python3-pycares openssl curl jq procps \
-        iproute2 valgrind zsh fish ;;
+        iproute2 valgrind zsh fish man-db ;;
     bench) echo python3 etcd-client nsd knot valgrind curl ;;
     gates) echo clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev llvm-14 pmccabe \
-        codespell shellcheck gcovr util-linux binutils man-db ;;
+        codespell shellcheck gcovr util-linux binutils ;;
     *) echo "packages.sh: no group '$1': build, run, tests, gates, bench" >&2; exit 2 ;;
     esac
 }
