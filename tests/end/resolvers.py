@@ -93,19 +93,25 @@ def _settings(directory, port):
     return {"directory": directory, "port": port, "digest": DIGEST}
 
 
-def start_unbound(directory, server_port):
+def start_unbound(directory, server_port, *changes):
+    """`changes`: (a line of the README, what stands there instead)."""
     port = free_port()
     path = directory / "unbound.conf"
-    path.write_text(UNBOUND.format(**_settings(directory, port)) +
-                    readme.moved(readme.block("unbound,"), server_port, "@"))
+    lines = readme.moved(readme.block("unbound,"), server_port, "@")
+    for before, after in changes:
+        assert lines.count(before) == 1, (before, lines)
+        lines = lines.replace(before, after)
+    path.write_text(UNBOUND.format(**_settings(directory, port)) + lines)
     return Resolver(["unbound", "-d", "-c", path], port)
 
 
-def _named(directory, lines, port, prefix=()):
+def _named(directory, lines, port, prefix=(), without=""):
     settings = _settings(directory, port)
     path = directory / "named.conf"
     assert lines.count("options {\n") == 1
-    path.write_text(lines.replace("options {\n", "options {" + NAMED.format(**settings)) +
+    ours = NAMED.format(**settings)
+    assert without in ours
+    path.write_text(lines.replace("options {\n", "options {" + ours.replace(without, "")) +
                     NAMED_REST.format(**settings))
     return Resolver(["named", "-g", "-n", "1", "-c", path], port, prefix)
 
@@ -123,6 +129,14 @@ def start_named(directory, server_port):
 def start_named_static_stub(directory, prefix):
     """As the README has it, where there is a server at its address."""
     return _named(directory, readme.block("BIND 9.18.28 or later"), 5302, prefix)
+
+
+def start_named_on_port_53(directory, prefix, shares=True):
+    """On all addresses of the machine but the one that the README leaves to empusa."""
+    line = readme.inline("listen-on { !")
+    assert readme.SERVER in line
+    lines = readme.block("BIND 9.18.28 or later").replace("options {\n", "options {\n    %s\n" % (line if shares else ""))
+    return _named(directory, lines, 53, prefix, "    listen-on port 53 { 127.0.0.1; };\n")
 
 
 def start_dnsmasq(directory, server_port):

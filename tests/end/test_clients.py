@@ -118,6 +118,23 @@ def test_a_change_is_seen_through_a_resolver_once_the_ttl_is_over(resolver, live
     wait_until(lambda: resolver.ask(where, "SRV").rcode == 3, 5)
 
 
+PRIVATE = '    private-domain: "empusa.internal"\n'
+
+
+@pytest.mark.parametrize("is_exempt", [True, False])
+def test_unbound_takes_private_addresses_out_unless_told(lively, tmp_path, is_exempt):
+    protected = "    private-address: 10.0.0.0/8\n    private-address: fd00::/8\n"
+    unbound = resolvers.start_unbound(tmp_path, lively.server.port, (PRIVATE, protected + (PRIVATE if is_exempt else "")))
+    try:
+        for name, kind, addresses in (("dummy-type.service", "A", {"10.1.2.3", "10.9.8.7"}),
+                                      ("dummy-type.service", "AAAA", {"fd00::1"})):
+            reply = unbound.ask(name, kind)
+            assert set(reply.data()) == (addresses if is_exempt else set()), reply.message
+        assert len(unbound.data("_dummy-type._tcp", "SRV")) == 3
+    finally:
+        unbound.stop()
+
+
 # c-ares
 
 def cares_query(port, name, kind):

@@ -65,6 +65,23 @@ def test_bind_finds_it_by_a_static_stub(place, tmp_path):
         bind.stop()
 
 
+@pytest.mark.parametrize("shares", [True, False])
+def test_bind_shares_port_53_of_the_machine(place, tmp_path, shares):
+    """It leaves alone the address that empusa has; told nothing, it takes a part of empusa's questions."""
+    def ask(server, *more):
+        return place.inside.run(*DIG[:1], "+tries=1", "+timeout=5", f"@{server}", "_dummy-type._tcp.empusa.internal", "SRV",
+                                *more)
+    bind = resolvers.start_named_on_port_53(tmp_path, place.inside.enter, shares)
+    try:
+        wait_until(lambda: "status: " in ask("127.0.0.1"), what="an answer of BIND")
+        answers = [ask(readme.SERVER) for _ in range(40)]
+        assert all(" aa " in answer for answer in answers) == shares
+        if shares:
+            assert len(ask("127.0.0.1", "+short").splitlines()) == 3
+    finally:
+        bind.stop()
+
+
 # glibc
 
 @pytest.mark.parametrize("database,name,addresses", [
