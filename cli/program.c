@@ -5,6 +5,7 @@
 #include "docs.h"
 #include "harden.h"
 #include "help.h"
+#include "limits.h"
 #include "lists.h"
 #include "mask.h"
 #include "output.h"
@@ -178,6 +179,17 @@ static int help(const struct call *call, const struct parse_result *result)
     return output_finish(&call->log, 0);
 }
 
+/* Those that only print need nothing. */
+static int run(struct call *call)
+{
+    struct detail why;
+    bool needs_loop = call->command->needs_etcd || call->command->run == dev_command;
+    if (!needs_loop || limits_check(LIMITS_COMMAND, 2 * LIMITS_COMMAND, &why) == STATUS_OK)
+        return call->command->run(call);
+    log_printf(&call->log, LOG_LEVEL_ERROR, "%s", why.text);
+    return 1;
+}
+
 int program_run(int argc, char **argv)
 {
     struct call call = {.table = program_table(), .log = output_log(LOG_LEVEL_INFO)};
@@ -190,7 +202,7 @@ int program_run(int argc, char **argv)
     case PARSE_RUN:
         call.log = output_log(options_level(&call.options));
         options_warn(&call.options, &call.config, &call.log);
-        exit_status = call.command->run(&call);
+        exit_status = run(&call);
         break;
     case PARSE_HELP:
         exit_status = help(&call, &result);

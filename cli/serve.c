@@ -2,6 +2,7 @@
 
 #include "connect.h"
 #include "harden.h"
+#include "limits.h"
 #include "notify.h"
 #include "output.h"
 #include "pages.h"
@@ -393,6 +394,8 @@ static enum status read_options(struct serve *serve, enum option_id listen, stru
                                       .server = &serve->server,
                                       .etcd = &serve->etcd};
     status = renewal_begin(&serve->renewal, why);
+    if (status == STATUS_OK)
+        status = limits_check_server(&serve->options.server, why);
     if (status != STATUS_OK)
         serve_options_clear(&serve->options);
     return status;

@@ -1,0 +1,62 @@
+#include "limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define WORKER 8 /* descriptors of a thread that answers, without its sockets */
+
+static void raise_limit(unsigned wanted)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* How many of `needed` can be opened; *error says why no more. */
+static unsigned try_open(unsigned needed, int *fds, int *error)
+{
+    unsigned count = 0;
+    while (count < needed && (fds[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
+        count++;
+    *error = errno;
+    for (unsigned i = 0; i < count; i++)
+        close(fds[i]);
+    return count;
+}
+
+enum status limits_check(unsigned needed, unsigned wanted, struct detail *why)
+{
+    int error = 0;
+    int *fds = calloc(needed, sizeof(*fds));
+    if (!fds)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    raise_limit(wanted);
+    unsigned count = try_open(needed, fds, &error);
+    free(fds);
+    if (count == needed)
+        return STATUS_OK;
+    if (error == EMFILE)
+        return detail_set(why, STATUS_SYSTEM,
+                          "too few file descriptors: %u can be opened, %u are needed (raise the "
+                          "limit: ulimit -n, or LimitNOFILE= of systemd)",
+                          count, needed);
+    return detail_set(why, STATUS_SYSTEM,
+                      "too few file descriptors: %u can be opened, %u are needed (%s)", count,
+                      needed, strerror(error));
+}
+
+enum status limits_check_server(const struct server_options *options, struct detail *why)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    unsigned workers =
+        options->workers ? options->workers : (unsigned)(processors > 0 ? processors : 1);
+    unsigned sockets = 2 * (unsigned)options->listen_count;
+    unsigned needed = LIMITS_COMMAND + workers * (WORKER + sockets);
+    return limits_check(needed, needed + LIMITS_COMMAND + options->tcp_connections, why);
+}

@@ -1,0 +1,68 @@
+"""Few file descriptors, at the start and later: a clear error, and a server that goes on."""
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+
+import pytest
+
+from dns_client import EDE_STALE
+from process import wait_until
+from server import BINARY, Result
+
+LIMITS = [*range(4, 25), 30, 40, 50, 64]
+COMMANDS = ["service list", "switch get s", "switch set s v", "serve --listen 127.0.0.1:0", "dev --listen 127.0.0.1:0",
+            "service register --service-type t --service-name n --service-location h:1", "zone",
+            "service register --from /dev/null"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_too_few_descriptors_are_a_clear_error(registry, command):
+    """libuv ends the process with SIGABRT where it cannot make its own."""
+    refused = 0
+    for number in LIMITS:
+        if number > 24 and command.split()[0] in ("serve", "dev"):
+            break  # that may be enough to stay
+        argv = ["prlimit", f"--nofile={number}:{number}", BINARY, *command.split()]
+        result = run_limited(argv, registry.env)
+        assert result.status in (0, 1), (number, result)
+        if "too few file descriptors" in result.err:
+            refused += 1
+            assert result.error_line().startswith("ERROR:root:") and "ulimit -n" in result.err, (number, result)
+        else:
+            assert number >= 20, (number, result)
+    assert refused >= 15
+
+
+def run_limited(argv, env):
+    done = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    return Result(argv, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("number", [5, 20])
+def test_what_only_prints_needs_none(number):
+    for args in (["--help"], ["--version"], ["serve", "--help"], ["completion", "bash"]):
+        assert run_limited(["prlimit", f"--nofile={number}:{number}", BINARY, *args], None).status == 0
+
+
+def test_a_server_that_runs_out_of_them_goes_on(own_registry):
+    registry = own_registry
+    registry.put("t", "n", "10.0.0.1:80")
+    server = registry.serve("--http", "127.0.0.1:0")
+    before = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    lowest = len(os.listdir(f"/proc/{server.pid}/fd"))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (lowest, before[1]))
+    for _ in range(20):  # of which none is accepted
+        with socket.create_connection(("127.0.0.1", server.port), 5):
+            pass
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        server.send(number)
+    registry.etcd.kill()  # so that it must connect, and cannot
+    wait_until(lambda: server.dns.ask("n._t._tcp", "SRV", edns=1232).ede == EDE_STALE, 30)
+    registry.etcd.start()
+    assert server.is_running()
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
+    registry.put("t", "o", "10.0.0.1:80")
+    wait_until(lambda: server.dns.data("o._t._tcp", "SRV"), 40)
