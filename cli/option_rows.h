@@ -31,7 +31,8 @@
     X(ETCD_DISCOVERY_SRV, .name = "etcd-discovery-srv", .argument = "DOMAIN",                      \
       .variable = "EMPUSA_ETCD_DISCOVERY_SRV",                                                     \
       .help = "find etcd by the SRV records _etcd-client._tcp.DOMAIN and "                         \
-              "_etcd-client-ssl._tcp.DOMAIN")                                                      \
+              "_etcd-client-ssl._tcp.DOMAIN; "                                                     \
+              "with https the certificates must name DOMAIN")                                      \
     X(ETCD_TIMEOUT, .name = "etcd-timeout", .argument = "SECONDS", .kind = OPTION_NUMBER,          \
       .variable = "EMPUSA_ETCD_TIMEOUT", .min = 1, .max = 3600, .fallback = "5",                   \
       .help = "bound on one request to etcd")                                                      \

@@ -192,13 +192,14 @@ enum status auth_fetch(struct etcd *etcd, struct member *member)
     if (auth->request)
         return STATUS_OK;
     char url[sizeof(member->endpoint.url) + 40];
-    snprintf(url, sizeof(url), "%s%s/auth/authenticate", member->endpoint.url, member->prefix);
+    snprintf(url, sizeof(url), "%s%s/auth/authenticate", member->request_url, member->prefix);
     char *body = auth_body(auth);
     if (!body)
         return STATUS_NO_MEMORY;
     struct http_options options = {
         .url = url,
         .addresses = member->addresses,
+        .connect_to = member->connect_to,
         .headers = curl_slist_append(NULL, "Content-Type: application/json"),
         .body = body,
         .body_len = strlen(body),

@@ -160,6 +160,21 @@ static enum status call_outcome_kind(const struct call *call, const struct http_
     return is_stranger && call_outcome_is_closed(result) ? STATUS_NOT_PLAIN : result->kind;
 }
 
+/* Of a certificate that names another host, whom it had to name: not the one in the message. */
+static const char *call_outcome_reason(const struct call *call, const struct http_result *result,
+                                       char *out, size_t size)
+{
+    const char *domain = call->etcd->discovery.domain;
+    if (result->kind != STATUS_OTHER_NAME || !call->member->connect_to[0])
+        return result->text;
+    snprintf(
+        out, size,
+        "the certificate does not name %s: found by discovery, it must name that domain, since DNS "
+        "alone vouches for the host",
+        domain);
+    return out;
+}
+
 void call_outcome_broken(struct call *call, const struct http_result *result)
 {
     bool was_sent = call->phase == CALL_PHASE_SENT && result->was_sent;
@@ -175,9 +190,11 @@ void call_outcome_broken(struct call *call, const struct http_result *result)
         call_lose(call, result->text);
         return;
     }
+    char reason[sizeof(call->member->reason) + 100];
     bool is_connect = result->code == CURLE_COULDNT_CONNECT;
     if (is_connect)
         call->member->prefix = NULL; /* what comes back may be another version */
-    call_fail(call, call_outcome_kind(call, result), result->text,
+    call_fail(call, call_outcome_kind(call, result),
+              call_outcome_reason(call, result, reason, sizeof(reason)),
               was_sent || result->code == CURLE_OPERATION_TIMEDOUT);
 }

@@ -70,8 +70,9 @@ static bool call_send_on_version_data(void *arg, long status, const char *octets
 void call_send_version(struct call *call)
 {
     char url[sizeof(call->member->endpoint.url) + 16];
-    snprintf(url, sizeof(url), "%s/version", call->member->endpoint.url);
-    struct http_options options = {.url = url, .addresses = call->member->addresses};
+    snprintf(url, sizeof(url), "%s/version", call->member->request_url);
+    struct http_options options = {
+        .url = url, .addresses = call->member->addresses, .connect_to = call->member->connect_to};
     buffer_reset(&call->reply);
     call_arm(call, CALL_PHASE_VERSION, CALL_ATTEMPT_MS);
     call->http = http_start(call->etcd->http, &options, call_send_on_version_data,
@@ -124,7 +125,7 @@ void call_send(struct call *call)
     const struct member *member = call->member;
     bool is_old = strcmp(member->prefix, "/v3") != 0;
     char url[sizeof(member->endpoint.url) + 48];
-    snprintf(url, sizeof(url), "%s%s%s", member->endpoint.url, member->prefix,
+    snprintf(url, sizeof(url), "%s%s%s", member->request_url, member->prefix,
              paths[call->request.method][is_old]);
     call->data_status = STATUS_OK;
     call->why.text[0] = '\0';
@@ -143,6 +144,7 @@ void call_send(struct call *call)
     struct http_options options = {
         .url = url,
         .addresses = member->addresses,
+        .connect_to = member->connect_to,
         .headers = headers,
         .body = call->body.data,
         .body_len = call->body.len,

@@ -3,7 +3,9 @@
 #include "auth.h"
 #include "call.h"
 #include "client.h"
+#include "location.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,13 +39,17 @@ static bool etcd_copy(char **to, const char *from)
 static bool etcd_copy_options(struct etcd *etcd, const struct etcd_options *options)
 {
     for (size_t i = 0; i < options->endpoint_count; i++)
-        member_add(&etcd->members, &options->endpoints[i]);
+        member_add(&etcd->members, &options->endpoints[i], NULL);
     member_shuffle(&etcd->members);
     etcd->timeout_ms = options->timeout_ms ? options->timeout_ms : ETCD_TIMEOUT_MS;
     etcd->log = options->log;
     etcd->discovery.is_https = options->is_https;
-    return etcd_copy(&etcd->discovery.domain, options->discovery_srv) &&
-           etcd_copy(&etcd->ca_bundle, options->ca_bundle) &&
+    if (!etcd_copy(&etcd->discovery.domain, options->discovery_srv))
+        return false;
+    size_t len = etcd->discovery.domain ? strlen(etcd->discovery.domain) : 0;
+    if (len > 0 && etcd->discovery.domain[len - 1] == '.')
+        etcd->discovery.domain[len - 1] = '\0'; /* no certificate has it */
+    return etcd_copy(&etcd->ca_bundle, options->ca_bundle) &&
            etcd_copy(&etcd->cert, options->cert) && etcd_copy(&etcd->key, options->key) &&
            etcd_copy(&etcd->auth.user, options->user) &&
            etcd_copy(&etcd->auth.password, options->password);
@@ -88,11 +94,33 @@ static enum status etcd_open_http(struct etcd *etcd, struct detail *why)
     return status;
 }
 
-enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struct etcd **out,
-                      struct detail *why)
+/* It becomes part of URLs. */
+static enum status etcd_check_domain(const char *domain, struct detail *why)
+{
+    struct location location;
+    char text[LOCATION_TEXT_MAX + 1];
+    int len = snprintf(text, sizeof(text), "%s:1", domain);
+    if (len >= (int)sizeof(text) || location_parse(text, (size_t)len, &location, NULL) ||
+        location.kind != HOST_KIND_NAME)
+        return detail_set(why, STATUS_BAD_INPUT, "discovery in \"%.200s\": not a domain", domain);
+    return STATUS_OK;
+}
+
+static enum status etcd_check(const struct etcd_options *options, struct detail *why)
 {
     if (options->endpoint_count == 0 && !options->discovery_srv)
         return detail_set(why, STATUS_BAD_INPUT, "no endpoint");
+    if (options->discovery_srv && etcd_check_domain(options->discovery_srv, why) != STATUS_OK)
+        return STATUS_BAD_INPUT;
+    return STATUS_OK;
+}
+
+enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struct etcd **out,
+                      struct detail *why)
+{
+    enum status status = etcd_check(options, why);
+    if (status != STATUS_OK)
+        return status;
     struct etcd *etcd = calloc(1, sizeof(*etcd));
     if (!etcd || !etcd_copy_options(etcd, options)) {
         if (etcd)
@@ -102,7 +130,7 @@ enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struc
     etcd->loop = loop;
     etcd->wake = call_wake;
     etcd->may_use_tls = etcd_may_use_tls(options);
-    enum status status = etcd_open_http(etcd, why);
+    status = etcd_open_http(etcd, why);
     if (status != STATUS_OK) {
         etcd_free(etcd);
         return status;

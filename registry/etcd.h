@@ -28,7 +28,9 @@ struct etcd;
 struct etcd_options {
     const struct endpoint *endpoints;
     size_t endpoint_count;
-    const char *discovery_srv;   /* domain of _etcd-client[-ssl]._tcp SRV records, or NULL */
+    /* Domain of _etcd-client[-ssl]._tcp SRV records, or NULL. Under https the certificates of what
+     * is found must name it; those of `endpoints` their own hosts. */
+    const char *discovery_srv;
     bool is_https;               /* for what discovery finds: look for -ssl first */
     const char *ca_bundle;       /* PEM file, or NULL for the system's */
     const char *cert, *key;      /* PEM files of the client certificate, or NULL */
@@ -39,7 +41,8 @@ struct etcd_options {
 
 /* Make a client. Does not block and does not connect: the first request does.
  * OK: *out is the caller's, to be given to etcd_close().
- * BAD_INPUT: no endpoint, a certificate file that cannot be read. NO_MEMORY, SYSTEM. */
+ * BAD_INPUT: no endpoint, a discovery_srv that is no domain, a certificate file that cannot be
+ * read. NO_MEMORY, SYSTEM. */
 MUST_USE enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options,
                                struct etcd **out, struct detail *why);
 

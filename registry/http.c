@@ -18,7 +18,7 @@ struct http_request {
     struct http *http;
     struct tls *tls; /* libcurl borrows what is in it */
     CURL *easy;
-    struct curl_slist *headers, *addresses;
+    struct curl_slist *headers, *addresses, *connect_to;
     http_data *data;
     http_done *done;
     void *arg;
@@ -61,6 +61,7 @@ static void http_request_free(struct http_request *request)
     curl_slist_free_all(request->headers);
     curl_slist_free_all(request->addresses);
     tls_free(request->tls);
+    curl_slist_free_all(request->connect_to);
     free(request);
 }
 
@@ -346,6 +347,25 @@ static void http_set_callbacks(struct http_request *request)
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, http_on_socket);
 }
 
+/* Where to connect to. Without that list libcurl would connect to another host than was meant. */
+static bool http_set_place(struct http_request *request, const struct http_options *options)
+{
+    CURL *easy = request->easy;
+    if (options->addresses) {
+        request->addresses = curl_slist_append(NULL, options->addresses);
+        if (!request->addresses)
+            return false;
+        curl_easy_setopt(easy, CURLOPT_RESOLVE, request->addresses);
+    }
+    if (options->connect_to && options->connect_to[0]) {
+        request->connect_to = curl_slist_append(NULL, options->connect_to);
+        if (!request->connect_to)
+            return false;
+        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, request->connect_to);
+    }
+    return true;
+}
+
 static bool http_set_options(struct http_request *request, const struct http_options *options)
 {
     CURL *easy = request->easy;
@@ -363,12 +383,8 @@ static bool http_set_options(struct http_request *request, const struct http_opt
         curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)options->buffer_len);
     if (request->headers)
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
-    if (options->addresses) {
-        request->addresses = curl_slist_append(NULL, options->addresses);
-        if (!request->addresses)
-            return false;
-        curl_easy_setopt(easy, CURLOPT_RESOLVE, request->addresses);
-    }
+    if (!http_set_place(request, options))
+        return false;
     if (options->body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->body_len);
         if (curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, options->body) != CURLE_OK)

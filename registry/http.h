@@ -36,7 +36,8 @@ void http_close(struct http *http);
 /* All is copied. */
 struct http_options {
     const char *url;
-    const char *addresses;      /* CURLOPT_RESOLVE's HOST:PORT:ADDRESS,..; NULL for a literal */
+    const char *addresses;  /* CURLOPT_RESOLVE's HOST:PORT:ADDRESS,..; NULL for a literal */
+    const char *connect_to; /* CURLOPT_CONNECT_TO's HOST:PORT:HOST:PORT; NULL or "" = the URL's */
     struct curl_slist *headers; /* owned by the request, even if it fails */
     const char *body;           /* NULL = GET, else POST */
     size_t body_len;

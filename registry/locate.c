@@ -29,7 +29,7 @@ static void locate_add(struct etcd *etcd, const struct resolver_srv *record, boo
                    text);
         return;
     }
-    member_add(&etcd->members, &endpoint);
+    member_add(&etcd->members, &endpoint, etcd->discovery.domain);
 }
 
 static void locate_discovered(void *arg, enum status status, const struct resolver_srv *records,

@@ -22,13 +22,27 @@ uint32_t member_random(uint32_t limit)
     return number % limit;
 }
 
-void member_add(struct member_set *set, const struct endpoint *endpoint)
+static void member_set_domain(struct member *member, const char *domain)
+{
+    const char *target = strstr(member->endpoint.url, "://") + 3;
+    snprintf(member->request_url, sizeof(member->request_url), "https://%s:%u", domain,
+             (unsigned)member->endpoint.port);
+    snprintf(member->connect_to, sizeof(member->connect_to), "%s:%u:%s", domain,
+             (unsigned)member->endpoint.port, target);
+}
+
+void member_add(struct member_set *set, const struct endpoint *endpoint, const char *domain)
 {
     for (size_t i = 0; i < set->count; i++)
         if (strcmp(set->list[i].endpoint.url, endpoint->url) == 0)
             return;
-    if (set->count < ENDPOINT_LIST_MAX)
-        set->list[set->count++] = (struct member){.endpoint = *endpoint};
+    if (set->count == ENDPOINT_LIST_MAX)
+        return;
+    struct member *member = &set->list[set->count++];
+    *member = (struct member){.endpoint = *endpoint};
+    memcpy(member->request_url, endpoint->url, sizeof(endpoint->url));
+    if (domain && endpoint->is_https)
+        member_set_domain(member, domain);
 }
 
 void member_shuffle(struct member_set *set)

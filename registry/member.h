@@ -18,8 +18,16 @@
 
 #define MEMBER_ADDRESSES_MAX 16
 
+#define MEMBER_CONNECT_TO_MAX (2 * sizeof(((struct endpoint *)NULL)->url))
+
 struct member {
     struct endpoint endpoint;
+    /* For libcurl: what the URLs of requests begin with, and CURLOPT_CONNECT_TO, "" = none. They
+     * are endpoint.url and "", but for what was discovered under https: there the certificate must
+     * name the domain, not the host that an answer of DNS led to, and the URL's host is what
+     * libcurl verifies. */
+    char request_url[sizeof(((struct endpoint *)NULL)->url)];
+    char connect_to[MEMBER_CONNECT_TO_MAX];
     const char *prefix; /* "/v3", "/v3beta", "/v3alpha"; NULL = not known yet */
     unsigned version;   /* 304 for 3.4; 0 = unknown */
     char *addresses;    /* for libcurl's CURLOPT_RESOLVE; NULL = not known, or none needed */
@@ -38,8 +46,9 @@ struct member_set {
     bool has_answered;
 };
 
-/* Append an endpoint, unless it is there or the set is full. */
-void member_add(struct member_set *set, const struct endpoint *endpoint);
+/* Append an endpoint, unless it is there or the set is full. domain: where it was discovered; NULL
+ * = nowhere. */
+void member_add(struct member_set *set, const struct endpoint *endpoint, const char *domain);
 
 /* Put the members in an arbitrary order, so that the clients of a cluster spread over it. */
 void member_shuffle(struct member_set *set);

@@ -1,14 +1,20 @@
 """Endpoints and hosts that are named: what DNS does to them, with a name server that loses, delays and fails."""
 
+import socket
+import ssl
 import threading
 import time
+import types
 
 import dns.rcode
+import dns.rdatatype
 import pytest
 
 import server as server_module
+from etcd import Etcd
 from name_server import NameServer, Place
 from process import wait_until
+from test_tls_auth import authority, certificate
 
 NAME = "etcd.corp.example"
 
@@ -168,3 +174,129 @@ def test_a_host_whose_look_up_is_lost_gets_its_address(registry, names, place, l
     registry.put("t", "n", "box:80")
     server = registry.serve(resolve=True)
     wait_until(lambda: server.dns.data("box.host", "A") == ["10.9.8.7"])
+
+
+# discovery under https
+
+DOMAIN = "corp.example"
+
+
+class Eavesdropper:
+    """Speaks TLS with a good certificate of its own, and keeps what it is sent."""
+
+    def __init__(self, address, port, key, cert):
+        self.heard, self.handshakes = b"", 0
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(cert, key)
+        self._listener = socket.create_server((address, port))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                with self._context.wrap_socket(connection, server_side=True) as stream:
+                    self.handshakes += 1
+                    stream.settimeout(5)
+                    self.heard += stream.recv(65536)
+            except OSError:  # ssl.SSLError is one
+                self.handshakes += 1
+
+    def close(self):
+        self._listener.close()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """{name: what Etcd(tls=...) takes}, all of one authority."""
+    directory = tmp_path_factory.mktemp("names")
+    ca = authority(directory, "authority")
+    made = {}
+    for name in (DOMAIN, NAME, "evil.example"):
+        usage = f"extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName=DNS:{name},IP:127.0.0.1\n"
+        key, cert = certificate(directory, name, f"/O={name}", ca, usage)
+        made[name] = types.SimpleNamespace(ca=str(ca[1]), server_key=key, server_cert=cert)
+    return made
+
+
+@pytest.fixture
+def etcds():
+    started = []
+    yield started
+    for etcd in started:
+        etcd.stop()
+
+
+@pytest.fixture
+def over_tls(etcds, certificates, place, bind_registry, names):
+    """A registry in an etcd with the certificate of this name, which only discovery in the domain leads to."""
+    def start(name):
+        etcd = Etcd(tls=certificates[name])
+        etcds.append(etcd)
+        registry = bind_registry(etcd)
+        names.add(f"_etcd-client-ssl._tcp.{DOMAIN}.", "SRV", f"0 1 {etcd.members[0].port} {NAME}.")
+        del registry.env["EMPUSA_ETCD_ENDPOINT"]
+        registry.env.update(EMPUSA_CA_BUNDLE=certificates[name].ca, EMPUSA_ETCD_PROTOCOL="https",
+                            EMPUSA_ETCD_DISCOVERY_SRV=DOMAIN)
+        return registry
+    return start
+
+
+def given(registry):
+    """The same etcd, by its name instead of by discovery."""
+    return {"EMPUSA_ETCD_DISCOVERY_SRV": "", "EMPUSA_ETCD_ENDPOINT": f"https://{NAME}:{registry.etcd.members[0].port}"}
+
+
+def test_what_is_discovered_must_prove_the_domain(over_tls):
+    registry = over_tls(DOMAIN)
+    for domain in (DOMAIN, f"{DOMAIN}.", DOMAIN.upper()):
+        registry.ok("switch", "set", "s", "v", env={"EMPUSA_ETCD_DISCOVERY_SRV": domain})
+    registry.ok("switch", "set", "s", "v", env={"EMPUSA_ETCD_PROTOCOL": "http"})  # finds only the -ssl records
+    server = registry.serve()
+    registry.hold("t", "n", "10.0.0.1:80", "--ttl", "5", "--refresh-every", "1")
+    wait_until(lambda: server.dns.data("n._t._tcp", "SRV"))
+    line = registry("switch", "get", "s", env=given(registry)).error_line()
+    assert NAME in line and "must name" not in line, "an endpoint that is given proves its own name"
+
+
+def test_the_name_of_the_target_proves_nothing(over_tls):
+    registry = over_tls(NAME)
+    for protocol in ("https", "http"):
+        line = registry("--etcd-timeout", "2", "switch", "set", "s", "v", env={"EMPUSA_ETCD_PROTOCOL": protocol}).error_line()
+        assert f"the certificate does not name {DOMAIN}" in line and "discovery" in line
+    registry.ok("switch", "set", "s", "v", env=given(registry))
+
+
+def test_a_forged_srv_record_gets_no_password(over_tls, certificates, names, tmp_path):
+    registry = over_tls(DOMAIN)
+    evil = Eavesdropper("127.0.0.9", registry.etcd.members[0].port, certificates["evil.example"].server_key,
+                        certificates["evil.example"].server_cert)
+    (tmp_path / "password").write_text("secret\n")
+    login = ["--etcd-user", "root", "--etcd-password-file", str(tmp_path / "password"), "--etcd-timeout", "2"]
+    names.add("evil.example.", "A", "127.0.0.9")
+    good = names.records[f"_etcd-client-ssl._tcp.{DOMAIN}.", dns.rdatatype.SRV]
+    forged = [f"0 1 {evil.port} evil.example."]
+    try:
+        names.add(f"_etcd-client-ssl._tcp.{DOMAIN}.", "SRV", *forged)
+        line = registry(*login, "service", "list").error_line()
+        assert DOMAIN in line and "evil.example" in line
+        # The two have the port in common: neither gets what is meant for the other.
+        names.add(f"_etcd-client-ssl._tcp.{DOMAIN}.", "SRV", *forged, *good)
+        for i in range(6):
+            registry.ok("switch", "set", "s", str(i))
+        server = registry.serve()
+        registry.register("t", "n", "10.0.0.1:80")
+        wait_until(lambda: server.dns.data("n._t._tcp", "SRV"))
+        assert evil.handshakes and evil.heard == b""
+    finally:
+        evil.close()
+
+
+@pytest.mark.parametrize("domain", ["a b", "x/y", "u@h", "a..b", "127.0.0.1", "x:1", "x" * 300])
+def test_what_is_no_domain_is_not_looked_up(registry, domain):
+    del registry.env["EMPUSA_ETCD_ENDPOINT"]
+    assert "domain" in registry("--etcd-discovery-srv", domain, "service", "list").error_line(2)

@@ -18,7 +18,7 @@ static struct member_set *new_set(const char *list)
     assert_int_equal(endpoint_parse_list(list, false, endpoints, ENDPOINT_LIST_MAX, &count, NULL),
                      STATUS_OK);
     for (size_t i = 0; i < count; i++)
-        member_add(set, &endpoints[i]);
+        member_add(set, &endpoints[i], NULL);
     return set;
 }
 
@@ -78,7 +78,7 @@ static void members_are_a_set(void **state)
         char text[16];
         snprintf(text, sizeof(text), "c:%d", i + 1);
         assert_int_equal(endpoint_parse(text, strlen(text), false, &endpoint, NULL), STATUS_OK);
-        member_add(set, &endpoint);
+        member_add(set, &endpoint, NULL);
     }
     assert_int_equal(set->count, ENDPOINT_LIST_MAX);
     member_shuffle(set);
@@ -157,6 +157,32 @@ static void who_fails_is_looked_up_again(void **state)
     free_set(set);
 }
 
+/* Under https what was discovered is asked by the domain's name, at the host's address. */
+static void what_is_discovered_is_verified_for_the_domain(void **state)
+{
+    static const struct {
+        const char *text, *domain, *request_url, *connect_to;
+    } cases[] = {
+        {"https://m1.a.test:2379", NULL, "https://m1.a.test:2379", ""},
+        {"http://m1.a.test:2379", "a.test", "http://m1.a.test:2379", ""},
+        {"https://m1.a.test:2379", "a.test", "https://a.test:2379", "a.test:2379:m1.a.test:2379"},
+        {"https://[fd00::1]:1", "a.test", "https://a.test:1", "a.test:1:[fd00::1]:1"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct member_set *set = calloc(1, sizeof(*set));
+        struct endpoint endpoint;
+        assert_int_equal(
+            endpoint_parse(cases[i].text, strlen(cases[i].text), false, &endpoint, NULL),
+            STATUS_OK);
+        member_add(set, &endpoint, cases[i].domain);
+        assert_string_equal(set->list[0].endpoint.url, cases[i].text);
+        assert_string_equal(set->list[0].request_url, cases[i].request_url);
+        assert_string_equal(set->list[0].connect_to, cases[i].connect_to);
+        free_set(set);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +192,7 @@ int main(void)
         cmocka_unit_test(the_version_gives_the_prefix),
         cmocka_unit_test(addresses_are_kept_for_their_ttl),
         cmocka_unit_test(who_fails_is_looked_up_again),
+        cmocka_unit_test(what_is_discovered_is_verified_for_the_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
