@@ -19,6 +19,7 @@ static const char *const advice[STATUS_COUNT] = {
     [STATUS_OTHER_NAME] =
         "--etcd-endpoint, or --etcd-discovery-srv, has to be a name in the certificate",
     [STATUS_CLIENT_CERT] = "see --etcd-cert and --etcd-key",
+    [STATUS_UNRESOLVED] = "see /etc/resolv.conf, and --etcd-endpoint or --etcd-discovery-srv",
     [STATUS_TIMED_OUT] = "try again, or see --etcd-timeout",
     [STATUS_DENIED] = "see --etcd-user and the roles of that user",
     [STATUS_NO_SPACE] = "compact and defragment etcd, then disarm its alarm",

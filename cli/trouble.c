@@ -8,8 +8,9 @@
 /* Different faces of one outage are said once. */
 static enum status kind_of(enum status status)
 {
-    bool is_away = status == STATUS_TIMED_OUT || status == STATUS_BAD_REPLY ||
-                   status == STATUS_CONFLICT || status == STATUS_CANCELLED;
+    bool is_away = status == STATUS_TIMED_OUT || status == STATUS_UNRESOLVED ||
+                   status == STATUS_BAD_REPLY || status == STATUS_CONFLICT ||
+                   status == STATUS_CANCELLED;
     return is_away ? STATUS_UNREACHABLE : status;
 }
 

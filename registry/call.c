@@ -133,17 +133,17 @@ static void call_on_timer(uv_timer_t *timer)
         return;
     }
     if (!call->member) {
-        call->status = STATUS_TIMED_OUT;
-        detail_set(&call->why, STATUS_TIMED_OUT, "discovery in %s: no answer from DNS in time",
+        call->status = STATUS_UNRESOLVED;
+        detail_set(&call->why, STATUS_UNRESOLVED, "discovery in %s: no answer from DNS in time",
                    call->etcd->discovery.domain);
-        call_finish(call, STATUS_TIMED_OUT);
+        call_finish(call, STATUS_UNRESOLVED);
         return;
     }
     if (call->phase == CALL_PHASE_PARKED && member_lacks_addresses(call->member)) {
         char reason[sizeof(call->member->reason)];
         snprintf(reason, sizeof(reason), "cannot look up %s: no answer from DNS in time",
                  call->member->endpoint.host);
-        call_fail(call, STATUS_TIMED_OUT, reason, true);
+        call_fail(call, STATUS_UNRESOLVED, reason, true);
         return;
     }
     bool was_sent = call->http && http_cancel(call->http) && call->phase == CALL_PHASE_SENT;
@@ -194,7 +194,7 @@ static bool call_has_addresses(struct call *call)
     } else {
         char reason[sizeof(member->reason)];
         memcpy(reason, member->reason, sizeof(reason));
-        call_fail(call, STATUS_UNREACHABLE, reason, false);
+        call_fail(call, STATUS_UNRESOLVED, reason, false);
     }
     return false;
 }

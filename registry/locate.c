@@ -50,7 +50,7 @@ static void locate_discovered(void *arg, enum status status, const struct resolv
     }
     if (etcd->members.count == 0) {
         discovery->failures++;
-        discovery->status = status == STATUS_OK ? STATUS_NOT_FOUND : status;
+        discovery->status = status == STATUS_NO_MEMORY ? status : STATUS_UNRESOLVED;
         detail_set(&discovery->why, discovery->status, "discovery in %s: %s", discovery->domain,
                    why->text);
     }
