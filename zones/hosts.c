@@ -9,10 +9,10 @@
 #define REFRESH_MIN_S  5
 #define REFRESH_MAX_S  300
 #define REFRESH_FILE_S 30 /* of what has no TTL: the hosts file */
-#define RETRY_MIN_S    10
-#define RETRY_MAX_S    300 /* for a host that does not exist */
-#define RETRY_DNS_S    60  /* at most, when it is DNS that fails */
-#define PATIENCE       3   /* failures in a row that keep a place although others wait for one */
+#define RETRY_MIN_S    10U
+#define RETRY_MAX_S    300U /* for a host that does not exist */
+#define RETRY_DNS_S    60U  /* at most, when it is DNS that fails */
+#define PATIENCE       3    /* failures in a row that keep a place although others wait for one */
 #define TICK_MS        (1000 / HOSTS_PER_S)
 
 /* Each host is in one of these states; a queue holds those that are in one of the first three. */
