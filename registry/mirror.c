@@ -10,7 +10,7 @@
 #define MIRROR_PAUSE_MS        250U
 #define MIRROR_PAUSE_MAX_MS    1000 /* an answer is to be right soon after etcd is back */
 #define MIRROR_RELOAD_MS       1000 /* between the beginnings of two loads */
-#define MIRROR_JOINS_MAX       3    /* in vain, before what cannot be followed is loaded */
+#define MIRROR_LOST_MAX        3    /* in vain, before what cannot be followed is loaded */
 #define MIRROR_KEY_MAX         (2U << 20)
 #define MIRROR_PROOF_MS        30000
 #define MIRROR_READ_MAX        20000
@@ -142,7 +142,7 @@ static bool mirror_on_load_kv(void *arg, const struct kv *kv)
 static void mirror_take_load(struct mirror *mirror, const struct kv_range_result *result)
 {
     mirror->needs_load = mirror->needs_audit = mirror->has_told = false;
-    mirror->joins_failed = 0;
+    mirror->watches_lost = mirror->stalls = 0;
     mirror->revision = mirror->loaded = mirror->newest = result->revision;
     mirror->raft_term = result->raft_term;
     mirror->cluster_id = result->cluster_id;
@@ -211,7 +211,7 @@ static void mirror_on_knock(void *arg, enum status status, const struct kv_range
     }
     /* Reads are answered, but nothing can be followed. */
     uint64_t age_ms = mirror_now_ms(mirror) - mirror->proving.done_ms;
-    if (mirror->joins_failed >= MIRROR_JOINS_MAX && age_ms >= mirror->proving.every_ms)
+    if (mirror->watches_lost >= MIRROR_LOST_MAX && age_ms >= mirror->proving.every_ms)
         mirror_load(mirror);
     else
         mirror_follow_join(mirror);
@@ -229,7 +229,7 @@ static void mirror_knock(struct mirror *mirror)
 void mirror_on_timer(uv_timer_t *timer)
 {
     struct mirror *mirror = timer->data;
-    if (mirror->state == MIRROR_WATCHING)
+    if (mirror->state == MIRROR_WATCHING || mirror->state == MIRROR_JOINING)
         mirror_follow_tick(mirror);
     else if (mirror->needs_load)
         mirror_load(mirror);

@@ -5,12 +5,14 @@
 
 #define MIRROR_GAP_MAX    20000 /* revisions; a longer replay takes longer than a load */
 #define MIRROR_TICK_MS    500
-#define MIRROR_PROBE_MS   1000 /* a watch silent for so long has its member probed */
-#define MIRROR_ANSWER_MS  2000 /* for the probe's answer */
-#define MIRROR_PROBES_MAX 3    /* that are answered with a failure */
-#define MIRROR_STEADY_MS  5000 /* a watch that lives so long was no failure */
-#define MIRROR_AMID_MS    5000 /* that a line may pause */
-#define MIRROR_OUTAGE_MS  1000 /* a shorter silence leaves hardly time to restore a store */
+#define MIRROR_PROBE_MS   1000  /* a watch silent for so long has its member probed */
+#define MIRROR_ANSWER_MS  2000  /* for the probe's answer */
+#define MIRROR_PROBES_MAX 3     /* that are answered with a failure */
+#define MIRROR_STEADY_MS  5000  /* a watch that lives so long was no failure */
+#define MIRROR_AMID_MS    5000  /* that a line may pause */
+#define MIRROR_JOIN_MS    10000 /* for a watch to be created */
+#define MIRROR_STALLS_MAX 2     /* at the same place */
+#define MIRROR_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store */
 
 void mirror_follow_halt(struct mirror *mirror)
 {
@@ -167,16 +169,33 @@ bool mirror_follow_is_small(const struct mirror *mirror)
     return mirror->events.count && mirror->events.count(mirror->arg) <= mirror->proving.read_max;
 }
 
+/* The watch goes on no further here. What cannot be followed is loaded. */
+static void mirror_stall(struct mirror *mirror, enum status status, const struct detail *why)
+{
+    if (mirror->stalled_at != mirror->revision)
+        mirror->stalls = 0;
+    mirror->stalled_at = mirror->revision;
+    if (++mirror->stalls >= MIRROR_STALLS_MAX)
+        mirror_reload(mirror, why->text);
+    else
+        mirror_follow_leave(mirror, status, why);
+}
+
 void mirror_follow_tick(struct mirror *mirror)
 {
     struct mirror_proving *proving = &mirror->proving;
     uint64_t now_ms = mirror_now_ms(mirror);
+    if (mirror->state == MIRROR_JOINING) {
+        mirror->watches_lost++;
+        mirror_follow_leave(mirror, STATUS_TIMED_OUT, &(struct detail){"watch: no answer in time"});
+        return;
+    }
     if (now_ms - mirror->joined_ms >= MIRROR_STEADY_MS)
-        mirror->failures = 0;
+        mirror->failures = mirror->watches_lost = 0;
     if (watch_is_amid(mirror->watch) &&
         now_ms - watch_last_seen_ms(mirror->watch) >= MIRROR_AMID_MS) {
-        mirror_follow_leave(mirror, STATUS_TIMED_OUT,
-                            &(struct detail){"the watch has stopped amid an event"});
+        mirror_stall(mirror, STATUS_TIMED_OUT,
+                     &(struct detail){"the watch has stopped amid an event"});
         return;
     }
     mirror_follow_commit(mirror, NULL);
@@ -219,7 +238,6 @@ static void mirror_on_created(void *arg, const struct reply_header *header)
         mirror->raft_term = header->raft_term;
     mirror->state = MIRROR_WATCHING;
     mirror->joined_ms = mirror->last_seen_ms = mirror_now_ms(mirror);
-    mirror->joins_failed = 0;
     uv_timer_start(&mirror->timer, mirror_on_timer, MIRROR_TICK_MS, MIRROR_TICK_MS);
     if (mirror->needs_audit)
         mirror_audit(mirror);
@@ -248,9 +266,11 @@ static void mirror_on_lost(void *arg, enum status status, const struct detail *w
 {
     struct mirror *mirror = arg;
     mirror->watch = NULL;
-    mirror->joins_failed += mirror->state == MIRROR_JOINING;
+    mirror->watches_lost++;
     if (status == STATUS_COMPACTED)
         mirror_reload(mirror, why->text);
+    else if (status == STATUS_BAD_REPLY || status == STATUS_TOO_LARGE)
+        mirror_stall(mirror, status, why);
     else
         mirror_follow_leave(mirror, status, why);
 }
@@ -273,6 +293,7 @@ void mirror_follow_switch(struct mirror *mirror, struct watch *watch, struct mem
 void mirror_follow_join(struct mirror *mirror)
 {
     mirror->state = MIRROR_JOINING;
+    uv_timer_start(&mirror->timer, mirror_on_timer, MIRROR_JOIN_MS, 0);
     mirror->member = member_find(&mirror->etcd->members, 0, mirror_now_ms(mirror));
     mirror->watch = watch_start(mirror->etcd, mirror->member, mirror->prefix.text,
                                 mirror->prefix.len, mirror->end.text, mirror->end.len,

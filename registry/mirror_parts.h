@@ -68,9 +68,11 @@ struct mirror {
     struct ledger ledger;
     struct mirror_proving proving;
     struct mirror_facts facts;
-    uint32_t slice;         /* keys since the last commit of a load */
-    unsigned failures;      /* in a row */
-    unsigned joins_failed;  /* in a row, of a cluster that answers */
+    uint32_t slice;        /* keys since the last commit of a load */
+    unsigned failures;     /* in a row */
+    unsigned watches_lost; /* in a row, soon after they were begun */
+    unsigned stalls;       /* of the watch amid the line behind this revision: */
+    int64_t stalled_at;
     unsigned probes_failed; /* in a row */
     uint64_t last_seen_ms, joined_ms, load_began_ms;
 };

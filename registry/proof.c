@@ -9,7 +9,9 @@
 #define PROOF_GAP_MAX    20000 /* revisions; etcd replays more in a time that grows squarely */
 #define PROOF_SETTLE_MS  1000  /* the first watch may be a little late, too */
 #define PROOF_SILENCE_MS 2000  /* etcd replays every 100 ms */
-#define PROOF_LIMIT_MS   20000 /* for the whole */
+#define PROOF_JOIN_MS    5000  /* for the second watch to be made */
+#define PROOF_LIMIT_MS   20000 /* for the whole, but for what is being read */
+#define PROOF_AMID_MS    5000  /* that a line may pause */
 #define PROOF_COUNTS_MAX 3     /* before a difference is believed */
 #define PROOF_READ_MS    10000 /* without progress */
 
@@ -270,13 +272,23 @@ static bool proof_has_settled(const struct proof *proof)
     return now_ms - heard_ms >= PROOF_SILENCE_MS && !watch_is_amid(proof->watch);
 }
 
+/* Whether the second watch has come to a stand, or takes too long. */
+static bool proof_is_late(const struct proof *proof)
+{
+    uint64_t now_ms = proof_now_ms(proof);
+    uint64_t limit_ms = proof->step == PROOF_JOINING ? PROOF_JOIN_MS : PROOF_LIMIT_MS;
+    bool is_amid = proof->watch && watch_is_amid(proof->watch);
+    return now_ms - proof->began_ms >= limit_ms ||
+           (is_amid && now_ms - watch_last_seen_ms(proof->watch) >= PROOF_AMID_MS);
+}
+
 void proof_tick(struct proof *proof)
 {
     bool is_asking = proof->step == PROOF_TARGETING || proof->step == PROOF_READING ||
                      proof->step == PROOF_COUNTING;
     if (is_asking && !proof->range)
         proof_give_up(proof, STATUS_NO_MEMORY, "out of memory");
-    else if (!is_asking && proof_now_ms(proof) - proof->began_ms >= PROOF_LIMIT_MS)
+    else if (!is_asking && proof_is_late(proof))
         proof_give_up(proof, STATUS_TIMED_OUT, "the second watch does not come to an end");
     else if (proof->step == PROOF_SETTLING && proof_has_settled(proof))
         proof_read_changes(proof);

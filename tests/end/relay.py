@@ -112,6 +112,8 @@ class WatchRelay:
         self.drops = lambda watch, event: False  # this event is not delivered
         self.mutes = lambda watch: False  # nothing more is
         self.halves = lambda watch, event: False  # half of its line is, and then nothing more
+        self.cuts = lambda watch, event: False  # the connection ends before it
+        self.stillborn = lambda watch: False  # half of the first line is delivered
         self.refuses = lambda: False  # a new watch is never answered
         self._sockets = set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -224,11 +226,16 @@ class Link:
         value = json.loads(line)
         result = value.get("result", {})
         events = result.get("events", [])
+        if result.get("created") and self.relay.stillborn(self.watch):
+            self._send_chunk(line[:len(line) // 2])
+            self.is_mute = True
         for event in events:
             event["name"] = base64.b64decode(event["kv"]["key"]).decode()
         if any(self.relay.halves(self.watch, event) for event in events):
             self._send_chunk(line[:len(line) // 2])
             self.is_mute = True
+        if any(self.relay.cuts(self.watch, event) for event in events):
+            raise ConnectionError("cut")
         kept = [event for event in events if not self.relay.drops(self.watch, event)]
         if len(kept) < len(events):
             result["events"] = [{k: v for k, v in event.items() if k != "name"} for event in kept]

@@ -105,6 +105,26 @@ def half_a_line(case):
     case.put("a", 10)
 
 
+def half_a_line_always(case):
+    """Neither a new watch nor a proof comes past it."""
+    case.relay.halves = lambda watch, event: named("a")(event)
+    case.put("a", 17)
+    case.put("b", 18)
+
+
+def cut_always(case):
+    case.relay.cuts = lambda watch, event: named("a")(event)
+    case.put("a", 19)
+    case.put("b", 20)
+
+
+def stillborn(case):
+    """The connection ends, and no watch is ever made again, although each begins to be."""
+    case.relay.stillborn = lambda watch: True
+    case.relay.cut()
+    case.put("a", 21)
+
+
 def second_is_lossy(case):
     """Nothing is wrong but the watch that is to prove it."""
     case.relay.drops = lambda watch, event: watch == 1
@@ -118,7 +138,7 @@ def rewritten(case):
 
 
 FAULTS = [silent, silent_all, no_watch, last_delete, put_withheld, middle_for_all, delete_and_put, half_a_line,
-          second_is_lossy, rewritten]
+          half_a_line_always, cut_always, stillborn, second_is_lossy, rewritten]
 
 
 def compacted(case):
