@@ -358,51 +358,68 @@ static struct etcd_server hide(const struct etcd_server *server)
  * event is a delete that it was told, a delete of before its load, or a put. */
 enum last_event { LAST_DELETE, LAST_BEFORE_LOAD, LAST_PUT };
 
+static void put_and_delete(const struct etcd_server *server, bool is_put, bool is_deleted)
+{
+    if (is_put)
+        assert_true(etcd_server_put(server, "/b/lost", "1"));
+    if (is_deleted)
+        assert_true(etcd_server_delete(server, "/b/lost"));
+}
+
+static void save(struct etcd_server *server)
+{
+    assert_true(etcd_server_put(server, "/b/keeps", "1") &&
+                etcd_server_put(server, "/b/goes", "1"));
+    etcd_server_kill(server, SIGTERM);
+    etcd_server_remove(server->dir, "copy");
+    etcd_server_copy(server, "data", "copy");
+    assert_true(etcd_server_launch(server) && etcd_server_wait(server));
+}
+
+/* The same cluster, as many keys, and a newer revision than before. */
+static void restore_and_overtake(struct etcd_server *server, bool has_more)
+{
+    etcd_server_kill(server, SIGKILL);
+    etcd_server_wipe(server);
+    etcd_server_copy(server, "copy", "data");
+    struct etcd_server hidden = hide(server);
+    assert_true(etcd_server_delete(&hidden, "/b/goes") && etcd_server_put(&hidden, "/b/new", "1"));
+    if (has_more)
+        assert_true(etcd_server_put(&hidden, "/b/newer", "1"));
+    for (int i = 0; i < 50; i++)
+        assert_true(etcd_server_put(&hidden, "elsewhere", "1"));
+    etcd_server_kill(&hidden, SIGTERM);
+    assert_true(etcd_server_launch(server) && etcd_server_wait(server));
+}
+
+static void forget_all(void)
+{
+    mirror_stop(mirror);
+    assert_true(etcd_server_post(&servers[0], "/v3/kv/deleterange",
+                                 "{\"key\":\"L2Iv\",\"range_end\":\"L2Iw\"}"));
+    for (size_t i = 0; i < KEYS; i++)
+        while (owner.keys[i])
+            owner_drop(&owner, &owner.keys[i]);
+    owner.is_live = false;
+}
+
 static void a_restored_store_is_noticed(void **state)
 {
     (void)state;
     struct etcd_server *server = &servers[0];
     for (enum last_event last = LAST_DELETE; last <= LAST_PUT; last++) {
-        assert_true(etcd_server_put(server, "/b/keeps", "1") &&
-                    etcd_server_put(server, "/b/goes", "1"));
-        etcd_server_kill(server, SIGTERM);
-        etcd_server_remove(server->dir, "copy");
-        etcd_server_copy(server, "data", "copy");
-        assert_true(etcd_server_launch(server) && etcd_server_wait(server));
-        if (last == LAST_BEFORE_LOAD)
-            assert_true(etcd_server_put(server, "/b/lost", "1") &&
-                        etcd_server_delete(server, "/b/lost"));
+        bool is_before = last == LAST_BEFORE_LOAD;
+        save(server);
+        put_and_delete(server, is_before, is_before);
         start_mirror("/b/");
         assert_true(RUN_UNTIL(owner.is_live, 10000));
-        if (last != LAST_BEFORE_LOAD)
-            assert_true(etcd_server_put(server, "/b/lost", "1"));
-        if (last == LAST_DELETE)
-            assert_true(etcd_server_delete(server, "/b/lost"));
+        put_and_delete(server, !is_before, last == LAST_DELETE);
         RUN_UNTIL(false, 100);
-
-        etcd_server_kill(server, SIGKILL);
-        etcd_server_wipe(server);
-        etcd_server_copy(server, "copy", "data");
-        struct etcd_server hidden = hide(server);
-        assert_true(etcd_server_delete(&hidden, "/b/goes") &&
-                    etcd_server_put(&hidden, "/b/new", "1"));
-        if (last == LAST_PUT) /* the same number of keys */
-            assert_true(etcd_server_put(&hidden, "/b/newer", "1"));
-        for (int i = 0; i < 50; i++)
-            assert_true(etcd_server_put(&hidden, "elsewhere", "1"));
-        etcd_server_kill(&hidden, SIGTERM);
-        assert_true(etcd_server_launch(server) && etcd_server_wait(server));
+        restore_and_overtake(server, last == LAST_PUT);
         assert_true(RUN_UNTIL(owner.is_live && is_value("/b/new", "1"), 15000));
         assert_true(is_value("/b/goes", NULL) && is_value("/b/keeps", "1"));
         assert_true(is_value("/b/lost", NULL));
-        mirror_stop(mirror);
-        assert_true(etcd_server_post(server, "/v3/kv/deleterange",
-                                     "{\"key\":\"L2Iv\",\"range_end\":\"L2Iw\"}"));
-        while (owner.count)
-            for (size_t i = 0; i < KEYS; i++)
-                if (owner.keys[i])
-                    owner_drop(&owner, &owner.keys[i]);
-        owner.is_live = false;
+        forget_all();
     }
     start_mirror("/b/");
 }
