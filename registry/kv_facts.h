@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Longer keys and values are told as far as that. By default etcd takes 1.5 MiB. */
+#define KV_OCTETS_MAX (15U << 17)
+
 /* One key and what etcd knows about it; octets, not strings. Borrowed for the callback. */
 struct kv {
     const char *key;
@@ -17,7 +20,8 @@ struct kv {
     const char *value; /* "" without a value */
     size_t value_len;
     int64_t create_revision, mod_revision, version;
-    int64_t lease; /* 0 = none */
+    int64_t lease;                 /* 0 = none */
+    bool is_key_cut, is_value_cut; /* it is longer than KV_OCTETS_MAX: these are its first octets */
 };
 
 struct kv_range {

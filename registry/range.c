@@ -14,7 +14,7 @@
 #define RANGE_PAGE_OCTETS (32U << 20)
 #define RANGE_PAGE_PART   8
 #define RANGE_PAGE_OLD    10000 /* 3.3 refuses to send more than 4 MiB */
-#define RANGE_PAGE_MIN    16
+#define RANGE_PAGE_MIN    1
 #define RANGE_SHORT_PAGE  1000 /* up to here an answer is due as soon as that of one key */
 #define RANGE_KEY_MAX     (2U << 20)
 
@@ -38,9 +38,11 @@ struct range {
     uint64_t begun_ms;     /* uv_now(): this page */
     uint64_t octets;       /* this page */
     bool has_more, has_rest;
-    bool has_grown;  /* as far as pages do */
-    bool is_feeding; /* `each` may be running */
-    bool is_dead;    /* to be freed once it has returned */
+    bool is_halved;   /* `page` is no caller's wish */
+    bool is_next_cut; /* `next` is the beginning of a longer key, which was given */
+    bool has_grown;   /* as far as pages do */
+    bool is_feeding;  /* `each` may be running */
+    bool is_dead;     /* to be freed once it has returned */
 };
 
 static void range_free(struct range *range)
@@ -79,11 +81,25 @@ static uint32_t range_page(const struct range *range, const struct member *membe
     return left < page ? left : page;
 }
 
+/* The next page begins behind all keys that begin as a cut one does; there is nothing to be said of
+ * them one by one. */
+static void range_pass_cut(struct range *range)
+{
+    struct buffer *next = &range->next;
+    if (!range->is_next_cut)
+        return;
+    range->is_next_cut = false;
+    while (next->len > 1 && (unsigned char)next->data[next->len - 1] == 0xff)
+        next->len--;
+    next->data[next->len - 1]++;
+}
+
 static void range_build(void *arg, const struct member *member, struct buffer *body)
 {
     struct range *range = arg;
     uint32_t page = range_page(range, member);
     stream_reset(&range->stream);
+    range_pass_cut(range);
     range->has_more = range->has_rest = false;
     range->given_before = range->given;
     range->page_keys = 0;
@@ -147,12 +163,15 @@ static enum status range_on_begin(void *arg, const char *text, size_t len)
     return status;
 }
 
-/* The smallest key behind this one is the same with a zero octet. */
+/* The smallest key behind this one is the same with a zero octet. One that was cut has others
+ * behind it that look the same: they may come, but in another page all of them would come again. */
 static enum status range_set_next(struct range *range, const struct kv *kv)
 {
     buffer_reset(&range->next);
     buffer_add(&range->next, kv->key, kv->key_len);
-    buffer_add(&range->next, "", 1);
+    range->is_next_cut = kv->is_key_cut;
+    if (!kv->is_key_cut)
+        buffer_add(&range->next, "", 1);
     return range->next.status;
 }
 
@@ -284,7 +303,17 @@ static bool range_halve_page(struct range *range)
     if (range->end.len == 0 || page <= RANGE_PAGE_MIN)
         return false;
     range->page = page / 2;
+    range->is_halved = true;
     return true;
+}
+
+/* What was too large is behind us: the page grows again, lest a million keys come one by one. */
+static void range_restore_page(struct range *range)
+{
+    if (!range->is_halved)
+        return;
+    uint32_t whole = range->range.page ? range->range.page : RANGE_PAGE_OLD;
+    range->page = range->page < whole / 2 ? range->page * 2 : whole;
 }
 
 /* Whether another page is to be asked for. */
@@ -297,6 +326,7 @@ static bool range_has_next(struct range *range, enum status status)
     if (status != STATUS_OK || !range->has_more || range->given == range->given_before ||
         range_left(range) == 0)
         return false;
+    range_restore_page(range);
     range_grow_page(range);
     return true;
 }

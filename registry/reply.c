@@ -124,13 +124,17 @@ bool reply_header(const cJSON *object, struct reply_header *out)
     return is_good;
 }
 
-/* Decode a member's base64 where it lies. */
-static bool reply_octets(cJSON *item, const char **octets, size_t *len)
+#define REPLY_TEXT_MAX (KV_OCTETS_MAX / 3 * 4)
+
+/* Decode a member's base64 where it lies, as far as it may be long. */
+static bool reply_octets(cJSON *item, const char **octets, size_t *len, bool *is_cut)
 {
     if (!cJSON_IsString(item))
         return false;
     char *text = item->valuestring;
-    if (!base64_decode(text, strlen(text), text, len))
+    size_t text_len = strlen(text);
+    *is_cut = text_len > REPLY_TEXT_MAX;
+    if (!base64_decode(text, *is_cut ? REPLY_TEXT_MAX : text_len, text, len))
         return false;
     text[*len] = '\0';
     *octets = text;
@@ -163,9 +167,9 @@ static bool reply_kv_number(const cJSON *item, struct kv *out)
 static bool reply_kv_member(cJSON *item, struct kv *kv)
 {
     if (strcmp(item->string, "key") == 0)
-        return !kv->key && reply_octets(item, &kv->key, &kv->key_len);
+        return !kv->key && reply_octets(item, &kv->key, &kv->key_len, &kv->is_key_cut);
     if (strcmp(item->string, "value") == 0)
-        return !kv->value[0] && reply_octets(item, &kv->value, &kv->value_len);
+        return !kv->value[0] && reply_octets(item, &kv->value, &kv->value_len, &kv->is_value_cut);
     return reply_kv_number(item, kv);
 }
 

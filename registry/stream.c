@@ -32,27 +32,18 @@ bool stream_is_between(const struct stream *stream)
     return stream->depth == 0 && stream->element_depth == 0;
 }
 
-/* Go to the end of a string, behind its quote; `at` is inside it. */
+/* Go to the end of a string, behind its quote; `at` is inside it. Each octet is looked at once: a
+ * string may be nothing but backslashes. */
 static size_t stream_skip_string(struct stream *stream, const char *text, size_t at, size_t len)
 {
-    while (at < len) {
-        if (stream->is_escaped) {
+    while (at < len && stream->in_string) {
+        char octet = text[at++];
+        if (stream->is_escaped)
             stream->is_escaped = false;
-            at++;
-            continue;
-        }
-        const char *quote = memchr(text + at, '"', len - at);
-        size_t end = quote ? (size_t)(quote - text) : len;
-        const char *escape = memchr(text + at, '\\', end - at);
-        if (escape) {
+        else if (octet == '\\')
             stream->is_escaped = true;
-            at = (size_t)(escape - text) + 1;
-            continue;
-        }
-        if (!quote)
-            return len;
-        stream->in_string = false;
-        return end + 1;
+        else if (octet == '"')
+            stream->in_string = false;
     }
     return at;
 }
@@ -129,6 +120,12 @@ static enum status stream_tell(struct stream *stream)
     return status;
 }
 
+/* What etcd never sends is no reply of it. */
+static enum status stream_limit(const struct buffer *buffer)
+{
+    return buffer->status == STATUS_TOO_LARGE ? STATUS_BAD_REPLY : buffer->status;
+}
+
 /* One octet outside the array. The rest is short, so it goes octet by octet. */
 static enum status stream_rest(struct stream *stream, char octet)
 {
@@ -138,7 +135,7 @@ static enum status stream_rest(struct stream *stream, char octet)
         return STATUS_BAD_REPLY;
     buffer_add(&stream->rest, &octet, 1);
     if (stream->rest.status != STATUS_OK)
-        return stream->rest.status;
+        return stream_limit(&stream->rest);
     if (stream->in_string) {
         stream_skip_string(stream, &octet, 0, 1);
         if (!stream->in_string)
@@ -164,19 +161,57 @@ static enum status stream_gap(struct stream *stream, char octet)
     return stream_rest(stream, octet);
 }
 
-/* Where an element that begins or goes on at `text` ends; `len` if not here. Sets element_depth. */
+/* The end of what was copied may be the middle of an escape, which then goes as a whole. */
+static void stream_trim_escape(struct buffer *element)
+{
+    static const size_t longest = 6; /* \uXXXX */
+    size_t len = element->len > longest ? element->len - longest : 0, run = 0;
+    while (len < element->len && element->data[len] != '\\')
+        len++;
+    if (len == element->len)
+        return;
+    while (run < len && element->data[len - run - 1] == '\\')
+        run++;
+    element->len = len - run % 2; /* backslashes come in pairs */
+}
+
+/* The octets of a string that end at `at`, a quote of which does not count: those that are over its
+ * limit are left out. text[*kept..] is what has not been copied yet. */
+static void stream_cut_string(struct stream *stream, const char *text, size_t begin, size_t at,
+                              size_t *kept)
+{
+    size_t end = stream->in_string ? at : at - 1;
+    size_t len = end - begin, room = STREAM_STRING_MAX - stream->string_len;
+    if (len > room) {
+        if (!stream->is_cut) {
+            buffer_add(&stream->element, text + *kept, begin + room - *kept);
+            stream_trim_escape(&stream->element);
+        }
+        stream->is_cut = true;
+        *kept = end;
+        len = room;
+    }
+    stream->string_len += len;
+}
+
+/* Where an element that begins or goes on at `text` ends; `len` if not here. Sets element_depth.
+ * text[*kept..] is left to be copied. */
 static enum status stream_scan_element(struct stream *stream, const char *text, size_t len,
-                                       size_t *used)
+                                       size_t *used, size_t *kept)
 {
     size_t at = 0;
     while (at < len) {
         if (stream->in_string) {
+            size_t begin = at;
             at = stream_skip_string(stream, text, at, len);
+            stream_cut_string(stream, text, begin, at, kept);
             continue;
         }
         char octet = text[at++];
         if (octet == '"') {
             stream->in_string = true;
+            stream->string_len = 0;
+            stream->is_cut = false;
         } else if (octet == '{' || octet == '[') {
             if (++stream->element_depth > STREAM_DEPTH_MAX)
                 return STATUS_BAD_REPLY;
@@ -197,25 +232,28 @@ static bool stream_begin_element(struct stream *stream)
     return is_due;
 }
 
-/* An element is handed over where it lies, unless a cut between two pieces makes a copy needed. */
+/* An element is handed over where it lies, unless a cut between two pieces, or in a string, makes a
+ * copy needed. */
 static enum status stream_element(struct stream *stream, const char *text, size_t len, size_t *used)
 {
+    struct buffer *element = &stream->element;
+    size_t kept = 0;
     if (stream->element_depth == 0 && !stream_begin_element(stream))
         return STATUS_BAD_REPLY;
-    enum status status = stream_scan_element(stream, text, len, used);
+    enum status status = stream_scan_element(stream, text, len, used, &kept);
     if (status != STATUS_OK)
         return status;
     bool is_whole = stream->element_depth == 0;
-    if (is_whole && stream->element.len == 0) {
-        if (*used > STREAM_ELEMENT_MAX)
-            return STATUS_TOO_LARGE;
+    if (is_whole && element->len == 0 && *used <= STREAM_ELEMENT_MAX)
         return stream->events->element(stream->arg, text, *used);
-    }
-    buffer_add(&stream->element, text, *used);
-    if (stream->element.status != STATUS_OK || !is_whole)
-        return stream->element.status;
-    status = stream->events->element(stream->arg, stream->element.data, stream->element.len);
-    buffer_reset(&stream->element);
+    buffer_add(element, text + kept, *used - kept);
+    if (element->status != STATUS_OK || !is_whole)
+        return stream_limit(element);
+    status = stream->events->element(stream->arg, element->data, element->len);
+    if (element->capacity > STREAM_ELEMENT_KEPT)
+        buffer_clear(element);
+    else
+        buffer_reset(element);
     return status;
 }
 

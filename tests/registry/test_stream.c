@@ -1,11 +1,13 @@
 #include "stream.h"
 
+#include <cjson/cJSON.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -214,10 +216,11 @@ static void a_line_of_megabytes_needs_memory_for_one_element(void **state)
     stream_clear(&stream);
 }
 
+/* What etcd never sends: an element of many strings, a long rest. */
 static void sizes_are_bounded(void **state)
 {
     (void)state;
-    static const char *const heads[] = {"{\"kvs\":[{\"a\":\"", "{\"a\":\""};
+    static const char *const heads[] = {"{\"kvs\":[{\"a\":[", "{\"a\":\""};
     static const size_t limits[] = {STREAM_ELEMENT_MAX, STREAM_REST_MAX};
     for (size_t i = 0; i < 2; i++) {
         struct told told = {0};
@@ -225,15 +228,76 @@ static void sizes_are_bounded(void **state)
         char many[4096];
         size_t sent = 0;
         enum status status;
-        memset(many, 'x', sizeof(many));
+        memset(many, '7', sizeof(many));
         stream_init(&stream, NULL, "kvs", &counting, &told);
         status = stream_feed(&stream, heads[i], strlen(heads[i]));
         for (; status == STATUS_OK; sent += sizeof(many))
             status = stream_feed(&stream, many, sizeof(many));
-        assert_int_equal(status, STATUS_TOO_LARGE);
+        assert_int_equal(status, STATUS_BAD_REPLY);
         assert_in_range(sent, limits[i] - sizeof(many), limits[i] + sizeof(many));
         stream_clear(&stream);
     }
+}
+
+/* Strings of an element around their limit, of octets and of escapes, in pieces of some lengths:
+ * the element comes, with their beginnings, as JSON. */
+static void a_long_string_is_cut(void **state)
+{
+    (void)state;
+    static const char *const units[] = {"x", "\\/", "\\\\", "\\u0041", "ab\\\""};
+    static const size_t pieces[] = {1, 7, 65536, 100 << 20};
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) * 4; i++) {
+        const char *unit = units[i / 4];
+        size_t piece = pieces[i % 4], units_len = strlen(unit);
+        struct told told = {.answer = STATUS_OK};
+        struct buffer text;
+        bool is_between;
+        buffer_init(&text, 64U << 20);
+        buffer_init(&told.text, 64U << 20);
+        buffer_add_text(&text, "{\"kvs\":[{\"a\":\"short\",\"b\":\"");
+        for (size_t at = 0; at < STREAM_STRING_MAX + 4096; at += units_len)
+            buffer_add(&text, unit, units_len);
+        buffer_add_text(&text, "\",\"c\":7},{}]}");
+        assert_int_equal(feed(NULL, "kvs", text.data, piece, &told, &is_between), STATUS_OK);
+        char *element = strchr(told.text.data, 'E') + 1, *end = strstr(element, "E{}");
+        assert_non_null(end);
+        assert_in_range(end - element, STREAM_STRING_MAX, STREAM_STRING_MAX + 40);
+        cJSON *object = cJSON_ParseWithLength(element, (size_t)(end - element));
+        assert_string_equal(cJSON_GetObjectItem(object, "a")->valuestring, "short");
+        assert_true(strlen(cJSON_GetObjectItem(object, "b")->valuestring) > STREAM_STRING_MAX / 7);
+        assert_int_equal(cJSON_GetObjectItem(object, "c")->valueint, 7);
+        cJSON_Delete(object);
+        buffer_clear(&text);
+        buffer_clear(&told.text);
+    }
+}
+
+/* Processor time that a string of so many backslashes takes. */
+static double measure(size_t len)
+{
+    struct told told = {0};
+    struct stream stream;
+    char *text = malloc(len);
+    assert_non_null(text);
+    memset(text, '\\', len);
+    stream_init(&stream, NULL, "kvs", &counting, &told);
+    assert_int_equal(stream_feed(&stream, "{\"kvs\":[{\"a\":\"", 14), STATUS_OK);
+    clock_t began = clock();
+    assert_int_equal(stream_feed(&stream, text, len), STATUS_OK);
+    double took = (double)(clock() - began + 1);
+    stream_clear(&stream);
+    free(text);
+    return took;
+}
+
+/* Sixteen times as long may take sixteen times as long, not 256 times. */
+static void a_string_costs_its_length(void **state)
+{
+    (void)state;
+    double ratio = 1e9;
+    for (int i = 0; i < 5 && ratio > 64; i++)
+        ratio = measure(512 << 10) / measure(32 << 10);
+    assert_true(ratio <= 64);
 }
 
 static void a_stream_can_begin_anew(void **state)
@@ -258,6 +322,8 @@ int main(void)
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(a_line_of_megabytes_needs_memory_for_one_element),
         cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(a_long_string_is_cut),
+        cmocka_unit_test(a_string_costs_its_length),
         cmocka_unit_test(a_stream_can_begin_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
