@@ -38,11 +38,23 @@ struct from {
     uint64_t entry_count, begun_ms;
     enum status status; /* of what was read */
     struct detail why;
-    bool has_value; /* an entry or an array */
+    bool has_value;  /* an entry or an array */
+    bool has_warned; /* of an address that nobody can connect to */
     bool is_pollable, is_reading, is_stepping, is_interrupted, is_over, is_shown;
 };
 
 static void step(struct from *from);
+
+/* Once: a list may be full of them. */
+static void warn_unspecified(struct from *from, const struct listed *listed)
+{
+    if (!from->has_warned)
+        log_printf(from->session->log, LOG_LEVEL_WARNING,
+                   "entry %" PRIu64 ": \"%.200s\": at an address to listen at, nobody can connect "
+                   "to it (no more are named)",
+                   from->entry_count, listed->key.text);
+    from->has_warned = true;
+}
 
 static enum status add(struct from *from, const struct listed *listed)
 {
@@ -66,6 +78,8 @@ static enum status on_element(void *arg, const char *text, size_t len)
     from->entry_count++;
     from->has_value = true;
     if (status == STATUS_OK) {
+        if (listed.is_unspecified)
+            warn_unspecified(from, &listed);
         status = add(from, &listed);
         listed_clear(&listed);
     }

@@ -77,6 +77,7 @@ static enum status read_value(const char *text, size_t len, struct listed *liste
     enum status status = entry_parse(text, len, &entry, why);
     if (status != STATUS_OK)
         return status;
+    listed->is_unspecified = location_is_unspecified(&entry.location);
     if (entry.ignored > 0)
         status = detail_set(why, STATUS_BAD_INPUT,
                             "member \"%s\": something is of the wrong type, out of range or given "

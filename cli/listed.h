@@ -13,6 +13,7 @@
 #include "registry/status.h"
 #include "registry/tree.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,7 +21,8 @@ struct listed {
     struct tree_key key;
     char *value; /* as etcd gets it; owned */
     size_t value_len;
-    uint64_t ttl_s; /* 0 = none */
+    uint64_t ttl_s;      /* 0 = none */
+    bool is_unspecified; /* its address is 0.0.0.0 or [::] */
 };
 
 /* text: a whole object. OK: *out is to be given to listed_clear(). BAD_INPUT: *why names the

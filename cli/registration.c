@@ -102,8 +102,10 @@ static enum status read_value(const struct options *options, struct registration
     struct entry entry = {0};
     read_numbers(options, &entry);
     enum status status = read_location(options, &entry, why);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        registration->is_unspecified = location_is_unspecified(&entry.location);
         status = read_pairs(options, &entry, why);
+    }
     if (status == STATUS_OK)
         status = read_subtypes(options, &entry, why);
     if (status == STATUS_OK && entry_sort(&entry) > 0)

@@ -22,8 +22,9 @@ struct registration {
     struct registration_id id;
     char *value; /* owned */
     size_t value_len;
-    uint64_t ttl_s;     /* 0 = none */
-    uint64_t refresh_s; /* 0 = once */
+    uint64_t ttl_s;      /* 0 = none */
+    uint64_t refresh_s;  /* 0 = once */
+    bool is_unspecified; /* its address is 0.0.0.0 or [::] */
 };
 
 /* BAD_INPUT: *why names the option and the value. */

@@ -17,6 +17,13 @@ static void say(const struct session *session, const struct registration_id *id,
     log_printf(session->log, LOG_LEVEL_INFO, "service %s (%s) %s", id->name, id->type, what);
 }
 
+static void warn_unspecified(const struct session *session, const struct options *options)
+{
+    log_printf(session->log, LOG_LEVEL_WARNING,
+               "--service-location \"%s\": an address to listen at, nobody can connect to it",
+               options_text(options, OPTION_SERVICE_LOCATION));
+}
+
 static int register_once(struct session *session, const struct registration *registration)
 {
     enum status status = put_key(session, &registration->id.key, registration->value,
@@ -49,6 +56,8 @@ int service_register(struct call *call)
     if (status != STATUS_OK) {
         exit_status = session_fail(&session, status);
     } else {
+        if (registration.is_unspecified)
+            warn_unspecified(&session, &call->options);
         if (registration.refresh_s > 0)
             exit_status = keep(&session, &registration);
         else

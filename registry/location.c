@@ -183,3 +183,10 @@ enum status location_parse(const char *text, size_t len, struct location *out, s
         *out = location;
     return status;
 }
+
+bool location_is_unspecified(const struct location *location)
+{
+    static const uint8_t zeros[sizeof(location->address)];
+    size_t len = location->kind == HOST_KIND_IPV4 ? 4 : sizeof(zeros);
+    return location->kind != HOST_KIND_NAME && memcmp(location->address, zeros, len) == 0;
+}

@@ -34,4 +34,7 @@ struct location {
 MUST_USE enum status location_parse(const char *text, size_t len, struct location *out,
                                     struct detail *why);
 
+/* 0.0.0.0 or [::], however written: an address to listen at, to which nobody can connect. */
+bool location_is_unspecified(const struct location *location);
+
 #endif

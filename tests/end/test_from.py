@@ -94,6 +94,14 @@ def test_no_entry_is_none_registered(registry, text):
     assert keys(registry) == []
 
 
+def test_addresses_that_nobody_can_connect_to_are_warned_of_once(registry):
+    wanted = entries(1) + [{"service": f"t/any{i}", "location": where} for i, where in
+                           enumerate(["[::]:80", "0.0.0.0:81", "[::]:82"])]
+    said = feed(registry, json.dumps(wanted)).err.splitlines()
+    assert len(said) == 2 and said[0].startswith("WARNING:root:entry 2: ") and "service/t/any0" in said[0], said
+    assert said[1] == "INFO:root:4 services registered"
+
+
 # leases and batches
 
 

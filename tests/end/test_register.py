@@ -306,6 +306,29 @@ def test_a_good_location_is_stored_as_it_is(registry, location):
     assert registry.service("t", "n").value == location.encode()
 
 
+UNSPECIFIED = ["0.0.0.0:80", "[::]:80", "[0:0::0]:80", "[::ffff:0.0.0.0]:80"]
+
+
+@pytest.mark.parametrize("location", UNSPECIFIED)
+def test_an_address_that_nobody_can_connect_to_is_warned_of(registry, location):
+    said = registry.register("t", "n", location).err.splitlines()
+    assert said[0].startswith(f'WARNING:root:--service-location "{location}": ') and len(said) == 2, said
+    assert registry.service("t", "n").value == location.encode()
+
+
+def test_a_keeper_warns_of_it_once(registry):
+    process = registry.hold("t", "n", UNSPECIFIED[0], "--ttl", "5", "--refresh-every", "1")
+    registry.delete("service", "t", "n")
+    process.wait_line("vanished")
+    wait_until(lambda: registry.service("t", "n"))
+    assert sum(line.startswith("WARNING:") for line in process.err) == 1
+
+
+@pytest.mark.parametrize("location", ["10.0.0.0:80", "0.0.0.1:80", "[::1]:80", "any:80"])
+def test_other_addresses_are_not(registry, location):
+    assert registry.register("t", "n", location).err.count("\n") == 1
+
+
 @pytest.mark.parametrize("part", ["x" * 200, "Étage 2. Bureau A", "会" * 66, "*", "a.b", "-", " ", "a\\b", '"', "é" * 100])
 def test_odd_types_and_names_are_stored_as_they_are(registry, part):
     registry.register("t", part, "h:1")
