@@ -160,7 +160,7 @@ static bool admit(enum log_level level, const char *format, const char *text)
     kind->level = level;
     kind->more++;
     output.counts.rate_limited++;
-    snprintf(kind->last, sizeof(kind->last), "%.*s", KIND_TEXT - 1, text);
+    utf8_shorten(text, strlen(text), kind->last, sizeof(kind->last));
     return false;
 }
 

@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-#define LOG_TEXT_SIZE 1025 /* 1 KiB and the NUL */
+/* 1,000 octets and the NUL: if all of them have to be shown as \xNN, they still fit, with a level
+ * before them, into what a pipe takes in one piece. */
+#define LOG_TEXT_SIZE 1001
 
 void log_printf(const struct log *log, enum log_level level, const char *format, ...)
 {

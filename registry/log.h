@@ -18,10 +18,10 @@ struct log {
     void *arg;
 };
 
-/* Format (what is over 1 KiB loses its middle) and write. `log` or log->write may be NULL: nothing
- * happens. Control characters, what is not UTF-8 and what turns the direction of writing are
- * written as utf8_show() shows them, so that what a stranger put into the registry cannot forge a
- * line. */
+/* Format (what is over 1,000 octets loses its middle) and write. `log` or log->write may be NULL:
+ * nothing happens. Control characters, what is not UTF-8 and what turns the direction of writing
+ * are written as utf8_show() shows them, so that what a stranger put into the registry cannot forge
+ * a line. */
 void log_printf(const struct log *log, enum log_level level, const char *format, ...)
     PRINTF_LIKE(3, 4);
 

@@ -71,18 +71,18 @@ static void a_long_value_pushes_no_reason_out(void **state)
     assert_non_null(strstr(captured.text, "vvv\": the reason"));
 }
 
-static void cuts_a_long_text_at_1_kib(void **state)
+static void cuts_a_long_text_at_1_000_octets(void **state)
 {
     (void)state;
     struct captured captured = {.count = 0};
     struct log log = {.write = capture, .arg = &captured};
     log_printf(&log, LOG_LEVEL_INFO, "%3000d", 1);
-    assert_int_equal(strlen(captured.text), 1024);
+    assert_int_equal(strlen(captured.text), 1000);
     char controls[2048];
     memset(controls, 1, sizeof(controls) - 1);
     controls[sizeof(controls) - 1] = '\0';
     log_printf(&log, LOG_LEVEL_INFO, "%s", controls);
-    assert_int_equal(strlen(captured.text), 4 * (1024 - 3) + 3);
+    assert_int_equal(strlen(captured.text), 4 * (1000 - 3) + 3);
 }
 
 int main(void)
@@ -92,7 +92,7 @@ int main(void)
         cmocka_unit_test(does_nothing_without_a_callback),
         cmocka_unit_test(lets_nobody_forge_a_line),
         cmocka_unit_test(a_long_value_pushes_no_reason_out),
-        cmocka_unit_test(cuts_a_long_text_at_1_kib),
+        cmocka_unit_test(cuts_a_long_text_at_1_000_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
