@@ -102,7 +102,7 @@ void member_fail(struct member *member, uint64_t now_ms, enum status status, con
     member->failures++;
     member->pause_until_ms = now_ms + pause_ms / 2 + member_random(pause_ms / 2);
     member->status = status;
-    snprintf(member->reason, sizeof(member->reason), "%s", reason);
+    utf8_shorten(reason, strlen(reason), member->reason, sizeof(member->reason));
 }
 
 /* "3.4.23" -> 304. */
