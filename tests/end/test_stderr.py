@@ -194,6 +194,26 @@ def test_a_server_goes_on(own_registry, start, sink):
     assert server.wait(15 * PATIENCE) == 0
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("sink", [StoppedTerminal, FullPipe], indirect=True)
+def test_what_belongs_to_another_user_cannot_be_opened_again(own_registry, sink):
+    """A terminal after su(1)."""
+    os.fchmod(sink.fd, 0o600)
+    port = free_port()
+    put_bad(own_registry)
+    own_registry.put("t", "n", "10.0.0.1:80")
+    server = subprocess.Popen(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BINARY, "serve", "--listen",
+                               f"127.0.0.1:{port}", "--no-resolve-hosts"], env=own_registry.env, stdin=subprocess.DEVNULL,
+                              stderr=sink.fd, preexec_fn=die_with_parent)
+    try:
+        wait_until(lambda: answers(port))
+        sink.release()
+        wait_until(lambda: b"lines lost" in sink.read())
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(15 * PATIENCE) == 0
+
+
 @pytest.mark.parametrize("sink", STUCK, indirect=True)
 def test_lines_that_were_lost_are_counted_and_none_is_there_by_half(own_registry, start, sink):
     port, pages = free_port(), free_port()
