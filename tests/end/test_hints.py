@@ -164,8 +164,8 @@ SECRET = "hush,hush"
     (["--etcd-endpoint", f"HERE,http://root:{SECRET.replace(',', ' ')}@HERE", "switch", "list"], {}),
     (["switch", "list"], {"EMPUSA_ETCD_ENDPOINT": f"http://root:{SECRET}@HERE"}),
     (["--etcd-discovery-srv", f"root:{SECRET}@corp.example", "switch", "list"], {}),
-    (["--etcd-endpont", f"http://root:{SECRET}@HERE", "switch", "list"], {}),
-    ([f"--etcd-endpont=http://root:{SECRET}@HERE", "switch", "list"], {}),
+    (["--etcd-point", f"http://root:{SECRET}@HERE", "switch", "list"], {}),
+    ([f"--etcd-point=http://root:{SECRET}@HERE", "switch", "list"], {}),
     ([f"http://root:{SECRET}@HERE", "switch", "list"], {}),
     (["switch", "list", f"http://root:{SECRET}@HERE"], {}),
     (["switch", "set", "a", "b", f"root:{SECRET}@HERE"], {}),
@@ -184,5 +184,5 @@ def test_a_password_in_a_url_is_never_said(registry, args, env):
                       env={name: value.replace("HERE", here) for name, value in env.items()})
     assert result.status == 2 and "ERROR:root:" in result.err, result
     assert "hush" not in result.err + result.out, result
-    if "endpoint" in " ".join([*args, *env]).lower() and "endpont" not in " ".join(args):
+    if "endpoint" in " ".join([*args, *env]).lower() and "etcd-point" not in " ".join(args):
         assert "--etcd-user" in result.error_line(2) and "--etcd-endpoint" in result.err
