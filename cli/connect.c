@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MS_PER_S 1000
+#define MS_PER_S          1000
+#define PASSWORD_VARIABLE "EMPUSA_ETCD_PASSWORD"
 
 /* A password may hold a comma or a blank, and so be in several items of the list: none is quoted.
  */
@@ -37,15 +38,23 @@ static enum status read_endpoints(const struct options *options, bool is_https,
     return STATUS_OK;
 }
 
+/* NULL: there is none, or a variable holds the password itself. */
+static const char *password_file(const struct options *options)
+{
+    const struct option_value *value = &options->values[OPTION_ETCD_PASSWORD];
+    bool is_itself = value->variable && strcmp(value->variable, PASSWORD_VARIABLE) == 0;
+    return value->count > 0 && !is_itself ? value->texts[0] : NULL;
+}
+
 /* Secrets may come; and of a file that others may read it is said. */
 static void protect(const struct options *options, const struct log *log)
 {
-    const struct option_value *password = &options->values[OPTION_ETCD_PASSWORD];
-    if (password->count == 0 && !options_has(options, OPTION_ETCD_CERT))
+    const char *file = password_file(options);
+    if (!options_has(options, OPTION_ETCD_PASSWORD) && !options_has(options, OPTION_ETCD_CERT))
         return;
     harden_secrets();
-    if (password->count > 0 && password->source == OPTION_ARGUMENT)
-        harden_warn(log, option_row(OPTION_ETCD_PASSWORD)->name, password->texts[0]);
+    if (file)
+        harden_warn(log, option_row(OPTION_ETCD_PASSWORD)->name, file);
 }
 
 static void forget(char *secret)
@@ -107,10 +116,8 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
 static enum status check_again(const struct options *options, struct detail *why)
 {
     struct stat st;
-    const struct option_value *password = &options->values[OPTION_ETCD_PASSWORD];
-    const char *path = password->count > 0 ? password->texts[0] : NULL;
-    if (!path || password->source != OPTION_ARGUMENT || stat(path, &st) != 0 ||
-        !S_ISFIFO(st.st_mode))
+    const char *path = password_file(options);
+    if (!path || stat(path, &st) != 0 || !S_ISFIFO(st.st_mode))
         return STATUS_OK;
     return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": a pipe cannot be read again",
                       option_row(OPTION_ETCD_PASSWORD)->name, path);
