@@ -1,6 +1,6 @@
 #include "bulk.h"
 
-#include "registry/lease.h"
+#include "promise.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,20 +8,6 @@
 #define UNDER_WAY_MAX 8          /* requests: beyond, etcd gets slower instead of faster */
 #define BATCH_OCTETS  (1U << 20) /* etcd takes requests of 1.5 MiB */
 #define BATCH_TRIES   16         /* others change the same keys */
-#define ROUNDED_MIN_S 50         /* shorter TTLs are never rounded: a second is more than 2 % */
-#define GROUPS_MAX    2048       /* more than there can be */
-#define MS_PER_S      1000
-
-/* A lease. It lives as long as its group gives it keys, its grant is under way or a batch has keys
- * of it. */
-struct promise {
-    struct bulk *bulk;
-    struct promise *next; /* of those whose grant has to wait */
-    int64_t id;
-    uint64_t ttl_s, granted_ms;
-    unsigned key_count, users;
-    bool is_granted;
-};
 
 /* The puts of a transaction; each key is in one block with its value. They are sent twice: to see
  * at which revision each key is, and to write where it still is. */
@@ -37,52 +23,22 @@ struct batch {
     bool is_seen;
 };
 
-/* What has the same TTL. */
-struct group {
-    uint64_t ttl_s;
-    struct promise *promise;
-};
-
 struct bulk {
     struct session *session;
     bulk_moved *moved;
     void *arg;
-    struct group groups[GROUPS_MAX];
-    size_t group_count;
+    struct promises promises;
     struct batch *filling;
-    struct batch *waiting, **waiting_end;       /* for their leases, or for others to be done */
-    struct promise *ungranted, **ungranted_end; /* not asked for yet */
-    size_t waiting_count, ungranted_count;
-    size_t sent, grants; /* under way */
-    size_t count_max;    /* operations of a transaction that this etcd takes */
+    struct batch *waiting, **waiting_end; /* for their leases, or for others to be done */
+    size_t waiting_count;
+    size_t sent;      /* under way */
+    size_t count_max; /* operations of a transaction that this etcd takes */
     size_t octets_max;
     uint64_t written, unsure;
     bool is_pumping;
     enum status status;
     struct detail why;
 };
-
-enum status bulk_new(struct session *session, bulk_moved *moved, void *arg, struct bulk **out)
-{
-    struct bulk *bulk = calloc(1, sizeof(*bulk));
-    if (!bulk)
-        return STATUS_NO_MEMORY;
-    *bulk = (struct bulk){.session = session,
-                          .moved = moved,
-                          .arg = arg,
-                          .count_max = KV_TXN_MAX,
-                          .octets_max = BATCH_OCTETS};
-    bulk->waiting_end = &bulk->waiting;
-    bulk->ungranted_end = &bulk->ungranted;
-    *out = bulk;
-    return STATUS_OK;
-}
-
-static void promise_release(struct promise *promise)
-{
-    if (promise && --promise->users == 0)
-        free(promise);
-}
 
 static void batch_free(struct batch *batch)
 {
@@ -276,49 +232,12 @@ static struct batch *take_first(struct bulk *bulk)
     return batch;
 }
 
-static void on_granted(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                       int64_t left_s, const struct detail *why)
-{
-    (void)id;
-    (void)granted_ttl_s;
-    (void)left_s;
-    struct promise *promise = arg;
-    struct bulk *bulk = promise->bulk;
-    promise->is_granted = true;
-    promise->granted_ms = uv_now(&bulk->session->loop);
-    bulk->grants--;
-    if (status != STATUS_OK)
-        fail(bulk, status, why);
-    promise_release(promise);
-    pump(bulk);
-    bulk->moved(bulk->arg);
-}
-
-static void ask_grants(struct bulk *bulk)
-{
-    while (bulk->status == STATUS_OK && bulk->ungranted && bulk->grants < UNDER_WAY_MAX) {
-        struct promise *promise = bulk->ungranted;
-        bulk->ungranted = promise->next;
-        if (!bulk->ungranted)
-            bulk->ungranted_end = &bulk->ungranted;
-        bulk->ungranted_count--;
-        bulk->grants++;
-        lease_grant(bulk->session->etcd, promise->id, promise->ttl_s, on_granted, promise);
-    }
-}
-
 /* After an error nothing more is sent. */
 static void drop_waiting(struct bulk *bulk)
 {
     while (bulk->waiting)
         batch_free(take_first(bulk));
-    while (bulk->ungranted) {
-        struct promise *promise = bulk->ungranted;
-        bulk->ungranted = promise->next;
-        promise_release(promise);
-    }
-    bulk->ungranted_end = &bulk->ungranted;
-    bulk->ungranted_count = 0;
+    promise_drop(&bulk->promises);
 }
 
 /* Send what can be sent. A callback that comes at once, when there is no memory, finds it busy. */
@@ -327,7 +246,8 @@ static void pump(struct bulk *bulk)
     if (bulk->is_pumping)
         return;
     bulk->is_pumping = true;
-    ask_grants(bulk);
+    if (bulk->status == STATUS_OK)
+        promise_ask(&bulk->promises);
     while (bulk->status == STATUS_OK && bulk->waiting && bulk->sent < UNDER_WAY_MAX &&
            is_granted(bulk->waiting)) {
         struct batch *batch = take_first(bulk);
@@ -345,6 +265,31 @@ static void pump(struct bulk *bulk)
     bulk->is_pumping = false;
 }
 
+static void on_granted(void *arg, enum status status, const struct detail *why)
+{
+    struct bulk *bulk = arg;
+    if (status != STATUS_OK)
+        fail(bulk, status, why);
+    pump(bulk);
+    bulk->moved(bulk->arg);
+}
+
+enum status bulk_new(struct session *session, bulk_moved *moved, void *arg, struct bulk **out)
+{
+    struct bulk *bulk = calloc(1, sizeof(*bulk));
+    if (!bulk)
+        return STATUS_NO_MEMORY;
+    *bulk = (struct bulk){.session = session,
+                          .moved = moved,
+                          .arg = arg,
+                          .count_max = KV_TXN_MAX,
+                          .octets_max = BATCH_OCTETS};
+    bulk->waiting_end = &bulk->waiting;
+    promise_init(&bulk->promises, session, on_granted, bulk);
+    *out = bulk;
+    return STATUS_OK;
+}
+
 static void close_batch(struct bulk *bulk)
 {
     struct batch *batch = bulk->filling;
@@ -353,74 +298,6 @@ static void close_batch(struct bulk *bulk)
     bulk->filling = NULL;
     wait_last(bulk, batch);
     pump(bulk);
-}
-
-/* Whether the group's lease takes a key more. */
-static bool has_promise(const struct bulk *bulk, const struct group *group)
-{
-    const struct promise *promise = group->promise;
-    if (!promise || promise->key_count == LEASE_KEYS_MAX)
-        return false;
-    uint64_t now_ms = uv_now(&bulk->session->loop);
-    return !promise->is_granted || now_ms - promise->granted_ms <= promise->ttl_s * (MS_PER_S / 2);
-}
-
-static enum status renew_promise(struct bulk *bulk, struct group *group)
-{
-    int64_t id;
-    promise_release(group->promise);
-    group->promise = NULL;
-    if (lease_new_id(group->ttl_s, &id) != STATUS_OK)
-        return fail_text(bulk, STATUS_SYSTEM, "no random number for a lease");
-    struct promise *promise = calloc(1, sizeof(*promise));
-    if (!promise)
-        return fail_text(bulk, STATUS_NO_MEMORY, status_text(STATUS_NO_MEMORY));
-    /* Users: the group and the grant. */
-    *promise = (struct promise){.bulk = bulk, .id = id, .ttl_s = group->ttl_s, .users = 2};
-    group->promise = promise;
-    *bulk->ungranted_end = promise;
-    bulk->ungranted_end = &promise->next;
-    bulk->ungranted_count++;
-    pump(bulk);
-    return bulk->status;
-}
-
-/* Up, by less than 2 %, to one of a thousand TTLs. */
-static uint64_t round_up(uint64_t ttl_s)
-{
-    uint64_t rounded_s = ROUNDED_MIN_S;
-    if (ttl_s <= ROUNDED_MIN_S)
-        return ttl_s;
-    while (rounded_s < ttl_s)
-        rounded_s += rounded_s / ROUNDED_MIN_S;
-    return rounded_s < LEASE_TTL_MAX_S ? rounded_s : LEASE_TTL_MAX_S;
-}
-
-static struct group *find_group(struct bulk *bulk, uint64_t ttl_s)
-{
-    for (size_t i = 0; i < bulk->group_count; i++)
-        if (bulk->groups[i].ttl_s == ttl_s)
-            return &bulk->groups[i];
-    return NULL;
-}
-
-/* The group of this TTL; when there are many, that of one a little longer. */
-static struct group *group_of(struct bulk *bulk, uint64_t ttl_s)
-{
-    struct group *group = find_group(bulk, ttl_s);
-    if (!group && bulk->group_count >= BULK_TTLS_MAX) {
-        ttl_s = round_up(ttl_s);
-        group = find_group(bulk, ttl_s);
-    }
-    if (group)
-        return group;
-    if (bulk->group_count == GROUPS_MAX) {
-        fail_text(bulk, STATUS_TOO_LARGE, "too many TTLs");
-        return NULL;
-    }
-    group = &bulk->groups[bulk->group_count++];
-    *group = (struct group){.ttl_s = ttl_s};
-    return group;
 }
 
 /* False: no memory. */
@@ -447,10 +324,6 @@ static bool append(struct bulk *bulk, const struct kv_op *put, struct promise *p
     op->key = block;
     op->value = block + put->key_len;
     batch->octets += octets_of(op);
-    if (promise) {
-        promise->users++;
-        promise->key_count++;
-    }
     return true;
 }
 
@@ -464,16 +337,20 @@ enum status bulk_add(struct bulk *bulk, const struct tree_key *key, const char *
                         .key_len = key->len,
                         .value = value,
                         .value_len = value_len};
-    struct group *group = ttl_s > 0 ? group_of(bulk, ttl_s) : NULL;
-    if (ttl_s > 0 && !group)
-        return bulk->status;
-    if (group && !has_promise(bulk, group) && renew_promise(bulk, group) != STATUS_OK)
-        return bulk->status;
+    struct promise *promise = NULL;
+    struct detail why;
+    enum status status =
+        ttl_s > 0 ? promise_take(&bulk->promises, ttl_s, &promise, &why) : STATUS_OK;
+    if (status != STATUS_OK)
+        return fail(bulk, status, &why);
     if (bulk->filling && bulk->filling->octets + octets_of(&put) > bulk->octets_max)
         close_batch(bulk);
-    put.lease = group ? group->promise->id : 0;
-    if (!append(bulk, &put, group ? group->promise : NULL))
+    put.lease = promise ? promise->id : 0;
+    if (!append(bulk, &put, promise)) {
+        promise_release(promise);
         return bulk->status;
+    }
+    promise_ask(&bulk->promises);
     if (bulk->filling->count >= bulk->count_max)
         close_batch(bulk);
     return bulk->status;
@@ -487,13 +364,16 @@ void bulk_flush(struct bulk *bulk, uint64_t before_ms)
 
 bool bulk_is_full(const struct bulk *bulk)
 {
-    return bulk->sent + bulk->waiting_count + bulk->grants + bulk->ungranted_count >= UNDER_WAY_MAX;
+    const struct promises *promises = &bulk->promises;
+    return bulk->sent + bulk->waiting_count + promises->grants + promises->waiting_count >=
+           UNDER_WAY_MAX;
 }
 
 bool bulk_is_idle(const struct bulk *bulk)
 {
-    bool has_more = bulk->status == STATUS_OK && (bulk->waiting || bulk->ungranted);
-    return bulk->sent + bulk->grants == 0 && !has_more;
+    const struct promises *promises = &bulk->promises;
+    bool has_more = bulk->status == STATUS_OK && (bulk->waiting || promises->waiting);
+    return bulk->sent + promises->grants == 0 && !has_more;
 }
 
 uint64_t bulk_written(const struct bulk *bulk)
@@ -519,7 +399,6 @@ void bulk_free(struct bulk *bulk)
         return;
     batch_free(bulk->filling);
     drop_waiting(bulk);
-    for (size_t i = 0; i < bulk->group_count; i++)
-        promise_release(bulk->groups[i].promise);
+    promise_clear(&bulk->promises);
     free(bulk);
 }

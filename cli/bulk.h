@@ -1,11 +1,7 @@
 /* cli/bulk.h - write many keys as fast as etcd takes them.
  *
- * Keys of the same TTL share leases, LEASE_KEYS_MAX to one at most, and go out in transactions of
- * KV_TXN_MAX puts, or as many as etcd takes; several are under way at the same time, so their order
- * is not kept. The first BULK_TTLS_MAX TTLs are kept apart to the second, further ones above 50 s
- * rounded up by less than 2 %, to one of a thousand: else a list in which each is different would
- * make a lease for each. A lease begins with the first of its keys and takes no more of them once
- * half its time is over.
+ * They share leases as promise.h says, and go out in transactions of KV_TXN_MAX puts, or as many as
+ * etcd takes; several are under way at the same time, so their order is not kept.
  *
  * Each key is written only where it still is as it was seen: put.h says why.
  *
@@ -16,8 +12,6 @@
 #define CLI_BULK_H
 
 #include "session.h"
-
-#define BULK_TTLS_MAX 64
 
 struct bulk;
 

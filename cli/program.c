@@ -39,7 +39,9 @@ static const struct command commands[] = {
          "An entry is an object with the members that service list --format json prints; its "
          "service is a key below the tree root or TYPE/NAME. The entries are an array, or stand "
          "one behind the other. One with a \"ttl\" is forgotten after that many seconds, another "
-         "one after --ttl, or never; those of the same TTL share leases. Their order is not kept. "
+         "one after --ttl, or never; those of the same TTL share leases, and beyond 64 "
+         "different TTLs further ones above 50 s are rounded up by less than 2 %. Their order is "
+         "not kept. "
          "At the first entry that is wrong it ends; those before it are registered.",
      OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME, OPTION_SERVICE_LOCATION, OPTION_SERVICE_TTL,
              OPTION_SERVICE_REFRESH, OPTION_SERVICE_PROTOCOL, OPTION_SERVICE_PRIORITY,

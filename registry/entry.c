@@ -5,11 +5,14 @@
 #include "entry_text.h"
 #include "tree.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+static_assert(ENTRY_VALUE_MAX <= ENTRY_TEXT_MAX, "what is read has room");
 
 struct reader {
     struct entry *entry;

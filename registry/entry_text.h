@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Copy a value of at most ENTRY_VALUE_MAX octets to `out`, which has room for as many. A lone
+#define ENTRY_TEXT_MAX 65536 /* octets */
+
+/* Copy a value of at most ENTRY_TEXT_MAX octets to `out`, which has room for as many. A lone
  * surrogate becomes U+FFFD, a long number one of 17 digits, what is nested deeper than any member
  * that is read a 0: of the wrong type as it was. *nul is the octet, one that no UTF-8 has, that
  * stands for U+0000; 0 where there is none.
