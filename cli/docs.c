@@ -139,7 +139,7 @@ static void man_empusa(const struct command_table *table)
          "wins "
          "over its variable in the environment, and that over the same one in the file of "
          "\\fB\\-\\-config\\fR; an empty variable counts as unset. A line of that file is "
-         "empty, or begins with \\(sq#\\(sq or \\(sq;\\(sq, or is \\fINAME\\fR=\\fIVALUE\\fR; one "
+         "empty, or begins with \\(aq#\\(aq or \\(aq;\\(aq, or is \\fINAME\\fR=\\fIVALUE\\fR; one "
          "pair of "
          "quotes around the value is taken off, nothing is expanded, and no line goes on in the "
          "next one. It may be systemd\\(cqs EnvironmentFile, too.");
