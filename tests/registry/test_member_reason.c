@@ -26,7 +26,7 @@ static void long_names_push_no_reason_out(void **state)
         name[NAME_LEN] = '\0';
         snprintf(endpoint.host, sizeof(endpoint.host), "%s", name);
         snprintf(endpoint.url, sizeof(endpoint.url), "http://%zu%s:2379", i, name);
-        member_add(set, &endpoint);
+        member_add(set, &endpoint, NULL);
         snprintf(reason, sizeof(reason), "%s%s", name, end);
         member_fail(&set->list[i], 1000, STATUS_UNREACHABLE, reason);
 
