@@ -1,11 +1,11 @@
 #include "program.h"
 
 #include "completion.h"
+#include "descriptors.h"
 #include "dev.h"
 #include "docs.h"
 #include "harden.h"
 #include "help.h"
-#include "limits.h"
 #include "lists.h"
 #include "mask.h"
 #include "output.h"
@@ -186,7 +186,8 @@ static int run(struct call *call)
 {
     struct detail why;
     bool needs_loop = call->command->needs_etcd || call->command->run == dev_command;
-    if (!needs_loop || limits_check(LIMITS_COMMAND, 2 * LIMITS_COMMAND, &why) == STATUS_OK)
+    if (!needs_loop ||
+        descriptors_check(DESCRIPTORS_COMMAND, 2 * DESCRIPTORS_COMMAND, &why) == STATUS_OK)
         return call->command->run(call);
     log_printf(&call->log, LOG_LEVEL_ERROR, "%s", why.text);
     return 1;

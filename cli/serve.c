@@ -1,8 +1,8 @@
 #include "serve.h"
 
 #include "connect.h"
+#include "descriptors.h"
 #include "harden.h"
-#include "limits.h"
 #include "notify.h"
 #include "output.h"
 #include "pages.h"
@@ -395,7 +395,7 @@ static enum status read_options(struct serve *serve, enum option_id listen, stru
                                       .etcd = &serve->etcd};
     status = renewal_begin(&serve->renewal, why);
     if (status == STATUS_OK)
-        status = limits_check_server(&serve->options.server, why);
+        status = descriptors_check_server(&serve->options.server, why);
     if (status != STATUS_OK)
         serve_options_clear(&serve->options);
     return status;

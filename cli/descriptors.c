@@ -1,4 +1,4 @@
-#include "limits.h"
+#include "descriptors.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ static unsigned try_open(unsigned needed, int *fds, int *error)
     return count;
 }
 
-enum status limits_check(unsigned needed, unsigned wanted, struct detail *why)
+enum status descriptors_check(unsigned needed, unsigned wanted, struct detail *why)
 {
     int error = 0;
     int *fds = calloc(needed, sizeof(*fds));
@@ -51,12 +51,12 @@ enum status limits_check(unsigned needed, unsigned wanted, struct detail *why)
                       needed, strerror(error));
 }
 
-enum status limits_check_server(const struct server_options *options, struct detail *why)
+enum status descriptors_check_server(const struct server_options *options, struct detail *why)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned workers =
         options->workers ? options->workers : (unsigned)(processors > 0 ? processors : 1);
     unsigned sockets = 2 * (unsigned)options->listen_count;
-    unsigned needed = LIMITS_COMMAND + workers * (WORKER + sockets);
-    return limits_check(needed, needed + LIMITS_COMMAND + options->tcp_connections, why);
+    unsigned needed = DESCRIPTORS_COMMAND + workers * (WORKER + sockets);
+    return descriptors_check(needed, needed + DESCRIPTORS_COMMAND + options->tcp_connections, why);
 }
