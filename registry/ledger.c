@@ -52,7 +52,7 @@ void ledger_clear(struct ledger *ledger)
 void ledger_reset(struct ledger *ledger, int64_t revision)
 {
     ledger_clear(ledger);
-    ledger->proven = ledger->floor = revision;
+    ledger->proven = ledger->floor = ledger->newest = revision;
 }
 
 /* Its entry, or the empty slot for it. The page has slots. */
@@ -111,6 +111,16 @@ static uint64_t ledger_hash(const struct ledger *ledger, const char *key, size_t
     return hash | 1; /* 0 marks an empty slot */
 }
 
+/* The floor's own revision may have more events than had come when it was laid: the watch that is
+ * followed tells each once. Another would tell old ones again. */
+static bool ledger_is_forgotten(const struct ledger *ledger, int64_t revision,
+                                enum ledger_source source)
+{
+    return revision < ledger->floor ||
+           (revision == ledger->floor &&
+            (source != LEDGER_FOLLOWED || ledger->floor <= ledger->proven));
+}
+
 bool ledger_take(struct ledger *ledger, const char *key, size_t key_len, int64_t revision,
                  enum ledger_source source)
 {
@@ -122,12 +132,15 @@ bool ledger_take(struct ledger *ledger, const char *key, size_t key_len, int64_t
         return false;
     }
     const struct ledger_entry *earlier = ledger_find(&ledger->before, hash);
-    if (revision <= ledger->floor || (earlier && ledger_revision(earlier) >= revision))
+    if (ledger_is_forgotten(ledger, revision, source) ||
+        (earlier && ledger_revision(earlier) >= revision))
         return false;
     struct ledger_entry entry = {.hash = hash, .stamp = ledger_stamp(revision, source)};
+    if (revision > ledger->newest)
+        ledger->newest = revision;
     if (!ledger_set(&ledger->now, &entry)) {
         ledger_clear(ledger);
-        ledger->floor = revision;
+        ledger->floor = ledger->newest;
     }
     return true;
 }

@@ -36,6 +36,7 @@ struct ledger {
     struct ledger_page now, before;
     int64_t proven; /* all up to here is right */
     int64_t floor;  /* what happened up to here is not recorded */
+    int64_t newest; /* of all that was told */
 };
 
 /* SYSTEM: no randomness. */
@@ -46,8 +47,9 @@ void ledger_clear(struct ledger *ledger);
 void ledger_reset(struct ledger *ledger, int64_t revision);
 
 /* An event of a key has arrived. True: it is news, tell it. More keys than LEDGER_KEYS_MAX, or no
- * memory: the ledger begins anew behind this event, so that the floor lies above the proven
- * revision. */
+ * memory: the ledger begins anew behind the newest event, so that the floor lies above the proven
+ * revision; what else happened at the floor's revision is news when the watch that is followed
+ * tells it. */
 bool ledger_take(struct ledger *ledger, const char *key, size_t key_len, int64_t revision,
                  enum ledger_source source);
 

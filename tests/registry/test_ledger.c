@@ -121,6 +121,38 @@ static void too_many_keys_leave_a_gap_that_is_known(void **state)
     assert_int_equal(ledger_start(&ledger), 40003);
 }
 
+/* A transaction has many keys, and all have its revision. */
+static void a_gap_amid_a_revision_keeps_none_of_its_events_back(void **state)
+{
+    (void)state;
+    char key[16];
+    for (int i = 0; i < LEDGER_KEYS_MAX - 10; i++) {
+        snprintf(key, sizeof(key), "%d", i);
+        assert_true(take(key, 11 + i, LEDGER_FOLLOWED));
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(key, sizeof(key), "t%d", i);
+        assert_true(take(key, 30000, LEDGER_FOLLOWED));
+    }
+    assert_false(ledger_is_whole(&ledger));
+    assert_false(take("t0", 30000, LEDGER_REPLAYED));
+    assert_false(take("t0", 29999, LEDGER_FOLLOWED));
+}
+
+/* The second watch lags behind the first: what it goes on to tell is old. */
+static void a_gap_made_by_an_old_event_lies_above_all_that_was_told(void **state)
+{
+    (void)state;
+    char key[16];
+    for (int i = 0; i < LEDGER_KEYS_MAX; i++) {
+        snprintf(key, sizeof(key), "%d", i);
+        assert_true(take(key, 1000 + i, LEDGER_FOLLOWED));
+    }
+    assert_true(take("lost", 11, LEDGER_REPLAYED));
+    assert_false(take("5", 1005, LEDGER_REPLAYED));
+    assert_int_equal(ledger_start(&ledger), 1000 + LEDGER_KEYS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +165,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_load_forgets_all, open_ledger, close_ledger),
         cmocka_unit_test_setup_teardown(too_many_keys_leave_a_gap_that_is_known, open_ledger,
                                         close_ledger),
+        cmocka_unit_test_setup_teardown(a_gap_amid_a_revision_keeps_none_of_its_events_back,
+                                        open_ledger, close_ledger),
+        cmocka_unit_test_setup_teardown(a_gap_made_by_an_old_event_lies_above_all_that_was_told,
+                                        open_ledger, close_ledger),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
