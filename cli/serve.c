@@ -9,6 +9,7 @@
 #include "renewal.h"
 #include "serve_options.h"
 #include "session.h"
+#include "shortage.h"
 #include "summary.h"
 #include "transfers.h"
 #include "user.h"
@@ -45,11 +46,11 @@ struct serve {
     struct transfers *transfers;
     uv_timer_t stale, step, tell;
     struct renewal renewal;
+    struct shortage shortage;
     uv_signal_t signals[SIGNALS];
     bool is_loaded; /* the last page of a load is in */
     bool is_ready;  /* and has been published */
     bool is_lost;   /* no contact with etcd */
-    bool has_memory_problem;
     int exit_status;
 };
 
@@ -113,6 +114,14 @@ static void on_load_begin(void *arg)
     transfers_hold(serve->transfers, true);
 }
 
+/* A zone that lacks something is neither fresh nor to be copied. */
+static void weigh_memory(struct serve *serve, bool is_short)
+{
+    transfers_break(serve->transfers, is_short || serve->is_lost);
+    if (serve->is_ready && !serve->is_lost)
+        set_state(serve, is_short ? ANSWER_STALE : ANSWER_FRESH);
+}
+
 /* A key as the zone wants it: without the root. */
 static void on_put(void *arg, const struct kv *kv)
 {
@@ -123,11 +132,10 @@ static void on_put(void *arg, const struct kv *kv)
     enum status status =
         zone_put(serve->zone, kv->key + serve->root.len, kv->key_len - serve->root.len, kv->value,
                  kv->value_len, kv->mod_revision, kv->lease);
-    if (status == STATUS_OK || serve->has_memory_problem)
+    if (status == STATUS_OK)
         return;
-    serve->has_memory_problem = true;
-    log_printf(serve->log, LOG_LEVEL_ERROR, "not all of the registry is served: %s",
-               status_text(status));
+    shortage_begin(&serve->shortage, status);
+    weigh_memory(serve, true);
 }
 
 static void on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
@@ -153,7 +161,11 @@ static void on_commit(void *arg, int64_t revision)
     zone_commit(serve->zone, revision);
     if (revision != 0)
         transfers_hold(serve->transfers, false);
-    if (serve->is_loaded && !serve->is_ready && revision != 0)
+    if (revision == 0 || zone_is_partial(serve->zone))
+        return;
+    if (shortage_end(&serve->shortage))
+        weigh_memory(serve, false);
+    if (serve->is_loaded && !serve->is_ready)
         become_ready(serve);
 }
 
@@ -177,13 +189,11 @@ static void on_contact(void *arg, bool is_live, const struct detail *why)
         return;
     }
     uv_timer_stop(&serve->stale);
-    transfers_break(serve->transfers, false);
     if (serve->is_lost)
         log_printf(serve->log, LOG_LEVEL_INFO, "contact with etcd again: %s",
                    etcd_last_endpoint(serve->etcd));
     serve->is_lost = false;
-    if (serve->is_ready)
-        set_state(serve, ANSWER_FRESH);
+    weigh_memory(serve, zone_is_partial(serve->zone));
 }
 
 static uint64_t on_count(void *arg)
@@ -234,6 +244,7 @@ static void start_handles(struct serve *serve)
     uv_timer_init(&serve->loop, &serve->step);
     uv_timer_init(&serve->loop, &serve->tell);
     renewal_start(&serve->renewal, &serve->loop);
+    shortage_init(&serve->shortage, &serve->loop, &serve->zone, &serve->mirror, serve->log);
     serve->stale.data = serve->step.data = serve;
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
@@ -306,9 +317,7 @@ static enum status start_mirror(struct serve *serve, struct detail *why)
     tree_prefix(&serve->root, TREE_ALL, &prefix);
     enum status status =
         mirror_start(serve->etcd, prefix.text, prefix.len, &events, serve, &serve->mirror);
-    if (status != STATUS_OK)
-        detail_set(why, status, "%s", status_text(status));
-    return status;
+    return detail_set(why, status, "%s", status_text(status));
 }
 
 static enum status start_pages(struct serve *serve, struct detail *why)
@@ -354,6 +363,7 @@ static void stop(struct serve *serve)
 {
     uv_close((uv_handle_t *)&serve->stale, NULL);
     uv_close((uv_handle_t *)&serve->step, NULL);
+    shortage_close(&serve->shortage);
     uv_close((uv_handle_t *)&serve->tell, NULL);
     renewal_stop(&serve->renewal);
     for (size_t i = 0; i < SIGNALS; i++)
@@ -378,13 +388,8 @@ static enum status read_options(struct serve *serve, enum option_id listen, stru
                                 struct detail *why)
 {
     const struct options *options = &serve->call->options;
-    const char *root = options_text(options, OPTION_TREE_ROOT);
-    const char *name = options_text(options, OPTION_USER);
-    if (tree_root_parse(root, &serve->root, why) != STATUS_OK)
-        return options_blame(options, OPTION_TREE_ROOT, root, why);
-    if (name && user_find(name, user, why) != STATUS_OK)
-        return options_blame(options, OPTION_USER, name, why);
-    enum status status = serve_options_read(options, listen, &serve->options, why);
+    enum status status =
+        serve_options_take(options, listen, &serve->root, user, &serve->options, why);
     if (status != STATUS_OK)
         return status;
     serve->env = serve->options.env;

@@ -305,3 +305,16 @@ enum status serve_options_blame(const struct options *options, const struct serv
         return STATUS_BAD_INPUT;
     return options_blame(options, id, text, why);
 }
+
+enum status serve_options_take(const struct options *options, enum option_id listen,
+                               struct tree_root *root, struct user *user, struct serve_options *out,
+                               struct detail *why)
+{
+    const char *text = options_text(options, OPTION_TREE_ROOT);
+    const char *name = options_text(options, OPTION_USER);
+    if (tree_root_parse(text, root, why) != STATUS_OK)
+        return options_blame(options, OPTION_TREE_ROOT, text, why);
+    if (name && user_find(name, user, why) != STATUS_OK)
+        return options_blame(options, OPTION_USER, name, why);
+    return serve_options_read(options, listen, out, why);
+}

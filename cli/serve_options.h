@@ -5,11 +5,13 @@
 #define CLI_SERVE_OPTIONS_H
 
 #include "option.h"
+#include "user.h"
 
 #include "dns/acl.h"
 #include "dns/answer.h"
 #include "dns/server.h"
 #include "registry/status.h"
+#include "registry/tree.h"
 #include "zones/zone.h"
 
 #include <stdbool.h>
@@ -30,6 +32,10 @@ struct serve_options {
 /* `listen`: the option that says where to listen. OK: *out points into itself and into `options`;
  * it is to be given to serve_options_clear(). BAD_INPUT: *why names option and value. NO_MEMORY. */
 MUST_USE enum status serve_options_read(const struct options *options, enum option_id listen,
+                                        struct serve_options *out, struct detail *why);
+/* The same with the tree's root and the user to become (name NULL: none). Also NOT_FOUND. */
+MUST_USE enum status serve_options_take(const struct options *options, enum option_id listen,
+                                        struct tree_root *root, struct user *user,
                                         struct serve_options *out, struct detail *why);
 void serve_options_clear(struct serve_options *options);
 

@@ -339,12 +339,17 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
 {
     const struct query *query = reply->query;
     struct found found;
+    bool is_partial = view_is_partial(reply->view); /* before the look-up, that it may explain */
     if (!find(reply->view, query, &found)) {
+        if (is_partial)
+            return RCODE_SERVFAIL;
         put_negative(reply);
         return RCODE_NXDOMAIN;
     }
     bool is_any =
         query->type == TYPE_ANY ? put_any(reply, &found) : put_rrset(reply, &found, query->type);
+    if (!is_any && is_partial)
+        return RCODE_SERVFAIL;
     if (!is_any) {
         put_negative(reply);
         return RCODE_NOERROR;
@@ -379,6 +384,8 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
         edns.ede = EDE_STALE;
     }
     edns.rcode = answer_inside(&reply, opt_size, result);
-    message_finish(&reply, env, &edns, true, reply.is_full && query->transport == QUERY_UDP,
-                   result);
+    if (edns.rcode == RCODE_SERVFAIL)
+        edns.ede = EDE_NOT_READY;
+    message_finish(&reply, env, &edns, edns.rcode != RCODE_SERVFAIL,
+                   reply.is_full && query->transport == QUERY_UDP, result);
 }

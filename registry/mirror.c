@@ -98,6 +98,11 @@ void mirror_reload(struct mirror *mirror, const char *reason)
     mirror_pause(mirror, is_soon ? MIRROR_RELOAD_MS : 0);
 }
 
+void mirror_load_again(struct mirror *mirror, const char *reason)
+{
+    mirror_reload(mirror, reason);
+}
+
 void mirror_witness_put(struct mirror *mirror, const struct kv *kv)
 {
     struct audit_witness *witness = &mirror->witness;

@@ -45,6 +45,9 @@ enum status mirror_lost_status(const struct mirror *mirror);
 /* No callback comes after this. Must be called before etcd_close(). */
 void mirror_stop(struct mirror *mirror);
 
+/* What was told could not be kept: load again. Not from inside a callback. */
+void mirror_load_again(struct mirror *mirror, const char *reason);
+
 /* uv_now() milliseconds of the last sign of life of the member that is watched; 0 = never. */
 uint64_t mirror_last_seen_ms(const struct mirror *mirror);
 

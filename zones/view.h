@@ -23,6 +23,7 @@ struct view {
     struct name_seed seed;
     uint32_t serial; /* rcu_read() */
     uint32_t record_ttl_s, negative_ttl_s;
+    bool is_partial;                         /* view_is_partial() */
     uint8_t wire_len, host_len, label_count; /* of the zone's name, without the root label */
     uint8_t wire[NAME_MAX_LEN + NAME_PAD];   /* the zone's name, as configured */
     uint8_t folded[NAME_MAX_LEN + NAME_PAD];
@@ -44,6 +45,13 @@ struct view {
 static inline const struct view *zone_view(const struct zone *zone)
 {
     return (const struct view *)(const void *)zone;
+}
+
+/* Whether there may be names and records that are not here for want of memory: then nothing may be
+ * said not to exist. */
+static inline bool view_is_partial(const struct view *view)
+{
+    return __atomic_load_n(&view->is_partial, __ATOMIC_ACQUIRE);
 }
 
 /* The owner with this folded name of `len` octets relative to the zone; NULL when there is none. */

@@ -169,6 +169,28 @@ static enum status replace_record(struct zone *zone, uint64_t hash, const struct
     return STATUS_OK;
 }
 
+bool zone_is_partial(const struct zone *zone)
+{
+    return view_is_partial(&zone->view);
+}
+
+/* A key could not be told. What was known of it is better than nothing: a load must not sweep it.
+ */
+static void become_partial(struct zone *zone, struct record *old)
+{
+    if (old)
+        old->mark = zone->mark & 63;
+    zone->is_whole = false;
+    __atomic_store_n(&zone->view.is_partial, true, __ATOMIC_RELEASE);
+}
+
+/* A load that could tell all has been published. */
+static void become_whole(struct zone *zone)
+{
+    if (!zone->is_loading && zone->is_whole)
+        __atomic_store_n(&zone->view.is_partial, false, __ATOMIC_RELEASE);
+}
+
 enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,
                      size_t value_len, int64_t mod_revision, int64_t lease)
 {
@@ -187,10 +209,14 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
         status = record_new(zone, &told, &new);
     if (status == STATUS_OK)
         status = replace_record(zone, hash, &told, new);
-    if (status != STATUS_TOO_LARGE)
-        return status;
-    status = record_new_skipped(zone, &told, ZONE_SKIP_CROWDED_NAME, "", &new);
-    return status == STATUS_OK ? replace_record(zone, hash, &told, new) : status;
+    if (status == STATUS_TOO_LARGE) {
+        status = record_new_skipped(zone, &told, ZONE_SKIP_CROWDED_NAME, "", &new);
+        if (status == STATUS_OK)
+            status = replace_record(zone, hash, &told, new);
+    }
+    if (status != STATUS_OK)
+        become_partial(zone, old);
+    return status;
 }
 
 static void remove_record(struct zone *zone, uint64_t hash, struct record *record)
@@ -214,7 +240,7 @@ void zone_remove(struct zone *zone, const char *key, size_t key_len)
 
 void zone_load_begin(struct zone *zone)
 {
-    zone->is_loading = true;
+    zone->is_loading = zone->is_whole = true;
     if (++zone->mark < 64)
         return;
     zone->mark = 1;
@@ -294,6 +320,8 @@ void zone_commit(struct zone *zone, int64_t revision)
     set_serial(zone, revision, zone->has_changed && !zone->is_loading);
     if (!zone->is_loading) /* the serial tells of a load as a whole */
         zone->has_changed = false;
+    if (revision > 0)
+        become_whole(zone);
     rcu_collect();
 }
 

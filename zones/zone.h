@@ -31,7 +31,7 @@ MUST_USE enum status zone_new(const struct zone_options *options, struct zone **
 void zone_free(struct zone *zone);
 
 /* A key has this value. Also for what has not changed: same mod_revision, nothing happens (but the
- * mark). NO_MEMORY: nothing changed. */
+ * mark). NO_MEMORY: nothing changed, and the zone is partial until a load has gone well. */
 MUST_USE enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,
                               size_t value_len, int64_t mod_revision, int64_t lease);
 /* A key is gone. One that was never told is no error. */
@@ -40,6 +40,10 @@ void zone_remove(struct zone *zone, const char *key, size_t key_len);
 /* Begin a load: from now on what is put is marked. End it: what is not marked is removed. */
 void zone_load_begin(struct zone *zone);
 void zone_load_end(struct zone *zone);
+
+/* Whether something could not be told for want of memory. Answers then do not say that a name or a
+ * type of records does not exist; a load is due. */
+bool zone_is_partial(const struct zone *zone);
 
 /* Publish what has been told since the last commit; in publishing order: addresses, SRV and TXT,
  * what points at them, then removals the other way round. revision: of the store, for the serial; 0

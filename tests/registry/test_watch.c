@@ -291,7 +291,10 @@ static const struct {
      RANGE("9"), 2},
     /* a follower that lags is no reason, a store that went back is one */
     {"{\"result\":{" HEADER("6") ",\"created\":true}}\n", RANGE("9"), 1},
-    {"{\"result\":{" HEADER("6") ",\"created\":true}}\n", RANGE("6"), 2},
+    {"{\"result\":{" HEADER("6") ",\"created\":true}}\n",
+     "{" HEADER("6") ",\"kvs\":[{\"key\":\"YQ==\",\"create_revision\":\"5\",\"mod_revision\":\"6\","
+                     "\"version\":\"1\"}],\"count\":\"1\"}",
+     2},
     /* the newest key was never there as it was seen */
     {"{\"result\":{" HEADER("9") ",\"created\":true}}\n",
      "{" HEADER("9") ",\"kvs\":[{\"key\":\"YQ==\",\"create_revision\":\"4\",\"mod_revision\":\"7\","
@@ -323,7 +326,8 @@ static void a_doubtful_history_is_loaded_again(void **state)
                               gateway.used[4] + gateway.used[5] == 2,
                           3000);
         CLIENT_LOOP_UNTIL(&client, false, 300);
-        assert_int_equal(owner.loads, resumptions[i].loads);
+        if (owner.loads != resumptions[i].loads)
+            fail_msg("row %zu: %u loads", i, owner.loads);
         assert_int_equal(owner.count, 1);
         assert_true(owner.is_live);
         mirror_stop(mirror);
