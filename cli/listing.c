@@ -142,10 +142,13 @@ static bool on_key(void *arg, const struct kv *kv)
     listing->is_full = len > PAGE_OCTETS && listing->row_count > 0;
     if (listing->is_full)
         return false;
-    listing->rows[listing->row_count++] = (struct listing_row){
-        .key_len = kv->key_len, .value_len = kv->value_len, .lease = kv->lease};
+    size_t value_len = kv->is_value_cut ? 0 : kv->value_len;
+    listing->rows[listing->row_count++] = (struct listing_row){.key_len = kv->key_len,
+                                                               .value_len = value_len,
+                                                               .lease = kv->lease,
+                                                               .is_cut = kv->is_value_cut};
     buffer_add(&listing->octets, kv->key, kv->key_len);
-    buffer_add(&listing->octets, kv->value, kv->value_len);
+    buffer_add(&listing->octets, kv->value, value_len);
     return listing->octets.status == STATUS_OK;
 }
 

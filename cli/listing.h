@@ -21,6 +21,7 @@ struct listing_row {
     size_t key_len, value_len;
     int64_t lease;  /* 0 = none */
     int64_t left_s; /* of the lease */
+    bool is_cut;    /* the value was too long to be read whole, and is left out */
 };
 
 /* The next rows, at least one. Not OK: no more are wanted. */

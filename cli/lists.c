@@ -108,6 +108,8 @@ static void print_object(const struct kind *kind, const struct listing_row *row)
     member(kind->value_member);
     if (is_entry)
         output_json(stdout, entry.location_text.text, entry.location_text.len);
+    else if (row->is_cut)
+        fputs("null", stdout);
     else
         output_json(stdout, row->value, row->value_len);
     member("ttl");

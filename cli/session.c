@@ -151,6 +151,7 @@ static bool copy_kv(struct session_kv *out, const struct kv *kv)
         .mod_revision = kv->mod_revision,
         .create_revision = kv->create_revision,
         .is_there = true,
+        .is_cut = kv->is_value_cut,
     };
     return true;
 }

@@ -54,6 +54,7 @@ struct session_kv {
     size_t value_len;
     int64_t lease, mod_revision, create_revision; /* 0 where there is none */
     bool is_there;
+    bool is_cut; /* the value is longer than this */
 };
 MUST_USE enum status session_get(struct session *session, const struct tree_key *key,
                                  struct session_kv *out);

@@ -87,6 +87,10 @@ static int get(struct request *request)
         return session_fail(&request->session, status);
     if (!kv.is_there)
         return say_missing(request);
+    if (kv.is_cut) {
+        session_kv_clear(&kv);
+        return fail(request, "has a value that is too long to be shown");
+    }
     output_value(stdout, kv.value, kv.value_len);
     fputc('\n', stdout);
     session_kv_clear(&kv);
