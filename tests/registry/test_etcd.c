@@ -219,6 +219,26 @@ static void the_prefix_follows_the_version(void **state)
     }
 }
 
+/* What is said of a path that is not there: /version tells a gateway that is off from no etcd. */
+static void a_gateway_that_is_off_is_told_from_no_etcd(void **state)
+{
+    (void)state;
+    static const struct fake_row off[] = {{"/version", 200, VERSION34, FAKE_KEEP, 0}};
+    static const struct fake_row none[] = {{"/version", 404, "Not Found", FAKE_KEEP, 0}};
+    static const struct {
+        const struct fake_row *rows;
+        const char *said, *unsaid;
+    } cases[] = {{off, "enable-grpc-gateway", "404"}, {none, "404", "enable-grpc-gateway"}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        open_fakes(cases[i].rows, 1, NULL, 0);
+        connect_fakes(1, (struct etcd_options){.timeout_ms = 1000});
+        struct outcome outcome = read_key("k");
+        assert_non_null(strstr(outcome.why.text, cases[i].said));
+        assert_null(strstr(outcome.why.text, cases[i].unsaid));
+        close_fakes();
+    }
+}
+
 static void one_connection_carries_all_that_comes_in_turn(void **state)
 {
     (void)state;
@@ -599,6 +619,7 @@ int main(void)
         cmocka_unit_test(the_deadline_bounds_all_attempts),
         cmocka_unit_test(a_leader_that_is_elected_in_time_is_enough),
         cmocka_unit_test(the_prefix_follows_the_version),
+        cmocka_unit_test(a_gateway_that_is_off_is_told_from_no_etcd),
         cmocka_unit_test(one_connection_carries_all_that_comes_in_turn),
         cmocka_unit_test(closing_ends_the_loop_at_once),
         cmocka_unit_test(a_token_is_fetched_once_and_again_when_it_is_refused),
