@@ -276,6 +276,7 @@ def test_a_forged_srv_record_gets_no_password(over_tls, certificates, names, tmp
     evil = Eavesdropper("127.0.0.9", registry.etcd.members[0].port, certificates["evil.example"].server_key,
                         certificates["evil.example"].server_cert)
     (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "password").chmod(0o600)
     login = ["--etcd-user", "root", "--etcd-password-file", str(tmp_path / "password"), "--etcd-timeout", "2"]
     names.add("evil.example.", "A", "127.0.0.9")
     good = names.records[f"_etcd-client-ssl._tcp.{DOMAIN}.", dns.rdatatype.SRV]
@@ -296,7 +297,7 @@ def test_a_forged_srv_record_gets_no_password(over_tls, certificates, names, tmp
         evil.close()
 
 
-@pytest.mark.parametrize("domain", ["a b", "x/y", "u@h", "a..b", "127.0.0.1", "x:1", "x" * 300])
+@pytest.mark.parametrize("domain", ["a b", "x/y", "a..b", "127.0.0.1", "x:1", "x" * 300])
 def test_what_is_no_domain_is_not_looked_up(registry, domain):
     del registry.env["EMPUSA_ETCD_ENDPOINT"]
     assert "domain" in registry("--etcd-discovery-srv", domain, "service", "list").error_line(2)
