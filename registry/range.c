@@ -219,7 +219,10 @@ static bool range_is_whole(const struct range *range, const cJSON *root, uint64_
         return !has_more && !kvs && reply_has_only(root, members);
     if (has_more)
         return range->page_keys > 0 && range->page_keys < count;
-    return range->page_keys == count && (count > 0 || reply_has_only(root, members));
+    /* Etcd counts also the keys that are left out because they have not changed since. */
+    bool is_all =
+        range->range.min_mod_revision ? range->page_keys <= count : range->page_keys == count;
+    return is_all && (count > 0 || reply_has_only(root, members));
 }
 
 static enum status range_on_rest(void *arg, const char *text, size_t len)

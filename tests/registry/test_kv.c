@@ -204,6 +204,28 @@ static void a_limit_ends_a_range_in_the_midst_of_its_pages(void **state)
     }
 }
 
+/* Of such a read etcd still counts all keys. */
+static void only_what_has_changed_since_is_read(void **state)
+{
+    (void)state;
+    struct kv_range range = {.key = "/since/", .key_len = 7, .end = "/since0", .end_len = 7};
+    assert_true(etcd_server_fill(&server, "/since/", 5));
+    struct outcome all = run_range(range, 0);
+    assert_int_equal(all.given, 5);
+    range.min_mod_revision = all.range.revision + 1;
+    struct outcome none = run_range(range, 0);
+    assert_int_equal(none.status, STATUS_OK);
+    assert_int_equal(none.given, 0);
+    assert_true(etcd_server_put(&server, "/since/a", "1") &&
+                etcd_server_put(&server, "/since/b", "2") &&
+                etcd_server_put(&server, "/since/c", "3"));
+    for (range.page = 0; range.page < 4; range.page++) {
+        struct outcome some = run_range(range, 0);
+        assert_int_equal(some.status, STATUS_OK);
+        assert_string_equal(some.keys, "/since/a /since/b /since/c ");
+    }
+}
+
 static void a_single_key_is_there_or_not(void **state)
 {
     (void)state;
@@ -615,6 +637,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         REAL(a_range_comes_in_pages_at_one_revision),
         REAL(a_limit_ends_a_range_in_the_midst_of_its_pages),
+        REAL(only_what_has_changed_since_is_read),
         REAL(a_single_key_is_there_or_not),
         REAL(a_transaction_does_one_branch),
         REAL(a_transaction_that_cannot_be_is_refused),
