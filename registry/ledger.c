@@ -162,12 +162,13 @@ size_t ledger_count(const struct ledger *ledger)
 
 void ledger_compare(const struct ledger *ledger, int64_t revision, uint64_t *lost, uint64_t *unseen)
 {
+    int64_t start = ledger_start(ledger); /* what is recorded before is not all that happened */
     *lost = *unseen = 0;
     for (size_t i = 0; i < ledger->now.size; i++) {
         const struct ledger_entry *entry = &ledger->now.slots[i];
         unsigned sources = ledger_sources(entry);
         int64_t told = ledger_revision(entry);
-        if (entry->hash == 0 || told > revision || told <= ledger->proven)
+        if (entry->hash == 0 || told > revision || told < start)
             continue;
         *lost += sources && !(sources & LEDGER_FOLLOWED);
         *unseen += (sources & LEDGER_FOLLOWED) && !(sources & LEDGER_REPLAYED);

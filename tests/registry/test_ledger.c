@@ -137,6 +137,9 @@ static void a_gap_amid_a_revision_keeps_none_of_its_events_back(void **state)
     assert_false(ledger_is_whole(&ledger));
     assert_false(take("t0", 30000, LEDGER_REPLAYED));
     assert_false(take("t0", 29999, LEDGER_FOLLOWED));
+    /* A second watch begins behind it, and is not to blame for what it does not tell. */
+    assert_int_equal(ledger_start(&ledger), 30001);
+    assert_missing(30002, 0, 0);
 }
 
 /* The second watch lags behind the first: what it goes on to tell is old. */
