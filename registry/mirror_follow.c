@@ -199,6 +199,8 @@ void mirror_follow_tick(struct mirror *mirror)
         return;
     }
     mirror_follow_commit(mirror, NULL);
+    if (mirror->is_stopped)
+        return;
     mirror_probe(mirror);
     if (mirror->needs_audit && !mirror->audit && !mirror->probe)
         mirror_audit(mirror);

@@ -31,6 +31,7 @@ enum mirror_contact { MIRROR_CONTACT_UNKNOWN, MIRROR_CONTACT_LIVE, MIRROR_CONTAC
 /* When the watch is proven, and how that went. */
 struct mirror_proving {
     struct proof *proof;
+    int64_t start; /* of its second watch */
     uint32_t every_ms;
     uint64_t read_max; /* keys; of more, the changed ones are not read */
     uint64_t due_ms, done_ms;

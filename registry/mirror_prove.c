@@ -38,6 +38,8 @@ static bool mirror_on_proof_count(void *arg, uint64_t *count, int64_t *revision)
     if (watch_is_amid(mirror->watch) || (proof && proof_is_amid(proof)))
         return false;
     mirror_follow_commit(mirror, NULL);
+    if (mirror->is_stopped)
+        return false;
     *count = mirror->events.count(mirror->arg);
     *revision = mirror->revision;
     return true;
@@ -77,9 +79,22 @@ static void mirror_distrust(struct mirror *mirror, const struct proof_result *re
         proving->due_ms = mirror_now_ms(mirror) + MIRROR_AGAIN_MS;
 }
 
+/* Whether the ledger has begun anew meanwhile: it took what was lost before for old, and only a
+ * count could tell. The next proof makes one. */
+static bool mirror_has_forgotten(const struct mirror *mirror, const struct proof_result *result)
+{
+    return !result->has_counted && ledger_start(&mirror->ledger) > mirror->proving.start;
+}
+
 static void mirror_on_held(struct mirror *mirror, const struct proof_result *result)
 {
     uint64_t lost, unseen;
+    if (mirror_has_forgotten(mirror, result)) {
+        if (result->watch)
+            watch_stop(result->watch);
+        mirror->proving.due_ms = mirror_now_ms(mirror) + MIRROR_AGAIN_MS;
+        return;
+    }
     ledger_compare(&mirror->ledger, result->revision, &lost, &unseen);
     if (result->watch && unseen) {
         mirror_distrust(mirror, result);
@@ -152,6 +167,7 @@ void mirror_prove(struct mirror *mirror)
         .can_count = mirror->events.count,
         .counts = is_bare || !is_whole || mirror_now_ms(mirror) >= proving->count_due_ms,
     };
+    proving->start = plan.start;
     proving->proof = proof_start(mirror->etcd, &plan, &events, mirror);
 }
 

@@ -65,6 +65,8 @@ static void proof_finish(struct proof *proof, enum proof_verdict verdict, enum s
     const struct proof_events *events = proof->events;
     void *arg = proof->arg;
     struct proof_result result = proof->result;
+    if (proof->range) /* the watch may be lost amid a read */
+        range_cancel(proof->range);
     if (verdict != PROOF_HELD)
         proof_stop_watch(proof);
     result.verdict = verdict;
@@ -158,8 +160,9 @@ static void proof_read_target(struct proof *proof)
 static void proof_on_created(void *arg, const struct reply_header *header)
 {
     struct proof *proof = arg;
-    (void)header;
-    if (proof->step == PROOF_JOINING)
+    if (header->cluster_id != proof->plan.cluster_id)
+        proof_doubt(proof, "another cluster answers"); /* before it tells what happened there */
+    else if (proof->step == PROOF_JOINING)
         proof_read_target(proof);
 }
 
