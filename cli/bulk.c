@@ -125,10 +125,23 @@ static void shrink(struct bulk *bulk, enum status status, struct batch *batch)
     wait_first(bulk, batch); /* and is split there */
 }
 
-/* Whether etcd may have done it although it did not say so. */
+/* Whether etcd may have done it although it did not say so: when it has not said no, whatever
+ * became of the attempts. */
 static bool is_unknown(enum status status)
 {
-    return status == STATUS_TIMED_OUT || status == STATUS_UNREACHABLE || status == STATUS_BAD_REPLY;
+    switch (status) {
+    case STATUS_BAD_INPUT:
+    case STATUS_NOT_FOUND:
+    case STATUS_CONFLICT:
+    case STATUS_DENIED:
+    case STATUS_NO_SPACE:
+    case STATUS_TOO_LARGE:
+    case STATUS_TOO_MANY:
+    case STATUS_REFUSED:
+        return false;
+    default:
+        return true;
+    }
 }
 
 static void give_up(struct batch *batch, enum status status, const struct detail *why)

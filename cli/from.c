@@ -244,33 +244,39 @@ static void stop(struct from *from)
         output_progress("\r\033[K");
 }
 
+/* "3 services and perhaps 128 more registered": what etcd has not answered may have been done. */
+static void describe(const struct bulk *bulk, char *out, size_t size)
+{
+    uint64_t written = bulk_written(bulk), unsure = bulk_unsure(bulk);
+    char perhaps[64] = "";
+    if (unsure > 0)
+        snprintf(perhaps, sizeof(perhaps), " and perhaps %" PRIu64 " more", unsure);
+    snprintf(out, size, "%" PRIu64 " %s%s registered", written,
+             written == 1 ? "service" : "services", perhaps);
+}
+
 /* Say how it ended. */
 static int tell(const struct from *from)
 {
     struct detail why;
     const struct log *log = from->session->log;
-    uint64_t written = bulk_written(from->bulk);
-    const char *services = written == 1 ? "service" : "services";
+    char registered[128];
+    describe(from->bulk, registered, sizeof(registered));
     enum status status = bulk_status(from->bulk, &why);
     if (from->is_interrupted) {
-        log_printf(log, LOG_LEVEL_ERROR, "interrupted: %" PRIu64 " %s registered", written,
-                   services);
+        log_printf(log, LOG_LEVEL_ERROR, "interrupted: %s", registered);
         return 1;
     }
     if (status != STATUS_OK) {
-        uint64_t unsure = bulk_unsure(from->bulk);
-        char perhaps[64] = "";
-        if (unsure > 0)
-            snprintf(perhaps, sizeof(perhaps), " and perhaps %" PRIu64 " more", unsure);
-        detail_wrap(&why, status, "%" PRIu64 " %s%s registered, then", written, services, perhaps);
+        detail_wrap(&why, status, "%s, then", registered);
         return session_report(log, status, &why);
     }
     if (from->status != STATUS_OK) {
-        log_printf(log, LOG_LEVEL_ERROR, "--from \"%s\": %s (%" PRIu64 " %s registered)",
-                   from->file, from->why.text, written, services);
+        log_printf(log, LOG_LEVEL_ERROR, "--from \"%s\": %s (%s)", from->file, from->why.text,
+                   registered);
         return 1;
     }
-    log_printf(log, LOG_LEVEL_INFO, "%" PRIu64 " %s registered", written, services);
+    log_printf(log, LOG_LEVEL_INFO, "%s", registered);
     return 0;
 }
 

@@ -407,6 +407,27 @@ def test_a_second_signal_does_not_wait_for_etcd(bind_registry, own_etcd):
     own_etcd.resume()
 
 
+@pytest.mark.parametrize("signals", [1, 2])
+def test_what_etcd_has_not_answered_when_a_signal_came_is_perhaps_registered(bind_registry, own_etcd, tmp_path, signals):
+    registry = bind_registry(own_etcd)
+    file = tmp_path / "f.json"
+    file.write_text(json.dumps(entries(60000)))
+    process = registry.start("--etcd-timeout", "2", "service", "register", "--from", str(file))
+    wait_until(lambda: count_of(registry) > 500, 10, "it is under way")
+    own_etcd.pause()
+    for _ in range(signals):
+        process.send(signal.SIGINT)
+        time.sleep(0.3)
+    try:
+        assert process.wait(20) == 1
+    finally:
+        own_etcd.resume()
+    told, perhaps = re.fullmatch(r"ERROR:root:interrupted: (\d+) services(?: and perhaps (\d+) more)? registered",
+                                 process.err[-1]).groups()
+    time.sleep(1)  # what was on its way is done
+    assert int(told) <= count_of(registry) <= int(told) + int(perhaps or 0), process.err
+
+
 def read_terminal(ours):
     shown = b""
     try:
