@@ -13,7 +13,8 @@
 #define ACCEPT_BATCH 16   /* accepted at once, before the others get their turn */
 #define ACCEPT_LAST  1024 /* accepted when stopping */
 
-/* To make room for a newcomer, so many of the oldest are looked at for an idle one. */
+/* To make room for a newcomer, so many of the oldest are looked at for an idle one; of half of them
+ * at most, as the newest may be about to ask. */
 #define LOOK_MAX 64
 /* When all slots are in use: the time for a message that has begun, and for one that is at
  * something before another of its own network takes its place. */
@@ -96,18 +97,20 @@ static void close_leaving(struct tcp *tcp)
     }
 }
 
-/* The connection of a client that got on longest ago, an idle one if there is one. */
-static struct tcp_conn *pick(const struct tcp *tcp, const struct tcp_client *client)
+/* Of those who hold as many as `most`, the connection that got on longest ago, an idle one if there
+ * is one. */
+static struct tcp_conn *pick(const struct tcp *tcp, const struct tcp_client *most)
 {
     struct tcp_conn *busy = NULL, *conn = tcp->oldest;
-    for (int i = 0; i < LOOK_MAX && conn; i++, conn = conn->newer) {
-        if (conn->client != client)
+    unsigned half = (tcp->count + 1) / 2, looks = half < LOOK_MAX ? half : LOOK_MAX;
+    for (unsigned i = 0; i < looks; i++, conn = conn->newer) {
+        if (conn->client->count != most->count)
             continue;
         if (tcp_conn_is_idle(conn))
             return conn;
         busy = busy ? busy : conn;
     }
-    return busy ? busy : client->first;
+    return busy ? busy : most->first;
 }
 
 /* Close a connection of one of those who hold most, for somebody who holds `count`. One who holds

@@ -14,7 +14,7 @@ enum status tcp_clients_init(struct tcp *tcp)
     while (buckets < tcp->share->limit && buckets < BUCKETS_MAX)
         buckets *= 2;
     clients->buckets = calloc(buckets, sizeof(struct tcp_client *));
-    clients->levels = calloc((size_t)tcp->share->limit + 1, sizeof(struct tcp_client *));
+    clients->levels = calloc((size_t)tcp->share->limit + 1, sizeof(struct tcp_level));
     clients->mask = buckets - 1;
     return clients->buckets && clients->levels ? STATUS_OK : STATUS_NO_MEMORY;
 }
@@ -52,29 +52,43 @@ unsigned tcp_clients_count(const struct tcp *tcp, const union socket_address *cl
 
 struct tcp_client *tcp_clients_most(const struct tcp *tcp)
 {
-    return tcp->clients.levels[tcp->clients.most];
+    return tcp->clients.levels[tcp->clients.most].first;
+}
+
+static void leave_level(struct tcp_level *level, struct tcp_client *client)
+{
+    if (client->before)
+        client->before->after = client->after;
+    else
+        level->first = client->after;
+    if (client->after)
+        client->after->before = client->before;
+    else
+        level->last = client->before;
+}
+
+static void join_level(struct tcp_level *level, struct tcp_client *client)
+{
+    client->before = level->last;
+    client->after = NULL;
+    if (level->last)
+        level->last->after = client;
+    else
+        level->first = client;
+    level->last = client;
 }
 
 static void set_count(struct tcp *tcp, struct tcp_client *client, unsigned count)
 {
-    struct tcp_client **levels = tcp->clients.levels;
-    if (client->before)
-        client->before->after = client->after;
-    else if (client->count > 0)
-        levels[client->count] = client->after;
-    if (client->after)
-        client->after->before = client->before;
-    client->before = client->after = NULL;
+    struct tcp_level *levels = tcp->clients.levels;
+    if (client->count > 0)
+        leave_level(&levels[client->count], client);
     client->count = count;
-    if (count > 0) {
-        client->after = levels[count];
-        levels[count] = client;
-    }
-    if (client->after)
-        client->after->before = client;
+    if (count > 0)
+        join_level(&levels[count], client);
     if (count > tcp->clients.most)
         tcp->clients.most = count;
-    while (tcp->clients.most > 0 && !levels[tcp->clients.most])
+    while (tcp->clients.most > 0 && !levels[tcp->clients.most].first)
         tcp->clients.most--;
 }
 

@@ -4,7 +4,7 @@
  * takes them from himself. Prefixes are found by a keyed hash, and lie in lists by their number of
  * connections, so that nothing is ever searched.
  *
- * Memory: 48 octets a prefix, 16 a slot. Threads: belongs to its worker. */
+ * Memory: 64 octets a prefix, 24 a slot. Threads: belongs to its worker. */
 #ifndef DNS_TCP_CLIENTS_H
 #define DNS_TCP_CLIENTS_H
 
@@ -26,7 +26,8 @@ void tcp_clients_clear(struct tcp *tcp);
 
 /* Connections of this client's prefix. */
 unsigned tcp_clients_count(const struct tcp *tcp, const union socket_address *client);
-/* A prefix that holds most; NULL: nobody holds any. */
+/* Of the prefixes that hold most the one that has for longest: a newcomer stands behind all others.
+ * NULL: nobody holds any. */
 struct tcp_client *tcp_clients_most(const struct tcp *tcp);
 
 /* A connection comes, at most as many as there are slots. False: no memory. */

@@ -49,9 +49,14 @@ struct tcp_listener {
     int fd; /* -1 = closed */
 };
 
+/* Clients with as many connections; who has had so many for longest comes first. */
+struct tcp_level {
+    struct tcp_client *first, *last;
+};
+
 struct tcp_clients {
     struct tcp_client **buckets; /* by hash */
-    struct tcp_client **levels;  /* by the number of connections */
+    struct tcp_level *levels;    /* by the number of connections */
     uint64_t mask;
     unsigned most; /* the highest level with somebody on it; 0: there is none */
 };

@@ -378,6 +378,36 @@ static void attack(int fds[LIMIT], enum trick trick, bool is_one, unsigned round
     }
 }
 
+/* Many networks with one connection each: who has just come, and has not asked yet, is not the next
+ * to go, whatever the others are at. */
+static void a_newcomer_may_take_a_moment_to_ask(void **state)
+{
+    (void)state;
+    for (unsigned trick = 0; trick < TRICKS; trick++) {
+        int fds[LIMIT], later[LIMIT / 2 - 1];
+        memset(fds, -1, sizeof(fds));
+        attack(fds, (enum trick)trick, false, 0);
+        usleep(20000);
+        int honest = client_connect_from(&address, "127.0.7.7");
+        for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+            char host[32];
+            snprintf(host, sizeof(host), "127.0.%zu.1", 100 + i);
+            later[i] = client_connect_from(&address, host);
+            play(later[i], (enum trick)trick, 0);
+            usleep(20000);
+        }
+        ask(honest, 5);
+        if (!is_answered(honest, 5))
+            fail_msg("trick %u", trick);
+        close(honest);
+        for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+            close(later[i]);
+        for (int i = 0; i < LIMIT; i++)
+            close(fds[i]);
+        usleep(20000);
+    }
+}
+
 static void nobody_keeps_others_out(void **state)
 {
     (void)state;
@@ -598,6 +628,7 @@ int main(void)
         HASTY(a_crowd_is_thinned_sooner),
         TEST(the_oldest_idle_connection_makes_room),
         TEST(a_newcomer_goes_when_all_are_at_something),
+        TEST(a_newcomer_may_take_a_moment_to_ask),
         TEST(nobody_keeps_others_out),
         PATIENT(a_message_must_be_complete_in_a_second_when_all_slots_are_used),
         HASTY(the_kernel_holds_little_for_who_does_not_read),

@@ -82,10 +82,33 @@ static void counts_as_an_array_does(void **state)
     free(tcp);
 }
 
+/* Else each newcomer would take the place of the one before, who has not even asked yet. */
+static void a_newcomer_stands_behind_those_who_hold_as_many(void **state)
+{
+    (void)state;
+    static struct tcp_conn conns[NETWORKS];
+    struct tcp *tcp = calloc(1, sizeof(*tcp));
+    assert_non_null(tcp);
+    tcp->share = &share;
+    assert_int_equal(tcp_clients_init(tcp), STATUS_OK);
+    for (unsigned i = 0; i < NETWORKS; i++) {
+        conns[i].address = address_of(i, i);
+        assert_true(tcp_clients_join(tcp, &conns[i]));
+        assert_ptr_equal(tcp_clients_most(tcp)->first, &conns[0]);
+    }
+    for (unsigned i = 0; i < NETWORKS; i++) {
+        assert_ptr_equal(tcp_clients_most(tcp)->first, &conns[i]);
+        tcp_clients_leave(tcp, &conns[i]);
+    }
+    tcp_clients_clear(tcp);
+    free(tcp);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_as_an_array_does),
+        cmocka_unit_test(a_newcomer_stands_behind_those_who_hold_as_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
