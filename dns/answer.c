@@ -386,6 +386,7 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
     edns.rcode = answer_inside(&reply, opt_size, result);
     if (edns.rcode == RCODE_SERVFAIL)
         edns.ede = EDE_NOT_READY;
+    result->looks = reply.looks;
     message_finish(&reply, env, &edns, edns.rcode != RCODE_SERVFAIL,
                    reply.is_full && query->transport == QUERY_UDP, result);
 }

@@ -39,6 +39,7 @@ struct answer_result {
     size_t len;        /* octets of the reply; 0 = send nothing */
     uint16_t rcode;    /* with the extended bits */
     uint16_t type;     /* of the question; 0 = none */
+    uint32_t looks;    /* instances that were looked at, however few of them are in the reply */
     bool is_truncated; /* TC is set */
     bool is_window;    /* a set too large for any message was cut to a window */
     bool has_valid_cookie, has_cookie;

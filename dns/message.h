@@ -34,6 +34,7 @@ static inline void message_begin(struct reply *reply, const struct query *query,
     reply->is_partial = false;
     reply->is_full = false;
     reply->ref_count = 0;
+    reply->looks = 0;
     if (!query->has_question)
         return;
     memcpy(reply->at, query->bytes + REPLY_HEADER, query->question_len);

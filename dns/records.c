@@ -61,6 +61,7 @@ bool records_srv(struct reply *reply, const struct sources *sources, uint16_t ow
             break;
     }
     reply->is_partial = reply->is_partial || sources_is_cut(&walk);
+    reply->looks += sources_looks(&walk);
     return is_any;
 }
 
@@ -155,6 +156,7 @@ bool records_view_addresses(struct reply *reply, const struct sources *sources, 
                 (void)records_address(reply, REPLY_QUESTION, type, ttl_s, list.octets + i * len);
     }
     reply->is_partial = reply->is_partial || sources_is_cut(&walk);
+    reply->looks += sources_looks(&walk);
     return is_any;
 }
 

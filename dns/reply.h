@@ -84,6 +84,7 @@ struct reply {
     bool is_partial;    /* only some of a set's many members were looked at */
     bool is_full;       /* a required record did not fit */
     uint16_t ref_count; /* of scratch->refs */
+    uint32_t looks;     /* members of sets that were looked at */
 };
 
 static inline void reply_put16(uint8_t *at, uint32_t value)

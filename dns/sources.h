@@ -66,6 +66,12 @@ static inline bool sources_is_cut(const struct sources_walk *walk)
     return walk->left == 0 && walk->total > SOURCES_VISITS_MAX;
 }
 
+/* How many of the sets' members have been looked at. */
+static inline uint32_t sources_looks(const struct sources_walk *walk)
+{
+    return (walk->total < SOURCES_VISITS_MAX ? walk->total : SOURCES_VISITS_MAX) - walk->left;
+}
+
 /* The next of the sets' members; NULL at the end. */
 static inline const struct instance *sources_member(struct sources_walk *walk)
 {

@@ -198,6 +198,7 @@ static bool write_reply(struct tcp *tcp, unsigned i)
     struct answer_result result;
     uint8_t *reply = tcp->output + tcp->output_len;
     size_t len = respond_answer(tcp->respond, i, reply + FRAMING_PREFIX, ANSWER_MAX, &result);
+    tcp->turn_left -= (int64_t)TCP_TURN_LOOK * result.looks;
     if (len == 0)
         return !result.is_transfer;
     framing_prefix(reply, len);

@@ -22,10 +22,11 @@ struct respond;
 #define TCP_LISTENERS_MAX 32
 
 /* What all connections together may take of a turn of the loop, before datagrams are looked at
- * again: octets received, answered and sent late, and so many more for each query. One large answer
- * takes about 0.1 ms. */
+ * again: octets received, answered and sent late, and so many more for each query and for each
+ * instance that was looked at. One large answer takes about 0.1 ms. */
 #define TCP_TURN       131072
 #define TCP_TURN_QUERY 256
+#define TCP_TURN_LOOK  16
 #define TCP_TURN_INPUT 4 /* octets received count as one sent */
 
 /* The output holds at least one whole reply after any flush, and TCP_FLUSH octets between flushes.

@@ -1,8 +1,9 @@
 /* tests/dns/fake_answer.h - stands in for dns/query.h and dns/answer.h where sockets are tested.
  *
  * A reply is the header and the question followed by env.nsid. A type of 1000 and more asks for a
- * reply of so many octets, AXFR over TCP is a transfer, and a name that begins with "cookie" proves
- * itself. Include it in one file of a program. */
+ * reply of so many octets, AXFR over TCP is a transfer, a name that begins with "cookie" proves
+ * itself, and one that begins with "looks" takes a millisecond to look at many instances. Include
+ * it in one file of a program. */
 #ifndef TESTS_FAKE_ANSWER_H
 #define TESTS_FAKE_ANSWER_H
 
@@ -12,7 +13,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#define FAKE_LOOKS      8192
 #define FAKE_SIZED_TYPE 1000
 #define FAKE_AXFR       252
 
@@ -113,6 +116,10 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
     }
     result->has_valid_cookie = query->bytes[12] == 6 && memcmp(query->bytes + 13, "cookie", 6) == 0;
     result->has_cookie = result->has_valid_cookie;
+    if (query->bytes[12] == 5 && memcmp(query->bytes + 13, "looks", 5) == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        result->looks = FAKE_LOOKS;
+    }
 }
 
 void answer_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,

@@ -109,6 +109,32 @@ static void a_type_too_large_for_any_message_is_a_window(void **state)
     world_close(&world);
 }
 
+/* Also when there is little or nothing to show for it. */
+static void it_is_told_how_many_instances_were_looked_at(void **state)
+{
+    enum { COUNT = 300 };
+    static const struct {
+        const char *name;
+        uint16_t type;
+        uint32_t looks;
+    } rows[] = {{"many.service." Z, READ_AAAA, COUNT},        {"many.service." Z, READ_A, COUNT},
+                {"same.service." Z, READ_SRV, COUNT},         {"_same._tcp." Z, READ_SRV, COUNT},
+                {"instance-0001._many._tcp." Z, READ_SRV, 0}, {"" Z, READ_SOA, 0}};
+    (void)state;
+    open_many(COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        char key[64];
+        snprintf(key, sizeof(key), "/service/same/%u", i);
+        world_put(&world, key, "10.1.1.1:80", 0);
+    }
+    world_refresh(&world);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        world_ask(&world, rows[i].name, rows[i].type, QUERY_TCP);
+        assert_int_equal(world.ask.result.looks, rows[i].looks);
+    }
+    world_close(&world);
+}
+
 static void records_rotate_and_all_are_there(void **state)
 {
     (void)state;
@@ -245,6 +271,7 @@ int main(void)
         cmocka_unit_test(max_udp_size_bounds_datagrams),
         cmocka_unit_test(tcp_carries_a_type_whole),
         cmocka_unit_test(a_type_too_large_for_any_message_is_a_window),
+        cmocka_unit_test(it_is_told_how_many_instances_were_looked_at),
         cmocka_unit_test(records_rotate_and_all_are_there),
         cmocka_unit_test(no_record_stands_twice),
         cmocka_unit_test(txt_says_what_an_entry_says),

@@ -2,6 +2,7 @@
 
 #include "client.h"
 #include "fake_answer.h"
+#include "tcp_facts.h"
 #include "zones/rcu.h"
 
 #include <pthread.h>
@@ -234,6 +235,23 @@ static void a_slow_reader_gets_everything_in_the_end(void **state)
     }
     ask(fd, 500);
     assert_true(is_answered(fd, 500));
+    close(fd);
+}
+
+/* What costs much may say little. */
+static void others_do_not_wait_for_short_answers_that_cost_much(void **state)
+{
+    enum { COUNT = 1000, ALONE = TCP_TURN / (TCP_TURN_QUERY + 28) };
+    (void)state;
+    size_t len = 0;
+    for (unsigned i = 0; i < COUNT; i++)
+        len += client_message(stream + len, (uint16_t)i, "looks", CLIENT_TYPE_A);
+    int fd = open_client(), other = open_client();
+    client_send(fd, stream, len);
+    ask(other, 1);
+    assert_true(is_answered(other, 1));
+    assert_true(counted().queries[QUERY_TCP][COUNTERS_TYPE_A] < ALONE);
+    close(other);
     close(fd);
 }
 
@@ -623,6 +641,7 @@ int main(void)
         TEST(a_client_that_has_said_all_still_hears_the_answers),
         TEST(nonsense_harms_nobody),
         TEST(a_slow_reader_gets_everything_in_the_end),
+        TEST(others_do_not_wait_for_short_answers_that_cost_much),
         HASTY(a_reader_that_takes_nothing_is_closed),
         HASTY(idle_and_slow_writers_are_closed_in_time),
         HASTY(a_crowd_is_thinned_sooner),
