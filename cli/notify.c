@@ -8,6 +8,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define AGAIN_MS 200
+
 bool notify_send(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -28,4 +30,10 @@ bool notify_send(const char *state)
                    (errno == EAGAIN || errno == ENOBUFS);
     close(fd);
     return !is_full;
+}
+
+void notify_ready(uv_timer_t *timer)
+{
+    if (!notify_send("READY=1"))
+        uv_timer_start(timer, notify_ready, AGAIN_MS, 0);
 }

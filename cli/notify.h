@@ -3,8 +3,12 @@
 #define CLI_NOTIFY_H
 
 #include <stdbool.h>
+#include <uv.h>
 
 /* "READY=1". Never waits. False: there was no room for it now; nobody who listens is no error. */
 bool notify_send(const char *state);
+
+/* "READY=1", again and again on this timer, which is initialised, until there was room for it. */
+void notify_ready(uv_timer_t *timer);
 
 #endif

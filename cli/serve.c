@@ -25,7 +25,6 @@
 
 #define ADDRESSES_SIZE 1024
 #define STEP_MS        500
-#define TELL_MS        200
 #define SIGNALS        4
 
 struct serve {
@@ -80,13 +79,6 @@ static void become_stale(struct serve *serve)
     uv_timer_start(&serve->stale, on_stale_limit, serve->options.stale_limit_ms, 0);
 }
 
-/* Until the service manager has taken it. */
-static void on_tell(uv_timer_t *timer)
-{
-    if (!notify_send("READY=1"))
-        uv_timer_start(timer, on_tell, TELL_MS, 0);
-}
-
 static void become_ready(struct serve *serve)
 {
     char addresses[ADDRESSES_SIZE];
@@ -102,7 +94,7 @@ static void become_ready(struct serve *serve)
                "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
                counts.revision);
-    on_tell(&serve->tell);
+    notify_ready(&serve->tell);
     if (serve->hooks && serve->hooks->ready)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
 }

@@ -11,7 +11,7 @@
 
 #define HEADER(cluster, revision)                                                                  \
     "\"header\":{\"cluster_id\":\"" cluster "\",\"revision\":\"" revision "\",\"raft_term\":"      \
-                                                                          "\"2\"}"
+    "\"2\"}"
 #define CREATED(cluster) "{\"result\":{" HEADER(cluster, "9") ",\"created\":true}}\n"
 #define KV(revision)                                                                               \
     "{\"key\":\"YQ==\",\"create_revision\":\"5\",\"mod_revision\":\"" revision                     \
