@@ -25,6 +25,14 @@ struct audit {
     void *arg;
 };
 
+uint64_t audit_hash(const struct kv *kv)
+{
+    uint64_t hash = 14695981039346656037U ^ (uint64_t)kv->lease;
+    for (size_t i = 0; i < kv->value_len; i++)
+        hash = (hash ^ (unsigned char)kv->value[i]) * 1099511628211U;
+    return hash;
+}
+
 static void audit_free(struct audit *audit)
 {
     buffer_clear(&audit->prefix);
@@ -47,7 +55,8 @@ static bool audit_on_kv(void *arg, const struct kv *kv)
     audit->is_there[audit->step] = true;
     audit->is_as_seen[audit->step] = kv->mod_revision == witness->mod_revision &&
                                      kv->create_revision == witness->create_revision &&
-                                     kv->version == witness->version;
+                                     kv->version == witness->version &&
+                                     audit_hash(kv) == witness->hash;
     return true;
 }
 
@@ -118,7 +127,8 @@ static bool audit_begin_step(struct audit *audit)
 {
     const struct buffer *witness = &audit->witness.key;
     const struct buffer *key = witness->len ? witness : &audit->prefix;
-    struct kv_range range = {.key = key->data, .key_len = key->len, .keys_only = true};
+    struct kv_range range = {.key = key->data, .key_len = key->len};
+    range.keys_only = !witness->len || audit->witness.is_deleted;
     if (audit->step == AUDIT_BEFORE)
         range.revision = audit->witness.mod_revision - 1;
     else if (audit->step == AUDIT_THEN)

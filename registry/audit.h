@@ -2,7 +2,8 @@
  *
  * A store that was wiped or restored and then written to looks, by its revision alone, like the old
  * one. A few small reads tell: the store is not behind (revision, raft term, cluster ID), and the
- * witness, the newest event that was told, is in its history just as it was told. A deleted key was
+ * witness, the newest event that was told, is in its history just as it was told, value and lease
+ * included: who writes in the same order writes at the same revisions. A deleted key was
  * there at the revision before, and is not at its own. What is compacted testifies to nothing,
  * unless the witness is still there unchanged.
  *
@@ -22,7 +23,11 @@ struct audit_witness {
     bool is_deleted;
     int64_t mod_revision;             /* of the event */
     int64_t create_revision, version; /* unless it is deleted */
+    uint64_t hash;                    /* the same; of value and lease: audit_hash() */
 };
+
+/* A store that went back and came as far again may have written the same keys, but not the same. */
+uint64_t audit_hash(const struct kv *kv);
 
 /* What is believed. */
 struct audit_belief {

@@ -116,6 +116,7 @@ void mirror_witness_put(struct mirror *mirror, const struct kv *kv)
     witness->mod_revision = kv->mod_revision;
     witness->create_revision = kv->create_revision;
     witness->version = kv->version;
+    witness->hash = audit_hash(kv);
 }
 
 /* Not before there is something to tell: an etcd that is away is asked again and again. */

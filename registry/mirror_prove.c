@@ -83,7 +83,8 @@ static void mirror_distrust(struct mirror *mirror, const struct proof_result *re
  * count could tell. The next proof makes one. */
 static bool mirror_has_forgotten(const struct mirror *mirror, const struct proof_result *result)
 {
-    return !result->has_counted && ledger_start(&mirror->ledger) > mirror->proving.start;
+    return mirror->events.count && !result->has_counted &&
+           ledger_start(&mirror->ledger) > mirror->proving.start;
 }
 
 static void mirror_on_held(struct mirror *mirror, const struct proof_result *result)

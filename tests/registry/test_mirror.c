@@ -424,6 +424,28 @@ static void a_restored_store_is_noticed(void **state)
     start_mirror("/b/");
 }
 
+/* Whoever writes in the same order writes at the same revisions. */
+static void a_restored_store_is_noticed_by_what_was_written(void **state)
+{
+    (void)state;
+    struct etcd_server *server = &servers[0];
+    save(server);
+    start_mirror("/b/");
+    assert_true(RUN_UNTIL(owner.is_live, 10000));
+    assert_true(etcd_server_put(server, "/b/keeps", "2"));
+    assert_true(RUN_UNTIL(is_value("/b/keeps", "2"), 2000));
+    etcd_server_kill(server, SIGKILL);
+    etcd_server_wipe(server);
+    etcd_server_copy(server, "copy", "data");
+    struct etcd_server hidden = hide(server);
+    assert_true(etcd_server_put(&hidden, "/b/keeps", "3"));
+    etcd_server_kill(&hidden, SIGTERM);
+    assert_true(etcd_server_launch(server) && etcd_server_wait(server));
+    assert_true(RUN_UNTIL(owner.is_live && is_value("/b/keeps", "3"), 15000));
+    forget_all();
+    start_mirror("/b/");
+}
+
 static void a_wrong_count_makes_a_load(void **state)
 {
     (void)state;
@@ -585,6 +607,7 @@ int main(void)
         ONE(after_compaction_it_loads_again_and_sweeps),
         ONE(a_wiped_store_is_noticed),
         ONE(a_restored_store_is_noticed),
+        ONE(a_restored_store_is_noticed_by_what_was_written),
         ONE(a_wrong_count_makes_a_load),
         ONE(it_says_once_that_nobody_answers),
         ONE(it_may_be_stopped_from_a_callback),
