@@ -90,8 +90,9 @@ enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct
 static void enqueue(struct host *host, enum host_state state)
 {
     struct host_queue *queue = &host->hosts->queues[state];
+    bool is_new = state == HOST_NEW || (state == HOST_LEFT_OUT && host->failures == 0);
     host->state = state;
-    host->link = state == HOST_NEW ? &queue->first : queue->last;
+    host->link = is_new ? &queue->first : queue->last;
     host->next = *host->link;
     *host->link = host;
     if (host->next)
@@ -147,7 +148,7 @@ static uint32_t retry_s(const struct host *host, enum status status)
     return wait_s < max_s ? wait_s : max_s;
 }
 
-/* Who has waited longest gets the place that has become free; who failed in one, not at once. */
+/* Who waits first gets the place that has become free; who failed in one, not at once. */
 static void admit(struct hosts *hosts)
 {
     struct host *host = hosts->queues[HOST_LEFT_OUT].first;
@@ -171,12 +172,21 @@ static uint32_t refresh_s(uint32_t ttl_s)
     return ttl_s > REFRESH_MAX_S ? REFRESH_MAX_S : ttl_s;
 }
 
+/* Whether a host that has failed leaves its place to one that waits: at once where that has never
+ * been looked up and this one does not exist. */
+static bool gives_way(const struct host *host, enum status status)
+{
+    const struct host *waiting = host->hosts->queues[HOST_LEFT_OUT].first;
+    return waiting &&
+           (host->failures >= PATIENCE || (waiting->failures == 0 && status == STATUS_NOT_FOUND));
+}
+
 static void fail(struct host *host, enum status status)
 {
     struct hosts *hosts = host->hosts;
     hosts->counts.failures++;
     host->failures++;
-    if (host->failures >= PATIENCE && hosts->queues[HOST_LEFT_OUT].first) {
+    if (gives_way(host, status)) {
         enqueue(host, HOST_LEFT_OUT);
         admit(hosts);
     } else {

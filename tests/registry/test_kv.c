@@ -590,6 +590,35 @@ static void nonsense_is_no_reply_to_a_transaction(void **state)
     }
 }
 
+/* A gateway, or what stands before it, may write out what is 0, false and empty. */
+static void a_reply_may_say_what_goes_without_saying(void **state)
+{
+    (void)state;
+    static const struct fake_row rows[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/kv/range", 200, HEADER "\"kvs\":[],\"more\":false,\"count\":\"0\"}", FAKE_KEEP, 2},
+        {"/v3/kv/range", 200, HEADER "\"kvs\": [ ], \"more\":false, \"count\":\"3\"}", FAKE_KEEP,
+         0},
+        {"/v3/kv/txn", 200,
+         HEADER "\"succeeded\":false,\"responses\":[{\"response_range\":{\"header\":null,"
+                "\"kvs\":[],\"more\":false,\"count\":\"0\"}}]}",
+         FAKE_KEEP, 0},
+    };
+    struct kv_range range = {.key = "b", .key_len = 1, .end = "y", .end_len = 1};
+    struct kv_op get = {.kind = KV_GET, .key = "b", .key_len = 1};
+    connect_fake(rows, 4, 2000);
+    assert_int_equal(run_range(range, 0).status, STATUS_OK);
+    range.count_only = true;
+    assert_int_equal(run_range(range, 0).status, STATUS_OK);
+    struct outcome count = run_range(range, 0);
+    assert_int_equal(count.status, STATUS_OK);
+    assert_int_equal(count.range.count, 3);
+    struct outcome txn = run_txn((struct kv_txn){.failure = &get, .failure_count = 1});
+    assert_int_equal(txn.status, STATUS_OK);
+    assert_false(txn.succeeded);
+    close_fake();
+}
+
 /* What becomes of a write, by how its first attempt ends. */
 static const struct {
     int status;
@@ -647,6 +676,7 @@ int main(void)
         cmocka_unit_test(a_limit_that_is_used_up_stays_one),
         cmocka_unit_test(the_page_behind_a_quick_one_is_larger),
         cmocka_unit_test(a_larger_page_that_comes_late_is_asked_for_in_smaller_ones),
+        cmocka_unit_test(a_reply_may_say_what_goes_without_saying),
         cmocka_unit_test(nonsense_is_a_bad_reply),
         cmocka_unit_test(nonsense_is_no_reply_to_a_transaction),
         cmocka_unit_test(a_write_is_repeated_only_where_that_is_harmless),
