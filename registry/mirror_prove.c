@@ -68,12 +68,17 @@ static void mirror_believe(struct mirror *mirror, const struct proof_result *res
                    lost == 1 ? "" : "s");
 }
 
-/* The second watch has told less than the first: it is no proof, or the store is another one. */
+/* The second watch has told less than the first: it is no proof, or the store is another one. If
+ * only what came last is missing, it may be behind: etcd under load takes seconds to replay. */
 static void mirror_distrust(struct mirror *mirror, const struct proof_result *result)
 {
     struct mirror_proving *proving = &mirror->proving;
+    uint64_t lost, left_out;
+    ledger_compare(&mirror->ledger, result->replayed, &lost, &left_out);
     watch_stop(result->watch);
-    if (++proving->doubts >= MIRROR_DOUBTS_MAX)
+    proving->failures += left_out == 0;
+    proving->doubts += left_out > 0;
+    if (proving->doubts >= MIRROR_DOUBTS_MAX)
         mirror_reload(mirror, "two watches tell different things");
     else
         proving->due_ms = mirror_now_ms(mirror) + MIRROR_AGAIN_MS;

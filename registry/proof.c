@@ -71,6 +71,7 @@ static void proof_finish(struct proof *proof, enum proof_verdict verdict, enum s
         proof_stop_watch(proof);
     result.verdict = verdict;
     result.revision = proof->target;
+    result.replayed = proof->replayed;
     result.watch = proof->watch;
     result.member = proof->plan.member;
     free(proof);

@@ -50,6 +50,7 @@ enum proof_verdict {
 struct proof_result {
     enum proof_verdict verdict;
     int64_t revision;
+    int64_t replayed; /* of the last event that the second watch told; 0 = none */
     uint64_t raft_term;
     struct watch *watch; /* the second, at its work; the owner's from now on. NULL = none */
     struct member *member;
