@@ -7,10 +7,14 @@
 
 #define UNDER_WAY_MAX 8          /* requests: beyond, etcd gets slower instead of faster */
 #define BATCH_OCTETS  (1U << 20) /* etcd takes requests of 1.5 MiB */
-#define BATCH_TRIES   16         /* others change the same keys */
+#define BATCH_TRIES   32         /* others change the same keys: it looks and writes again */
 
-/* The puts of a transaction; each key is in one block with its value. They are sent twice: to see
- * at which revision each key is, and to write where it still is. */
+/* A batch first learns at which revision each key is, then writes where it still is there. That no
+ * key is there yet is asked for by itself: comparing costs etcd's gateway, which is what is slow,
+ * half of what reading does. */
+enum batch_step { BATCH_HOPES, BATCH_LOOKS, BATCH_WRITES };
+
+/* The puts of a transaction; each key is in one block with its value. */
 struct batch {
     struct bulk *bulk;
     struct batch *next; /* of those that wait */
@@ -20,7 +24,7 @@ struct batch {
     size_t count, octets;
     uint64_t begun_ms;
     unsigned tries;
-    bool is_seen;
+    enum batch_step step;
 };
 
 struct bulk {
@@ -35,6 +39,7 @@ struct bulk {
     size_t count_max; /* operations of a transaction that this etcd takes */
     size_t octets_max;
     uint64_t written, unsure;
+    enum batch_step first_step; /* of the next batch: what the last one found is likely again */
     bool is_pumping;
     enum status status;
     struct detail why;
@@ -88,8 +93,8 @@ static void wait_last(struct bulk *bulk, struct batch *batch)
 
 static size_t octets_of(const struct kv_op *op)
 {
-    /* The key stands there three times: compared, looked at and put. */
-    return 3 * op->key_len + op->value_len;
+    /* The key stands there twice: compared and put. */
+    return 2 * op->key_len + op->value_len;
 }
 
 /* Its second half becomes a batch of its own, behind it. */
@@ -99,7 +104,7 @@ static enum status split(struct bulk *bulk, struct batch *batch)
     if (!rest)
         return fail_text(bulk, STATUS_NO_MEMORY, status_text(STATUS_NO_MEMORY));
     size_t kept = batch->count / 2;
-    *rest = (struct batch){.bulk = bulk, .begun_ms = batch->begun_ms, .is_seen = batch->is_seen};
+    *rest = (struct batch){.bulk = bulk, .begun_ms = batch->begun_ms, .step = batch->step};
     while (rest->count + kept < batch->count) {
         size_t from = kept + rest->count;
         rest->ops[rest->count] = batch->ops[from];
@@ -147,7 +152,7 @@ static bool is_unknown(enum status status)
 static void give_up(struct batch *batch, enum status status, const struct detail *why)
 {
     struct bulk *bulk = batch->bulk;
-    if (batch->is_seen && is_unknown(status))
+    if (batch->step == BATCH_WRITES && is_unknown(status))
         bulk->unsure += batch->count;
     if (status == STATUS_NOT_FOUND)
         fail_text(bulk, status,
@@ -162,7 +167,22 @@ static void see(struct batch *batch, const struct kv_txn_result *result)
 {
     for (size_t i = 0; i < batch->count && i < result->op_count; i++)
         batch->revisions[i] = result->ops[i].kv_count > 0 ? result->ops[i].kvs[0].mod_revision : 0;
-    batch->is_seen = true;
+    batch->step = BATCH_WRITES;
+}
+
+/* Etcd has answered. */
+static void go_on(struct batch *batch, const struct kv_txn_result *result)
+{
+    struct bulk *bulk = batch->bulk;
+    if (batch->step == BATCH_LOOKS) {
+        see(batch, result);
+    } else if (batch->step == BATCH_HOPES && result->succeeded) {
+        memset(batch->revisions, 0, sizeof(batch->revisions));
+        batch->step = BATCH_WRITES;
+    } else {
+        batch->step = BATCH_LOOKS;
+        bulk->first_step = BATCH_LOOKS;
+    }
 }
 
 static void on_sent(void *arg, enum status status, const struct kv_txn_result *result,
@@ -177,7 +197,7 @@ static void on_sent(void *arg, enum status status, const struct kv_txn_result *r
         shrink(bulk, status, batch);
     } else if (status != STATUS_OK) {
         give_up(batch, status, why);
-    } else if (batch->is_seen && result->succeeded) {
+    } else if (batch->step == BATCH_WRITES && result->succeeded) {
         bulk->written += batch->count;
         batch_free(batch);
     } else if (++batch->tries > BATCH_TRIES) {
@@ -186,39 +206,56 @@ static void on_sent(void *arg, enum status status, const struct kv_txn_result *r
             detail_set(&changed, STATUS_CONFLICT, "others change the same entries all the time"),
             &changed);
     } else {
-        see(batch, result);
+        go_on(batch, result);
         wait_first(bulk, batch);
     }
     pump(bulk);
     bulk->moved(bulk->arg);
 }
 
-/* Where nothing has been seen yet, only look. Otherwise write where nothing has changed since: what
- * comes late, when it has long been given up, finds other revisions. */
+static void compare_keys(const struct batch *batch, struct kv_compare *compares)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        compares[i] = (struct kv_compare){
+            .key = batch->ops[i].key,
+            .key_len = batch->ops[i].key_len,
+            .target = KV_MOD_REVISION,
+            .result = KV_EQUAL,
+            .number = batch->step == BATCH_WRITES ? batch->revisions[i] : 0,
+        };
+}
+
+static void look_at_keys(const struct batch *batch, struct kv_op *gets)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        gets[i] = (struct kv_op){.kind = KV_GET,
+                                 .key = batch->ops[i].key,
+                                 .key_len = batch->ops[i].key_len,
+                                 .keys_only = true};
+}
+
+/* It writes only where nothing has changed since it looked: what comes late, when it has long been
+ * given up, finds other revisions. */
 static void send_batch(struct batch *batch)
 {
     struct kv_compare compares[KV_TXN_MAX];
     struct kv_op gets[KV_TXN_MAX];
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct kv_op *op = &batch->ops[i];
-        gets[i] = (struct kv_op){
-            .kind = KV_GET, .key = op->key, .key_len = op->key_len, .keys_only = true};
-        compares[i] = (struct kv_compare){.key = op->key,
-                                          .key_len = op->key_len,
-                                          .target = KV_MOD_REVISION,
-                                          .result = KV_EQUAL,
-                                          .number = batch->revisions[i]};
+    struct kv_txn txn = {.is_idempotent = true};
+    if (batch->step == BATCH_LOOKS) {
+        look_at_keys(batch, gets);
+        txn.success = gets;
+        txn.success_count = batch->count;
+    } else {
+        compare_keys(batch, compares);
+        txn.compares = compares;
+        txn.compare_count = batch->count;
     }
-    struct kv_txn look = {.success = gets, .success_count = batch->count, .is_idempotent = true};
-    struct kv_txn put = {.compares = compares,
-                         .compare_count = batch->count,
-                         .success = batch->ops,
-                         .success_count = batch->count,
-                         .failure = gets,
-                         .failure_count = batch->count,
-                         .is_idempotent = true};
+    if (batch->step == BATCH_WRITES) {
+        txn.success = batch->ops;
+        txn.success_count = batch->count;
+    }
     batch->bulk->sent++;
-    kv_txn(batch->bulk->session->etcd, batch->is_seen ? &put : &look, on_sent, batch);
+    kv_txn(batch->bulk->session->etcd, &txn, on_sent, batch);
 }
 
 static bool is_granted(const struct batch *batch)
@@ -327,6 +364,7 @@ static bool append(struct bulk *bulk, const struct kv_op *put, struct promise *p
     }
     if (batch->count == 0) {
         batch->bulk = bulk;
+        batch->step = bulk->first_step;
         batch->begun_ms = uv_now(&bulk->session->loop);
     }
     memcpy(block, put->key, put->key_len);
