@@ -171,7 +171,8 @@ static int http_set_timer(CURLM *multi, long timeout_ms, void *arg)
 static void http_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct http_socket *socket = poll->data;
-    int flags = status < 0 ? CURL_CSELECT_ERR : 0;
+    /* Of a mere error libcurl says no more; when it reads it learns which. */
+    int flags = status < 0 ? CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT : 0;
     flags |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
     flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
     http_act(socket->http, socket->fd, flags);

@@ -19,6 +19,7 @@ enum fake_end {
     FAKE_CHUNK, /* one chunk, more may follow */
     FAKE_EOF,   /* one chunk and the last one */
     FAKE_CLOSE, /* closed without an answer */
+    FAKE_RESET, /* the same, as by a process that is killed */
     FAKE_MUTE   /* nothing at all */
 };
 
@@ -120,6 +121,11 @@ static inline void fake_answer(struct fake_connection *connection, const struct 
         return;
     if (row->end == FAKE_CLOSE) {
         fake_finish(connection);
+        return;
+    }
+    if (row->end == FAKE_RESET) {
+        connection->is_closing = uv_tcp_close_reset(&connection->tcp, fake_free) == 0;
+        fake_forget(connection);
         return;
     }
     if (is_chunked)

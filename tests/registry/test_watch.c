@@ -143,6 +143,7 @@ static const struct {
     {503, "{\"message\":\"etcdserver: no leader\",\"code\":14}", FAKE_KEEP, "", STATUS_UNREACHABLE,
      "no leader"},
     {200, NULL, FAKE_MUTE, "", STATUS_TIMED_OUT, "no answer in time"},
+    {200, NULL, FAKE_RESET, "", STATUS_UNREACHABLE, "reset by peer"},
 };
 
 static void open_fake(const struct fake_row *fakes, size_t count)
