@@ -172,7 +172,8 @@ static void say_found(struct keeper *keeper, const struct kv *found)
         return;
     if (!found)
         say(keeper, LOG_LEVEL_INFO, "had vanished: putting it back");
-    else if (found->lease != keeper->lost_lease || !has_our_value(keeper, found))
+    else if (keeper->lost_lease == 0 || found->lease != keeper->lost_lease ||
+             !has_our_value(keeper, found))
         say(keeper, LOG_LEVEL_WARNING, "was changed by another process: putting it back");
 }
 

@@ -95,6 +95,14 @@ def test_a_vanished_entry_is_put_back(registry):
     assert back.value == b"h:1" and back.lease
 
 
+def test_an_entry_whose_lease_was_taken_away_is_put_back_with_a_warning(registry):
+    process = registry.hold("t", "n", "h:1", "--ttl", "30", "--refresh-every", "1")
+    lease = registry.service("t", "n").lease
+    registry.register("t", "n", "h:1")
+    assert "changed by another process" in process.wait_line("^WARNING:root:")
+    wait_until(lambda: registry.service("t", "n").lease == lease)
+
+
 def test_a_changed_entry_is_put_back_with_a_warning(registry):
     process = registry.hold("t", "n", "h:1", "--ttl", "5", "--refresh-every", "1")
     registry.put("t", "n", "other:9")
