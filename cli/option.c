@@ -2,6 +2,8 @@
 
 #include "mask.h"
 
+#include "registry/utf8.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,10 @@
 #define BLANKS       " \t\r\n"
 #define PREFIX       "EMPUSA_"
 #define WARNINGS_MAX 10
+/* Octets of what is quoted: all of it, with the names, fits into a struct detail. */
+#define VALUE_SHOWN 160
+#define FAULT_SHOWN 160
+#define FILE_SHOWN  80
 
 static const struct option_row rows[OPTION_COUNT] = {
 #define OPTION_ROW(id, ...) [OPTION_##id] = {__VA_ARGS__},
@@ -384,15 +390,20 @@ enum status options_blame(const struct options *options, enum option_id id, cons
 {
     const struct option_value *from = &options->values[id];
     struct detail said = *why, space;
+    char shown[VALUE_SHOWN], fault[FAULT_SHOWN], file[FILE_SHOWN];
     mask_words(said.text);
     value = quotable(from, value, space.text, sizeof(space.text));
-    const char *name = rows[id].name, *fault = fault_of(said.text);
-    if (from->source == OPTION_FILE)
+    utf8_shorten(value, strlen(value), shown, sizeof(shown));
+    const char *name = rows[id].name, *sentence = fault_of(said.text);
+    utf8_shorten(sentence, strlen(sentence), fault, sizeof(fault));
+    if (from->source == OPTION_FILE) {
+        const char *path = options_text(options, OPTION_CONFIG);
+        utf8_shorten(path, strlen(path), file, sizeof(file));
         return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s in %s, line %u): %s", name,
-                          value, from->variable, options_text(options, OPTION_CONFIG), from->line,
-                          fault);
+                          shown, from->variable, file, from->line, fault);
+    }
     if (from->source == OPTION_VARIABLE)
-        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s): %s", name, value,
+        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s): %s", name, shown,
                           from->variable, fault);
-    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": %s", name, value, fault);
+    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": %s", name, shown, fault);
 }

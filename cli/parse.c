@@ -2,9 +2,12 @@
  * followed by a value is known of all options; then for the options and operands themselves. */
 #include "parse.h"
 
+#include "registry/utf8.h"
+
 #include <string.h>
 
 #define NAME_MAX_SHOWN 64
+#define WORD_SHOWN     160
 
 /* Where in the command line we are. */
 struct cursor {
@@ -138,18 +141,19 @@ static enum parse_verdict unknown_operand(struct cursor *cursor, const struct wo
     size_t len = 0;
     const char *name =
         call->command ? command_operand(call->command, call->operand_count, &len) : NULL;
-    char help[NAME_MAX_SHOWN];
-    /* Not the value: it may be a secret. */
-    int shown = (int)(word->kind == WORD_OPTION ? word->name_len + 2 : strlen(word->text));
+    char help[NAME_MAX_SHOWN], option[WORD_SHOWN], whole[WORD_SHOWN];
     help_of(cursor, help);
+    /* Not the value: it may be a secret. */
+    utf8_shorten(word->text, word->kind == WORD_OPTION ? word->name_len + 2 : strlen(word->text),
+                 option, sizeof(option));
+    utf8_shorten(word->text, strlen(word->text), whole, sizeof(whole));
     if (name)
-        return wrong(
-            detail_set(cursor->why, STATUS_BAD_INPUT,
-                       "no option %.*s: if it is the %.*s, put \"--\" before it: empusa %s... "
-                       "-- %s",
-                       shown, word->text, (int)len, name, help, word->text));
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option %.*s: see empusa %s--help",
-                            shown, word->text, help));
+        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                "no option %s: if it is the %.*s, put \"--\" before it: empusa "
+                                "%s... -- %s",
+                                option, (int)len, name, help, whole));
+    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option %s: see empusa %s--help",
+                            option, help));
 }
 
 static enum parse_verdict unknown(struct cursor *cursor, const struct word *word)

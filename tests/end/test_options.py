@@ -213,3 +213,26 @@ def test_a_long_value_does_not_push_the_reason_out(registry, case, unit):
         # What is too long for a name, a path or a label may be wrong in that way first.
         assert same or re.search(r"long|octets|File name|is none", line[-80:]), (short, line)
         assert len(line) < 5000
+
+
+@pytest.mark.parametrize("variable,value,fault", [
+    ("EMPUSA_DOMAIN", "{}", "is no domain name"), ("EMPUSA_HOST_DOMAIN", "{}", "is no domain name"),
+    ("EMPUSA_ALLOW_QUERY", "10.0.0.0/8 {}", "not an address or prefix"),
+    ("EMPUSA_HOST", "h=10.0.0.1 {}=10.0.0.1", "is no name without dots"),
+    ("EMPUSA_LISTEN", "{}", "or an address alone")])
+def test_a_long_value_does_not_push_out_where_it_came_from(registry, tmp_path, variable, value, fault):
+    text = value.format("v" * 700)
+    line = registry("serve", env={variable: text}).error_line(2)
+    assert f"(from {variable}): " in line and line.endswith(fault), line
+    directory = tmp_path / ("d" * 120)
+    directory.mkdir()
+    config = directory / "file"
+    config.write_text(f"{variable}={text}\n")
+    line = registry("serve", "--config", str(config)).error_line(2)
+    assert f" (from {variable} in " in line and "/file, line 1): " in line and line.endswith(fault), line
+
+
+@pytest.mark.parametrize("word", ["-" + "v" * 700, "--" + "v" * 700 + "=1"])
+def test_a_long_operand_does_not_push_the_advice_out(registry, word):
+    assert ': if it is the SWITCH, put "--" before it: empusa switch set ... -- -' in registry(
+        "switch", "set", word, "x").error_line(2)
