@@ -23,6 +23,7 @@
 #define TRY_NS         50000000
 #define URL_SIZE       48
 #define LAST_LINE_SIZE 300
+#define NOT_STARTED    127 /* exit status of what should have become etcd */
 
 static void pause_a_little(void)
 {
@@ -87,8 +88,9 @@ static enum status name_data(const char *data_dir, struct child *child, struct d
                        temporary && *temporary ? temporary : "/tmp");
     if (len <= 0 || (size_t)len >= size)
         return detail_set(why, STATUS_SYSTEM, "the data directory's name is empty or too long");
-    /* open() would follow a link that has a '/' behind it. */
-    while (len > 1 && child->data[len - 1] == '/')
+    /* open() would follow a link that has a '/' or a "/." behind it. */
+    while (len > 1 && (child->data[len - 1] == '/' ||
+                       (child->data[len - 1] == '.' && child->data[len - 2] == '/')))
         child->data[--len] = '\0';
     return STATUS_OK;
 }
@@ -207,17 +209,17 @@ static void run_etcd(const char *program, const struct child *child, uint16_t pe
     int null = open("/dev/null", O_RDONLY);
     int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
-        _exit(127);
+        _exit(NOT_STARTED);
     setpgid(0, 0);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGXFSZ, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
-        _exit(127); /* it has gone already */
+        _exit(NOT_STARTED); /* it has gone already */
     clear_environment();
     /* execv() changes no argument. */
     execv(program, (char *const *)(uintptr_t)arguments);
-    _exit(127);
+    _exit(NOT_STARTED);
 }
 
 static bool accepts(uint16_t port)
@@ -282,7 +284,11 @@ static void read_last_line(const struct child *child, char out[LAST_LINE_SIZE])
     char path[sizeof(child->data) + sizeof(LOG_NAME) + 1], line[LAST_LINE_SIZE];
     snprintf(path, sizeof(path), "%s/" LOG_NAME, child->data);
     out[0] = '\0';
-    FILE *file = fopen(path, "re");
+    /* Not what a link leads to: etcd has not written that. */
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (fd >= 0 && !file)
+        close(fd);
     while (file && fgets(line, sizeof(line), file)) {
         line[strcspn(line, "\n")] = '\0';
         if (*line)
@@ -298,11 +304,16 @@ bool child_is_running(struct child *child, struct detail *why)
     if (child->pid == 0 || waitpid(child->pid, &status, WNOHANG) == 0)
         return child->pid != 0;
     char line[LAST_LINE_SIZE];
+    child->pid = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED) {
+        detail_set(why, STATUS_SYSTEM, "etcd could not be started, or %s/" LOG_NAME " not written",
+                   child->data);
+        return false;
+    }
     read_last_line(child, line);
     detail_set(why, STATUS_SYSTEM, "etcd has ended (%s %d): %s",
                WIFSIGNALED(status) ? "signal" : "exit status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), line);
-    child->pid = 0;
     return false;
 }
 

@@ -219,7 +219,7 @@ def test_a_data_directory_of_a_plain_etcd_is_an_error(own_etcd):
     assert not os.path.exists(os.path.join(directory, "etcd.log"))
 
 
-@pytest.mark.parametrize("slash", ["", "/", "//"])
+@pytest.mark.parametrize("slash", ["", "/", "//", "/.", "/.//./"])
 @pytest.mark.parametrize("what", ["link", "dangling", "file", "foreign", "writable"])
 def test_a_data_directory_that_is_not_ours_alone_is_refused(tmp_path, what, slash):
     target, path = tmp_path / "target", tmp_path / "data"
@@ -240,3 +240,14 @@ def test_a_data_directory_that_is_not_ours_alone_is_refused(tmp_path, what, slas
     line = run("dev", "--data-dir", f"{path}{slash}").error_line()
     assert line.startswith("ERROR:root:") and str(path) in line
     assert not target.exists() or os.listdir(target) == []
+
+
+def test_a_log_that_leads_elsewhere_is_neither_written_nor_read(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("of somebody else\n")
+    directory = tmp_path / "data"
+    directory.mkdir(0o700)
+    (directory / "etcd.log").symlink_to(elsewhere)
+    line = run("dev", "--data-dir", str(directory)).error_line(1)
+    assert f"{directory}/etcd.log" in line and "somebody" not in line
+    assert elsewhere.read_text() == "of somebody else\n"
