@@ -46,15 +46,23 @@ static const char *password_file(const struct options *options)
     return value->count > 0 && !is_itself ? value->texts[0] : NULL;
 }
 
+/* The option that names the file which holds the password: its own, or that of variables. */
+static enum option_id password_holder(const struct options *options)
+{
+    bool is_variable = options->values[OPTION_ETCD_PASSWORD].source == OPTION_FILE;
+    return is_variable && !password_file(options) ? OPTION_CONFIG : OPTION_ETCD_PASSWORD;
+}
+
 /* Secrets may come; and of a file that others may read it is said. */
 static void protect(const struct options *options, const struct log *log)
 {
-    const char *file = password_file(options);
+    enum option_id id = password_holder(options);
+    const char *file = id == OPTION_CONFIG ? options_text(options, id) : password_file(options);
     if (!options_has(options, OPTION_ETCD_PASSWORD) && !options_has(options, OPTION_ETCD_CERT))
         return;
     harden_secrets();
     if (file)
-        harden_warn(log, option_row(OPTION_ETCD_PASSWORD)->name, file);
+        harden_warn(log, option_row(id)->name, file);
 }
 
 static void forget(char *secret)

@@ -104,6 +104,21 @@ def test_secrets_that_others_may_read_are_told(registry, tmp_path, mode, is_open
     assert (f"WARNING:root:--etcd-password-file \"{tmp_path}/password\": {WARNING}" in result.err) == is_open, result
 
 
+@pytest.mark.parametrize("mode,is_open", [(0o600, False), (0o644, True)])
+@pytest.mark.parametrize("variable", ["EMPUSA_ETCD_PASSWORD", "EMPUSA_ETCD_PASSWORD_FILE", "EMPUSA_ETCD_TIMEOUT"])
+def test_a_file_of_variables_is_told_of_where_a_password_is_in_it(registry, tmp_path, variable, mode, is_open):
+    (tmp_path / "password").write_text("p")
+    (tmp_path / "password").chmod(0o600)
+    value = {"EMPUSA_ETCD_PASSWORD": "p", "EMPUSA_ETCD_TIMEOUT": "9"}.get(variable, tmp_path / "password")
+    config = tmp_path / "variables"
+    config.write_text(f"{variable}={value}\n")
+    config.chmod(mode)
+    result = registry("--config", str(config), "switch", "get", "s")
+    holds_secret = variable == "EMPUSA_ETCD_PASSWORD"
+    assert (f'WARNING:root:--config "{config}": {WARNING}' in result.err) == (is_open and holds_secret), result
+    assert result.err.count(WARNING) == (is_open and holds_secret), result
+
+
 @pytest.mark.parametrize("name", ["cookie", "password"])
 def test_a_secret_from_a_pipe_does_not_hold_a_server_up(registry, tmp_path, name):
     """It is read at the start; nobody writes it a second time."""
