@@ -13,8 +13,8 @@ static bool has_prefix(const char *text, size_t len, const char *prefix)
     return len >= prefix_len && strncasecmp(text, prefix, prefix_len) == 0;
 }
 
-/* Take a scheme and the '/' that may end what follows it off the text. */
-static void strip_scheme(const char **text, size_t *len, bool *is_https)
+/* Take a scheme and the '/' that may end what follows it off the text. False: there is none. */
+static bool strip_scheme(const char **text, size_t *len, bool *is_https)
 {
     static const struct {
         const char *text;
@@ -29,8 +29,20 @@ static void strip_scheme(const char **text, size_t *len, bool *is_https)
         *len -= strlen(schemes[i].text);
         if (*len > 0 && (*text)[*len - 1] == '/')
             --*len;
-        return;
+        return true;
     }
+    return false;
+}
+
+/* Of a URL it is not a location's fault that is to be said: one may stand here. NULL: none. */
+static const char *fault_of_url(const char *rest, size_t len, bool has_scheme)
+{
+    if (!has_scheme && memmem(rest, len, ":/", 2))
+        return "a URL has to begin with http:// or https://";
+    for (size_t i = 0; i < len; i++)
+        if (strchr("/?#", rest[i]) && rest[i])
+            return "nothing may follow HOST:PORT";
+    return NULL;
 }
 
 /* "<text>": <what is wrong> */
@@ -59,7 +71,12 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
     enum status status = refuse_user(text, len, why);
     if (status != STATUS_OK)
         return status;
-    strip_scheme(&rest, &rest_len, &endpoint.is_https);
+    bool has_scheme = strip_scheme(&rest, &rest_len, &endpoint.is_https);
+    const char *fault = fault_of_url(rest, rest_len, has_scheme);
+    if (fault) {
+        detail_set(why, STATUS_BAD_INPUT, "%s", fault);
+        return explain(text, len, why);
+    }
     if (location_parse(rest, rest_len, &location, why) != STATUS_OK)
         return explain(text, len, why);
     memcpy(endpoint.host, location.host, location.host_len);

@@ -107,9 +107,7 @@ static enum status check_characters(const char *text, size_t len, bool *is_numer
         numeric = false;
         if (text[i] == ':')
             return detail_set(why, STATUS_BAD_INPUT,
-                              i + 1 < len && text[i + 1] == '/'
-                                  ? "a URL, not HOST:PORT"
-                                  : "a ':' in the host: an IPv6 address goes into brackets");
+                              "a ':' in the host: an IPv6 address goes into brackets");
         if (!is_host_char(text[i])) {
             char shown[UTF8_SHOW_MAX + 1];
             utf8_show(text + i, 1, shown, sizeof(shown));
@@ -173,6 +171,8 @@ enum status location_parse(const char *text, size_t len, struct location *out, s
     const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
     if (len > LOCATION_TEXT_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", LOCATION_TEXT_MAX);
+    if (memmem(text, len, ":/", 2))
+        return detail_set(why, STATUS_BAD_INPUT, "a URL, not HOST:PORT");
     if (!colon || (bracket && bracket > colon))
         return detail_set(why, STATUS_BAD_INPUT, "no ':' and port after the host");
     size_t host_len = (size_t)(colon - text);
