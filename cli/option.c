@@ -13,10 +13,11 @@
 #define BLANKS       " \t\r\n"
 #define PREFIX       "EMPUSA_"
 #define WARNINGS_MAX 10
-/* Octets of what is quoted: all of it, with the names, fits into a struct detail. */
-#define VALUE_SHOWN 160
-#define FAULT_SHOWN 160
-#define FILE_SHOWN  80
+/* Octets of what is quoted where not all fits into a struct detail: with the names it does. */
+#define VALUE_SHOWN 224
+#define FAULT_SHOWN 128
+#define FILE_SHOWN  64
+#define NAMES_SIZE  96
 
 static const struct option_row rows[OPTION_COUNT] = {
 #define OPTION_ROW(id, ...) [OPTION_##id] = {__VA_ARGS__},
@@ -389,21 +390,22 @@ enum status options_blame(const struct options *options, enum option_id id, cons
                           struct detail *why)
 {
     const struct option_value *from = &options->values[id];
-    struct detail said = *why, space;
-    char shown[VALUE_SHOWN], fault[FAULT_SHOWN], file[FILE_SHOWN];
+    struct detail said = *why, space, shown, fault, file;
+    const char *name = rows[id].name;
+    const char *path = from->source == OPTION_FILE ? options_text(options, OPTION_CONFIG) : "";
     mask_words(said.text);
     value = quotable(from, value, space.text, sizeof(space.text));
-    utf8_shorten(value, strlen(value), shown, sizeof(shown));
-    const char *name = rows[id].name, *sentence = fault_of(said.text);
-    utf8_shorten(sentence, strlen(sentence), fault, sizeof(fault));
-    if (from->source == OPTION_FILE) {
-        const char *path = options_text(options, OPTION_CONFIG);
-        utf8_shorten(path, strlen(path), file, sizeof(file));
+    const char *sentence = fault_of(said.text);
+    size_t value_len = strlen(value), len = strlen(sentence), path_len = strlen(path);
+    bool fits = value_len + len + path_len + NAMES_SIZE <= sizeof(why->text);
+    utf8_shorten(value, value_len, shown.text, fits ? sizeof(shown.text) : VALUE_SHOWN);
+    utf8_shorten(sentence, len, fault.text, fits ? sizeof(fault.text) : FAULT_SHOWN);
+    utf8_shorten(path, path_len, file.text, fits ? sizeof(file.text) : FILE_SHOWN);
+    if (from->source == OPTION_FILE)
         return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s in %s, line %u): %s", name,
-                          shown, from->variable, file, from->line, fault);
-    }
+                          shown.text, from->variable, file.text, from->line, fault.text);
     if (from->source == OPTION_VARIABLE)
-        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s): %s", name, shown,
-                          from->variable, fault);
-    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": %s", name, shown, fault);
+        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s): %s", name, shown.text,
+                          from->variable, fault.text);
+    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": %s", name, shown.text, fault.text);
 }
