@@ -10,7 +10,8 @@
  * HOSTS_PER_S look-ups a second (after a first HOSTS_BURST), HOSTS_LOOKUPS_MAX at once. Hosts that
  * have never been looked up have half of that for themselves. Beyond HOSTS_MAX hosts are left out:
  * they wait for a place, which one that is no longer wanted leaves, or one that has failed time and
- * again.
+ * again. One that does not exist makes room for one that has never been looked up, so that what
+ * does exist is found however many do not.
  *
  * Units: *_s is seconds. Threads: everything belongs to the thread that runs the loop. */
 #ifndef ZONES_HOSTS_H

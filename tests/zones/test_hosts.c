@@ -138,6 +138,22 @@ static void who_fails_makes_room(void **state)
     assert_int_equal(counts().left_out, 1);
 }
 
+/* Whoever comes late among many that do not exist. */
+static void who_does_not_exist_makes_room_at_once(void **state)
+{
+    (void)state;
+    speed = 20;
+    want(0, HOSTS_MAX + 500, hosts_want);
+    assert_int_equal(counts().left_out, 500);
+    assert_true(CLIENT_LOOP_UNTIL(&client, counts().failures > HOSTS_BURST, 30000));
+    hosts_want(hosts, "good");
+    uint64_t before = counts().lookups;
+    assert_int_equal(counts().left_out, 501);
+    assert_true(CLIENT_LOOP_UNTIL(&client, found, 30000));
+    assert_true(counts().lookups < before + 5 * HOSTS_LOOKUPS_MAX);
+    assert_int_equal(counts().left_out, 501);
+}
+
 static void a_host_that_does_not_exist_is_asked_for_less_and_less(void **state)
 {
     (void)state;
@@ -174,6 +190,7 @@ int main(void)
         WITH_HOSTS(many_hosts_are_few_look_ups_a_second),
         WITH_HOSTS(a_place_that_becomes_free_is_taken),
         WITH_HOSTS(who_fails_makes_room),
+        WITH_HOSTS(who_does_not_exist_makes_room_at_once),
         WITH_HOSTS(a_host_that_does_not_exist_is_asked_for_less_and_less),
         WITH_HOSTS(a_host_is_looked_up_by_its_ttl_and_after_dns_has_failed),
     };
