@@ -6,8 +6,8 @@
  * client has read, and a second zone in memory.
  *
  * A client can hold only a part of the places, and those only while it reads: one network has two
- * at a time, who takes nothing for 10 s or less than 8 kB/s is cut off, and those who have gone
- * away while they waited are forgotten.
+ * at a time, who takes nothing for 10 s or less than 8 kB/s is cut off, as is everybody after ten
+ * minutes, and those who have gone away while they waited are forgotten.
  *
  * Threads: transfers_take() from any, until server_stop() has returned; the rest from the control
  * thread. */
