@@ -43,7 +43,7 @@ static void guard_begin(struct dev *dev)
     dev->is_hangup_ignored =
         sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN; /* as by nohup */
     dev->guard_count = dev->is_hangup_ignored ? GUARDED - 1 : GUARDED;
-    for (unsigned i = 0; i < dev->guard_count; i++) {
+    for (unsigned i = 0; i < GUARDED && i < dev->guard_count; i++) {
         uv_signal_init(&dev->loop, &dev->guard[i]);
         dev->guard[i].data = dev;
         uv_signal_start(&dev->guard[i], on_interrupt, numbers[i]);

@@ -4,6 +4,7 @@
 
 #include "registry/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NAME_MAX_SHOWN 64
@@ -124,13 +125,12 @@ static bool is_any_option(const struct word *word)
 /* Where one reads more: "empusa service list --help". */
 static const char *help_of(const struct cursor *cursor, char out[NAME_MAX_SHOWN])
 {
-    out[0] = '\0';
+    char name[NAME_MAX_SHOWN - 1] = "";
     if (cursor->call->command)
-        command_full_name(cursor->call->command, out, NAME_MAX_SHOWN - 1);
+        command_full_name(cursor->call->command, name, sizeof(name));
     else if (cursor->result->group)
-        strcpy(out, cursor->result->group->name);
-    if (*out)
-        strcat(out, " ");
+        snprintf(name, sizeof(name), "%s", cursor->result->group->name);
+    snprintf(out, NAME_MAX_SHOWN, "%s%s", name, *name ? " " : "");
     return out;
 }
 

@@ -72,7 +72,7 @@ void promise_clear(struct promises *promises)
 /* Whether the lease takes a key more. */
 static bool has_room(const struct promises *promises, const struct promise *promise)
 {
-    if (!promise || promise->key_count == LEASE_KEYS_MAX)
+    if (promise->key_count == LEASE_KEYS_MAX)
         return false;
     uint64_t now_ms = uv_now(&promises->session->loop);
     return !promise->is_granted || now_ms - promise->granted_ms <= promise->ttl_s * (MS_PER_S / 2);
@@ -138,16 +138,17 @@ enum status promise_take(struct promises *promises, uint64_t ttl_s, struct promi
     size_t i = group_of(promises, ttl_s);
     if (i == PROMISE_GROUPS_MAX)
         return detail_set(why, STATUS_TOO_LARGE, "too many TTLs");
-    struct promise **current = &promises->groups[i].promise;
-    if (!has_room(promises, *current)) {
-        promise_release(*current);
-        *current = NULL;
-        enum status status = promise_new(promises, promises->groups[i].ttl_s, current, why);
-        if (status != STATUS_OK)
+    struct promise *promise = promises->groups[i].promise;
+    if (!promise || !has_room(promises, promise)) {
+        promise_release(promise);
+        promises->groups[i].promise = promise = NULL;
+        enum status status = promise_new(promises, promises->groups[i].ttl_s, &promise, why);
+        if (status != STATUS_OK || !promise)
             return status;
+        promises->groups[i].promise = promise;
     }
-    (*current)->users++;
-    (*current)->key_count++;
-    *out = *current;
+    promise->users++;
+    promise->key_count++;
+    *out = promise;
     return STATUS_OK;
 }

@@ -60,7 +60,7 @@ static struct client client_of(int fd)
     union {
         struct sockaddr sa;
         struct sockaddr_storage storage;
-    } address;
+    } address = {.storage = {.ss_family = AF_UNSPEC}};
     socklen_t len = sizeof(address);
     struct client client = {.is_known = false};
     client.is_known =

@@ -216,7 +216,7 @@ static bool send_all(void *arg, const uint8_t *bytes, size_t len)
 static bool prepare(const struct sending *sending)
 {
     uint32_t ms = sending->pace->patience_ms;
-    struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
     int fd = sending->fd, flags = fcntl(fd, F_GETFL), octets = SEND_OCTETS;
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
     return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&

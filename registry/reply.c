@@ -124,7 +124,7 @@ bool reply_header(const cJSON *object, struct reply_header *out)
     return is_good;
 }
 
-#define REPLY_TEXT_MAX (KV_OCTETS_MAX / 3 * 4)
+#define REPLY_TEXT_MAX ((size_t)KV_OCTETS_MAX / 3 * 4)
 
 /* Decode a member's base64 where it lies, as far as it may be long. */
 static bool reply_octets(cJSON *item, const char **octets, size_t *len, bool *is_cut)
