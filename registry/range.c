@@ -216,7 +216,7 @@ static bool range_is_whole(const struct range *range, const cJSON *root, uint64_
     if (!reply_has_bool(root, "more", &has_more) || (kvs && !cJSON_IsArray(kvs)))
         return false;
     if (range->range.count_only)
-        return !has_more && !kvs && reply_has_only(root, members);
+        return !has_more && range->page_keys == 0 && reply_has_only(root, members);
     if (has_more)
         return range->page_keys > 0 && range->page_keys < count;
     /* Etcd counts also the keys that are left out because they have not changed since. */

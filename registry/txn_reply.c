@@ -61,11 +61,13 @@ static bool txn_reply_read_kvs(cJSON *list, const char *key, const struct txn_sh
 static enum status txn_reply_read_get(cJSON *range, const char *key, const struct txn_shape_op *op,
                                       struct kv_op_result *out)
 {
-    static const char *const members[] = {"header", "kvs", "count", NULL};
+    static const char *const members[] = {"header", "kvs", "more", "count", NULL};
     cJSON *list = cJSON_GetObjectItemCaseSensitive(range, "kvs");
     uint64_t count;
+    bool has_more;
     if (!reply_has_uint(range, "count", &count) || (list && !cJSON_IsArray(list)) ||
-        !reply_has_only(range, members) || count != (uint64_t)cJSON_GetArraySize(list))
+        !reply_has_bool(range, "more", &has_more) || has_more || !reply_has_only(range, members) ||
+        count != (uint64_t)cJSON_GetArraySize(list))
         return STATUS_BAD_REPLY;
     if (count == 0)
         return STATUS_OK;
