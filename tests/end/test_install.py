@@ -76,6 +76,14 @@ def test_a_staging_directory_is_not_in_the_unit(build, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_staging_directory_need_not_be_there(build, tmp_path):
+    stage = tmp_path / "not" / "there"
+    cmake("--install", build, "--prefix", "/opt/empusa", DESTDIR=str(stage))
+    assert exec_start(stage / "opt/empusa") == "/opt/empusa/bin/empusa serve"
+    cmake("--build", build, "--target", "uninstall", DESTDIR=str(stage))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_uninstall_leaves_what_others_put_there(build, tmp_path):
     prefix = tmp_path / "p"
     theirs = [prefix / "share/zsh/site-functions/_other", prefix / "lib/systemd/system/empusa.service.d/mine.conf"]
