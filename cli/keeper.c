@@ -84,7 +84,7 @@ static void retry(struct keeper *keeper, enum status status, const struct detail
         end(keeper, session_report(keeper->session->log, status, why));
         return;
     }
-    const char *advice = session_tls_advice(status);
+    const char *advice = session_outage_advice(status);
     if (trouble_is_new(&keeper->trouble, status))
         log_printf(keeper->session->log, LOG_LEVEL_WARNING,
                    "service %s (%s): %s%s%s (trying again)", keeper->registration->id.name,

@@ -163,7 +163,7 @@ static void on_commit(void *arg, int64_t revision)
 
 static void lose_contact(struct serve *serve, const struct detail *why)
 {
-    const char *advice = session_tls_advice(mirror_lost_status(serve->mirror));
+    const char *advice = session_outage_advice(mirror_lost_status(serve->mirror));
     log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
                why->text, *advice ? "; " : "", advice,
                serve->is_ready ? "answering what is known" : "queries fail until it is there");

@@ -19,6 +19,7 @@ static const char *const advice[STATUS_COUNT] = {
     [STATUS_OTHER_NAME] =
         "--etcd-endpoint, or --etcd-discovery-srv, has to be a name in the certificate",
     [STATUS_CLIENT_CERT] = "see --etcd-cert and --etcd-key",
+    [STATUS_NO_GATEWAY] = "etcd's --config-file needs the line enable-grpc-gateway: true",
     [STATUS_UNRESOLVED] = "see /etc/resolv.conf, and --etcd-endpoint or --etcd-discovery-srv",
     [STATUS_TIMED_OUT] = "try again, or see --etcd-timeout",
     [STATUS_DENIED] = "see --etcd-user and the roles of that user",
@@ -27,9 +28,10 @@ static const char *const advice[STATUS_COUNT] = {
     [STATUS_CONFLICT] = "try again",
 };
 
-const char *session_tls_advice(enum status status)
+const char *session_outage_advice(enum status status)
 {
-    return status_is_tls(status) ? advice[status] : "";
+    bool is_settled = status_is_tls(status) || status == STATUS_NO_GATEWAY;
+    return is_settled ? advice[status] : "";
 }
 
 int session_report(const struct log *log, enum status status, const struct detail *why)

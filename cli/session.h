@@ -36,9 +36,9 @@ void session_disconnect(struct session *session);
 /* The same, and release the loop. */
 void session_close(struct session *session);
 
-/* What a person may do about what TLS ended in, for a line about an outage; "" for other
- * statuses. */
-const char *session_tls_advice(enum status status);
+/* What a person may do about an outage that does not end by itself: what TLS ended in, a gateway
+ * that is off; "" for other statuses. */
+const char *session_outage_advice(enum status status);
 
 /* Log what went wrong, with advice. Returns the exit status. */
 int session_fail(const struct session *session, enum status status);

@@ -95,11 +95,8 @@ static void call_outcome_path(struct call *call, const struct reply_error *error
         /* etcd 3.4 with --config-file has its gateway off unless the file says otherwise. */
         bool is_etcd = member->version != 0;
         member->prefix = NULL;
-        call_fail(call, STATUS_BAD_REPLY,
-                  is_etcd ? "etcd answers, but its JSON gateway is off: it needs "
-                            "enable-grpc-gateway: true"
-                          : error->message,
-                  false);
+        call_fail(call, is_etcd ? STATUS_NO_GATEWAY : STATUS_BAD_REPLY,
+                  is_etcd ? status_text(STATUS_NO_GATEWAY) : error->message, false);
         return;
     }
     call->has_changed_path = true;

@@ -33,6 +33,7 @@
     X(CLIENT_CERT, "the server takes a client certificate only, or another one", 1)                \
     X(TIMED_OUT, "no answer in time", 1)                                                           \
     X(UNRESOLVED, "a name cannot be looked up", 1)                                                 \
+    X(NO_GATEWAY, "etcd answers, but its JSON gateway is off", 1)                                  \
     X(COMPACTED, "the revision asked for has been compacted", 1)                                   \
     X(NO_SPACE, "the database is full", 1)                                                         \
     X(TOO_LARGE, "too large", 1)                                                                   \

@@ -228,7 +228,7 @@ static void a_gateway_that_is_off_is_told_from_no_etcd(void **state)
     static const struct {
         const struct fake_row *rows;
         const char *said, *unsaid;
-    } cases[] = {{off, "enable-grpc-gateway", "404"}, {none, "404", "enable-grpc-gateway"}};
+    } cases[] = {{off, "its JSON gateway is off", "404"}, {none, "404", "gateway"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         open_fakes(cases[i].rows, 1, NULL, 0);
         connect_fakes(1, (struct etcd_options){.timeout_ms = 1000});
