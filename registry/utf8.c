@@ -138,7 +138,7 @@ void utf8_shorten(const char *text, size_t len, char *out, size_t size)
         tail++;
     memmove(out, text, head);
     memcpy(out + head, DOTS, DOTS_LEN);
-    memcpy(out + head + DOTS_LEN, text + tail, len - tail);
+    memmove(out + head + DOTS_LEN, text + tail, len - tail);
     out[head + DOTS_LEN + len - tail] = '\0';
 }
 

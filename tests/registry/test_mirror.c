@@ -416,9 +416,10 @@ static void a_restored_store_is_noticed(void **state)
         put_and_delete(server, !is_before, last == LAST_DELETE);
         RUN_UNTIL(false, 100);
         restore_and_overtake(server, last == LAST_PUT);
-        assert_true(RUN_UNTIL(owner.is_live && is_value("/b/new", "1"), 15000));
-        assert_true(is_value("/b/goes", NULL) && is_value("/b/keeps", "1"));
-        assert_true(is_value("/b/lost", NULL));
+        assert_true(RUN_UNTIL(owner.is_live && is_value("/b/new", "1") &&
+                                  is_value("/b/goes", NULL) && is_value("/b/keeps", "1") &&
+                                  is_value("/b/lost", NULL),
+                              15000));
         forget_all();
     }
     start_mirror("/b/");
