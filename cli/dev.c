@@ -50,12 +50,16 @@ static void guard_begin(struct dev *dev)
     }
 }
 
+/* Nothing is left to be undone: what comes now may not change the exit status either. */
 static void guard_end(struct dev *dev)
 {
     for (unsigned i = 0; i < dev->guard_count; i++)
         uv_close((uv_handle_t *)&dev->guard[i], NULL);
     uv_run(&dev->loop, UV_RUN_DEFAULT);
     uv_loop_close(&dev->loop);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
 }
 
 static bool is_interrupted(void *arg)
