@@ -378,7 +378,7 @@ static bool append(struct bulk *bulk, const struct kv_op *put, struct promise *p
     return true;
 }
 
-enum status bulk_add(struct bulk *bulk, const struct tree_key *key, const char *value,
+enum status bulk_add(struct bulk *bulk, const struct kv_key *key, const char *value,
                      size_t value_len, uint64_t ttl_s)
 {
     if (bulk->status != STATUS_OK)

@@ -24,7 +24,7 @@ MUST_USE enum status bulk_new(struct session *session, bulk_moved *moved, void *
 void bulk_free(struct bulk *bulk);
 
 /* One more; all is copied. ttl_s 0: without a lease. Not OK: bulk_status(). */
-MUST_USE enum status bulk_add(struct bulk *bulk, const struct tree_key *key, const char *value,
+MUST_USE enum status bulk_add(struct bulk *bulk, const struct kv_key *key, const char *value,
                               size_t value_len, uint64_t ttl_s);
 
 /* Send what waits for its transaction to fill up since before this moment (of uv_now()). */

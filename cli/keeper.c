@@ -182,7 +182,7 @@ static void on_answered(void *arg, enum status status, const struct kv_txn_resul
 
 static void write_entry(struct keeper *keeper, int64_t seen_revision)
 {
-    const struct tree_key *key = &keeper->registration->id.key;
+    const struct kv_key *key = &keeper->registration->id.key;
     struct kv_op put = {.kind = KV_PUT,
                         .key = key->text,
                         .key_len = key->len,
@@ -388,7 +388,7 @@ static void on_left(void *arg, enum status status, const struct kv_txn_result *r
 /* Delete the entry where it is still our own. */
 static void leave(struct keeper *keeper)
 {
-    const struct tree_key *key = &keeper->registration->id.key;
+    const struct kv_key *key = &keeper->registration->id.key;
     struct kv_op delete = {.kind = KV_DELETE, .key = key->text, .key_len = key->len};
     keeper->leaves++;
     ask(keeper, keeper->revision, &delete, KEEPER_LEAVE_MS, on_left);

@@ -32,15 +32,15 @@ static enum status check_names(const cJSON *object, struct detail *why)
 }
 
 /* *service: for messages, once it is known. */
-static enum status read_key(const cJSON *object, const struct tree_root *root, struct tree_key *out,
+static enum status read_key(const cJSON *object, const struct tree_root *root, struct kv_key *out,
                             const char **service, struct detail *why)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "service");
     if (!cJSON_IsString(item))
         return detail_set(why, STATUS_BAD_INPUT,
                           item ? "member \"service\": not a string" : "no member \"service\"");
-    struct tree_key prefix;
-    char type[TREE_KEY_MAX + 1];
+    struct kv_key prefix;
+    char type[KV_KEY_MAX + 1];
     const char *name = item->valuestring;
     tree_prefix(root, TREE_SERVICES, &prefix);
     *service = name;
@@ -48,7 +48,7 @@ static enum status read_key(const cJSON *object, const struct tree_root *root, s
         return detail_set(why, STATUS_BAD_INPUT, "not below %s", prefix.text);
     name += *name == '/' ? prefix.len : 0;
     size_t type_len = strcspn(name, "/");
-    if (name[type_len] == '\0' || type_len > TREE_KEY_MAX)
+    if (name[type_len] == '\0' || type_len > KV_KEY_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "neither a key nor TYPE/NAME");
     memcpy(type, name, type_len);
     type[type_len] = '\0';

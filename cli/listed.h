@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 struct listed {
-    struct tree_key key;
+    struct kv_key key;
     char *value; /* as etcd gets it; owned */
     size_t value_len;
     uint64_t ttl_s;      /* 0 = none */

@@ -30,7 +30,7 @@ struct listing {
     size_t row_count;
     uint32_t page_rows; /* to be asked for */
     struct buffer octets;
-    struct tree_key end;
+    struct kv_key end;
     struct buffer next; /* the first key that is missing */
     struct leases leases;
     int64_t revision;
@@ -220,7 +220,7 @@ static enum status read_pages(struct listing *listing)
     return status;
 }
 
-enum status listing_read(struct session *session, const struct tree_key *prefix, listing_page *page,
+enum status listing_read(struct session *session, const struct kv_key *prefix, listing_page *page,
                          void *arg)
 {
     struct listing listing = {.session = session,
@@ -229,7 +229,7 @@ enum status listing_read(struct session *session, const struct tree_key *prefix,
                               .rows = malloc(PAGE_ROWS * sizeof(*listing.rows)),
                               .page_rows = PAGE_ROWS,
                               .leases.session = session};
-    tree_prefix_end(prefix->text, prefix->len, &listing.end);
+    kv_prefix_end(prefix->text, prefix->len, &listing.end);
     /* One key and its value may be as long as etcd's largest request. */
     buffer_init(&listing.octets, PAGE_OCTETS + (2U << 20));
     buffer_init(&listing.next, 2U << 20);

@@ -30,7 +30,7 @@ typedef enum status listing_page(void *arg, const struct listing_row *rows, size
 /* Read all keys that begin with the prefix; those whose lease expired between the two questions are
  * left out. Not OK: session->why, or what `page` returned. COMPACTED: etcd has forgotten the
  * revision while it was being read. */
-MUST_USE enum status listing_read(struct session *session, const struct tree_key *prefix,
+MUST_USE enum status listing_read(struct session *session, const struct kv_key *prefix,
                                   listing_page *page, void *arg);
 
 #endif

@@ -227,7 +227,7 @@ static void finish(struct printer *printer)
     }
 }
 
-static int print(struct session *session, const struct tree_key *prefix, struct printer *printer)
+static int print(struct session *session, const struct kv_key *prefix, struct printer *printer)
 {
     enum status status = listing_read(session, prefix, on_page, printer);
     if (status == STATUS_OK)
@@ -238,9 +238,9 @@ static int print(struct session *session, const struct tree_key *prefix, struct 
 }
 
 static int list(struct session *session, const struct call *call, const struct kind *kind,
-                const struct tree_key *prefix)
+                const struct kv_key *prefix)
 {
-    struct tree_key all;
+    struct kv_key all;
     tree_prefix(&session->root, kind->part, &all);
     struct printer printer = {.kind = kind, .prefix_len = all.len};
     enum status status = STATUS_OK;
@@ -260,7 +260,7 @@ static int list(struct session *session, const struct call *call, const struct k
 static int run(struct call *call, const struct kind *kind, const char *type)
 {
     struct session session;
-    struct tree_key prefix;
+    struct kv_key prefix;
     enum status status = session_open(&session, call);
     if (status != STATUS_OK)
         return status_exit(status);

@@ -12,7 +12,7 @@
 #define ONCE_TRIES  3
 #define TRIES       8 /* another process changed the key in between */
 
-void put_guard(struct put_guard *guard, const struct tree_key *key, int64_t seen_revision,
+void put_guard(struct put_guard *guard, const struct kv_key *key, int64_t seen_revision,
                const struct kv_op *op)
 {
     guard->unchanged = (struct kv_compare){.key = key->text,
@@ -30,7 +30,7 @@ void put_guard(struct put_guard *guard, const struct tree_key *key, int64_t seen
                                  .is_idempotent = true};
 }
 
-static enum status send_change(struct session *session, const struct tree_key *key,
+static enum status send_change(struct session *session, const struct kv_key *key,
                                const struct put_change *change, int64_t seen_revision,
                                struct session_txn *out)
 {
@@ -61,7 +61,7 @@ static bool is_as_wanted(const struct put_change *change, int64_t seen_revision,
 
 /* One try. OK with *is_done; or *found is what stands there instead of what was seen. TIMED_OUT:
  * it is as it was seen, perhaps not for long. */
-static enum status try_change(struct session *session, const struct tree_key *key,
+static enum status try_change(struct session *session, const struct kv_key *key,
                               const struct put_change *change, int64_t seen_revision, bool *is_done,
                               struct session_kv *found)
 {
@@ -81,7 +81,7 @@ static enum status try_change(struct session *session, const struct tree_key *ke
     return status;
 }
 
-enum status put_change(struct session *session, const struct tree_key *key,
+enum status put_change(struct session *session, const struct kv_key *key,
                        const struct put_change *change, struct session_kv *seen)
 {
     int64_t seen_revision = seen->mod_revision;
@@ -129,7 +129,7 @@ static enum status keep(struct session *session, const struct session_kv *seen, 
     return status;
 }
 
-static enum status write_key(struct session *session, const struct tree_key *key,
+static enum status write_key(struct session *session, const struct kv_key *key,
                              struct put_change *change, uint64_t ttl_s, struct session_kv *seen)
 {
     enum status status = STATUS_CONFLICT;
@@ -143,7 +143,7 @@ static enum status write_key(struct session *session, const struct tree_key *key
     return status;
 }
 
-enum status put_key(struct session *session, const struct tree_key *key, const char *value,
+enum status put_key(struct session *session, const struct kv_key *key, const char *value,
                     size_t value_len, uint64_t ttl_s, bool is_entry)
 {
     struct put_change change = {.value = value, .value_len = value_len};
@@ -160,7 +160,7 @@ enum status put_key(struct session *session, const struct tree_key *key, const c
     return status;
 }
 
-enum status put_nothing(struct session *session, const struct tree_key *key, bool *was_there)
+enum status put_nothing(struct session *session, const struct kv_key *key, bool *was_there)
 {
     struct put_change nothing = {.value = NULL};
     struct session_kv seen = {0};

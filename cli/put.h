@@ -19,7 +19,7 @@ struct put_guard {
     struct kv_op get;
     struct kv_txn txn;
 };
-void put_guard(struct put_guard *guard, const struct tree_key *key, int64_t seen_revision,
+void put_guard(struct put_guard *guard, const struct kv_key *key, int64_t seen_revision,
                const struct kv_op *op);
 
 /* Write `value`, or delete where it is NULL. */
@@ -33,17 +33,17 @@ struct put_change {
 /* Make the change where the key still is as in *seen, which then is as it was found last.
  * OK: done; or, unless is_once, somebody else has done the very same. CONFLICT: it is no longer as
  * seen. NOT_FOUND: the lease is gone. Others: it may have been done. */
-MUST_USE enum status put_change(struct session *session, const struct tree_key *key,
+MUST_USE enum status put_change(struct session *session, const struct kv_key *key,
                                 const struct put_change *change, struct session_kv *seen);
 
 /* ttl_s 0: without a lease. With one: where the key has this value already under a lease of ours
  * with this TTL, that lease is kept alive; else the key is written under a new one. is_entry: the
  * value is a service's. On failure session->why says why. */
-MUST_USE enum status put_key(struct session *session, const struct tree_key *key, const char *value,
+MUST_USE enum status put_key(struct session *session, const struct kv_key *key, const char *value,
                              size_t value_len, uint64_t ttl_s, bool is_entry);
 
 /* *was_there: it was, and now is not. */
-MUST_USE enum status put_nothing(struct session *session, const struct tree_key *key,
+MUST_USE enum status put_nothing(struct session *session, const struct kv_key *key,
                                  bool *was_there);
 
 #endif

@@ -15,7 +15,7 @@
 /* A service's name and key. The strings belong to the options. */
 struct registration_id {
     const char *type, *name;
-    struct tree_key key;
+    struct kv_key key;
 };
 
 struct registration {

@@ -305,7 +305,7 @@ static enum status start_mirror(struct serve *serve, struct detail *why)
                                                 .commit = on_commit,
                                                 .contact = on_contact,
                                                 .count = on_count};
-    struct tree_key prefix;
+    struct kv_key prefix;
     tree_prefix(&serve->root, TREE_ALL, &prefix);
     enum status status =
         mirror_start(serve->etcd, prefix.text, prefix.len, &events, serve, &serve->mirror);

@@ -170,7 +170,7 @@ static bool get_each(void *arg, const struct kv *kv)
     return out->is_there || copy_kv(out, kv);
 }
 
-enum status session_get(struct session *session, const struct tree_key *key, struct session_kv *out)
+enum status session_get(struct session *session, const struct kv_key *key, struct session_kv *out)
 {
     struct session_kv found = {0};
     struct kv_range range = {.key = key->text, .key_len = key->len};

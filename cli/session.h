@@ -56,7 +56,7 @@ struct session_kv {
     bool is_there;
     bool is_cut; /* the value is longer than this */
 };
-MUST_USE enum status session_get(struct session *session, const struct tree_key *key,
+MUST_USE enum status session_get(struct session *session, const struct kv_key *key,
                                  struct session_kv *out);
 void session_kv_clear(struct session_kv *kv);
 

@@ -22,7 +22,7 @@ struct request {
     struct session session;
     const struct call *call;
     const char *path;
-    struct tree_key key;
+    struct kv_key key;
 };
 
 /* Run a command on its switch: the first operand. */

@@ -177,3 +177,16 @@ void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void
     enum status status = kv_refuse(etcd, &why);
     done(arg, status, &(struct kv_txn_result){0}, &why);
 }
+
+void kv_prefix_end(const char *prefix, size_t len, struct kv_key *out)
+{
+    while (len > 0 && (uint8_t)prefix[len - 1] == 0xff)
+        len--;
+    out->len = len > 0 ? len : 1;
+    memcpy(out->text, prefix, len);
+    if (len > 0)
+        out->text[len - 1] = (char)((uint8_t)prefix[len - 1] + 1);
+    else
+        out->text[0] = '\0';
+    out->text[out->len] = '\0';
+}

@@ -30,4 +30,8 @@ typedef void kv_txn_done(void *arg, enum status status, const struct kv_txn_resu
                          const struct detail *why);
 void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg);
 
+/* The end of the range of all keys that begin with the prefix: its last octet plus one (0xff octets
+ * dropped); "\0" (etcd's "to the end") for an empty prefix. len <= KV_KEY_MAX. */
+void kv_prefix_end(const char *prefix, size_t len, struct kv_key *out);
+
 #endif

@@ -24,6 +24,14 @@ struct kv {
     bool is_key_cut, is_value_cut; /* it is longer than KV_OCTETS_MAX: these are its first octets */
 };
 
+#define KV_KEY_MAX 4096 /* octets of a key that is built here */
+
+/* A key, or the end of a range, NUL-terminated for printing. */
+struct kv_key {
+    char text[KV_KEY_MAX + 1];
+    size_t len;
+};
+
 struct kv_range {
     const char *key;
     size_t key_len;

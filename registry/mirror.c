@@ -259,13 +259,13 @@ static void mirror_set_range(struct mirror *mirror, const char *prefix, size_t p
     mirror->prefix.len = prefix_len ? prefix_len : 1;
     if (prefix_len)
         memcpy(mirror->prefix.text, prefix, prefix_len);
-    tree_prefix_end(prefix, prefix_len, &mirror->end);
+    kv_prefix_end(prefix, prefix_len, &mirror->end);
 }
 
 enum status mirror_start(struct etcd *etcd, const char *prefix, size_t prefix_len,
                          const struct mirror_events *events, void *arg, struct mirror **out)
 {
-    if (prefix_len > TREE_KEY_MAX)
+    if (prefix_len > KV_KEY_MAX)
         return STATUS_BAD_INPUT;
     struct mirror *mirror = calloc(1, sizeof(*mirror));
     if (!mirror)

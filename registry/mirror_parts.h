@@ -13,7 +13,6 @@
 #include "mirror_facts.h"
 #include "proof.h"
 #include "range.h"
-#include "tree.h"
 #include "watch.h"
 
 #define MIRROR_REASONS_MAX 8 /* of one outage that are told */
@@ -45,7 +44,7 @@ struct mirror {
     struct etcd *etcd;
     struct mirror_events events;
     void *arg;
-    struct tree_key prefix, end;
+    struct kv_key prefix, end;
     uv_timer_t timer;
     enum mirror_state state;
     enum mirror_contact contact;

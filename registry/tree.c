@@ -71,14 +71,14 @@ enum status tree_root_parse(const char *text, struct tree_root *out, struct deta
     return STATUS_OK;
 }
 
-/* Put strings together. Roots, parts and the checks before keep them within TREE_KEY_MAX. */
-static void join(struct tree_key *out, const struct tree_root *root, const char *part,
+/* Put strings together. Roots, parts and the checks before keep them within KV_KEY_MAX. */
+static void join(struct kv_key *out, const struct tree_root *root, const char *part,
                  const char *first, const char *between, const char *second)
 {
     const char *pieces[] = {root->text, part, first, between, second};
     out->len = 0;
     for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-        size_t len = strnlen(pieces[i], TREE_KEY_MAX - out->len);
+        size_t len = strnlen(pieces[i], KV_KEY_MAX - out->len);
         memcpy(out->text + out->len, pieces[i], len);
         out->len += len;
     }
@@ -86,7 +86,7 @@ static void join(struct tree_key *out, const struct tree_root *root, const char 
 }
 
 enum status tree_service_key(const struct tree_root *root, const char *type, const char *name,
-                             struct tree_key *out, struct detail *why)
+                             struct kv_key *out, struct detail *why)
 {
     const char *fault = part_fault(type);
     struct tree_base base;
@@ -102,14 +102,14 @@ enum status tree_service_key(const struct tree_root *root, const char *type, con
     return STATUS_OK;
 }
 
-enum status tree_switch_key(const struct tree_root *root, const char *path, struct tree_key *out,
+enum status tree_switch_key(const struct tree_root *root, const char *path, struct kv_key *out,
                             struct detail *why)
 {
     const char *fault = text_fault(path);
     size_t len = strlen(path);
     if (!fault && (path[0] == '/' || path[len - 1] == '/' || strstr(path, "//")))
         fault = "a part between two '/' is empty";
-    if (!fault && root->len + sizeof(switch_part) - 1 + len > TREE_KEY_MAX)
+    if (!fault && root->len + sizeof(switch_part) - 1 + len > KV_KEY_MAX)
         fault = "too long";
     if (fault)
         return refuse(why, "switch", path, fault);
@@ -136,14 +136,14 @@ enum status tree_check_switch(const char *path, struct detail *why)
     }
 }
 
-void tree_prefix(const struct tree_root *root, enum tree_part part, struct tree_key *out)
+void tree_prefix(const struct tree_root *root, enum tree_part part, struct kv_key *out)
 {
     static const char *const parts[] = {
         [TREE_ALL] = "/", [TREE_SERVICES] = service_part, [TREE_SWITCHES] = switch_part};
     join(out, root, parts[part], "", "", "");
 }
 
-enum status tree_type_prefix(const struct tree_root *root, const char *type, struct tree_key *out,
+enum status tree_type_prefix(const struct tree_root *root, const char *type, struct kv_key *out,
                              struct detail *why)
 {
     const char *fault = part_fault(type);
@@ -151,19 +151,6 @@ enum status tree_type_prefix(const struct tree_root *root, const char *type, str
         return refuse(why, "service type", type, fault);
     join(out, root, service_part, type, "/", "");
     return STATUS_OK;
-}
-
-void tree_prefix_end(const char *prefix, size_t len, struct tree_key *out)
-{
-    while (len > 0 && (uint8_t)prefix[len - 1] == 0xff)
-        len--;
-    out->len = len > 0 ? len : 1;
-    memcpy(out->text, prefix, len);
-    if (len > 0)
-        out->text[len - 1] = (char)((uint8_t)prefix[len - 1] + 1);
-    else
-        out->text[0] = '\0';
-    out->text[out->len] = '\0';
 }
 
 static bool take_prefix(const char **text, size_t *len, const char *prefix)

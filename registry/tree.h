@@ -10,15 +10,15 @@
 #ifndef REGISTRY_TREE_H
 #define REGISTRY_TREE_H
 
+#include "kv_facts.h"
 #include "status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TREE_ROOT_MAX      512  /* octets of a root */
-#define TREE_PART_MAX      200  /* octets of a type or a name that may be written */
-#define TREE_KEY_MAX       4096 /* octets of a key that empusa builds */
-#define TREE_COMPONENT_MAX 63   /* octets of a switch's component that may be written: a label's */
+#define TREE_ROOT_MAX      512 /* octets of a root */
+#define TREE_PART_MAX      200 /* octets of a type or a name that may be written */
+#define TREE_COMPONENT_MAX 63  /* octets of a switch's component that may be written: a label's */
 /* Octets of a switch's components as labels, each with its length octet: what 255 octets leave
  * below "switch" in the zone empusa.internal. */
 #define TREE_SWITCH_LABELS_MAX 231
@@ -33,23 +33,17 @@ struct tree_root {
 /* BAD_INPUT: empty text, too long, control characters or not UTF-8. */
 MUST_USE enum status tree_root_parse(const char *text, struct tree_root *out, struct detail *why);
 
-/* A key or the end of a range, NUL-terminated for printing. */
-struct tree_key {
-    char text[TREE_KEY_MAX + 1];
-    size_t len;
-};
-
 /* "<root>/service/<type>/<name>". BAD_INPUT: the type or the name cannot be written (empty, over
  * TREE_PART_MAX, '/', control characters, not UTF-8, or the reserved type dns-sd in any spelling
  * that maps to the label _dns-sd); *why names which of the two, its value and the fault: `service
  * type "a/b": '/' is not allowed`. */
 MUST_USE enum status tree_service_key(const struct tree_root *root, const char *type,
-                                      const char *name, struct tree_key *out, struct detail *why);
+                                      const char *name, struct kv_key *out, struct detail *why);
 
 /* "<root>/switch/<path>". BAD_INPUT: empty, too long, control characters, not UTF-8, an empty
  * component (two '/' in a row, one at the end or the beginning). */
 MUST_USE enum status tree_switch_key(const struct tree_root *root, const char *path,
-                                     struct tree_key *out, struct detail *why);
+                                     struct kv_key *out, struct detail *why);
 
 /* Whether a switch that tree_switch_key() accepts could also be served, and so may be written.
  * BAD_INPUT with *why: a component is over TREE_COMPONENT_MAX or a lone '*', all are over
@@ -58,15 +52,11 @@ MUST_USE enum status tree_check_switch(const char *path, struct detail *why);
 
 /* The prefixes "<root>/", "<root>/service/", "<root>/switch/". */
 enum tree_part { TREE_ALL, TREE_SERVICES, TREE_SWITCHES };
-void tree_prefix(const struct tree_root *root, enum tree_part part, struct tree_key *out);
+void tree_prefix(const struct tree_root *root, enum tree_part part, struct kv_key *out);
 
 /* "<root>/service/<type>/", for reading: the reserved type is allowed. */
 MUST_USE enum status tree_type_prefix(const struct tree_root *root, const char *type,
-                                      struct tree_key *out, struct detail *why);
-
-/* The end of the range of all keys that begin with the prefix: its last octet plus one (0xff
- * octets dropped); "\0" (etcd's "to the end") for an empty prefix. len <= TREE_KEY_MAX. */
-void tree_prefix_end(const char *prefix, size_t len, struct tree_key *out);
+                                      struct kv_key *out, struct detail *why);
 
 /* What a key below "<root>/" is. Borrowed from the key. */
 enum tree_kind { TREE_KIND_OTHER, TREE_KIND_SERVICE, TREE_KIND_SWITCH };

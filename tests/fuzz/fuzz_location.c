@@ -57,7 +57,7 @@ static void try_tree(const char *text, size_t len)
 {
     struct tree_root root;
     struct tree_parts parts;
-    struct tree_key key;
+    struct kv_key key;
     struct detail why;
     char *string = strndup(text, len);
     check(string != NULL && tree_root_parse("/r", &root, &why) == STATUS_OK);

@@ -1,3 +1,4 @@
+#include "registry/kv.h"
 #include "tree.h"
 
 #include <setjmp.h>
@@ -85,7 +86,7 @@ static void makes_service_keys(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct tree_root root = root_of(rows[i].root);
-        struct tree_key key;
+        struct kv_key key;
         assert_int_equal(tree_service_key(&root, rows[i].type, rows[i].name, &key, NULL),
                          STATUS_OK);
         assert_string_equal(key.text, rows[i].key);
@@ -114,7 +115,7 @@ static void names_the_type_or_name_it_refuses(void **state)
     };
     struct tree_root root = root_of("/foo");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct tree_key key = {.len = 7};
+        struct kv_key key = {.len = 7};
         struct detail why;
         assert_int_equal(tree_service_key(&root, rows[i].type, rows[i].name, &key, &why),
                          STATUS_BAD_INPUT);
@@ -129,7 +130,7 @@ static void makes_switch_keys(void **state)
     static const char *const good[] = {"a", "a/b", "features/super-cool-feature", "*", X200};
     static const char *const bad[] = {"", "/", "/a", "a/", "a//b", "a\nb", "a\xff"};
     struct tree_root root = root_of("/foo");
-    struct tree_key key;
+    struct kv_key key;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
         assert_int_equal(tree_switch_key(&root, good[i], &key, NULL), STATUS_OK);
         assert_memory_equal(key.text, "/foo/switch/", 12);
@@ -144,13 +145,13 @@ static void bounds_the_length_of_a_key(void **state)
 {
     (void)state;
     struct tree_root root = root_of("/foo");
-    struct tree_key key;
-    size_t room = TREE_KEY_MAX - strlen("/foo/switch/");
+    struct kv_key key;
+    size_t room = KV_KEY_MAX - strlen("/foo/switch/");
     char *path = calloc(1, room + 2);
     assert_non_null(path);
     memset(path, 'x', room);
     assert_int_equal(tree_switch_key(&root, path, &key, NULL), STATUS_OK);
-    assert_int_equal(key.len, TREE_KEY_MAX);
+    assert_int_equal(key.len, KV_KEY_MAX);
     path[room] = 'x';
     assert_int_equal(tree_switch_key(&root, path, &key, NULL), STATUS_BAD_INPUT);
     free(path);
@@ -185,10 +186,10 @@ static void makes_prefixes_and_their_ends(void **state)
 {
     (void)state;
     struct tree_root root = root_of("/foo"), top = root_of("/");
-    struct tree_key key, end;
+    struct kv_key key, end;
     tree_prefix(&root, TREE_ALL, &key);
     assert_string_equal(key.text, "/foo/");
-    tree_prefix_end(key.text, key.len, &end);
+    kv_prefix_end(key.text, key.len, &end);
     assert_string_equal(end.text, "/foo0");
     tree_prefix(&root, TREE_SERVICES, &key);
     assert_string_equal(key.text, "/foo/service/");
@@ -209,7 +210,7 @@ static void makes_prefixes_and_their_ends(void **state)
         {"a\x7f", "a\x80", 2}, {"a\xfe", "a\xff", 2},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        tree_prefix_end(rows[i].prefix, strlen(rows[i].prefix), &end);
+        kv_prefix_end(rows[i].prefix, strlen(rows[i].prefix), &end);
         assert_int_equal(end.len, rows[i].end_len);
         assert_memory_equal(end.text, rows[i].end, end.len + 1);
     }
