@@ -3,7 +3,7 @@
 #include "entry.h"
 
 #include "entry_text.h"
-#include "tree.h"
+#include "key.h"
 
 #include <assert.h>
 #include <cjson/cJSON.h>

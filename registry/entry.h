@@ -18,8 +18,8 @@
 #ifndef REGISTRY_ENTRY_H
 #define REGISTRY_ENTRY_H
 
-#include "location.h"
-#include "status.h"
+#include "registry/base/address.h"
+#include "registry/base/status.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 #include "dump.h"
 
 #include "internal.h"
-#include "pairs.h"
 #include "rdata.h"
 #include "walk.h"
+#include "zones/store/pairs.h"
 
 #include <endian.h>
 #include <stdlib.h>

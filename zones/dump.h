@@ -11,7 +11,7 @@
 #ifndef ZONES_DUMP_H
 #define ZONES_DUMP_H
 
-#include "registry/status.h"
+#include "registry/base/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 #include "hosts.h"
 
-#include "name.h"
+#include "zones/name/name.h"
 
 #include <search.h>
 #include <stdlib.h>

@@ -17,9 +17,9 @@
 #ifndef ZONES_HOSTS_H
 #define ZONES_HOSTS_H
 
-#include "registry/log.h"
-#include "registry/resolver.h"
-#include "registry/status.h"
+#include "registry/base/log.h"
+#include "registry/base/status.h"
+#include "registry/net/resolver.h"
 
 #include <uv.h>
 

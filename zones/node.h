@@ -11,14 +11,14 @@
  * with rcu_read(); those below belong to the control thread. All names are relative to the zone and
  * readable NAME_PAD octets beyond their end.
  *
- * Threads: readers under zones/rcu.h. */
+ * Threads: readers under zones/store/rcu.h. */
 #ifndef ZONES_NODE_H
 #define ZONES_NODE_H
 
-#include "members.h"
-#include "name.h"
-#include "rcu.h"
-#include "ttls.h"
+#include "zones/name/name.h"
+#include "zones/store/members.h"
+#include "zones/store/rcu.h"
+#include "zones/store/ttls.h"
 
 #include <assert.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 #include "rdata.h"
 
-#include "txt.h"
+#include "zones/name/txt.h"
 
 static_assert(RDATA_MEMBER_TXT_MAX >= TXT_MEMBER_SIZE_MAX, "room for any instance");
 

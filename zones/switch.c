@@ -1,6 +1,6 @@
 #include "internal.h"
-#include "label.h"
-#include "txt.h"
+#include "zones/name/label.h"
+#include "zones/name/txt.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 #include "internal.h"
-#include "label.h"
+#include "zones/name/label.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

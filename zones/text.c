@@ -1,7 +1,7 @@
 #include "text.h"
 
-#include "name.h"
 #include "rdata.h"
+#include "zones/name/name.h"
 
 #include <ldns/ldns.h>
 #include <stdlib.h>

@@ -6,9 +6,9 @@
 #ifndef ZONES_VIEW_H
 #define ZONES_VIEW_H
 
-#include "name.h"
 #include "node.h"
-#include "table.h"
+#include "zones/name/name.h"
+#include "zones/store/table.h"
 
 struct zone;
 

@@ -1,14 +1,14 @@
 /* zones/walk.h - instances one after the other: of one or two types, or of one or two names.
  *
  * Two, because a host view joins what _tcp and _udp have by the same labels. For whoever shows a
- * zone whole; a question walks with a rotation and a bound (dns/records.h).
+ * zone whole; a question walks with a rotation and a bound (dns/answer/records.h).
  *
  * Threads: the control thread. */
 #ifndef ZONES_WALK_H
 #define ZONES_WALK_H
 
-#include "members.h"
 #include "node.h"
+#include "zones/store/members.h"
 
 #include <stdbool.h>
 #include <stdint.h>

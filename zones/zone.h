@@ -1,9 +1,9 @@
 /* zones/zone.h - the registry as a DNS zone: built change by change, read without locks.
  *
- * The control thread tells the zone what the registry holds, as registry/mirror.h tells it: put and
- * remove, grouped by commit, or a load between load_begin and load_end. Each key becomes, or ceases
- * to be, DNS names at a cost in proportion to the change. Workers look names up at any time
- * (zones/view.h); they see a change between two of its commits at the latest.
+ * The control thread tells the zone what the registry holds, as registry/etcd/follow.h tells it:
+ * put and remove, grouped by commit, or a load between load_begin and load_end. Each key becomes,
+ * or ceases to be, DNS names at a cost in proportion to the change. Workers look names up at any
+ * time (zones/view.h); they see a change between two of its commits at the latest.
  *
  * A key that cannot be served is skipped, counted by reason and logged once; it never affects its
  * neighbours.
@@ -14,8 +14,8 @@
 #ifndef ZONES_ZONE_H
 #define ZONES_ZONE_H
 
-#include "registry/resolver.h"
-#include "registry/status.h"
+#include "registry/base/status.h"
+#include "registry/net/resolver.h"
 #include "zone_facts.h"
 
 #include <stdbool.h>

@@ -4,8 +4,8 @@
 #ifndef ZONES_ZONE_FACTS_H
 #define ZONES_ZONE_FACTS_H
 
-#include "registry/log.h"
-#include "registry/resolver.h"
+#include "registry/base/log.h"
+#include "registry/net/resolver.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -9,8 +9,8 @@
  *
  * usage: micro DOMAIN KEYS CHANGES QUERIES... (KEYS: key, tab, value per line; CHANGES: the same,
  * in two halves that change the same keys back and forth; QUERIES: as for load.c) */
-#include "dns/answer.h"
-#include "zones/rcu.h"
+#include "dns/answer/answer.h"
+#include "zones/store/rcu.h"
 #include "zones/zone.h"
 
 #include <malloc.h>

@@ -1,6 +1,7 @@
 """Programs and facts that a run needs: compiling what is in C here, and what the figures depend on."""
 import datetime
 import functools
+import glob
 import os
 import platform
 import re
@@ -29,15 +30,14 @@ def compile_tool(work, name, sources, flags=(), libraries=()):
 
 def compile_micro(work, build):
     """Against empusa's libraries, with the options that they were built with."""
-    archives = [os.path.join(build, folder, f"lib{folder}.a") for folder in ("dns", "zones", "registry")]
-    for archive in archives:
-        if not os.path.exists(archive):
-            raise RuntimeError(f"{archive} is missing: build first")
+    archives = sorted(glob.glob(os.path.join(build, "*", "lib*.a")))
+    if not archives:
+        raise RuntimeError(f"{build} holds no libraries: build first")
     package = functools.partial(subprocess.check_output, text=True, timeout=30)
-    flags = [*build_flags(build), *(f"-I{build}/view/{folder}" for folder in ("dns", "zones", "registry"))]
+    flags = [*build_flags(build), *(f"-I{view}" for view in sorted(glob.glob(f"{build}/view/*")))]
     flags += package(["pkg-config", "--cflags", *PACKAGES]).split()
     libraries = package(["pkg-config", "--libs", *PACKAGES]).split()
-    compile_tool(work, "micro", ["micro.c"], flags, [*archives, *libraries, "-lpthread", "-lm"])
+    compile_tool(work, "micro", ["micro.c"], flags, ["-Wl,--start-group", *archives, "-Wl,--end-group", *libraries, "-lpthread", "-lm"])
 
 
 def build_flags(build):

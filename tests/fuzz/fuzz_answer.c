@@ -1,8 +1,8 @@
 /* Whole answers over a small zone: whatever the query, the reply is one that a strict reader takes,
  * and to a plain question it holds what the oracle says. */
-#include "ask.h"
-#include "oracle.h"
-#include "verify.h"
+#include "support/ask.h"
+#include "support/oracle.h"
+#include "support/verify.h"
 
 #include <netinet/in.h>
 

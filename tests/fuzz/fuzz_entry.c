@@ -1,9 +1,9 @@
 /* Values of services: parse, render, parse again gives the same; their strings as labels and TXT
  * data. */
-#include "entry.h"
-#include "label.h"
-#include "tree.h"
-#include "txt.h"
+#include "registry/entry.h"
+#include "registry/key.h"
+#include "zones/name/label.h"
+#include "zones/name/txt.h"
 
 #include <stdlib.h>
 #include <string.h>

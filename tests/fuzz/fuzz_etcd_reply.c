@@ -1,8 +1,8 @@
 /* What an etcd, or whoever answers in its place, may send: replies cut at places that the input
  * chooses give the same as in one piece; key-values and errors never lead astray. */
-#include "base64.h"
-#include "reply.h"
-#include "stream.h"
+#include "registry/base/base64.h"
+#include "registry/etcd/gateway_reply.h"
+#include "registry/etcd/json_split.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * The first octet chooses the pieces in which the rest arrives; what is left over is presented
  * again with the next piece behind it, as a connection does. */
-#include "framing.h"
+#include "dns/wire/framing.h"
 
 #include <stdint.h>
 #include <stdlib.h>

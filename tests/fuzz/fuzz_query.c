@@ -1,7 +1,7 @@
 /* Clients' messages: what query_read() says of them holds, and agrees with a second, plain reading.
  */
-#include "query.h"
-#include "zones/name.h"
+#include "dns/wire/query.h"
+#include "zones/name/name.h"
 
 #include <stdlib.h>
 #include <string.h>

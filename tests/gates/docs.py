@@ -42,6 +42,10 @@ for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - known 
 for used in sorted(set(re.findall(r"empusa ((?:service|switch) [a-z]+|serve|dev|completion)\b", text))):
     if used not in commands:
         problems.append(f"empusa {used}: no such command")
+rooms = re.search(r"set\(EMPUSA_ORDER\s+([^)]*)\)", pathlib.Path("CMakeLists.txt").read_text()).group(1).split()
+places = re.findall(r"^\| `((?:registry|zones|dns|cli)/[a-z/]*)`", text, re.MULTILINE)
+if [place.rstrip("/") for place in places] != rooms:
+    problems.append(f"the table of places is not that of the rooms: {' '.join(rooms)}")
 for command in commands:
     run(*command.split(), "--help")
 print("\n".join(problems) if problems else f"{len(commands)} commands, {len(known)} options")

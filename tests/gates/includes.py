@@ -1,30 +1,35 @@
-"""Checks the quoted includes of the four libraries: their direction, their form and their cycles.
+"""Checks the quoted includes of the rooms: their direction, their form and their cycles.
 
-A module is a .c file with the .h file of the same name. No module may reach itself.
+A room is a folder of the four top folders that holds code. A module is a .c file with the .h file of the same name. No
+module may reach itself. The rooms and their order stand in CMakeLists.txt.
 """
 
 import pathlib
 import re
 import sys
 
-ORDER = ["registry", "zones", "dns", "cli"]
+ORDER = re.search(r"set\(EMPUSA_ORDER\s+([^)]*)\)", pathlib.Path("CMakeLists.txt").read_text()).group(1).split()
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 
 problems = []
 uses = {}  # module -> the modules it includes
-for rank, folder in enumerate(ORDER):
-    for path in sorted(pathlib.Path(folder).rglob("*.[ch]")):
-        module = f"{folder}/{path.stem}"
+for top in dict.fromkeys(room.partition("/")[0] for room in ORDER):
+    for path in sorted(pathlib.Path(top).rglob("*.[ch]")):
+        room = path.parent.as_posix()
+        if room not in ORDER:
+            problems.append(f"{path}: {room}/ is no room of CMakeLists.txt")
+            continue
+        module = f"{room}/{path.stem}"
         for target in INCLUDE.findall(path.read_text()):
             head, slash, name = target.rpartition("/")
-            if target.startswith(".") or "/" in head:
-                problems.append(f'{path}: "{target}": a file of this folder is "x.h", of an earlier one "folder/x.h"')
+            other = head or room
+            if target.startswith(".") or (slash and head not in ORDER):
+                problems.append(f'{path}: "{target}": a file of this room is "x.h", of an earlier one "folder/room/x.h"')
                 continue
-            other = head or folder
-            if slash and other == folder:
-                problems.append(f'{path}: "{target}": inside a folder it is "{name}"')
-            elif other not in ORDER or ORDER.index(other) > rank:
-                problems.append(f'{path}: "{target}": includes point back along {" <- ".join(ORDER)}')
+            if slash and other == room:
+                problems.append(f'{path}: "{target}": inside a room it is "{name}"')
+            elif ORDER.index(other) > ORDER.index(room):
+                problems.append(f'{path}: "{target}": {other} comes after {room}')
             elif not pathlib.Path(other, name).exists():
                 problems.append(f'{path}: "{target}": no such file')
             used = f"{other}/{pathlib.Path(name).stem}"

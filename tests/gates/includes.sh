@@ -1,5 +1,5 @@
 #!/bin/sh
-# Includes point back only: registry <- zones <- dns <- cli; no cycles; every public header stands alone.
+# Includes point back only, along the order of the rooms in CMakeLists.txt; no cycles; every public header stands alone.
 set -eu
 /usr/bin/python3 tests/gates/includes.py
 CC=clang-14 cmake -S . -B build-gates/clang -DCMAKE_BUILD_TYPE=Release -DEMPUSA_TESTS=ON >/dev/null

@@ -1,4 +1,4 @@
-#include "entry.h"
+#include "registry/entry.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>

@@ -1,10 +1,10 @@
 /* Whatever has happened to a zone, its dump is what the oracle says that it holds. */
-#include "dump.h"
+#include "zones/dump.h"
 
-#include "internal.h"
-#include "oracle.h"
-#include "pairs.h"
-#include "rdata.h"
+#include "support/oracle.h"
+#include "zones/internal.h"
+#include "zones/rdata.h"
+#include "zones/store/pairs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-#include "client_loop.h"
-#include "fake_dns.h"
-#include "hosts.h"
+#include "support/client_loop.h"
+#include "support/fake_dns.h"
+#include "zones/hosts.h"
 
 #include <dlfcn.h>
 

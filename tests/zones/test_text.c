@@ -1,8 +1,8 @@
-#include "text.h"
+#include "zones/text.h"
 
-#include "name.h"
-#include "rdata.h"
-#include "zone.h"
+#include "zones/name/name.h"
+#include "zones/rdata.h"
+#include "zones/zone.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

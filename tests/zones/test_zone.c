@@ -1,9 +1,9 @@
 /* The zone as its owner and its readers see it without asking by DNS; tests/dns/test_churn.c and
  * tests/dns/test_answer.c ask. */
-#include "zone.h"
+#include "zones/zone.h"
 
-#include "label.h"
-#include "view.h"
+#include "zones/name/label.h"
+#include "zones/view.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,7 @@
 /* What zones/ does without memory: putting fails and changes nothing, removing works all the same.
  *
  * Linked with malloc(), calloc() and realloc() wrapped. */
-#include "internal.h"
-#include "zone.h"
+#include "zones/internal.h"
 #include "zones/zone.h"
 
 #include <setjmp.h>

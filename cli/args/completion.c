@@ -1,0 +1,385 @@
+/* What stands on the line is found as parse.c does it: options may be anywhere, and what belongs to
+ * one is no word of the command. bash splits the words of a line at each ':' and '=' as well, so
+ * they are put together again; fish and zsh do not. */
+#include "completion.h"
+
+#include "cli/text/output.h"
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_SIZE 64
+
+static void print_words(const struct command_table *table, const char *group)
+{
+    const char *word;
+    for (size_t i = 0; (word = command_word(table, group, i)); i++)
+        printf("%s ", word);
+}
+
+static void print_options(const enum option_id *options, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        printf("--%s ", option_row(options[i])->name);
+}
+
+static void print_global_options(void)
+{
+    for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
+        printf("--%s ", option_row((enum option_id)i)->name);
+    fputs("--help --version", stdout);
+}
+
+/* "a|b" as "a b". */
+static void print_choices(const char *text)
+{
+    for (; *text; text++)
+        putchar(*text == '|' ? ' ' : *text);
+}
+
+static const char *choices(const struct option_row *row)
+{
+    return row->kind == OPTION_LEVEL ? "DEBUG|INFO|WARNING|ERROR" : row->argument;
+}
+
+static bool has_choices(const struct option_row *row)
+{
+    return row->kind == OPTION_CHOICE || row->kind == OPTION_LEVEL;
+}
+
+static bool is_file(const struct option_row *row)
+{
+    return row->argument &&
+           (strcmp(row->argument, "FILE") == 0 || strcmp(row->argument, "DIR") == 0);
+}
+
+/* Whether another row of the same name and kind came before: one case suffices. */
+static bool is_repeated(size_t id)
+{
+    for (size_t i = 0; i < id; i++) {
+        if (strcmp(option_row((enum option_id)i)->name, option_row((enum option_id)id)->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Options that are followed by a value: by a word of a few, by a file, by something else. */
+static void print_value_cases(void)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_row *row = option_row((enum option_id)i);
+        if (!row->argument || is_repeated(i) || !(has_choices(row) || is_file(row)))
+            continue;
+        printf("    --%s) ", row->name);
+        if (has_choices(row)) {
+            fputs("candidates='", stdout);
+            print_choices(choices(row));
+            puts("' ;;");
+        } else {
+            puts("files=yes ;;");
+        }
+    }
+}
+
+/* "--a<between>--b ...": all options that are followed by a value. */
+static void print_valued_options(const char *between)
+{
+    bool has_one = false;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option_row *row = option_row((enum option_id)i);
+        if (!row->argument || is_repeated(i))
+            continue;
+        printf("%s--%s", has_one ? between : "", row->name);
+        has_one = true;
+    }
+}
+
+static void print_command_cases(const struct command_table *table)
+{
+    for (size_t i = 0; i < table->group_count; i++) {
+        printf("    %s) names='", table->groups[i].name);
+        print_words(table, table->groups[i].name);
+        puts("' ;;");
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        const struct command *command = &table->commands[i];
+        char name[NAME_SIZE];
+        if (command->is_hidden)
+            continue;
+        command_full_name(command, name, sizeof(name));
+        printf("    '%s') ", name);
+        if (command->run == completion_command)
+            fputs("names='bash zsh fish' ", stdout);
+        fputs("flags='", stdout);
+        print_options(command->options, command->option_count);
+        puts("' ;;");
+    }
+}
+
+/* In parts[0..count-1] are the words as far as the cursor; found are what is being typed, in
+ * `current` without the "--option=" that may stand before it in `prefix`, and what may be meant. */
+static const char find_head[] = "_empusa_find() {\n"
+                                "    local command='' option='' ended='' names='' flags='' word i\n"
+                                "    current=${parts[count - 1]} prefix='' files=''\n"
+                                "    for ((i = 1; i < count - 1; i++)); do\n"
+                                "        word=${parts[i]}\n"
+                                "        if [[ -n $option ]]; then\n"
+                                "            option=''\n"
+                                "            continue\n"
+                                "        fi\n"
+                                "        [[ -n $ended ]] || case $word in\n"
+                                "        --) ended=yes; continue ;;\n"
+                                "        ";
+
+static const char find_words[] = ") option=$word; continue ;;\n"
+                                 "        -*) continue ;;\n"
+                                 "        esac\n"
+                                 "        case $command in\n"
+                                 "        '') command=$word ;;\n"
+                                 "        ";
+
+static const char find_middle[] =
+    ") command=\"$command $word\" ;;\n"
+    "        esac\n"
+    "    done\n"
+    "    if [[ -z $option && -z $ended && $current == --*=* ]]; then\n"
+    "        option=${current%%=*}\n"
+    "        prefix=$option=\n"
+    "        current=${current#*=}\n"
+    "    fi\n"
+    "    case $command in\n";
+
+static const char bash_functions[] =
+    "\n"
+    "# bash splits the words at what is in COMP_WORDBREAKS, too.\n"
+    "_empusa_join() {\n"
+    "    local rest=$COMP_LINE word gap last='' glue i\n"
+    "    count=0\n"
+    "    for ((i = 0; i <= COMP_CWORD; i++)); do\n"
+    "        word=${COMP_WORDS[i]} glue=''\n"
+    "        if [[ -n $COMP_LINE ]]; then\n"
+    "            gap=${rest%%[![:blank:]]*}\n"
+    "            rest=${rest#\"$gap\"}\n"
+    "            rest=${rest#\"$word\"}\n"
+    "            [[ -n $gap ]] || glue=yes\n"
+    "        elif [[ -n $word && ($word != *[!:=@]* || ($last != *[!:=@]* && -n $last)) ]]; then\n"
+    "            glue=yes\n"
+    "        fi\n"
+    "        if [[ -n $glue ]] && ((count > 0)); then\n"
+    "            parts[count - 1]=${parts[count - 1]}$word\n"
+    "        else\n"
+    "            parts[count]=$word\n"
+    "            count=$((count + 1))\n"
+    "        fi\n"
+    "        last=$word\n"
+    "    done\n"
+    "}\n"
+    "\n"
+    "_empusa() {\n"
+    "    local -a parts\n"
+    "    local count current prefix candidates files full cut='' word i IFS=$' \\t\\n'\n"
+    "    _empusa_join\n"
+    "    _empusa_find\n"
+    "    # What stands before the last of these is not replaced.\n"
+    "    full=$prefix$current\n"
+    "    for word in : = @; do\n"
+    "        if [[ $COMP_WORDBREAKS == *\"$word\"* && $full == *\"$word\"* ]]; then\n"
+    "            word=${full%\"${full##*\"$word\"}\"}\n"
+    "            ((${#word} <= ${#cut})) || cut=$word\n"
+    "        fi\n"
+    "    done\n"
+    "    if [[ -n $files ]]; then\n"
+    "        IFS=$'\\n'\n"
+    "        COMPREPLY=($(compgen -f -- \"$current\"))\n"
+    "        compopt -o filenames 2>/dev/null\n"
+    "    else\n"
+    "        COMPREPLY=($(compgen -W \"$candidates\" -- \"$current\"))\n"
+    "    fi\n"
+    "    for ((i = 0; i < ${#COMPREPLY[@]}; i++)); do\n"
+    "        word=$prefix${COMPREPLY[i]}\n"
+    "        COMPREPLY[i]=${word#\"$cut\"}\n"
+    "    done\n"
+    "}\n"
+    "complete -F _empusa empusa";
+
+static const char zsh_functions[] =
+    "\n"
+    "_empusa() {\n"
+    "    local -a parts\n"
+    "    local count=$CURRENT current prefix candidates files\n"
+    "    parts=(\"${(@)words[1,CURRENT]}\")\n"
+    "    () { emulate -L sh; _empusa_find }\n"
+    "    [[ -z $prefix ]] || compset -P 1 '*='\n"
+    "    if [[ -n $files ]]; then\n"
+    "        _files\n"
+    "    else\n"
+    "        compadd -- ${=candidates}\n"
+    "    fi\n"
+    "}\n"
+    "\n"
+    "# Loaded from $fpath by the first completion, it has to make that, too.\n"
+    "if [[ $funcstack[1] == _empusa ]]; then\n"
+    "    _empusa\n"
+    "else\n"
+    "    (( $+functions[compdef] )) || { autoload -Uz compinit; compinit }\n"
+    "    compdef _empusa empusa\n"
+    "fi";
+
+/* For bash and zsh: arrays begin at 0. */
+static void print_find(const struct command_table *table)
+{
+    fputs(find_head, stdout);
+    print_valued_options(" | ");
+    fputs(find_words, stdout);
+    for (size_t i = 0; i < table->group_count; i++)
+        printf("%s%s", i ? " | " : "", table->groups[i].name);
+    fputs(find_middle, stdout);
+    fputs("    '') names='", stdout);
+    print_words(table, NULL);
+    puts("' ;;");
+    print_command_cases(table);
+    fputs("    esac\n"
+          "    [[ -n $ended ]] || names=\"$names $flags ",
+          stdout);
+    print_global_options();
+    puts("\"\n"
+         "    candidates=''\n"
+         "    case $option in\n"
+         "    '') candidates=$names ;;");
+    print_value_cases();
+    puts("    esac\n"
+         "}");
+}
+
+static void print_bash(const struct command_table *table)
+{
+    puts("# empusa completion bash: source it, or put it into bash-completion's folder.");
+    print_find(table);
+    puts(bash_functions);
+}
+
+static void print_zsh(const struct command_table *table)
+{
+    puts("#compdef empusa\n"
+         "# empusa completion zsh: put it as _empusa into a folder of $fpath, or source it.");
+    print_find(table);
+    puts(zsh_functions);
+}
+
+/* A description between single quotes. */
+static void print_quoted(const char *text)
+{
+    for (; *text; text++)
+        fputs(*text == '\'' ? "\\'" : (char[]){*text, '\0'}, stdout);
+}
+
+static void print_fish_option(const char *condition, const struct option_row *row)
+{
+    printf("complete -c empusa -n '%s' -l %s ", condition, row->name);
+    if (has_choices(row)) {
+        fputs("-xa '", stdout);
+        print_choices(choices(row));
+        fputs("' ", stdout);
+    } else if (row->argument) {
+        fputs(is_file(row) ? "-rF " : "-x ", stdout);
+    }
+    fputs("-d '", stdout);
+    print_quoted(row->help);
+    puts("'");
+}
+
+static void print_fish_command(const struct command *command)
+{
+    char condition[NAME_SIZE + 16] = "__empusa_in ";
+    size_t len = strlen(condition);
+    command_full_name(command, condition + len, sizeof(condition) - len);
+    for (size_t i = 0; i < command->option_count; i++)
+        print_fish_option(condition, option_row(command->options[i]));
+}
+
+static void print_fish_word(const char *group, const char *word, const char *summary)
+{
+    printf("complete -c empusa -n '__empusa_is %s' -a %s -d '", group ? group : "", word);
+    print_quoted(summary);
+    puts("'");
+}
+
+/* fish's own __fish_use_subcommand takes the value of an option for a command. */
+static void print_fish_functions(void)
+{
+    fputs("# empusa completion fish: put it as empusa.fish into ~/.config/fish/completions.\n"
+          "function __empusa_words -d 'the words before the cursor that are no options'\n"
+          "    set -l skip\n"
+          "    set -l ended\n"
+          "    set -l tokens (commandline -opc)\n"
+          "    for token in $tokens[2..-1]\n"
+          "        if test -n \"$skip\"\n"
+          "            set skip\n"
+          "            continue\n"
+          "        end\n"
+          "        if test -n \"$ended\"\n"
+          "            echo -- $token\n"
+          "            continue\n"
+          "        end\n"
+          "        switch $token\n"
+          "            case --\n"
+          "                set ended yes\n"
+          "            case ",
+          stdout);
+    print_valued_options(" ");
+    puts("\n"
+         "                set skip yes\n"
+         "            case '-*'\n"
+         "            case '*'\n"
+         "                echo -- $token\n"
+         "        end\n"
+         "    end\n"
+         "end\n"
+         "function __empusa_is -d 'whether these are all of them'\n"
+         "    set -l words (__empusa_words)\n"
+         "    test \"$words\" = \"$argv\"\n"
+         "end\n"
+         "function __empusa_in -d 'whether they begin with these'\n"
+         "    set -l words (__empusa_words)\n"
+         "    set -l count (count $argv)\n"
+         "    test \"$words[1..$count]\" = \"$argv\"\n"
+         "end\n"
+         "complete -c empusa -f\n"
+         "complete -c empusa -s h -l help -d 'show help, also that of a command'\n"
+         "complete -c empusa -l version -d 'show the version'");
+}
+
+static void print_fish(const struct command_table *table)
+{
+    print_fish_functions();
+    for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
+        print_fish_option("true", option_row((enum option_id)i));
+    for (size_t i = 0; i < table->group_count; i++)
+        print_fish_word(NULL, table->groups[i].name, table->groups[i].summary);
+    for (size_t i = 0; i < table->count; i++) {
+        const struct command *command = &table->commands[i];
+        if (command->is_hidden)
+            continue;
+        print_fish_word(command->group, command->name, command->summary);
+        print_fish_command(command);
+    }
+    puts("complete -c empusa -n '__empusa_is completion' -a 'bash zsh fish'");
+}
+
+int completion_command(struct call *call)
+{
+    static const struct {
+        const char *shell;
+        void (*print)(const struct command_table *table);
+    } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
+    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+        if (strcmp(call->operands[0], shells[i].shell) == 0) {
+            shells[i].print(call->table);
+            return output_finish(&call->log, 0);
+        }
+    }
+    log_printf(&call->log, LOG_LEVEL_ERROR, "SHELL \"%s\": not one of bash, zsh, fish",
+               call->operands[0]);
+    return 2;
+}

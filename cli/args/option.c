@@ -1,0 +1,411 @@
+#include "option.h"
+
+#include "mask.h"
+
+#include "registry/base/utf8.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define SECRET_MAX   4096
+#define BLANKS       " \t\r\n"
+#define PREFIX       "EMPUSA_"
+#define WARNINGS_MAX 10
+/* Octets of what is quoted where not all fits into a struct detail: with the names it does. */
+#define VALUE_SHOWN 224
+#define FAULT_SHOWN 128
+#define FILE_SHOWN  64
+#define NAMES_SIZE  96
+
+static const struct option_row rows[OPTION_COUNT] = {
+#define OPTION_ROW(id, ...) [OPTION_##id] = {__VA_ARGS__},
+    OPTION_LIST_ALL(OPTION_ROW)
+#undef OPTION_ROW
+};
+
+static const struct {
+    const char *name;
+    enum log_level level;
+} levels[] = {
+    {"DEBUG", LOG_LEVEL_DEBUG}, {"INFO", LOG_LEVEL_INFO},    {"WARNING", LOG_LEVEL_WARNING},
+    {"ERROR", LOG_LEVEL_ERROR}, {"WARN", LOG_LEVEL_WARNING}, {"CRITICAL", LOG_LEVEL_ERROR},
+    {"FATAL", LOG_LEVEL_ERROR}, {"NOTSET", LOG_LEVEL_DEBUG},
+};
+
+static const struct {
+    const char *text;
+    bool value;
+} flags[] = {{"1", true},  {"yes", true}, {"true", true},   {"on", true},
+             {"0", false}, {"no", false}, {"false", false}, {"off", false}};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct option_row *option_row(enum option_id id)
+{
+    return &rows[id];
+}
+
+static void value_clear(struct option_value *value)
+{
+    for (size_t i = 0; i < value->count; i++)
+        free(value->texts[i]);
+    free(value->texts);
+    *value = (struct option_value){0};
+}
+
+void options_clear(struct options *options)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        value_clear(&options->values[i]);
+}
+
+/* Only digits, so no sign, blank or base, and no overflow. */
+static bool read_number(const char *text, uint64_t *out)
+{
+    uint64_t number = 0;
+    if (!*text)
+        return false;
+    for (; *text; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        unsigned digit = (unsigned)(*text - '0');
+        if (number > (UINT64_MAX - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    *out = number;
+    return true;
+}
+
+static bool read_level(const char *text, enum log_level *out)
+{
+    for (size_t i = 0; i < COUNT(levels); i++) {
+        if (strcasecmp(text, levels[i].name) == 0) {
+            *out = levels[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_flag(const char *text, bool *out)
+{
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        if (strcasecmp(text, flags[i].text) == 0) {
+            *out = flags[i].value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_choice(const char *choices, const char *text)
+{
+    size_t len = strlen(text);
+    while (*choices) {
+        size_t word = strcspn(choices, "|");
+        if (word == len && memcmp(choices, text, len) == 0)
+            return true;
+        choices += word + (choices[word] == '|');
+    }
+    return false;
+}
+
+static enum status check(const struct option_row *row, const char *text, struct detail *why)
+{
+    uint64_t number;
+    enum log_level level;
+    bool flag;
+    switch (row->kind) {
+    case OPTION_NUMBER:
+        if (read_number(text, &number) && number >= row->min && number <= row->max)
+            return STATUS_OK;
+        return detail_set(why, STATUS_BAD_INPUT, "not a whole number from %llu to %llu",
+                          (unsigned long long)row->min, (unsigned long long)row->max);
+    case OPTION_CHOICE:
+        if (is_choice(row->argument, text))
+            return STATUS_OK;
+        return detail_set(why, STATUS_BAD_INPUT, "not one of %s", row->argument);
+    case OPTION_LEVEL:
+        if (read_level(text, &level))
+            return STATUS_OK;
+        return detail_set(why, STATUS_BAD_INPUT, "not one of DEBUG, INFO, WARNING, ERROR");
+    case OPTION_FLAG:
+        if (read_flag(text, &flag))
+            return STATUS_OK;
+        return detail_set(why, STATUS_BAD_INPUT, "neither yes nor no");
+    default:
+        return *text ? STATUS_OK : detail_set(why, STATUS_BAD_INPUT, "is empty");
+    }
+}
+
+static enum status append(struct option_value *value, const char *text, size_t len)
+{
+    char *copy = strndup(text, len);
+    char **texts = realloc(value->texts, (value->count + 1) * sizeof(*texts));
+    if (texts)
+        value->texts = texts;
+    if (!copy || !texts) {
+        free(copy);
+        return STATUS_NO_MEMORY;
+    }
+    value->texts[value->count++] = copy;
+    return STATUS_OK;
+}
+
+/* One value of the option, checked. */
+static enum status add_one(struct options *options, enum option_id id, const char *text, size_t len,
+                           struct detail *why)
+{
+    struct option_value *value = &options->values[id];
+    enum status status = append(value, text, len);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "%s", status_text(status));
+    const char *copy = value->texts[value->count - 1];
+    status = check(&rows[id], copy, why);
+    return status == STATUS_OK ? status : options_blame(options, id, copy, why);
+}
+
+/* Between two items stands a comma, blanks, or both. */
+static enum status add_list(struct options *options, enum option_id id, const char *text,
+                            struct detail *why)
+{
+    bool has_comma;
+    text += strspn(text, BLANKS);
+    do {
+        size_t len = strcspn(text, "," BLANKS);
+        enum status status = add_one(options, id, text, len, why);
+        if (status != STATUS_OK)
+            return status;
+        text += len + strspn(text + len, BLANKS);
+        has_comma = *text == ',';
+        if (has_comma)
+            text += 1 + strspn(text + 1, BLANKS);
+    } while (*text || has_comma);
+    return STATUS_OK;
+}
+
+static enum status add(struct options *options, enum option_id id, const char *text,
+                       struct detail *why)
+{
+    if (rows[id].kind == OPTION_LIST)
+        return add_list(options, id, text, why);
+    return add_one(options, id, text, strlen(text), why);
+}
+
+enum status options_set(struct options *options, enum option_id id, const char *text,
+                        struct detail *why)
+{
+    struct option_value *value = &options->values[id];
+    bool is_repeatable = rows[id].kind == OPTION_LIST || rows[id].kind == OPTION_REPEATED;
+    if (!is_repeatable || value->source != OPTION_ARGUMENT)
+        value_clear(value);
+    value->source = OPTION_ARGUMENT;
+    return add(options, id, text ? text : "yes", why);
+}
+
+void options_unset(struct options *options, enum option_id id)
+{
+    value_clear(&options->values[id]);
+}
+
+/* What a variable has in the environment, or (config not NULL) in the file. NULL: nothing. */
+static const char *look_up(struct option_value *value, const char *name,
+                           const struct config *config)
+{
+    const struct config_item *item = config && name ? config_find(config, name) : NULL;
+    const char *text = config ? (item ? item->value : NULL) : name ? getenv(name) : NULL;
+    if (!text || !*text)
+        return NULL;
+    value->source = config ? OPTION_FILE : OPTION_VARIABLE;
+    value->variable = name;
+    value->line = item ? item->line : 0;
+    return text;
+}
+
+enum status options_complete(struct options *options, enum option_id id,
+                             const struct config *config, struct detail *why)
+{
+    const struct option_row *row = &rows[id];
+    struct option_value *value = &options->values[id];
+    if (value->source != OPTION_UNSET)
+        return STATUS_OK;
+    const char *text = look_up(value, row->variable, NULL);
+    if (!text)
+        text = look_up(value, row->second_variable, NULL);
+    /* A file names no further one. */
+    if (id == OPTION_CONFIG)
+        config = NULL;
+    if (!text && config)
+        text = look_up(value, row->variable, config);
+    if (!text && config)
+        text = look_up(value, row->second_variable, config);
+    if (text)
+        return add(options, id, text, why);
+    if (!row->fallback)
+        return STATUS_OK;
+    value->source = OPTION_DEFAULT;
+    return add(options, id, row->fallback, why);
+}
+
+static bool is_variable(const char *name)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if ((rows[i].variable && strcmp(rows[i].variable, name) == 0) ||
+            (rows[i].second_variable && strcmp(rows[i].second_variable, name) == 0))
+            return true;
+    }
+    return false;
+}
+
+void options_warn(const struct options *options, const struct config *config, const struct log *log)
+{
+    const char *file = options_text(options, OPTION_CONFIG);
+    size_t count = 0;
+    for (size_t i = 0; i < config->count; i++) {
+        const struct config_item *item = &config->items[i];
+        bool is_self = strcmp(item->name, rows[OPTION_CONFIG].variable) == 0;
+        bool is_unknown =
+            strncmp(item->name, PREFIX, strlen(PREFIX)) == 0 && !is_variable(item->name);
+        if ((is_self || is_unknown) && ++count <= WARNINGS_MAX)
+            log_printf(log, LOG_LEVEL_WARNING, "%s, line %u: %s %s", file, item->line, item->name,
+                       is_self ? "names no further file" : "is no variable of empusa's");
+    }
+    if (count > WARNINGS_MAX)
+        log_printf(log, LOG_LEVEL_WARNING, "%s: and %zu more like these", file,
+                   count - WARNINGS_MAX);
+}
+
+bool options_has(const struct options *options, enum option_id id)
+{
+    return options->values[id].count > 0;
+}
+
+const char *options_text(const struct options *options, enum option_id id)
+{
+    return options_item(options, id, 0);
+}
+
+const char *options_item(const struct options *options, enum option_id id, size_t i)
+{
+    return i < options->values[id].count ? options->values[id].texts[i] : NULL;
+}
+
+size_t options_count(const struct options *options, enum option_id id)
+{
+    return options->values[id].count;
+}
+
+uint64_t options_number(const struct options *options, enum option_id id)
+{
+    const char *text = options_text(options, id);
+    uint64_t number = 0;
+    return text && read_number(text, &number) ? number : 0;
+}
+
+bool options_flag(const struct options *options, enum option_id id)
+{
+    const char *text = options_text(options, id);
+    bool flag = false;
+    return text && read_flag(text, &flag) && flag;
+}
+
+enum log_level options_level(const struct options *options)
+{
+    const char *text = options_text(options, OPTION_LOG_LEVEL);
+    enum log_level level = LOG_LEVEL_INFO;
+    return text && read_level(text, &level) ? level : LOG_LEVEL_INFO;
+}
+
+static enum status read_secret(const char *path, char **out, struct detail *why)
+{
+    char text[SECRET_MAX + 1];
+    ssize_t len = config_read_octets(path, text, sizeof(text));
+    if (len < 0)
+        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
+    if (len > SECRET_MAX)
+        return detail_set(why, STATUS_TOO_LARGE, "longer than %d octets", SECRET_MAX);
+    *out = strndup(text, (size_t)len);
+    explicit_bzero(text, sizeof(text));
+    if (!*out)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    (*out)[strcspn(*out, "\r\n")] = '\0';
+    return STATUS_OK;
+}
+
+enum status options_secret(const struct options *options, enum option_id id, char **out,
+                           struct detail *why)
+{
+    const struct option_value *value = &options->values[id];
+    char *secret = NULL;
+    enum status status = STATUS_OK;
+    if (value->variable && value->variable == rows[id].second_variable) {
+        secret = strdup(value->texts[0]);
+        if (!secret)
+            status = detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    } else if (value->count > 0) {
+        status = read_secret(value->texts[0], &secret, why);
+        if (status != STATUS_OK)
+            detail_wrap(why, status, "--%s \"%s\"", rows[id].name, value->texts[0]);
+    }
+    if (status == STATUS_OK)
+        *out = secret;
+    return status;
+}
+
+/* Whoever checked the value may have named it, too: `service type "a/b": the fault`. */
+static const char *fault_of(const char *sentence)
+{
+    const char *fault = sentence;
+    for (const char *p = sentence; (p = strstr(p, "\": ")); p++)
+        fault = p + 3;
+    return fault;
+}
+
+/* Whether a value may be a part of one with a user and a password, which hold a comma. */
+static bool may_be_secret(const struct option_value *value)
+{
+    for (size_t i = 0; i < value->count; i++)
+        if (strchr(value->texts[i], '@'))
+            return true;
+    return false;
+}
+
+/* The value as it may be quoted. */
+static const char *quotable(const struct option_value *from, const char *value, char *space,
+                            size_t size)
+{
+    if (!strchr(value, '@'))
+        return may_be_secret(from) ? "***" : value;
+    if (strlen(value) >= size)
+        return "***";
+    memcpy(space, value, strlen(value) + 1);
+    mask_value(space);
+    return space;
+}
+
+enum status options_blame(const struct options *options, enum option_id id, const char *value,
+                          struct detail *why)
+{
+    const struct option_value *from = &options->values[id];
+    struct detail said = *why, space, shown, fault, file;
+    const char *name = rows[id].name;
+    const char *path = from->source == OPTION_FILE ? options_text(options, OPTION_CONFIG) : "";
+    mask_words(said.text);
+    value = quotable(from, value, space.text, sizeof(space.text));
+    const char *sentence = fault_of(said.text);
+    size_t value_len = strlen(value), len = strlen(sentence), path_len = strlen(path);
+    bool fits = value_len + len + path_len + NAMES_SIZE <= sizeof(why->text);
+    utf8_shorten(value, value_len, shown.text, fits ? sizeof(shown.text) : VALUE_SHOWN);
+    utf8_shorten(sentence, len, fault.text, fits ? sizeof(fault.text) : FAULT_SHOWN);
+    utf8_shorten(path, path_len, file.text, fits ? sizeof(file.text) : FILE_SHOWN);
+    if (from->source == OPTION_FILE)
+        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s in %s, line %u): %s", name,
+                          shown.text, from->variable, file.text, from->line, fault.text);
+    if (from->source == OPTION_VARIABLE)
+        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s): %s", name, shown.text,
+                          from->variable, fault.text);
+    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": %s", name, shown.text, fault.text);
+}

@@ -1,0 +1,255 @@
+#include "session.h"
+
+#include "connect.h"
+
+#include "registry/etcd/lease.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What a person may do about it. */
+static const char *const advice[STATUS_COUNT] = {
+    [STATUS_UNREACHABLE] = "is etcd running there? See --etcd-endpoint",
+    [STATUS_NOT_PLAIN] =
+        "if etcd speaks TLS there: --etcd-protocol https, or https:// before the endpoint",
+    [STATUS_NOT_TLS] =
+        "if etcd speaks no TLS there: --etcd-protocol http, or http:// before the endpoint",
+    [STATUS_UNTRUSTED] = "--ca-bundle names the file of the authority that signed it",
+    [STATUS_OUT_OF_DATE] = "renew etcd's certificate, or set this machine's clock",
+    [STATUS_OTHER_NAME] =
+        "--etcd-endpoint, or --etcd-discovery-srv, has to be a name in the certificate",
+    [STATUS_CLIENT_CERT] = "see --etcd-cert and --etcd-key",
+    [STATUS_NO_GATEWAY] = "etcd's --config-file needs the line enable-grpc-gateway: true",
+    [STATUS_UNRESOLVED] = "see /etc/resolv.conf, and --etcd-endpoint or --etcd-discovery-srv",
+    [STATUS_TIMED_OUT] = "try again, or see --etcd-timeout",
+    [STATUS_DENIED] = "see --etcd-user and the roles of that user",
+    [STATUS_NO_SPACE] = "compact and defragment etcd, then disarm its alarm",
+    [STATUS_BAD_REPLY] = "is it etcd that listens there?",
+    [STATUS_CONFLICT] = "try again",
+};
+
+const char *session_outage_advice(enum status status)
+{
+    bool is_settled = status_is_tls(status) || status == STATUS_NO_GATEWAY;
+    return is_settled ? advice[status] : "";
+}
+
+int session_report(const struct log *log, enum status status, const struct detail *why)
+{
+    const char *text = why->text[0] ? why->text : status_text(status);
+    if (advice[status])
+        log_printf(log, LOG_LEVEL_ERROR, "%s (%s)", text, advice[status]);
+    else
+        log_printf(log, LOG_LEVEL_ERROR, "%s", text);
+    return status_exit(status);
+}
+
+int session_fail(const struct session *session, enum status status)
+{
+    return session_report(session->log, status, &session->why);
+}
+
+enum status session_open(struct session *session, const struct call *call)
+{
+    *session = (struct session){.log = &call->log};
+    const char *root = options_text(&call->options, OPTION_TREE_ROOT);
+    enum status status = tree_root_parse(root, &session->root, &session->why);
+    if (status != STATUS_OK) {
+        options_blame(&call->options, OPTION_TREE_ROOT, root, &session->why);
+        session_fail(session, status);
+        return status;
+    }
+    int error = uv_loop_init(&session->loop);
+    if (error) {
+        status = detail_set(&session->why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
+        session_fail(session, status);
+        return status;
+    }
+    status =
+        connect_open(&session->loop, &call->options, &call->log, &session->etcd, &session->why);
+    if (status != STATUS_OK) {
+        session_fail(session, status);
+        session_close(session);
+    }
+    return status;
+}
+
+void session_disconnect(struct session *session)
+{
+    if (session->etcd)
+        etcd_close(session->etcd);
+    session->etcd = NULL;
+    while (uv_run(&session->loop, UV_RUN_DEFAULT)) /* a uv_stop() may be left from before */
+        continue;
+}
+
+void session_close(struct session *session)
+{
+    session_disconnect(session);
+    uv_loop_close(&session->loop);
+}
+
+/* What all waiting calls have in common: their callback fills it in. */
+struct wait {
+    struct session *session;
+    enum status status;
+    bool is_done;
+};
+
+static void wait_end(struct wait *wait, enum status status, const struct detail *why)
+{
+    wait->status = status;
+    wait->session->why = *why;
+    wait->is_done = true;
+}
+
+static enum status wait_for(struct wait *wait)
+{
+    while (!wait->is_done)
+        uv_run(&wait->session->loop, UV_RUN_ONCE);
+    return wait->status;
+}
+
+struct range_wait {
+    struct wait wait;
+    kv_each *each;
+    void *arg;
+};
+
+static bool range_each(void *arg, const struct kv *kv)
+{
+    struct range_wait *range = arg;
+    return range->each(range->arg, kv);
+}
+
+static void range_done(void *arg, enum status status, const struct kv_range_result *result,
+                       const struct detail *why)
+{
+    (void)result;
+    struct range_wait *range = arg;
+    wait_end(&range->wait, status, why);
+}
+
+enum status session_range(struct session *session, const struct kv_range *range, kv_each *each,
+                          void *arg)
+{
+    struct range_wait wait = {{.session = session}, each, arg};
+    kv_range(session->etcd, range, range_each, range_done, &wait);
+    return wait_for(&wait.wait);
+}
+
+static bool copy_kv(struct session_kv *out, const struct kv *kv)
+{
+    char *value = malloc(kv->value_len + 1);
+    if (!value)
+        return false;
+    if (kv->value_len > 0)
+        memcpy(value, kv->value, kv->value_len);
+    value[kv->value_len] = '\0';
+    *out = (struct session_kv){
+        .value = value,
+        .value_len = kv->value_len,
+        .lease = kv->lease,
+        .mod_revision = kv->mod_revision,
+        .create_revision = kv->create_revision,
+        .is_there = true,
+        .is_cut = kv->is_value_cut,
+    };
+    return true;
+}
+
+void session_kv_clear(struct session_kv *kv)
+{
+    free(kv->value);
+    *kv = (struct session_kv){0};
+}
+
+static bool get_each(void *arg, const struct kv *kv)
+{
+    struct session_kv *out = arg;
+    return out->is_there || copy_kv(out, kv);
+}
+
+enum status session_get(struct session *session, const struct kv_key *key, struct session_kv *out)
+{
+    struct session_kv found = {0};
+    struct kv_range range = {.key = key->text, .key_len = key->len};
+    enum status status = session_range(session, &range, get_each, &found);
+    if (status == STATUS_OK)
+        *out = found;
+    else
+        session_kv_clear(&found);
+    return status;
+}
+
+struct txn_wait {
+    struct wait wait;
+    struct session_txn result;
+};
+
+static void txn_done(void *arg, enum status status, const struct kv_txn_result *result,
+                     const struct detail *why)
+{
+    struct txn_wait *txn = arg;
+    wait_end(&txn->wait, status, why);
+    if (status != STATUS_OK)
+        return;
+    txn->result.succeeded = result->succeeded;
+    for (size_t i = 0; i < result->op_count; i++) {
+        const struct kv_op_result *op = &result->ops[i];
+        txn->result.deleted += op->deleted;
+        if (op->kv_count > 0 && !txn->result.kv.is_there && !copy_kv(&txn->result.kv, &op->kvs[0]))
+            txn->wait.status = STATUS_NO_MEMORY;
+    }
+}
+
+enum status session_txn(struct session *session, const struct kv_txn *txn, struct session_txn *out)
+{
+    struct txn_wait wait = {.wait.session = session};
+    kv_txn(session->etcd, txn, txn_done, &wait);
+    enum status status = wait_for(&wait.wait);
+    if (status == STATUS_OK)
+        *out = wait.result;
+    else
+        session_kv_clear(&wait.result.kv);
+    return status;
+}
+
+struct lease_wait {
+    struct wait wait;
+    int64_t granted_s;
+};
+
+static void lease_done_wait(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
+                            int64_t left_s, const struct detail *why)
+{
+    (void)id;
+    (void)left_s;
+    struct lease_wait *lease = arg;
+    lease->granted_s = granted_ttl_s;
+    wait_end(&lease->wait, status, why);
+}
+
+enum status session_grant(struct session *session, uint64_t ttl_s, int64_t *out)
+{
+    int64_t id;
+    enum status status = lease_new_id(ttl_s, &id);
+    if (status != STATUS_OK)
+        return detail_set(&session->why, status, "no random number for a lease");
+    struct lease_wait wait = {.wait.session = session};
+    lease_grant(session->etcd, id, ttl_s, lease_done_wait, &wait);
+    status = wait_for(&wait.wait);
+    if (status == STATUS_OK)
+        *out = id;
+    return status;
+}
+
+enum status session_keep_alive(struct session *session, int64_t lease, int64_t *granted_s)
+{
+    struct lease_wait wait = {.wait.session = session};
+    lease_keep_alive(session->etcd, lease, lease_done_wait, &wait);
+    enum status status = wait_for(&wait.wait);
+    if (status == STATUS_OK)
+        *granted_s = wait.granted_s;
+    return status;
+}

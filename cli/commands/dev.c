@@ -1,0 +1,180 @@
+#include "dev.h"
+
+#include "cli/args/command.h"
+#include "cli/args/session.h"
+#include "cli/serve/serve.h"
+#include "cli/text/output.h"
+#include "cli/text/sink.h"
+#include "etcd_child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#define TREE_ROOT    "/empusa"
+#define ADDRESS_SIZE 64
+#define HINTS_SIZE   SINK_MAX
+#define GUARDED      3 /* signals */
+
+struct dev {
+    struct call *call;
+    struct child child;
+    uv_loop_t loop; /* of the guard only; serve has its own */
+    uv_signal_t guard[GUARDED];
+    unsigned guard_count;
+    bool is_interrupted, is_hangup_ignored;
+};
+
+static void on_interrupt(uv_signal_t *handle, int number)
+{
+    (void)number;
+    struct dev *dev = handle->data;
+    dev->is_interrupted = true;
+}
+
+/* From beginning to end: a signal that found its default action before the loop of serve has its
+ * handlers, or after, would leave etcd's data behind. */
+static void guard_begin(struct dev *dev)
+{
+    static const int numbers[GUARDED] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction hangup;
+    dev->is_hangup_ignored =
+        sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN; /* as by nohup */
+    dev->guard_count = dev->is_hangup_ignored ? GUARDED - 1 : GUARDED;
+    for (unsigned i = 0; i < GUARDED && i < dev->guard_count; i++) {
+        uv_signal_init(&dev->loop, &dev->guard[i]);
+        dev->guard[i].data = dev;
+        uv_signal_start(&dev->guard[i], on_interrupt, numbers[i]);
+    }
+}
+
+/* Nothing is left to be undone: what comes now may not change the exit status either. */
+static void guard_end(struct dev *dev)
+{
+    for (unsigned i = 0; i < dev->guard_count; i++)
+        uv_close((uv_handle_t *)&dev->guard[i], NULL);
+    uv_run(&dev->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&dev->loop);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+}
+
+static bool is_interrupted(void *arg)
+{
+    struct dev *dev = arg;
+    uv_run(&dev->loop, UV_RUN_NOWAIT);
+    return dev->is_interrupted;
+}
+
+/* "127.0.0.1:5300, ..." as dig wants the first of them. */
+static void for_dig(const char *addresses, char *out, size_t size)
+{
+    char first[ADDRESS_SIZE];
+    snprintf(first, sizeof(first), "%.*s", (int)strcspn(addresses, ","), addresses);
+    char *port = strrchr(first, ':');
+    if (!port) {
+        snprintf(out, size, "@%s", first);
+        return;
+    }
+    *port++ = '\0';
+    const char *host = first;
+    if (*host == '[') {
+        host++;
+        first[strcspn(first, "]")] = '\0';
+    }
+    snprintf(out, size, "@%s -p %s", host, port);
+}
+
+static void print_hints(void *arg, const char *addresses, const char *domain)
+{
+    struct dev *dev = arg;
+    char server[ADDRESS_SIZE * 2], text[HINTS_SIZE];
+    for_dig(addresses, server, sizeof(server));
+    snprintf(text, sizeof(text),
+             "export EMPUSA_ETCD_ENDPOINT=%s\n"
+             "export EMPUSA_TREE_ROOT=%s\n"
+             "\n"
+             "In another terminal, after these two lines:\n"
+             "\n"
+             "  empusa service register --service-type web --service-name shop "
+             "--service-location 10.1.2.3:8080\n"
+             "  empusa service list\n"
+             "  dig %s shop._web._tcp.%s SRV\n"
+             "\n"
+             "Ctrl-C ends it.\n",
+             options_text(&dev->call->options, OPTION_ETCD_ENDPOINT),
+             options_text(&dev->call->options, OPTION_TREE_ROOT), server, domain);
+    if (!output_print(text))
+        log_printf(&dev->call->log, LOG_LEVEL_WARNING, "standard output cannot be written: %s",
+                   strerror(errno));
+}
+
+static bool check_child(void *arg)
+{
+    struct dev *dev = arg;
+    struct detail why;
+    if (child_is_running(&dev->child, &why))
+        return true;
+    log_printf(&dev->call->log, LOG_LEVEL_ERROR, "%s", why.text);
+    return false;
+}
+
+/* Our own etcd and tree, whatever the environment says of another cluster. */
+static enum status set_options(struct call *call, uint16_t port, struct detail *why)
+{
+    static const enum option_id others[] = {
+        OPTION_ETCD_ENDPOINT, OPTION_ETCD_DISCOVERY_SRV, OPTION_ETCD_USER, OPTION_ETCD_PASSWORD,
+        OPTION_ETCD_CERT,     OPTION_ETCD_KEY,           OPTION_CA_BUNDLE};
+    char endpoint[ADDRESS_SIZE];
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        options_unset(&call->options, others[i]);
+    snprintf(endpoint, sizeof(endpoint), "127.0.0.1:%u", port);
+    enum status status = options_set(&call->options, OPTION_ETCD_PROTOCOL, "http", why);
+    if (status == STATUS_OK)
+        status = options_set(&call->options, OPTION_ETCD_ENDPOINT, endpoint, why);
+    if (status == STATUS_OK && !options_has(&call->options, OPTION_TREE_ROOT))
+        status = options_set(&call->options, OPTION_TREE_ROOT, TREE_ROOT, why);
+    return status;
+}
+
+static int run(struct dev *dev)
+{
+    struct detail why;
+    enum status status = set_options(dev->call, dev->child.port, &why);
+    if (status != STATUS_OK)
+        return session_report(&dev->call->log, status, &why);
+    if (is_interrupted(dev))
+        return 0;
+    struct serve_hooks hooks = {.ready = print_hints,
+                                .step = check_child,
+                                .hangup = dev->is_hangup_ignored ? SERVE_HANGUP_NOTHING
+                                                                 : SERVE_HANGUP_ENDS,
+                                .arg = dev};
+    return serve_run(dev->call, OPTION_LISTEN_DEV, &hooks);
+}
+
+int dev_command(struct call *call)
+{
+    struct dev dev = {.call = call};
+    struct detail why;
+    int error = uv_loop_init(&dev.loop);
+    if (error) {
+        detail_set(&why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
+        return session_report(&call->log, STATUS_SYSTEM, &why);
+    }
+    guard_begin(&dev);
+    enum status status = child_start(options_text(&call->options, OPTION_DATA_DIR), is_interrupted,
+                                     &dev, &dev.child, &why);
+    int exit_status = 0;
+    if (status == STATUS_OK) {
+        exit_status = run(&dev);
+        child_stop(&dev.child);
+    } else if (!dev.is_interrupted) {
+        exit_status = session_report(&call->log, status, &why);
+    }
+    guard_end(&dev);
+    return exit_status;
+}

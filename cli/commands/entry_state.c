@@ -1,0 +1,225 @@
+#include "entry_state.h"
+
+#include "registry/entry.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAINING "\"draining\""
+
+/* A top-level member of an object, as offsets into its text. The text has been read by
+ * entry_parse(), so it is well-formed, and ends where its braces are balanced. */
+struct member {
+    size_t name, name_end;   /* with its quotes */
+    size_t value, value_end; /* without blanks around */
+};
+
+struct scan {
+    const char *text;
+    size_t len, at;
+};
+
+static void skip_blanks(struct scan *scan)
+{
+    while (scan->at < scan->len && (unsigned char)scan->text[scan->at] <= ' ')
+        scan->at++;
+}
+
+static void skip_string(struct scan *scan)
+{
+    for (scan->at++; scan->at < scan->len && scan->text[scan->at] != '"'; scan->at++) {
+        if (scan->text[scan->at] == '\\')
+            scan->at++;
+    }
+    scan->at++;
+}
+
+/* A value, up to the ',' or the bracket that ends it. */
+static void skip_value(struct scan *scan)
+{
+    unsigned depth = 0;
+    while (scan->at < scan->len) {
+        char c = scan->text[scan->at];
+        if (c == '"') {
+            skip_string(scan);
+            continue;
+        }
+        if (depth == 0 && (c == ',' || c == '}' || c == ']'))
+            return;
+        if (c == '{' || c == '[')
+            depth++;
+        if (c == '}' || c == ']')
+            depth--;
+        scan->at++;
+    }
+}
+
+/* The next member; false at the '}' that ends the object. */
+static bool next_member(struct scan *scan, struct member *out)
+{
+    skip_blanks(scan);
+    if (scan->at < scan->len && (scan->text[scan->at] == ',' || scan->text[scan->at] == '{')) {
+        scan->at++;
+        skip_blanks(scan);
+    }
+    if (scan->at >= scan->len || scan->text[scan->at] != '"')
+        return false;
+    out->name = scan->at;
+    skip_string(scan);
+    out->name_end = scan->at;
+    skip_blanks(scan);
+    scan->at++; /* ':' */
+    skip_blanks(scan);
+    out->value = scan->at;
+    skip_value(scan);
+    out->value_end = scan->at;
+    while (out->value_end > out->value && (unsigned char)scan->text[out->value_end - 1] <= ' ')
+        out->value_end--;
+    return scan->at <= scan->len && out->value_end <= scan->len;
+}
+
+/* Where `state` is among the members, and where the object ends. */
+struct layout {
+    struct member state, previous, next; /* of state; zero where there is none */
+    bool has_state;
+    size_t count; /* members */
+    size_t end;   /* of its '}' */
+};
+
+static void lay_out(const char *value, size_t len, struct layout *out)
+{
+    static const char name[] = "\"state\"";
+    struct scan scan = {value, len, 0};
+    struct member member, before = {0};
+    bool is_after = false;
+    *out = (struct layout){0};
+    skip_blanks(&scan);
+    while (next_member(&scan, &member)) {
+        if (is_after)
+            out->next = member;
+        is_after = false;
+        if (!out->has_state && member.name_end - member.name == sizeof(name) - 1 &&
+            memcmp(value + member.name, name, sizeof(name) - 1) == 0) {
+            out->has_state = is_after = true;
+            out->state = member;
+            out->previous = before;
+        }
+        before = member;
+        out->count++;
+    }
+    out->end = scan.at;
+}
+
+/* `value` with its octets from..to replaced. */
+static enum status splice(const char *value, size_t len, size_t from, size_t to, const char *text,
+                          char **out, size_t *out_len)
+{
+    size_t text_len = strlen(text);
+    size_t total = from + text_len + (len - to);
+    if (total > ENTRY_VALUE_MAX)
+        return STATUS_TOO_LARGE;
+    char *made = malloc(total + 1);
+    if (!made)
+        return STATUS_NO_MEMORY;
+    memcpy(made, value, from);
+    memcpy(made + from, text, text_len);
+    memcpy(made + from + text_len, value + to, len - to);
+    made[total] = '\0';
+    *out = made;
+    *out_len = total;
+    return STATUS_OK;
+}
+
+static enum status drain(const char *value, size_t len, char **out, size_t *out_len)
+{
+    struct layout layout;
+    lay_out(value, len, &layout);
+    if (layout.has_state)
+        return splice(value, len, layout.state.value, layout.state.value_end, DRAINING, out,
+                      out_len);
+    return splice(value, len, layout.end, layout.end, ",\"state\":" DRAINING, out, out_len);
+}
+
+static enum status undrain(const char *value, size_t len, char **out, size_t *out_len)
+{
+    struct layout layout;
+    lay_out(value, len, &layout);
+    size_t from = layout.state.name, to = layout.state.value_end;
+    if (layout.next.name_end > 0)
+        to = layout.next.name; /* and the ',' behind it */
+    else if (layout.previous.name_end > 0)
+        from = layout.previous.value_end; /* and the ',' before it */
+    return splice(value, len, from, to, "", out, out_len);
+}
+
+static enum status render(const struct entry *entry, bool is_draining, char **out, size_t *out_len)
+{
+    struct entry changed = *entry;
+    changed.is_draining = is_draining;
+    return entry_render(&changed, out, out_len);
+}
+
+/* A second "state", or one spelt with escapes, would go on saying the same. */
+static bool is_as_wanted(const char *value, size_t len, bool is_draining)
+{
+    struct entry entry;
+    if (entry_parse(value, len, &entry, NULL) != STATUS_OK)
+        return false;
+    bool is_so = entry.is_draining == is_draining;
+    entry_clear(&entry);
+    return is_so;
+}
+
+static enum status change(const struct entry *entry, const char *value, size_t len,
+                          bool is_draining, char **out, size_t *out_len)
+{
+    struct layout layout;
+    if (len == 0 || value[0] != '{')
+        return render(entry, is_draining, out, out_len);
+    if (is_draining)
+        return drain(value, len, out, out_len);
+    lay_out(value, len, &layout);
+    if (layout.count <= 2) /* location and state: plain text is left */
+        return render(entry, is_draining, out, out_len);
+    return undrain(value, len, out, out_len);
+}
+
+enum status state_set(const char *value, size_t len, bool is_draining, char **out, size_t *out_len,
+                      struct detail *why)
+{
+    struct entry entry;
+    char *made = NULL;
+    size_t made_len = 0;
+    enum status status = entry_parse(value, len, &entry, why);
+    if (status != STATUS_OK)
+        return status;
+    if (entry.is_draining == is_draining)
+        status = STATUS_CONFLICT;
+    else
+        status = change(&entry, value, len, is_draining, &made, &made_len);
+    entry_clear(&entry);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "%s", status_text(status));
+    if (!is_as_wanted(made, made_len, is_draining)) {
+        free(made);
+        return detail_set(why, STATUS_BAD_INPUT, "its \"state\" is there twice or oddly spelt");
+    }
+    *out = made;
+    *out_len = made_len;
+    return STATUS_OK;
+}
+
+bool state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
+                        bool *is_draining)
+{
+    bool is_same = false;
+    for (unsigned i = 0; i < 2 && !is_same; i++) {
+        char *other = NULL;
+        size_t other_len = 0;
+        *is_draining = i == 0;
+        if (state_set(value, len, *is_draining, &other, &other_len, NULL) == STATUS_OK)
+            is_same = other && other_len == found_len && memcmp(other, found, found_len) == 0;
+        free(other);
+    }
+    return is_same;
+}

@@ -1,0 +1,337 @@
+#include "etcd_child.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LOG_NAME       "etcd.log"
+#define DATABASE       "member/snap/db"
+#define START_TRIES    600 /* 50 ms each */
+#define STOP_TRIES     100
+#define TRY_NS         50000000
+#define URL_SIZE       48
+#define LAST_LINE_SIZE 300
+#define NOT_STARTED    127 /* exit status of what should have become etcd */
+
+static void pause_a_little(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
+}
+
+static enum status find_etcd(char *out, size_t size, struct detail *why)
+{
+    const char *path = getenv("PATH");
+    if (!path || !*path)
+        path = "/usr/local/bin:/usr/bin:/bin";
+    while (*path) {
+        size_t len = strcspn(path, ":");
+        if (len > 0 && (size_t)snprintf(out, size, "%.*s/etcd", (int)len, path) < size &&
+            access(out, X_OK) == 0)
+            return STATUS_OK;
+        path += len + (path[len] == ':');
+    }
+    return detail_set(why, STATUS_NOT_FOUND,
+                      "there is no etcd in PATH: install the Debian package etcd-server "
+                      "(apt-get install etcd-server)");
+}
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+/* Ports that nobody has; both are held until both are known, so that they differ. */
+static enum status find_ports(uint16_t ports[2], struct detail *why)
+{
+    int fds[2] = {-1, -1};
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
+        struct sockaddr_in address = loopback(0);
+        socklen_t len = sizeof(address);
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fds[i] < 0 || bind(fds[i], (struct sockaddr *)&address, len) != 0 ||
+            getsockname(fds[i], (struct sockaddr *)&address, &len) != 0)
+            status =
+                detail_set(why, STATUS_SYSTEM, "no free port on 127.0.0.1: %s", strerror(errno));
+        ports[i] = ntohs(address.sin_port);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    return status;
+}
+
+static enum status name_data(const char *data_dir, struct child *child, struct detail *why)
+{
+    const char *temporary = getenv("TMPDIR");
+    size_t size = sizeof(child->data);
+    int len;
+    child->is_temporary = !data_dir;
+    if (data_dir)
+        len = snprintf(child->data, size, "%s", data_dir);
+    else
+        len = snprintf(child->data, size, "%s/empusa-dev-XXXXXX",
+                       temporary && *temporary ? temporary : "/tmp");
+    if (len <= 0 || (size_t)len >= size)
+        return detail_set(why, STATUS_SYSTEM, "the data directory's name is empty or too long");
+    /* open() would follow a link that has a '/' or a "/." behind it. */
+    while (len > 1 && (child->data[len - 1] == '/' ||
+                       (child->data[len - 1] == '.' && child->data[len - 2] == '/')))
+        child->data[--len] = '\0';
+    return STATUS_OK;
+}
+
+/* An etcd that somebody else has started there holds this file locked. */
+static bool is_in_use(const struct child *child)
+{
+    char path[sizeof(child->data) + sizeof(DATABASE) + 1];
+    snprintf(path, sizeof(path), "%s/" DATABASE, child->data);
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    bool is_locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return is_locked;
+}
+
+static const char *fault_of_name(const struct child *child)
+{
+    struct stat st;
+    if (errno != ELOOP && errno != ENOTDIR)
+        return strerror(errno);
+    return lstat(child->data, &st) == 0 && S_ISLNK(st.st_mode)
+               ? "a symbolic link: name the directory itself"
+               : "not a directory";
+}
+
+/* What is in a directory of others, or where others may write, is theirs. */
+static const char *fault_of_data(struct child *child)
+{
+    struct stat st;
+    child->directory = open(child->data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (child->directory < 0)
+        return fault_of_name(child);
+    if (fstat(child->directory, &st) != 0)
+        return strerror(errno);
+    if (st.st_uid != geteuid())
+        return "belongs to another user";
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return "others may write to it (chmod go-w)";
+    if (flock(child->directory, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK ? "in use by another empusa dev" : strerror(errno);
+    return is_in_use(child) ? "in use by another etcd" : NULL;
+}
+
+static enum status make_data(const char *data_dir, struct child *child, struct detail *why)
+{
+    enum status status = name_data(data_dir, child, why);
+    if (status != STATUS_OK)
+        return status;
+    bool is_made =
+        data_dir ? mkdir(child->data, 0700) == 0 || errno == EEXIST : mkdtemp(child->data) != NULL;
+    const char *fault = is_made ? fault_of_data(child) : strerror(errno);
+    if (!fault)
+        return STATUS_OK;
+    if (child->directory >= 0)
+        close(child->directory);
+    child->directory = -1;
+    return detail_set(why, STATUS_SYSTEM, "%s%s: %s", data_dir ? "--data-dir " : "", child->data,
+                      fault);
+}
+
+static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *ftw)
+{
+    (void)status;
+    (void)kind;
+    (void)ftw;
+    return remove(path);
+}
+
+static void remove_data(const struct child *child)
+{
+    if (child->is_temporary)
+        nftw(child->data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Settings of another etcd on this machine would be taken by ours. */
+static void clear_environment(void)
+{
+    extern char **environ;
+    char **entry = environ;
+    while (*entry) {
+        size_t len = strcspn(*entry, "=");
+        char name[256];
+        if (strncmp(*entry, "ETCD_", 5) != 0 || len >= sizeof(name)) {
+            entry++;
+            continue;
+        }
+        memcpy(name, *entry, len);
+        name[len] = '\0';
+        unsetenv(name); /* moves the rest up */
+    }
+    unsetenv("EMPUSA_ETCD_PASSWORD");
+#if !defined(__x86_64__)
+    setenv("ETCD_UNSUPPORTED_ARCH", "arm64", 1);
+#endif
+}
+
+/* In the child: what is left before exec. Does not return. */
+static void run_etcd(const char *program, const struct child *child, uint16_t peer_port,
+                     pid_t parent)
+{
+    char clients[URL_SIZE], peers[URL_SIZE], cluster[URL_SIZE + 8];
+    char log_path[sizeof(child->data) + sizeof(LOG_NAME) + 1];
+    snprintf(clients, sizeof(clients), "http://127.0.0.1:%u", child->port);
+    snprintf(peers, sizeof(peers), "http://127.0.0.1:%u", peer_port);
+    snprintf(cluster, sizeof(cluster), "dev=%s", peers);
+    snprintf(log_path, sizeof(log_path), "%s/" LOG_NAME, child->data);
+    const char *arguments[] = {"etcd",      "--name",
+                               "dev",       "--data-dir",
+                               child->data, "--listen-client-urls",
+                               clients,     "--advertise-client-urls",
+                               clients,     "--listen-peer-urls",
+                               peers,       "--initial-advertise-peer-urls",
+                               peers,       "--initial-cluster",
+                               cluster,     NULL};
+    int null = open("/dev/null", O_RDONLY);
+    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+        _exit(NOT_STARTED);
+    setpgid(0, 0);
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(NOT_STARTED); /* it has gone already */
+    clear_environment();
+    /* execv() changes no argument. */
+    execv(program, (char *const *)(uintptr_t)arguments);
+    _exit(NOT_STARTED);
+}
+
+static bool accepts(uint16_t port)
+{
+    struct sockaddr_in address = loopback(port);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_connected =
+        fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return is_connected;
+}
+
+static enum status wait_until_up(struct child *child, child_cancelled *cancelled, void *arg,
+                                 struct detail *why)
+{
+    for (int i = 0; i < START_TRIES; i++) {
+        if (!child_is_running(child, why))
+            return STATUS_SYSTEM;
+        if (cancelled && cancelled(arg))
+            return detail_set(why, STATUS_SYSTEM, "interrupted");
+        if (accepts(child->port))
+            return STATUS_OK;
+        pause_a_little();
+    }
+    return detail_set(why, STATUS_SYSTEM, "etcd does not come up: see %s/" LOG_NAME, child->data);
+}
+
+enum status child_start(const char *data_dir, child_cancelled *cancelled, void *arg,
+                        struct child *out, struct detail *why)
+{
+    struct child child = {.directory = -1};
+    char program[PATH_MAX];
+    uint16_t ports[2];
+    enum status status = find_etcd(program, sizeof(program), why);
+    if (status == STATUS_OK)
+        status = find_ports(ports, why);
+    if (status == STATUS_OK)
+        status = make_data(data_dir, &child, why);
+    if (status != STATUS_OK)
+        return status;
+    child.port = ports[0];
+    pid_t parent = getpid();
+    child.pid = fork();
+    if (child.pid == 0)
+        run_etcd(program, &child, ports[1], parent);
+    if (child.pid < 0) {
+        child.pid = 0;
+        status = detail_set(why, STATUS_SYSTEM, "fork: %s", strerror(errno));
+    } else {
+        status = wait_until_up(&child, cancelled, arg, why);
+    }
+    if (status == STATUS_OK)
+        *out = child;
+    else
+        child_stop(&child);
+    return status;
+}
+
+static void read_last_line(const struct child *child, char out[LAST_LINE_SIZE])
+{
+    char path[sizeof(child->data) + sizeof(LOG_NAME) + 1], line[LAST_LINE_SIZE];
+    snprintf(path, sizeof(path), "%s/" LOG_NAME, child->data);
+    out[0] = '\0';
+    /* Not what a link leads to: etcd has not written that. */
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (fd >= 0 && !file)
+        close(fd);
+    while (file && fgets(line, sizeof(line), file)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (*line)
+            snprintf(out, LAST_LINE_SIZE, "%s", line);
+    }
+    if (file)
+        fclose(file);
+}
+
+bool child_is_running(struct child *child, struct detail *why)
+{
+    int status;
+    if (child->pid == 0 || waitpid(child->pid, &status, WNOHANG) == 0)
+        return child->pid != 0;
+    char line[LAST_LINE_SIZE];
+    child->pid = 0;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED) {
+        detail_set(why, STATUS_SYSTEM, "etcd could not be started, or %s/" LOG_NAME " not written",
+                   child->data);
+        return false;
+    }
+    read_last_line(child, line);
+    detail_set(why, STATUS_SYSTEM, "etcd has ended (%s %d): %s",
+               WIFSIGNALED(status) ? "signal" : "exit status",
+               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), line);
+    return false;
+}
+
+void child_stop(struct child *child)
+{
+    if (child->pid > 0) {
+        kill(child->pid, SIGTERM);
+        for (int i = 0; i < STOP_TRIES && waitpid(child->pid, NULL, WNOHANG) == 0; i++) {
+            if (i == STOP_TRIES - 1)
+                kill(child->pid, SIGKILL);
+            else
+                pause_a_little();
+        }
+        waitpid(child->pid, NULL, 0);
+    }
+    child->pid = 0;
+    remove_data(child);
+    if (child->directory >= 0)
+        close(child->directory);
+    child->directory = -1;
+}

@@ -1,0 +1,12 @@
+/* cli/commands/list.h - empusa service list, switch list: tables for a person, JSON for a program.
+ *
+ * Each returns the exit status. */
+#ifndef CLI_COMMANDS_LIST_H
+#define CLI_COMMANDS_LIST_H
+
+struct call;
+
+int lists_services(struct call *call);
+int lists_switches(struct call *call);
+
+#endif

@@ -1,0 +1,350 @@
+/* The file is taken apart while it is read and each entry handed on to a transaction, so that
+ * memory is bounded however long it is; what remembers the keys, lest one is given twice, takes 16
+ * octets for each. A pipe is waited for in the loop; what the loop cannot wait for, such as a plain
+ * file, is read while there is something to send. */
+#include "register_from.h"
+
+#include "bulk.h"
+#include "cli/args/session.h"
+#include "cli/process/ending.h"
+#include "cli/text/output.h"
+#include "given.h"
+#include "listed.h"
+
+#include "registry/etcd/json_split.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK_SIZE (16U << 10)
+#define TICK_MS    250 /* how long an entry waits for its transaction to fill up */
+#define MS_PER_S   1000
+
+struct from {
+    struct session *session;
+    const char *file;
+    uint64_t ttl_s; /* of entries that say none; 0 = none */
+    struct bulk *bulk;
+    struct stream stream;
+    struct given given;
+    int fd;
+    uv_poll_t poll;
+    uv_timer_t tick;
+    struct ending ending;
+    uint64_t entry_count, begun_ms;
+    enum status status; /* of what was read */
+    struct detail why;
+    bool has_value;  /* an entry or an array */
+    bool has_warned; /* of an address that nobody can connect to */
+    bool is_pollable, is_reading, is_stepping, is_interrupted, is_over, is_shown;
+};
+
+static void step(struct from *from);
+
+/* Once: a list may be full of them. */
+static void warn_unspecified(struct from *from, const struct listed *listed)
+{
+    if (!from->has_warned)
+        log_printf(from->session->log, LOG_LEVEL_WARNING,
+                   "entry %" PRIu64 ": \"%.200s\": at an address to listen at, nobody can connect "
+                   "to it (no more are named)",
+                   from->entry_count, listed->key.text);
+    from->has_warned = true;
+}
+
+static enum status add(struct from *from, const struct listed *listed)
+{
+    bool is_new;
+    enum status status = given_add(&from->given, listed->key.text, listed->key.len, &is_new);
+    if (status != STATUS_OK)
+        return detail_set(&from->why, status, "%s", status_text(status));
+    if (!is_new)
+        return detail_set(&from->why, STATUS_BAD_INPUT, "\"%.200s\": given twice",
+                          listed->key.text);
+    uint64_t ttl_s = listed->ttl_s ? listed->ttl_s : from->ttl_s;
+    status = bulk_add(from->bulk, &listed->key, listed->value, listed->value_len, ttl_s);
+    return status == STATUS_OK ? status : bulk_status(from->bulk, &from->why);
+}
+
+static enum status on_element(void *arg, const char *text, size_t len)
+{
+    struct from *from = arg;
+    struct listed listed;
+    enum status status = listed_read(text, len, &from->session->root, &listed, &from->why);
+    from->entry_count++;
+    from->has_value = true;
+    if (status == STATUS_OK) {
+        if (listed.is_unspecified)
+            warn_unspecified(from, &listed);
+        status = add(from, &listed);
+        listed_clear(&listed);
+    }
+    if (status == STATUS_OK || bulk_status(from->bulk, &from->why) != STATUS_OK)
+        return status;
+    return detail_wrap(&from->why, status, "entry %" PRIu64, from->entry_count);
+}
+
+/* An array has ended. */
+static enum status on_rest(void *arg, const char *text, size_t len)
+{
+    (void)text, (void)len;
+    struct from *from = arg;
+    from->has_value = true;
+    return STATUS_OK;
+}
+
+/* What is wrong where there is no whole entry. */
+static enum status explain(struct from *from, enum status status)
+{
+    if (from->why.text[0] != '\0')
+        return status;
+    const char *text =
+        status == STATUS_BAD_REPLY ? "not an array of JSON objects" : status_text(status);
+    return detail_set(&from->why, status, "%s behind entry %" PRIu64, text, from->entry_count);
+}
+
+static enum status check_end(struct from *from)
+{
+    if (!stream_is_between(&from->stream))
+        return detail_set(&from->why, STATUS_BAD_REPLY, "cut off behind entry %" PRIu64,
+                          from->entry_count);
+    if (!from->has_value)
+        return detail_set(&from->why, STATUS_BAD_REPLY, "empty: not even an empty array");
+    return STATUS_OK;
+}
+
+static void read_chunk(struct from *from)
+{
+    char chunk[CHUNK_SIZE];
+    ssize_t len = read(from->fd, chunk, sizeof(chunk));
+    if (len < 0 && (errno == EINTR || errno == EAGAIN))
+        return;
+    if (len < 0) {
+        from->status = detail_set(&from->why, STATUS_SYSTEM, "%s", strerror(errno));
+    } else if (len == 0) {
+        from->status = check_end(from);
+    } else {
+        enum status status = stream_feed(&from->stream, chunk, (size_t)len);
+        from->status = status == STATUS_OK ? status : explain(from, status);
+    }
+    from->is_reading = len > 0 && from->status == STATUS_OK;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    struct from *from = poll->data;
+    if (from->is_reading)
+        read_chunk(from);
+    step(from);
+}
+
+/* Read while there is room for more, or have the loop say when there is something to read. */
+static void read_more(struct from *from)
+{
+    while (from->is_reading && !from->is_pollable && !bulk_is_full(from->bulk))
+        read_chunk(from);
+    if (!from->is_pollable)
+        return;
+    if (from->is_reading && !bulk_is_full(from->bulk))
+        uv_poll_start(&from->poll, UV_READABLE, on_readable);
+    else
+        uv_poll_stop(&from->poll);
+}
+
+/* As much as there is to do. */
+static void step(struct from *from)
+{
+    struct detail why;
+    if (from->is_stepping || from->is_over)
+        return;
+    from->is_stepping = true;
+    bool is_ending = from->is_interrupted || bulk_status(from->bulk, &why) != STATUS_OK;
+    if (is_ending)
+        from->is_reading = false;
+    read_more(from);
+    if (!from->is_reading && !is_ending)
+        bulk_flush(from->bulk, UINT64_MAX);
+    from->is_over = !from->is_reading && bulk_is_idle(from->bulk);
+    from->is_stepping = false;
+}
+
+static void on_moved(void *arg)
+{
+    step(arg);
+}
+
+static void show(struct from *from)
+{
+    uint64_t written = bulk_written(from->bulk);
+    uint64_t taken_ms = uv_now(&from->session->loop) - from->begun_ms;
+    char text[80];
+    snprintf(text, sizeof(text), "\r%" PRIu64 " written, %" PRIu64 "/s\033[K", written,
+             taken_ms ? written * MS_PER_S / taken_ms : 0);
+    output_progress(text);
+    from->is_shown = true;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct from *from = timer->data;
+    uint64_t now_ms = uv_now(timer->loop);
+    bulk_flush(from->bulk, now_ms > TICK_MS ? now_ms - TICK_MS : 0);
+    if (isatty(STDERR_FILENO))
+        show(from);
+    step(from);
+}
+
+/* What is under way is waited for, lest nobody knows how much is written; not twice. */
+static void on_ending(void *arg)
+{
+    struct from *from = arg;
+    from->is_over = from->is_interrupted;
+    from->is_interrupted = true;
+    step(from);
+}
+
+/* libuv makes the file non-blocking, which others who have it open need not want. */
+static void start_poll(struct from *from)
+{
+    int flags = fcntl(from->fd, F_GETFL);
+    from->is_pollable = uv_poll_init(&from->session->loop, &from->poll, from->fd) == 0;
+    from->poll.data = from;
+    if (flags >= 0)
+        fcntl(from->fd, F_SETFL, flags);
+}
+
+static void start(struct from *from)
+{
+    uv_loop_t *loop = &from->session->loop;
+    start_poll(from);
+    uv_timer_init(loop, &from->tick);
+    from->tick.data = from;
+    ending_start(&from->ending, loop, on_ending, from);
+    uv_timer_start(&from->tick, on_tick, TICK_MS, TICK_MS);
+    from->begun_ms = uv_now(loop);
+    from->is_reading = true;
+    step(from);
+}
+
+static void stop(struct from *from)
+{
+    from->is_over = true;
+    uv_close((uv_handle_t *)&from->tick, NULL);
+    if (from->is_pollable)
+        uv_close((uv_handle_t *)&from->poll, NULL);
+    ending_stop(&from->ending);
+    session_disconnect(from->session);
+    if (from->is_shown)
+        output_progress("\r\033[K");
+}
+
+/* "3 services and perhaps 128 more registered": what etcd has not answered may have been done. */
+static void describe(const struct bulk *bulk, char *out, size_t size)
+{
+    uint64_t written = bulk_written(bulk), unsure = bulk_unsure(bulk);
+    char perhaps[64] = "";
+    if (unsure > 0)
+        snprintf(perhaps, sizeof(perhaps), " and perhaps %" PRIu64 " more", unsure);
+    snprintf(out, size, "%" PRIu64 " %s%s registered", written,
+             written == 1 ? "service" : "services", perhaps);
+}
+
+/* Say how it ended. */
+static int tell(const struct from *from)
+{
+    struct detail why;
+    const struct log *log = from->session->log;
+    char registered[128];
+    describe(from->bulk, registered, sizeof(registered));
+    enum status status = bulk_status(from->bulk, &why);
+    if (from->is_interrupted) {
+        log_printf(log, LOG_LEVEL_ERROR, "interrupted: %s", registered);
+        return 1;
+    }
+    if (status != STATUS_OK) {
+        detail_wrap(&why, status, "%s, then", registered);
+        return session_report(log, status, &why);
+    }
+    if (from->status != STATUS_OK) {
+        log_printf(log, LOG_LEVEL_ERROR, "--from \"%s\": %s (%s)", from->file, from->why.text,
+                   registered);
+        return 1;
+    }
+    log_printf(log, LOG_LEVEL_INFO, "%s", registered);
+    return 0;
+}
+
+static int read_all(struct session *session, const struct options *options, int fd)
+{
+    static const struct stream_events events = {.element = on_element, .rest = on_rest};
+    struct from from = {.session = session,
+                        .file = options_text(options, OPTION_SERVICE_FROM),
+                        .ttl_s = options_number(options, OPTION_SERVICE_TTL),
+                        .fd = fd};
+    enum status status = bulk_new(session, on_moved, &from, &from.bulk);
+    if (status != STATUS_OK) {
+        detail_set(&session->why, status, "%s", status_text(status));
+        return session_fail(session, status);
+    }
+    stream_init(&from.stream, NULL, NULL, &events, &from);
+    start(&from);
+    while (!from.is_over)
+        uv_run(&session->loop, UV_RUN_ONCE);
+    stop(&from);
+    int exit_status = tell(&from);
+    bulk_free(from.bulk);
+    stream_clear(&from.stream);
+    given_clear(&from.given);
+    return exit_status;
+}
+
+/* What stands on the command line must go with --from; a variable may be meant for others. */
+static enum status check_options(const struct options *options, struct detail *why)
+{
+    static const enum option_id others[] = {
+        OPTION_SERVICE_TYPE,    OPTION_SERVICE_NAME,     OPTION_SERVICE_LOCATION,
+        OPTION_SERVICE_REFRESH, OPTION_SERVICE_PROTOCOL, OPTION_SERVICE_PRIORITY,
+        OPTION_SERVICE_WEIGHT,  OPTION_SERVICE_TXT,      OPTION_SERVICE_SUBTYPE,
+    };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (options->values[others[i]].source == OPTION_ARGUMENT &&
+            (others[i] != OPTION_SERVICE_REFRESH || options_number(options, others[i]) > 0))
+            return detail_set(why, STATUS_BAD_INPUT, "--%s: not together with --from",
+                              option_row(others[i])->name);
+    return STATUS_OK;
+}
+
+static enum status open_file(const char *file, int *fd, struct detail *why)
+{
+    *fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+    if (*fd >= 0)
+        return STATUS_OK;
+    return detail_set(why, STATUS_SYSTEM, "--from \"%s\": %s", file, strerror(errno));
+}
+
+int from_run(struct call *call)
+{
+    struct session session;
+    struct detail why;
+    int fd = -1;
+    enum status status = check_options(&call->options, &why);
+    if (status == STATUS_OK)
+        status = open_file(options_text(&call->options, OPTION_SERVICE_FROM), &fd, &why);
+    if (status != STATUS_OK)
+        return session_report(&call->log, status, &why);
+    status = session_open(&session, call);
+    int exit_status = status_exit(status);
+    if (status == STATUS_OK) {
+        exit_status = read_all(&session, &call->options, fd);
+        session_close(&session);
+    }
+    if (fd != STDIN_FILENO)
+        close(fd);
+    return exit_status;
+}

@@ -1,0 +1,14 @@
+/* cli/commands/service.h - empusa service register, unregister, list, drain, undrain.
+ *
+ * Each returns the exit status. */
+#ifndef CLI_COMMANDS_SERVICE_H
+#define CLI_COMMANDS_SERVICE_H
+
+struct call;
+
+int service_register(struct call *call);
+int service_unregister(struct call *call);
+int service_drain(struct call *call);
+int service_undrain(struct call *call);
+
+#endif

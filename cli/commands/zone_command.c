@@ -1,0 +1,124 @@
+#include "zone_command.h"
+
+#include "cli/args/session.h"
+#include "cli/serve/serve_options.h"
+#include "cli/text/output.h"
+#include "readers.h"
+
+#include "zones/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define ATTEMPTS 5
+
+/* Reading the tree into a zone. */
+struct load {
+    struct session *session;
+    struct zone *zone;
+    enum status status;
+    int64_t revision;
+    bool is_done;
+};
+
+/* A key as the zone wants it: without the root. */
+static bool on_key(void *arg, const struct kv *kv)
+{
+    struct load *load = arg;
+    size_t root_len = load->session->root.len;
+    load->status = zone_put(load->zone, kv->key + root_len, kv->key_len - root_len, kv->value,
+                            kv->value_len, kv->mod_revision, kv->lease);
+    return load->status == STATUS_OK;
+}
+
+static void on_done(void *arg, enum status status, const struct kv_range_result *result,
+                    const struct detail *why)
+{
+    struct load *load = arg;
+    load->is_done = true;
+    if (status == STATUS_CANCELLED && load->status != STATUS_OK) {
+        detail_set(&load->session->why, load->status, "%s", status_text(load->status));
+        return;
+    }
+    load->status = status;
+    load->session->why = *why;
+    if (status == STATUS_OK)
+        load->revision = result->revision;
+}
+
+static enum status load_once(struct load *load)
+{
+    struct kv_key prefix, end;
+    tree_prefix(&load->session->root, TREE_ALL, &prefix);
+    kv_prefix_end(prefix.text, prefix.len, &end);
+    struct kv_range range = {
+        .key = prefix.text, .key_len = prefix.len, .end = end.text, .end_len = end.len};
+    load->status = STATUS_OK;
+    load->is_done = false;
+    zone_load_begin(load->zone);
+    kv_range(load->session->etcd, &range, on_key, on_done, load);
+    while (!load->is_done)
+        uv_run(&load->session->loop, UV_RUN_ONCE);
+    return load->status;
+}
+
+/* One revision, however often etcd compacts the one that was being read. */
+static enum status load_tree(struct session *session, struct zone *zone, int64_t *revision)
+{
+    struct load load = {.session = session, .zone = zone};
+    enum status status = load_once(&load);
+    for (int i = 1; i < ATTEMPTS && status == STATUS_COMPACTED; i++)
+        status = load_once(&load);
+    if (status != STATUS_OK)
+        return status;
+    zone_load_end(zone);
+    zone_commit(zone, load.revision);
+    *revision = load.revision;
+    return STATUS_OK;
+}
+
+static int print(const struct call *call, const struct zone *zone, int64_t revision)
+{
+    readers_warn(zone, &call->log);
+    printf("; %s at revision %" PRId64 "\n", zone_domain(zone), revision);
+    enum status status = text_zone(zone, stdout);
+    if (status == STATUS_OK || status == STATUS_SYSTEM)
+        return output_finish(&call->log, 0);
+    struct detail why;
+    detail_set(&why, status, "the zone is not whole: %s", status_text(status));
+    return output_finish(&call->log, session_report(&call->log, status, &why));
+}
+
+static int run(struct call *call, struct zone *zone)
+{
+    struct session session;
+    int64_t revision = 0;
+    enum status status = session_open(&session, call);
+    if (status != STATUS_OK)
+        return status_exit(status);
+    status = load_tree(&session, zone, &revision);
+    int exit_status = status == STATUS_OK ? 0 : session_fail(&session, status);
+    session_close(&session);
+    return status == STATUS_OK ? print(call, zone, revision) : exit_status;
+}
+
+int zone_command(struct call *call)
+{
+    struct serve_options options;
+    struct zone *zone;
+    struct detail why = {""};
+    enum status status = serve_options_read(&call->options, OPTION_LISTEN, &options, &why);
+    if (status != STATUS_OK)
+        return session_report(&call->log, status, &why);
+    options.zone.log = call->log;
+    options.zone.leaves_sizes = true; /* readers_warn() */
+    status = zone_new(&options.zone, &zone, &why);
+    if (status == STATUS_BAD_INPUT)
+        status = serve_options_blame(&call->options, &options, &why);
+    int exit_status =
+        status == STATUS_OK ? run(call, zone) : session_report(&call->log, status, &why);
+    if (status == STATUS_OK)
+        zone_free(zone);
+    serve_options_clear(&options);
+    return exit_status;
+}

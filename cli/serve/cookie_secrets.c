@@ -1,0 +1,93 @@
+#include "cookie_secrets.h"
+
+#include "registry/base/file.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define SECRET_SIZE sizeof(((struct answer_env *)0)->secrets[0])
+#define FILE_SIZE   4096
+
+struct secrets {
+    uint8_t octets[ANSWER_SECRETS_MAX][SECRET_SIZE];
+    uint8_t count;
+};
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool read_line(const char *line, uint8_t *out)
+{
+    for (size_t i = 0; i < SECRET_SIZE; i++) {
+        int high = digit(line[2 * i]);
+        int low = high < 0 ? -1 : digit(line[2 * i + 1]);
+        if (low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return line[2 * SECRET_SIZE + strspn(line + 2 * SECRET_SIZE, " \t\r\n")] == '\0';
+}
+
+static enum status read_lines(char *text, struct secrets *out, struct detail *why)
+{
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        if (line[strspn(line, " \t\r")] == '\0')
+            continue;
+        if (out->count == ANSWER_SECRETS_MAX)
+            return detail_set(why, STATUS_BAD_INPUT, "more than %d lines", ANSWER_SECRETS_MAX);
+        if (!read_line(line, out->octets[out->count++]))
+            return detail_set(why, STATUS_BAD_INPUT, "a line is not 32 hexadecimal digits");
+    }
+    if (out->count == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "no line in it");
+    return STATUS_OK;
+}
+
+/* Only the first time may it be waited for. */
+static enum status read_file(const char *path, bool is_first, struct secrets *out,
+                             struct detail *why)
+{
+    struct file file;
+    enum status status = file_read(path, FILE_SIZE, is_first, &file, why);
+    if (status != STATUS_OK)
+        return status;
+    status = read_lines(file.data, out, why);
+    file_clear(&file);
+    return status;
+}
+
+static enum status make_random(struct secrets *out, struct detail *why)
+{
+    if (getrandom(out->octets[0], SECRET_SIZE, 0) != (ssize_t)SECRET_SIZE)
+        return detail_set(why, STATUS_SYSTEM, "no random numbers: %s", strerror(errno));
+    out->count = 1;
+    return STATUS_OK;
+}
+
+enum status secrets_load(const struct options *options, struct answer_env *env, struct detail *why)
+{
+    const char *path = options_text(options, OPTION_COOKIE_SECRET);
+    struct secrets secrets = {0};
+    enum status status;
+    if (!path && env->secret_count > 0)
+        return STATUS_OK;
+    status =
+        path ? read_file(path, env->secret_count == 0, &secrets, why) : make_random(&secrets, why);
+    if (status == STATUS_OK) {
+        memcpy(env->secrets, secrets.octets, sizeof(env->secrets));
+        env->secret_count = secrets.count;
+    } else if (path) {
+        options_blame(options, OPTION_COOKIE_SECRET, path, why);
+    }
+    explicit_bzero(&secrets, sizeof(secrets));
+    return status;
+}

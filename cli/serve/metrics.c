@@ -1,0 +1,276 @@
+#include "metrics.h"
+
+#include "registry/base/utf8.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define NAME_SIZE       32
+#define LABEL_SIZE      2048
+#define CAPACITY_FIRST  16384
+
+/* Figures of the zone as it is now. X(field of struct zone_counts, help) */
+#define ZONE_GAUGE_LIST(X)                                                                         \
+    X(keys, "Keys of the registry, served or not.")                                                \
+    X(services, "Services served.")                                                                \
+    X(switches, "Switches served.")                                                                \
+    X(types, "Types of services.")                                                                 \
+    X(names, "DNS names in the zone.")                                                             \
+    X(addresses, "Distinct IP addresses of services and hosts.")                                   \
+    X(hosts, "Hosts without a dot that services are on.")                                          \
+    X(hosts_without_address, "Those of them without a known address.")                             \
+    X(collisions, "Keys whose DNS name another key has, too.")                                     \
+    X(large_types, "Types with more than 100 services.")                                           \
+    X(ignored_members, "Members of JSON values ignored for a wrong type or range.")                \
+    X(bytes, "Memory that the look-up tables take.")
+
+/* What SIGUSR1 and /readyz say in words, as labels. */
+static const char *const states[] = {[ANSWER_NOT_READY] = "not_ready",
+                                     [ANSWER_FRESH] = "fresh",
+                                     [ANSWER_STALE] = "stale",
+                                     [ANSWER_EXPIRED] = "expired"};
+
+static const char *const transports[] = {[QUERY_UDP] = "udp", [QUERY_TCP] = "tcp"};
+
+static const char *const types[COUNTERS_TYPE_COUNT] = {
+#define TYPE_NAME(name, number) [COUNTERS_TYPE_##name] = #name,
+    COUNTERS_TYPE_LIST(TYPE_NAME)
+#undef TYPE_NAME
+        [COUNTERS_TYPE_OTHER] = "OTHER"};
+
+/* IANA's names; 12 to 15 are unassigned. */
+static const char *const rcodes[COUNTERS_RCODES] = {
+    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",  "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET",
+    "NXRRSET", "NOTAUTH", "NOTZONE",  "DSOTYPENI", "RCODE12", "RCODE13", "RCODE14",  "RCODE15",
+    "BADVERS", "BADKEY",  "BADTIME",  "BADMODE",   "BADNAME", "BADALG",  "BADTRUNC", "BADCOOKIE"};
+
+static const char *const skips[ZONE_SKIP_COUNT] = {
+#define SKIP_NAME(name, sentence) [ZONE_SKIP_##name] = #name,
+    ZONE_SKIP_LIST(SKIP_NAME)
+#undef SKIP_NAME
+};
+
+/* Room for `len` octets and a NUL behind what is there. */
+static bool make_room(struct metrics_text *out, size_t len)
+{
+    if (out->status != STATUS_OK)
+        return false;
+    if (len > METRICS_MAX - out->len) {
+        out->status = STATUS_TOO_LARGE;
+        return false;
+    }
+    size_t needed = out->len + len + 1;
+    if (needed <= out->capacity)
+        return true;
+    size_t capacity = out->capacity ? out->capacity * 2 : CAPACITY_FIRST;
+    if (capacity < needed)
+        capacity = needed;
+    char *data = realloc(out->data, capacity);
+    if (!data) {
+        out->status = STATUS_NO_MEMORY;
+        return false;
+    }
+    out->data = data;
+    out->capacity = capacity;
+    return true;
+}
+
+static void PRINTF_LIKE(2, 3) add(struct metrics_text *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len < 0 || !make_room(out, (size_t)len))
+        return;
+    va_start(args, format);
+    vsnprintf(out->data + out->len, (size_t)len + 1, format, args);
+    va_end(args);
+    out->len += (size_t)len;
+}
+
+static void head(struct metrics_text *out, const char *name, const char *type, const char *help)
+{
+    add(out, "# HELP empusa_%s %s\n# TYPE empusa_%s %s\n", name, help, name, type);
+}
+
+static void gauge(struct metrics_text *out, const char *name, const char *help, uint64_t value)
+{
+    head(out, name, "gauge", help);
+    add(out, "empusa_%s %" PRIu64 "\n", name, value);
+}
+
+/* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape. */
+static void info(struct metrics_text *out, const char *name, const char *help, const char *label,
+                 const char *value)
+{
+    char shown[LABEL_SIZE];
+    utf8_show(value, strlen(value), shown, sizeof(shown));
+    head(out, name, "gauge", help);
+    add(out, "empusa_%s{%s=\"", name, label);
+    for (const char *c = shown; *c; c++)
+        add(out, "%s%c", *c == '\\' || *c == '"' ? "\\" : "", *c);
+    add(out, "\"} 1\n");
+}
+
+static void lower(const char *name, char out[NAME_SIZE])
+{
+    size_t i = 0;
+    for (; name[i] && i + 1 < NAME_SIZE; i++)
+        out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
+    out[i] = '\0';
+}
+
+static void write_table(struct metrics_text *out, const char *name, const char *label,
+                        const char *const *values, size_t count, const uint64_t *udp,
+                        const uint64_t *tcp)
+{
+    const uint64_t *const numbers[] = {[QUERY_UDP] = udp, [QUERY_TCP] = tcp};
+    for (size_t transport = 0; transport < COUNT_OF(transports); transport++)
+        for (size_t i = 0; i < count; i++)
+            add(out, "empusa_%s{transport=\"%s\",%s=\"%s\"} %" PRIu64 "\n", name,
+                transports[transport], label, values[i], numbers[transport][i]);
+}
+
+static void write_dns(struct metrics_text *out, const struct counters *counters)
+{
+    head(out, "dns_queries_total", "counter", "DNS queries by transport and type.");
+    write_table(out, "dns_queries_total", "type", types, COUNT_OF(types),
+                counters->queries[QUERY_UDP], counters->queries[QUERY_TCP]);
+    head(out, "dns_responses_total", "counter", "DNS responses by transport and rcode.");
+    write_table(out, "dns_responses_total", "rcode", rcodes, COUNT_OF(rcodes),
+                counters->rcodes[QUERY_UDP], counters->rcodes[QUERY_TCP]);
+#define FACT(field, help)                                                                          \
+    head(out, "dns_" #field "_total", "counter", "DNS: " help ".");                                \
+    add(out, "empusa_dns_" #field "_total %" PRIu64 "\n", counters->field);
+    COUNTERS_FACT_LIST(FACT)
+#undef FACT
+}
+
+static void write_zone(struct metrics_text *out, const struct zone_counts *zone)
+{
+#define ZONE_GAUGE(field, help) gauge(out, "zone_" #field, help, zone->field);
+    ZONE_GAUGE_LIST(ZONE_GAUGE)
+#undef ZONE_GAUGE
+    head(out, "zone_skipped", "gauge", "Keys of the registry that cannot be served, by reason.");
+    for (size_t i = ZONE_SERVED + 1; i < COUNT_OF(skips); i++) {
+        char reason[NAME_SIZE];
+        lower(skips[i], reason);
+        add(out, "empusa_zone_skipped{reason=\"%s\"} %" PRIu64 "\n", reason, zone->skipped[i]);
+    }
+    gauge(out, "zone_serial", "Serial of the zone.", zone->serial);
+    head(out, "zone_revision", "gauge", "Revision of etcd that the zone shows.");
+    add(out, "empusa_zone_revision %" PRId64 "\n", zone->revision);
+}
+
+static void write_hosts(struct metrics_text *out, const struct hosts_counts *hosts)
+{
+    gauge(out, "hosts_left_out", "Hosts without a dot that are not looked up, being too many.",
+          hosts->left_out);
+    head(out, "host_lookups_total", "counter", "Look-ups of hosts without a dot.");
+    add(out, "empusa_host_lookups_total %" PRIu64 "\n", hosts->lookups);
+    head(out, "host_lookup_failures_total", "counter", "Those of them that found no address.");
+    add(out, "empusa_host_lookup_failures_total %" PRIu64 "\n", hosts->failures);
+}
+
+static void write_state(struct metrics_text *out, const struct metrics_input *input)
+{
+    head(out, "zone_state", "gauge", "1 for the state that the zone is in, 0 for the others.");
+    for (size_t i = 0; i < COUNT_OF(states); i++)
+        add(out, "empusa_zone_state{state=\"%s\"} %d\n", states[i], i == (size_t)input->state);
+    head(out, "etcd_silence_seconds", "gauge",
+         "Time since the last sign of life of etcd; +Inf: there was none yet.");
+    if (input->heard_ms == 0) {
+        add(out, "empusa_etcd_silence_seconds +Inf\n");
+        return;
+    }
+    uint64_t silence_ms = input->now_ms > input->heard_ms ? input->now_ms - input->heard_ms : 0;
+    add(out, "empusa_etcd_silence_seconds %" PRIu64 ".%03u\n", silence_ms / 1000,
+        (unsigned)(silence_ms % 1000));
+}
+
+static void write_watch(struct metrics_text *out, const struct mirror_facts *facts)
+{
+    head(out, "watch_proofs_total", "counter",
+         "Times that a second watch of etcd proved the first.");
+    add(out, "empusa_watch_proofs_total %" PRIu64 "\n", facts->proofs);
+    head(out, "watch_repairs_total", "counter",
+         "Changes that a watch of etcd had lost, made good by a proof.");
+    add(out, "empusa_watch_repairs_total %" PRIu64 "\n", facts->repairs);
+    head(out, "watch_reloads_total", "counter",
+         "Times that the whole tree was loaded again, because the watch could not be followed.");
+    add(out, "empusa_watch_reloads_total %" PRIu64 "\n", facts->reloads);
+}
+
+static void write_log(struct metrics_text *out, const struct metrics_input *input)
+{
+    head(out, "log_lines_lost_total", "counter",
+         "Lines of standard error that were lost: nobody read it, or it could not be written.");
+    add(out, "empusa_log_lines_lost_total %" PRIu64 "\n", input->lines_lost);
+    head(out, "log_lines_rate_limited_total", "counter",
+         "Warnings that were only counted, because ten of their kind had come in that second.");
+    add(out, "empusa_log_lines_rate_limited_total %" PRIu64 "\n", input->lines_rate_limited);
+}
+
+void metrics_write(const struct metrics_input *input, struct metrics_text *out)
+{
+    const struct metrics_process *process = &input->process;
+    write_dns(out, input->counters);
+    write_zone(out, input->zone);
+    write_hosts(out, &input->hosts);
+    write_state(out, input);
+    write_watch(out, &input->mirror);
+    write_log(out, input);
+    info(out, "zone_info", "The zone that is served.", "domain", input->domain);
+    info(out, "build_info", "The version of empusa.", "version", input->version);
+    gauge(out, "process_start_time_seconds", "When the process began, since the epoch.",
+          input->started_s);
+    if (process->has_resident_bytes)
+        gauge(out, "process_resident_memory_bytes", "Resident memory.", process->resident_bytes);
+    if (process->has_open_fds)
+        gauge(out, "process_open_fds", "Open file descriptors.", process->open_fds);
+}
+
+static bool read_resident(uint64_t *out)
+{
+    char text[128];
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return false;
+    const char *line = fgets(text, sizeof(text), file);
+    fclose(file);
+    const char *second = line ? strchr(line, ' ') : NULL;
+    long page = sysconf(_SC_PAGESIZE);
+    if (!second || page <= 0)
+        return false;
+    *out = strtoull(second, NULL, 10) * (uint64_t)page;
+    return true;
+}
+
+static bool count_fds(uint64_t *out)
+{
+    uint64_t count = 0;
+    DIR *directory = opendir("/proc/self/fd");
+    if (!directory)
+        return false;
+    for (const struct dirent *entry; count <= METRICS_FDS_MAX && (entry = readdir(directory));)
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    if (count == 0 || count > METRICS_FDS_MAX)
+        return false;
+    *out = count - 1; /* the directory's own */
+    return true;
+}
+
+void metrics_process(struct metrics_process *out)
+{
+    *out = (struct metrics_process){0};
+    out->has_resident_bytes = read_resident(&out->resident_bytes);
+    out->has_open_fds = count_fds(&out->open_fds);
+}

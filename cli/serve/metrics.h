@@ -1,0 +1,61 @@
+/* cli/serve/metrics.h - what a server counts, as text for Prometheus.
+ *
+ * The text exposition format, version 0.0.4: every metric has its # HELP and # TYPE, is there from
+ * the first scrape on, and counts from the start of the process. Names begin with empusa_.
+ *
+ * Threads: pure but for metrics_process(), which reads /proc. */
+#ifndef CLI_SERVE_METRICS_H
+#define CLI_SERVE_METRICS_H
+
+#include "dns/answer/answer.h"
+#include "dns/server/counters.h"
+#include "registry/base/status.h"
+#include "registry/etcd/follow_types.h"
+#include "zones/hosts.h"
+#include "zones/zone.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define METRICS_MAX          65536 /* octets of the text; it takes about 10,000 */
+#define METRICS_FDS_MAX      65536
+
+struct metrics_process {
+    uint64_t resident_bytes;
+    uint64_t open_fds;
+    bool has_resident_bytes, has_open_fds;
+};
+
+/* All is borrowed. */
+struct metrics_input {
+    const char *version; /* "1.0.0" */
+    const char *domain;  /* the zone's name */
+    const struct counters *counters;
+    const struct zone_counts *zone;
+    struct hosts_counts hosts;
+    enum answer_state state;
+    uint64_t started_s;        /* wall clock: when the process began */
+    uint64_t now_ms, heard_ms; /* one clock: now, and etcd's last sign of life; 0 = never */
+    uint64_t lines_lost, lines_rate_limited; /* of standard error */
+    struct mirror_facts mirror;
+    struct metrics_process process;
+};
+
+/* Text that grows up to METRICS_MAX. The error is sticky: what follows it is a no-op. */
+struct metrics_text {
+    char *data; /* malloc()ed, NUL-terminated; NULL before something was added */
+    size_t len, capacity;
+    enum status status; /* OK, TOO_LARGE, NO_MEMORY */
+};
+
+/* Append all metrics to `out`, which the caller sets to zero before and whose data it frees after,
+ * whatever the status says. */
+void metrics_write(const struct metrics_input *input, struct metrics_text *out);
+
+/* Memory and descriptors of this process. What cannot be read is left out, and so are more
+ * descriptors than METRICS_FDS_MAX, because counting takes time. */
+void metrics_process(struct metrics_process *out);
+
+#endif

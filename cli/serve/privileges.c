@@ -1,0 +1,51 @@
+#include "privileges.h"
+
+#include "cli/process/harden.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+enum status user_find(const char *name, struct user *out, struct detail *why)
+{
+    errno = 0;
+    const struct passwd *entry = getpwnam(name);
+    if (!entry && errno != 0 && errno != ENOENT)
+        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
+    if (!entry)
+        return detail_set(why, STATUS_NOT_FOUND, "no such user");
+    *out = (struct user){name, entry->pw_uid, entry->pw_gid};
+    return STATUS_OK;
+}
+
+static bool is_user(const struct user *user)
+{
+    uid_t real, effective, saved;
+    return getresuid(&real, &effective, &saved) == 0 && real == user->uid &&
+           effective == user->uid && saved == user->uid;
+}
+
+/* Who is that user already and lacks the right cannot change the groups it was started with. */
+static bool take_groups(const struct user *user)
+{
+    return initgroups(user->name, user->gid) == 0 || (errno == EPERM && is_user(user));
+}
+
+enum status user_become(const struct user *user, struct detail *why)
+{
+    if (user->uid != 0)
+        harden_bounding_set();
+    if (!take_groups(user) || setresgid(user->gid, user->gid, user->gid) != 0 ||
+        setresuid(user->uid, user->uid, user->uid) != 0)
+        return detail_set(why, STATUS_SYSTEM, "cannot become that user: %s", strerror(errno));
+    if (user->uid == 0)
+        return STATUS_OK;
+    enum status status = harden_capabilities(why);
+    /* What was given up must not come back. */
+    if (status == STATUS_OK && (setuid(0) == 0 || seteuid(0) == 0))
+        status = detail_set(why, STATUS_SYSTEM, "privileges could not be dropped");
+    return status;
+}

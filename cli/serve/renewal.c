@@ -1,0 +1,64 @@
+#include "renewal.h"
+
+#include "cli/args/connect.h"
+#include "cli/process/harden.h"
+#include "cookie_secrets.h"
+
+#include "dns/server/server.h"
+
+#define INTERVAL_MS 1000
+
+enum status renewal_begin(struct renewal *renewal, struct detail *why)
+{
+    const char *path = options_text(renewal->options, OPTION_COOKIE_SECRET);
+    enum status status = secrets_load(renewal->options, renewal->env, why);
+    if (status == STATUS_OK && path)
+        harden_warn(renewal->log, option_row(OPTION_COOKIE_SECRET)->name, path);
+    return status;
+}
+
+static void renew(struct renewal *renewal)
+{
+    struct detail why;
+    enum status status = renewal_begin(renewal, &why);
+    if (status == STATUS_OK) {
+        detail_set(&why, STATUS_OK, "%s", status_text(STATUS_NO_MEMORY));
+        status = server_set_env(*renewal->server, renewal->env);
+    }
+    if (status != STATUS_OK)
+        log_printf(renewal->log, LOG_LEVEL_WARNING, "the cookie secrets stay as they are: %s",
+                   why.text);
+    enum status connection = connect_reload(*renewal->etcd, renewal->options, &why);
+    if (connection != STATUS_OK)
+        log_printf(renewal->log, LOG_LEVEL_WARNING,
+                   "certificates and password of etcd stay as they are: %s", why.text);
+    if (status == STATUS_OK && connection == STATUS_OK)
+        log_printf(renewal->log, LOG_LEVEL_INFO, "secrets and certificates have been read again");
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct renewal *renewal = timer->data;
+    renew(renewal);
+    uv_update_time(timer->loop);
+    renewal->not_before_ms = uv_now(timer->loop) + INTERVAL_MS;
+}
+
+void renewal_start(struct renewal *renewal, uv_loop_t *loop)
+{
+    uv_timer_init(loop, &renewal->timer);
+    renewal->timer.data = renewal;
+}
+
+void renewal_ask(struct renewal *renewal)
+{
+    uint64_t now_ms = uv_now(renewal->timer.loop);
+    uint64_t due_ms = renewal->not_before_ms;
+    if (!uv_is_active((uv_handle_t *)&renewal->timer))
+        uv_timer_start(&renewal->timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+}
+
+void renewal_stop(struct renewal *renewal)
+{
+    uv_close((uv_handle_t *)&renewal->timer, NULL);
+}

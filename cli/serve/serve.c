@@ -1,0 +1,434 @@
+#include "serve.h"
+
+#include "cli/args/connect.h"
+#include "cli/args/session.h"
+#include "cli/process/harden.h"
+#include "cli/text/output.h"
+#include "descriptors.h"
+#include "pages.h"
+#include "privileges.h"
+#include "renewal.h"
+#include "sd_notify.h"
+#include "serve_options.h"
+#include "shortage.h"
+#include "summary.h"
+#include "xfr_child.h"
+
+#include "registry/etcd/follow.h"
+#include "registry/net/resolver.h"
+#include "zones/hosts.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ADDRESSES_SIZE 1024
+#define STEP_MS        500
+#define SIGNALS        4
+
+struct serve {
+    struct call *call;
+    const struct log *log;
+    const struct serve_hooks *hooks;
+    struct serve_options options;
+    struct tree_root root;
+    struct answer_env env;
+    uv_loop_t loop;
+    struct etcd *etcd;
+    struct mirror *mirror;
+    struct resolver *resolver;
+    struct hosts *hosts;
+    struct zone *zone;
+    struct server *server;
+    struct pages pages;
+    struct transfers *transfers;
+    uv_timer_t stale, step, tell;
+    struct renewal renewal;
+    struct shortage shortage;
+    uv_signal_t signals[SIGNALS];
+    bool is_loaded; /* the last page of a load is in */
+    bool is_ready;  /* and has been published */
+    bool is_lost;   /* no contact with etcd */
+    int exit_status;
+};
+
+static void set_state(struct serve *serve, enum answer_state state)
+{
+    if (serve->env.state == state)
+        return;
+    serve->env.state = state;
+    enum status status = server_set_env(serve->server, &serve->env);
+    if (status != STATUS_OK)
+        log_printf(serve->log, LOG_LEVEL_ERROR, "workers could not be told: %s",
+                   status_text(status));
+}
+
+static void on_stale_limit(uv_timer_t *timer)
+{
+    struct serve *serve = timer->data;
+    set_state(serve, ANSWER_EXPIRED);
+    log_printf(serve->log, LOG_LEVEL_WARNING,
+               "etcd has been away for --stale-limit %" PRIu64 " s: queries fail until it is back",
+               serve->options.stale_limit_ms / 1000);
+}
+
+static void become_stale(struct serve *serve)
+{
+    set_state(serve, ANSWER_STALE);
+    uv_timer_start(&serve->stale, on_stale_limit, serve->options.stale_limit_ms, 0);
+}
+
+static void become_ready(struct serve *serve)
+{
+    char addresses[ADDRESSES_SIZE];
+    struct zone_counts counts;
+    serve->is_ready = true;
+    zone_counts(serve->zone, &counts);
+    server_addresses(serve->server, addresses, sizeof(addresses));
+    if (serve->is_lost) /* the load was had, but not the watch */
+        become_stale(serve);
+    else
+        set_state(serve, ANSWER_FRESH);
+    log_printf(serve->log, LOG_LEVEL_INFO,
+               "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
+               zone_domain(serve->zone), addresses, counts.services, counts.switches,
+               counts.revision);
+    notify_ready(&serve->tell);
+    if (serve->hooks && serve->hooks->ready)
+        serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
+}
+
+static void on_load_begin(void *arg)
+{
+    struct serve *serve = arg;
+    zone_load_begin(serve->zone);
+    transfers_hold(serve->transfers, true);
+}
+
+/* A zone that lacks something is neither fresh nor to be copied. */
+static void weigh_memory(struct serve *serve, bool is_short)
+{
+    transfers_break(serve->transfers, is_short || serve->is_lost);
+    if (serve->is_ready && !serve->is_lost)
+        set_state(serve, is_short ? ANSWER_STALE : ANSWER_FRESH);
+}
+
+/* A key as the zone wants it: without the root. */
+static void on_put(void *arg, const struct kv *kv)
+{
+    struct serve *serve = arg;
+    if (kv->key_len < serve->root.len)
+        return;
+    transfers_hold(serve->transfers, true);
+    enum status status =
+        zone_put(serve->zone, kv->key + serve->root.len, kv->key_len - serve->root.len, kv->value,
+                 kv->value_len, kv->mod_revision, kv->lease);
+    if (status == STATUS_OK)
+        return;
+    shortage_begin(&serve->shortage, status);
+    weigh_memory(serve, true);
+}
+
+static void on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
+{
+    (void)revision;
+    struct serve *serve = arg;
+    transfers_hold(serve->transfers, true);
+    if (key_len >= serve->root.len)
+        zone_remove(serve->zone, key + serve->root.len, key_len - serve->root.len);
+}
+
+static void on_load_end(void *arg, int64_t revision)
+{
+    (void)revision;
+    struct serve *serve = arg;
+    zone_load_end(serve->zone);
+    serve->is_loaded = true;
+}
+
+static void on_commit(void *arg, int64_t revision)
+{
+    struct serve *serve = arg;
+    zone_commit(serve->zone, revision);
+    if (revision != 0)
+        transfers_hold(serve->transfers, false);
+    if (revision == 0 || zone_is_partial(serve->zone))
+        return;
+    if (shortage_end(&serve->shortage))
+        weigh_memory(serve, false);
+    if (serve->is_loaded && !serve->is_ready)
+        become_ready(serve);
+}
+
+static void lose_contact(struct serve *serve, const struct detail *why)
+{
+    const char *advice = session_outage_advice(mirror_lost_status(serve->mirror));
+    log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
+               why->text, *advice ? "; " : "", advice,
+               serve->is_ready ? "answering what is known" : "queries fail until it is there");
+    if (serve->is_ready && !serve->is_lost)
+        become_stale(serve);
+    transfers_break(serve->transfers, true);
+    serve->is_lost = true;
+}
+
+static void on_contact(void *arg, bool is_live, const struct detail *why)
+{
+    struct serve *serve = arg;
+    if (!is_live) {
+        lose_contact(serve, why);
+        return;
+    }
+    uv_timer_stop(&serve->stale);
+    if (serve->is_lost)
+        log_printf(serve->log, LOG_LEVEL_INFO, "contact with etcd again: %s",
+                   etcd_last_endpoint(serve->etcd));
+    serve->is_lost = false;
+    weigh_memory(serve, zone_is_partial(serve->zone));
+}
+
+static uint64_t on_count(void *arg)
+{
+    struct serve *serve = arg;
+    struct zone_counts counts;
+    zone_counts(serve->zone, &counts);
+    return counts.keys;
+}
+
+static void on_host(void *arg, const char *name, const struct resolver_address *addresses,
+                    size_t count, uint32_t ttl_s)
+{
+    struct serve *serve = arg;
+    zone_set_host(serve->zone, name, addresses, count, ttl_s);
+}
+
+static enum serve_hangup hangup(const struct serve *serve)
+{
+    return serve->hooks ? serve->hooks->hangup : SERVE_HANGUP_RELOADS;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct serve *serve = handle->data;
+    if (number == SIGHUP && hangup(serve) == SERVE_HANGUP_RELOADS)
+        renewal_ask(&serve->renewal);
+    else if (number == SIGUSR1)
+        summary_log(serve->log, serve->zone, serve->server, serve->env.state);
+    else
+        uv_stop(&serve->loop);
+}
+
+static void on_step(uv_timer_t *timer)
+{
+    struct serve *serve = timer->data;
+    if (serve->hooks->step(serve->hooks->arg))
+        return;
+    serve->exit_status = 1;
+    uv_stop(&serve->loop);
+}
+
+static void start_handles(struct serve *serve)
+{
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+    output_begin(&serve->loop);
+    uv_timer_init(&serve->loop, &serve->stale);
+    uv_timer_init(&serve->loop, &serve->step);
+    uv_timer_init(&serve->loop, &serve->tell);
+    renewal_start(&serve->renewal, &serve->loop);
+    shortage_init(&serve->shortage, &serve->loop, &serve->zone, &serve->mirror, serve->log);
+    serve->stale.data = serve->step.data = serve;
+    for (size_t i = 0; i < SIGNALS; i++) {
+        uv_signal_init(&serve->loop, &serve->signals[i]);
+        serve->signals[i].data = serve;
+        if (numbers[i] != SIGHUP || hangup(serve) != SERVE_HANGUP_NOTHING)
+            uv_signal_start(&serve->signals[i], on_signal, numbers[i]);
+    }
+    if (serve->hooks && serve->hooks->step)
+        uv_timer_start(&serve->step, on_step, STEP_MS, STEP_MS);
+}
+
+static enum status start_hosts(struct serve *serve, struct detail *why)
+{
+    if (!serve->options.resolves_hosts)
+        return STATUS_OK;
+    enum status status = resolver_open(&serve->loop, &serve->resolver, why);
+    if (status != STATUS_OK)
+        return status;
+    status = hosts_start(&serve->loop, serve->resolver, serve->log, on_host, serve, &serve->hosts);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "%s", status_text(status));
+    serve->options.zone.host_wanted = hosts_want;
+    serve->options.zone.host_unwanted = hosts_unwant;
+    serve->options.zone.arg = serve->hosts;
+    return STATUS_OK;
+}
+
+static enum status make_zone(struct serve *serve, struct detail *why)
+{
+    serve->options.zone.log = *serve->log;
+    enum status status = zone_new(&serve->options.zone, &serve->zone, why);
+    if (status == STATUS_BAD_INPUT)
+        return serve_options_blame(&serve->call->options, &serve->options, why);
+    return status;
+}
+
+static enum status open_server(struct serve *serve, struct detail *why)
+{
+    struct server_options *options = &serve->options.server;
+    enum status status = transfers_start(&serve->loop, serve->zone, serve->log, &serve->transfers);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "%s", status_text(status));
+    options->zone = serve->zone;
+    options->log = *serve->log;
+    options->transfer = transfers_take;
+    options->transfer_arg = serve->transfers;
+    return server_open(options, &serve->server, why);
+}
+
+static enum status drop_privileges(struct serve *serve, const struct user *user, struct detail *why)
+{
+    if (!user->name)
+        return STATUS_OK;
+    enum status status = user_become(user, why);
+    if (status != STATUS_OK)
+        options_blame(&serve->call->options, OPTION_USER, user->name, why);
+    return status;
+}
+
+static enum status start_mirror(struct serve *serve, struct detail *why)
+{
+    static const struct mirror_events events = {.load_begin = on_load_begin,
+                                                .put = on_put,
+                                                .remove = on_remove,
+                                                .load_end = on_load_end,
+                                                .commit = on_commit,
+                                                .contact = on_contact,
+                                                .count = on_count};
+    struct kv_key prefix;
+    tree_prefix(&serve->root, TREE_ALL, &prefix);
+    enum status status =
+        mirror_start(serve->etcd, prefix.text, prefix.len, &events, serve, &serve->mirror);
+    return detail_set(why, status, "%s", status_text(status));
+}
+
+static enum status start_pages(struct serve *serve, struct detail *why)
+{
+    const char *listen = options_text(&serve->call->options, OPTION_HTTP);
+    if (!listen)
+        return STATUS_OK;
+    serve->pages.server = serve->server;
+    serve->pages.zone = serve->zone;
+    serve->pages.hosts = serve->hosts;
+    serve->pages.mirror = &serve->mirror;
+    serve->pages.env = &serve->env;
+    enum status status = pages_start(&serve->pages, &serve->loop, listen, why);
+    if (status == STATUS_BAD_INPUT)
+        return options_blame(&serve->call->options, OPTION_HTTP, listen, why);
+    if (status == STATUS_OK)
+        log_printf(serve->log, LOG_LEVEL_INFO, "status pages on %s", pages_url(&serve->pages));
+    return status;
+}
+
+/* Ports and certificates first, while we may; then the user, then threads. */
+static enum status start(struct serve *serve, const struct user *user, struct detail *why)
+{
+    enum status status = start_hosts(serve, why);
+    if (status == STATUS_OK)
+        status = make_zone(serve, why);
+    if (status == STATUS_OK)
+        status = open_server(serve, why);
+    if (status == STATUS_OK)
+        status = start_pages(serve, why);
+    if (status == STATUS_OK)
+        status = connect_open(&serve->loop, &serve->call->options, serve->log, &serve->etcd, why);
+    if (status == STATUS_OK)
+        status = drop_privileges(serve, user, why);
+    if (status == STATUS_OK)
+        status = server_start(serve->server, &serve->env, why);
+    if (status == STATUS_OK)
+        status = start_mirror(serve, why);
+    return status;
+}
+
+static void stop(struct serve *serve)
+{
+    uv_close((uv_handle_t *)&serve->stale, NULL);
+    uv_close((uv_handle_t *)&serve->step, NULL);
+    shortage_close(&serve->shortage);
+    uv_close((uv_handle_t *)&serve->tell, NULL);
+    renewal_stop(&serve->renewal);
+    for (size_t i = 0; i < SIGNALS; i++)
+        uv_close((uv_handle_t *)&serve->signals[i], NULL);
+    output_end();
+    pages_stop(&serve->pages);
+    if (serve->mirror)
+        mirror_stop(serve->mirror);
+    server_stop(serve->server);
+    transfers_stop(serve->transfers);
+    if (serve->resolver)
+        resolver_close(serve->resolver);
+    zone_free(serve->zone); /* it may still tell the hosts something */
+    hosts_stop(serve->hosts);
+    if (serve->etcd)
+        etcd_close(serve->etcd);
+    uv_run(&serve->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&serve->loop);
+}
+
+static enum status read_options(struct serve *serve, enum option_id listen, struct user *user,
+                                struct detail *why)
+{
+    const struct options *options = &serve->call->options;
+    enum status status =
+        serve_options_take(options, listen, &serve->root, user, &serve->options, why);
+    if (status != STATUS_OK)
+        return status;
+    serve->env = serve->options.env;
+    serve->renewal = (struct renewal){.options = options,
+                                      .log = serve->log,
+                                      .env = &serve->env,
+                                      .server = &serve->server,
+                                      .etcd = &serve->etcd};
+    status = renewal_begin(&serve->renewal, why);
+    if (status == STATUS_OK)
+        status = descriptors_check_server(&serve->options.server, why);
+    if (status != STATUS_OK)
+        serve_options_clear(&serve->options);
+    return status;
+}
+
+int serve_run(struct call *call, enum option_id listen, const struct serve_hooks *hooks)
+{
+    static struct serve serve; /* large; a process serves once */
+    struct user user = {0};
+    struct detail why = {""};
+    harden_secrets();
+    harden_execution();
+    serve = (struct serve){.call = call, .log = &call->log, .hooks = hooks};
+    enum status status = read_options(&serve, listen, &user, &why);
+    if (status != STATUS_OK)
+        return session_report(&call->log, status, &why);
+    int error = uv_loop_init(&serve.loop);
+    if (error) {
+        serve_options_clear(&serve.options);
+        detail_set(&why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
+        return session_report(&call->log, STATUS_SYSTEM, &why);
+    }
+    start_handles(&serve);
+    status = start(&serve, &user, &why);
+    if (status == STATUS_OK)
+        uv_run(&serve.loop, UV_RUN_DEFAULT);
+    else
+        serve.exit_status = session_report(&call->log, status, &why);
+    if (status == STATUS_OK)
+        notify_send("STOPPING=1");
+    stop(&serve);
+    serve_options_clear(&serve.options);
+    return serve.exit_status;
+}
+
+int serve_command(struct call *call)
+{
+    return serve_run(call, OPTION_LISTEN, NULL);
+}

@@ -1,0 +1,52 @@
+#include "shortage.h"
+
+#include "registry/etcd/follow.h"
+#include "zones/zone.h"
+
+#define PAUSE_MS     1000
+#define PAUSE_MAX_MS 60000
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct shortage *shortage = timer->data;
+    if (*shortage->mirror && zone_is_partial(*shortage->zone))
+        mirror_load_again(*shortage->mirror, "not all of it could be kept");
+}
+
+void shortage_init(struct shortage *shortage, uv_loop_t *loop, struct zone *const *zone,
+                   struct mirror *const *mirror, const struct log *log)
+{
+    *shortage = (struct shortage){.zone = zone, .mirror = mirror, .log = log};
+    uv_timer_init(loop, &shortage->timer);
+    shortage->timer.data = shortage;
+}
+
+void shortage_begin(struct shortage *shortage, enum status status)
+{
+    if (uv_is_active((uv_handle_t *)&shortage->timer))
+        return;
+    if (shortage->pause_ms == 0)
+        log_printf(shortage->log, LOG_LEVEL_ERROR,
+                   "not all of the registry is served, questions for what is not known fail: %s "
+                   "(trying again)",
+                   status_text(status));
+    uint64_t pause_ms = 2 * shortage->pause_ms;
+    pause_ms = pause_ms > PAUSE_MS ? pause_ms : PAUSE_MS;
+    shortage->pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+    uv_timer_start(&shortage->timer, on_timer, shortage->pause_ms, 0);
+}
+
+bool shortage_end(struct shortage *shortage)
+{
+    if (shortage->pause_ms == 0)
+        return false;
+    shortage->pause_ms = 0;
+    uv_timer_stop(&shortage->timer);
+    log_printf(shortage->log, LOG_LEVEL_INFO, "all of the registry is served again");
+    return true;
+}
+
+void shortage_close(struct shortage *shortage)
+{
+    uv_close((uv_handle_t *)&shortage->timer, NULL);
+}

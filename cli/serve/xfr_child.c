@@ -1,0 +1,327 @@
+#include "xfr_child.h"
+
+#include "dns/wire/prefix.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define RCODE_SERVFAIL 2
+#define RCODE_REFUSED  5
+#define TRANSFER_S     600 /* a slower client has its transfer broken off */
+#define TRANSFER_FD    3   /* the child's; everything above is closed */
+
+/* So that the places come back whatever clients do. */
+static const struct transfer_pace pace = {.patience_ms = 10000, .octets_per_s = 8192};
+
+/* Who asks. */
+struct client {
+    bool is_known; /* else it counts as nobody's */
+    struct prefix prefix;
+};
+
+struct waiting {
+    struct waiting *next;
+    int fd;
+    struct client client;
+    struct transfer_request request;
+};
+
+struct place {
+    pid_t pid; /* 0: free */
+    struct client client;
+};
+
+struct transfers {
+    uv_async_t wake;
+    uv_signal_t on_child;
+    uv_mutex_t lock;
+    struct waiting *first, **last; /* under the lock */
+    size_t waiting_count;          /* under the lock */
+    const struct zone *zone;
+    struct log log;
+    struct place places[TRANSFERS_MAX];
+    unsigned handles; /* open */
+    bool is_held, is_broken;
+};
+
+static void refuse(struct waiting *item, uint16_t rcode)
+{
+    transfer_refuse(&item->request, rcode, item->fd);
+    free(item);
+}
+
+static struct client client_of(int fd)
+{
+    union {
+        struct sockaddr sa;
+        struct sockaddr_storage storage;
+    } address = {.storage = {.ss_family = AF_UNSPEC}};
+    socklen_t len = sizeof(address);
+    struct client client = {.is_known = false};
+    client.is_known =
+        getpeername(fd, &address.sa, &len) == 0 && prefix_of(&address.sa, &client.prefix);
+    return client;
+}
+
+static bool is_same(const struct client *a, const struct client *b)
+{
+    return a->is_known && b->is_known && a->prefix.key == b->prefix.key;
+}
+
+/* Whether the client has closed its side, or only (is_certain) whether it has reset the connection.
+ * One that has shut it down, and still reads, looks as one that is gone. */
+static bool is_gone(int fd, bool is_certain)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = is_certain ? 0 : POLLRDHUP};
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
+/* Under the lock. */
+static struct waiting *unlink_waiting(struct transfers *transfers, struct waiting **place)
+{
+    struct waiting *item = *place;
+    *place = item->next;
+    transfers->waiting_count--;
+    if (!*place)
+        transfers->last = place;
+    return item;
+}
+
+/* Under the lock. */
+static void drop_gone(struct transfers *transfers)
+{
+    struct waiting **place = &transfers->first;
+    while (*place) {
+        if (!is_gone((*place)->fd, false)) {
+            place = &(*place)->next;
+            continue;
+        }
+        struct waiting *item = unlink_waiting(transfers, place);
+        close(item->fd);
+        free(item);
+    }
+}
+
+static unsigned waiting_of(const struct transfers *transfers, const struct client *client)
+{
+    unsigned count = 0;
+    for (const struct waiting *item = transfers->first; item; item = item->next)
+        count += is_same(&item->client, client);
+    return count;
+}
+
+/* Queue it, under the lock. Else why not, as an rcode. */
+static uint16_t queue(struct transfers *transfers, struct waiting *item)
+{
+    if (transfers->waiting_count == TRANSFERS_QUEUE_MAX ||
+        waiting_of(transfers, &item->client) == TRANSFERS_CLIENT_QUEUE_MAX)
+        drop_gone(transfers);
+    if (waiting_of(transfers, &item->client) == TRANSFERS_CLIENT_QUEUE_MAX)
+        return RCODE_REFUSED;
+    if (transfers->waiting_count == TRANSFERS_QUEUE_MAX)
+        return RCODE_SERVFAIL;
+    *transfers->last = item;
+    transfers->last = &item->next;
+    transfers->waiting_count++;
+    return 0;
+}
+
+void transfers_take(void *arg, int fd, const struct transfer_request *request)
+{
+    struct transfers *transfers = arg;
+    struct waiting *item = malloc(sizeof(*item));
+    if (!item) {
+        transfer_refuse(request, RCODE_SERVFAIL, fd);
+        return;
+    }
+    *item = (struct waiting){.fd = fd, .client = client_of(fd), .request = *request};
+    uv_mutex_lock(&transfers->lock);
+    uint16_t rcode = queue(transfers, item);
+    uv_mutex_unlock(&transfers->lock);
+    if (rcode != 0)
+        refuse(item, rcode);
+    else
+        uv_async_send(&transfers->wake);
+}
+
+static bool may_begin(const struct transfers *transfers, const struct client *client)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < TRANSFERS_MAX; i++)
+        count += transfers->places[i].pid != 0 && is_same(&transfers->places[i].client, client);
+    return count < TRANSFERS_CLIENT_MAX;
+}
+
+/* The first that waits or, unless is_any, that may begin. */
+static struct waiting *next_waiting(struct transfers *transfers, bool is_any)
+{
+    uv_mutex_lock(&transfers->lock);
+    struct waiting **place = &transfers->first, *item = NULL;
+    while (*place && !is_any && !may_begin(transfers, &(*place)->client))
+        place = &(*place)->next;
+    if (*place)
+        item = unlink_waiting(transfers, place);
+    uv_mutex_unlock(&transfers->lock);
+    return item;
+}
+
+/* In the child. Sockets that it kept open would stay so when the server has closed them. */
+static void run_child(const struct transfers *transfers, const struct waiting *item)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGALRM};
+    sigset_t none;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        signal(numbers[i], SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    alarm(TRANSFER_S);
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+    if (item->fd != TRANSFER_FD && dup2(item->fd, TRANSFER_FD) < 0)
+        _exit(1);
+    if (close_range(TRANSFER_FD + 1, ~0U, 0) != 0)
+        _exit(1);
+    enum status status = transfer_serve(transfers->zone, &item->request, &pace, TRANSFER_FD);
+    _exit(status == STATUS_OK ? 0 : 1);
+}
+
+/* No signal may find the child with libuv's handlers: they would tell the parent's loop, through a
+ * pipe that both have. */
+static pid_t fork_child(const struct transfers *transfers, const struct waiting *item)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0)
+        run_child(transfers, item);
+    int error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return pid;
+}
+
+static struct place *free_place(struct transfers *transfers)
+{
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        if (transfers->places[i].pid == 0)
+            return &transfers->places[i];
+    }
+    return NULL;
+}
+
+static void begin(struct transfers *transfers, struct place *place, struct waiting *item)
+{
+    pid_t pid = is_gone(item->fd, true) ? 0 : fork_child(transfers, item);
+    if (pid < 0) {
+        log_printf(&transfers->log, LOG_LEVEL_WARNING, "no zone transfer: fork: %s",
+                   strerror(errno));
+        refuse(item, RCODE_SERVFAIL);
+        return;
+    }
+    *place = (struct place){.pid = pid, .client = item->client};
+    close(item->fd);
+    free(item);
+}
+
+static void begin_some(struct transfers *transfers)
+{
+    struct place *place;
+    struct waiting *item;
+    while (transfers->is_held && transfers->is_broken && (item = next_waiting(transfers, true)))
+        refuse(item, RCODE_SERVFAIL);
+    while (!transfers->is_held && (place = free_place(transfers)) &&
+           (item = next_waiting(transfers, false)))
+        begin(transfers, place, item);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    begin_some(wake->data);
+}
+
+/* Only those that are ours: others in this program have children, too. */
+static void on_child(uv_signal_t *handle, int number)
+{
+    (void)number;
+    struct transfers *transfers = handle->data;
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        int status = 0;
+        pid_t pid = transfers->places[i].pid;
+        if (pid == 0 || waitpid(pid, &status, WNOHANG) == 0)
+            continue;
+        transfers->places[i].pid = 0;
+        log_printf(&transfers->log, LOG_LEVEL_DEBUG, "a zone transfer has ended%s",
+                   status == 0 ? "" : " before it was complete");
+    }
+    begin_some(transfers);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct transfers *transfers = handle->data;
+    if (--transfers->handles > 0)
+        return;
+    uv_mutex_destroy(&transfers->lock);
+    free(transfers);
+}
+
+static void close_handle(struct transfers *transfers, uv_handle_t *handle)
+{
+    transfers->handles++;
+    uv_close(handle, on_closed);
+}
+
+enum status transfers_start(uv_loop_t *loop, const struct zone *zone, const struct log *log,
+                            struct transfers **out)
+{
+    struct transfers *transfers = calloc(1, sizeof(*transfers));
+    if (!transfers)
+        return STATUS_NO_MEMORY;
+    transfers->last = &transfers->first;
+    transfers->zone = zone;
+    transfers->log = *log;
+    transfers->wake.data = transfers->on_child.data = transfers;
+    if (uv_mutex_init(&transfers->lock) != 0) {
+        free(transfers);
+        return STATUS_SYSTEM;
+    }
+    if (uv_async_init(loop, &transfers->wake, on_wake) != 0) {
+        uv_mutex_destroy(&transfers->lock);
+        free(transfers);
+        return STATUS_SYSTEM;
+    }
+    uv_signal_init(loop, &transfers->on_child);
+    uv_signal_start(&transfers->on_child, on_child, SIGCHLD);
+    *out = transfers;
+    return STATUS_OK;
+}
+
+void transfers_hold(struct transfers *transfers, bool is_held)
+{
+    transfers->is_held = is_held;
+    if (!is_held)
+        begin_some(transfers);
+}
+
+void transfers_break(struct transfers *transfers, bool is_broken)
+{
+    transfers->is_broken = is_broken;
+    begin_some(transfers);
+}
+
+void transfers_stop(struct transfers *transfers)
+{
+    struct waiting *item;
+    if (!transfers)
+        return;
+    while ((item = next_waiting(transfers, true)))
+        refuse(item, RCODE_SERVFAIL);
+    close_handle(transfers, (uv_handle_t *)&transfers->wake);
+    close_handle(transfers, (uv_handle_t *)&transfers->on_child);
+}

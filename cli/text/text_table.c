@@ -1,0 +1,143 @@
+#include "text_table.h"
+
+#include "width.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_PADDING 2 /* tabulate's MIN_PADDING */
+
+struct column {
+    const char *header;
+    size_t header_columns, columns;
+    bool has_number, has_other;
+};
+
+struct table {
+    struct width width;
+    struct column columns[TABLE_COLUMNS_MAX];
+    size_t column_count;
+    char shown[TABLE_COLUMNS_MAX][WIDTH_OCTETS_MAX]; /* the cells of one row */
+};
+
+/* A cell as a terminal shows it; in table->shown. */
+struct shown {
+    const char *text;
+    size_t len;     /* octets */
+    size_t columns; /* on a terminal */
+};
+
+enum status table_new(const char *const *headers, size_t columns, struct table **out)
+{
+    struct table *table = calloc(1, sizeof(*table));
+    if (!table)
+        return STATUS_NO_MEMORY;
+    width_init(&table->width);
+    table->column_count = columns;
+    for (size_t i = 0; i < columns; i++) {
+        struct column *column = &table->columns[i];
+        column->header = headers[i];
+        column->header_columns = strlen(headers[i]);
+        column->columns = column->header_columns + HEADER_PADDING;
+    }
+    *out = table;
+    return STATUS_OK;
+}
+
+void table_free(struct table *table)
+{
+    if (!table)
+        return;
+    width_clear(&table->width);
+    free(table);
+}
+
+static void show(struct table *table, const struct table_cell *cells, struct shown *out)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        char *text = table->shown[i];
+        size_t columns = 0;
+        size_t len = width_show(&table->width, cells[i].text, cells[i].len, TABLE_CELL_COLUMNS,
+                                text, &columns);
+        out[i] = (struct shown){text, len, columns};
+    }
+}
+
+static bool is_whole_number(const char *text, size_t len)
+{
+    size_t at = len > 0 && (*text == '-' || *text == '+') ? 1 : 0;
+    if (at == len)
+        return false;
+    for (; at < len; at++)
+        if (text[at] < '0' || text[at] > '9')
+            return false;
+    return true;
+}
+
+void table_measure(struct table *table, const struct table_cell *cells)
+{
+    struct shown shown[TABLE_COLUMNS_MAX];
+    show(table, cells, shown);
+    for (size_t i = 0; i < table->column_count; i++) {
+        struct column *column = &table->columns[i];
+        if (shown[i].columns > column->columns)
+            column->columns = shown[i].columns;
+        if (is_whole_number(shown[i].text, shown[i].len))
+            column->has_number = true;
+        else if (shown[i].len > 0)
+            column->has_other = true;
+    }
+}
+
+static void print_repeated(FILE *file, char c, size_t count)
+{
+    while (count-- > 0)
+        putc(c, file);
+}
+
+static void print_line(const struct table *table, FILE *file, char edge)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        putc(i > 0 ? '+' : edge, file);
+        print_repeated(file, '-', table->columns[i].columns + 2);
+    }
+    putc(edge, file);
+    putc('\n', file);
+}
+
+static void print_cell(const struct column *column, const struct shown *cell, FILE *file)
+{
+    bool is_right = column->has_number && !column->has_other;
+    size_t padding = column->columns > cell->columns ? column->columns - cell->columns : 0;
+    fputs("| ", file);
+    print_repeated(file, ' ', is_right ? padding : 0);
+    fwrite(cell->text, 1, cell->len, file);
+    print_repeated(file, ' ', is_right ? 1 : padding + 1);
+}
+
+void table_begin(const struct table *table, FILE *file)
+{
+    print_line(table, file, '+');
+    for (size_t i = 0; i < table->column_count; i++) {
+        const struct column *column = &table->columns[i];
+        struct shown header = {column->header, strlen(column->header), column->header_columns};
+        print_cell(column, &header, file);
+    }
+    fputs("|\n", file);
+    print_line(table, file, '|');
+}
+
+void table_row(struct table *table, const struct table_cell *cells, FILE *file)
+{
+    struct shown shown[TABLE_COLUMNS_MAX];
+    show(table, cells, shown);
+    for (size_t i = 0; i < table->column_count; i++)
+        print_cell(&table->columns[i], &shown[i], file);
+    fputs("|\n", file);
+}
+
+void table_end(const struct table *table, FILE *file)
+{
+    print_line(table, file, '+');
+}

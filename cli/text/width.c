@@ -1,0 +1,104 @@
+#include "width.h"
+
+#include "registry/base/utf8.h"
+
+#include <stdbool.h>
+#include <string.h>
+#include <wchar.h>
+
+#define DOTS     "..."
+#define DOTS_LEN 3
+
+void width_init(struct width *width)
+{
+    width->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+void width_clear(struct width *width)
+{
+    if (width->locale)
+        freelocale(width->locale);
+    width->locale = (locale_t)0;
+}
+
+/* Columns of one character, or of what stands for it. */
+static size_t columns_of(const struct width *width, const char *shown, size_t len)
+{
+    uint32_t character = 0;
+    if (utf8_decode(shown, len, &character) != len)
+        return len; /* "\xNN" */
+    if (!width->locale || character < 0x80)
+        return 1;
+    /* A character that the locale does not know yet is likely shown as one box. */
+    int columns = wcwidth((wchar_t)character);
+    return columns < 0 ? 1 : (size_t)columns;
+}
+
+/* A text that is being shown, and where it ends if it has to be cut. */
+struct line {
+    size_t len, columns;
+    size_t cut_len, cut_columns; /* room is left for the dots */
+};
+
+/* One character more. False: it is too much. */
+static bool add(struct line *line, const char *shown, size_t len, size_t columns, size_t max,
+                char *out)
+{
+    if (line->columns + columns > max || line->len + len > WIDTH_OCTETS_MAX)
+        return false;
+    memcpy(out + line->len, shown, len);
+    line->len += len;
+    line->columns += columns;
+    if (line->columns + DOTS_LEN <= max && line->len + DOTS_LEN <= WIDTH_OCTETS_MAX) {
+        line->cut_len = line->len;
+        line->cut_columns = line->columns;
+    }
+    return true;
+}
+
+static struct line show(const struct width *width, const char *text, size_t len, size_t max,
+                        char *out)
+{
+    struct line line = {0};
+    for (size_t at = 0; at < len;) {
+        char shown[2 * UTF8_SHOW_MAX + 1];
+        uint32_t character;
+        size_t octets = utf8_decode(text + at, len - at, &character);
+        octets += octets == 0;
+        size_t shown_len = utf8_show(text + at, octets, shown, sizeof(shown));
+        if (!add(&line, shown, shown_len, columns_of(width, shown, shown_len), max, out)) {
+            memcpy(out + line.cut_len, DOTS, DOTS_LEN);
+            line.len = line.cut_len + DOTS_LEN;
+            line.columns = line.cut_columns + DOTS_LEN;
+            break;
+        }
+        at += octets;
+    }
+    return line;
+}
+
+/* The common case, which needs no look at each character's width. */
+static bool is_plain(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return false;
+    return true;
+}
+
+size_t width_show(const struct width *width, const char *text, size_t len, size_t max, char *out,
+                  size_t *columns)
+{
+    if (len <= max && is_plain(text, len)) {
+        if (len > 0)
+            memcpy(out, text, len);
+        *columns = len;
+        return len;
+    }
+    locale_t previous = width->locale ? uselocale(width->locale) : (locale_t)0;
+    struct line line = show(width, text, len, max, out);
+    if (previous)
+        uselocale(previous);
+    *columns = line.columns;
+    return line.len;
+}

@@ -1,0 +1,392 @@
+#include "answer.h"
+
+#include "additional.h"
+#include "edns.h"
+#include "host_view.h"
+#include "message.h"
+#include "ptr.h"
+#include "records.h"
+#include "reply.h"
+#include "tsig.h"
+#include "zones/zone.h"
+
+#include <stdlib.h>
+
+/* Where a question's name lies. */
+enum where {
+    WHERE_OUTSIDE, /* not ours; before answer_prepare(), too */
+    WHERE_INSIDE,  /* in the zone */
+    WHERE_SHORT,   /* below _tcp. or _udp. at the root: as if the zone's name followed */
+    WHERE_VIEW,    /* in the zone, a host view; see host_view.h */
+    WHERE_NOWHERE  /* in the zone, and cannot exist */
+};
+
+#define STALE_TTL_S 30
+
+struct answer_scratch *answer_scratch_new(void)
+{
+    struct answer_scratch *scratch = calloc(1, sizeof(*scratch));
+    if (scratch && seen_init(&scratch->seen) == STATUS_OK)
+        return scratch;
+    free(scratch);
+    return NULL;
+}
+
+void answer_scratch_free(struct answer_scratch *scratch)
+{
+    free(scratch);
+}
+
+static inline bool is_in_zone(const struct view *view, const struct query *query)
+{
+    size_t zone_len = view->wire_len;
+    if (query->name_len < zone_len || query->label_count < view->label_count)
+        return false;
+    size_t at = query->name_len - zone_len;
+    return query->labels[query->label_count - view->label_count] == at &&
+           name_same(query->folded + at, view->folded, zone_len);
+}
+
+/* "..._tcp." or "..._udp.": a service without its zone. */
+static bool is_short(const struct query *query)
+{
+    if (query->label_count < 2 || query->name_len < 6)
+        return false;
+    size_t at = query->name_len - 6u;
+    const uint8_t *last = query->folded + at;
+    return query->labels[query->label_count - 1] == at &&
+           (memcmp(last, "\4_tcp", 6) == 0 || memcmp(last, "\4_udp", 6) == 0);
+}
+
+static inline enum where locate(const struct view *view, struct query *query)
+{
+    if (is_in_zone(view, query)) {
+        size_t len = (size_t)query->name_len - view->wire_len;
+        unsigned labels = query->label_count - (unsigned)view->label_count;
+        query->key_len = (uint16_t)len;
+        query->zone_at = (uint16_t)(REPLY_HEADER + len);
+        if (!hostview_is(query, len, labels))
+            return WHERE_INSIDE;
+        return hostview_rewrite(query, len, labels) ? WHERE_VIEW : WHERE_NOWHERE;
+    }
+    if (!is_short(query))
+        return WHERE_OUTSIDE;
+    query->key_len = (uint16_t)(query->name_len - 1);
+    return WHERE_SHORT;
+}
+
+void answer_prepare(const struct zone *zone, struct query *query)
+{
+    const struct view *view = zone_view(zone);
+    enum where where = locate(view, query);
+    query->where = (uint8_t)where;
+    if (where == WHERE_OUTSIDE)
+        return;
+    query->hash = name_hash(&view->seed, query->folded, query->key_len);
+    table_prefetch(rcu_read(view->names.slots), query->hash);
+}
+
+#define CACHE_LINE 64
+
+static inline void fetch_lines(const void *at, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        __builtin_prefetch((const uint8_t *)at + (size_t)i * CACHE_LINE);
+}
+
+/* An owner and its name, or its TXT data, lie on up to three lines. */
+static inline void fetch_owner(const struct table_slots *slots, struct query *query)
+{
+    uint64_t position = query->hash;
+    query->candidate = table_next(slots, query->hash, &position);
+    if (query->candidate)
+        fetch_lines(query->candidate, 3);
+}
+
+static inline void fetch_target(const struct query *query)
+{
+    if (query->type == TYPE_SRV && query->candidate && node_kind(query->candidate) == NODE_INSTANCE)
+        fetch_lines(((const struct instance *)query->candidate)->target, 2);
+}
+
+void answer_fetch(const struct zone *zone, struct query *queries, unsigned count)
+{
+    const struct table_slots *slots = rcu_read(zone_view(zone)->names.slots);
+    for (unsigned i = 0; i < count; i++)
+        if (queries[i].where != WHERE_OUTSIDE)
+            fetch_owner(slots, &queries[i]);
+    for (unsigned i = 0; i < count; i++)
+        if (queries[i].where == WHERE_INSIDE)
+            fetch_target(&queries[i]);
+}
+
+/* What a name in the zone is. */
+struct found {
+    const struct node *node; /* NULL for a host view */
+    struct sources view;
+};
+
+/* As view_find(), beginning with what answer_fetch() found: the table may have moved since. */
+static inline const struct node *find_node(const struct view *view, const struct query *query)
+{
+    const struct node *node = query->candidate;
+    if (!node || (node->name_len == query->key_len &&
+                  name_equal(query->folded, node_name(node), query->key_len)))
+        return node;
+    return view_find(view, query->folded, query->key_len, query->hash);
+}
+
+static inline bool find(const struct view *view, const struct query *query, struct found *found)
+{
+    found->node = NULL;
+    if (query->where == WHERE_NOWHERE)
+        return false;
+    if (query->where == WHERE_VIEW)
+        return hostview_find(view, query, &found->view);
+    found->node = find_node(view, query);
+    return found->node != NULL;
+}
+
+static bool put_apex(struct reply *reply, uint16_t type)
+{
+    if (type == TYPE_SOA)
+        return records_soa(reply, REPLY_QUESTION, VIEW_SOA_TTL_S);
+    return type == TYPE_NS && records_ns(reply);
+}
+
+static bool put_set(struct reply *reply, const struct node *node, uint16_t type)
+{
+    if (!reply->members) /* one version for the whole reply */
+        reply->members = rcu_read(((const struct set *)node)->members.published);
+    struct sources sources = {.sets = {reply->members}};
+    if (!reply->members)
+        return false;
+    if (type == TYPE_PTR)
+        return pointers_put(reply, node, reply->members);
+    if (node->kind != NODE_TYPE)
+        return false;
+    if (type == TYPE_SRV)
+        return records_srv(reply, &sources, REPLY_QUESTION);
+    return type == TYPE_TXT && records_type_txt(reply, reply->members);
+}
+
+static inline bool put_instance(struct reply *reply, const struct node *node, uint16_t type)
+{
+    const struct instance *instance = (const struct instance *)node;
+    if (type == TYPE_SRV)
+        return records_instance_srv(reply, instance, REPLY_QUESTION);
+    if (type != TYPE_TXT)
+        return false;
+    (void)records_txt(reply, instance, REPLY_QUESTION);
+    return true;
+}
+
+static bool put_view(struct reply *reply, const struct sources *view, uint16_t type)
+{
+    if (type == TYPE_A || type == TYPE_AAAA)
+        return records_view_addresses(reply, view, type);
+    return type == TYPE_SRV && records_srv(reply, view, REPLY_QUESTION);
+}
+
+static bool put_addresses(struct reply *reply, const struct node *node, uint16_t type)
+{
+    return (type == TYPE_A || type == TYPE_AAAA) &&
+           records_addresses(reply, (const struct target *)node, REPLY_QUESTION, type);
+}
+
+static bool put_switch(struct reply *reply, const struct node *node, uint16_t type)
+{
+    return type == TYPE_TXT && records_switch(reply, (const struct switch_ *)node);
+}
+
+/* The records of one type. False when the name has none; reply->is_full when not all of them
+ * fitted. */
+static inline __attribute__((always_inline)) bool
+put_rrset(struct reply *reply, const struct found *found, uint16_t type)
+{
+    const struct node *node = found->node;
+    if (!node)
+        return put_view(reply, &found->view, type);
+    switch (node_kind(node)) {
+    case NODE_INSTANCE:
+        return put_instance(reply, node, type);
+    case NODE_ADDRESS:
+    case NODE_HOST:
+        return put_addresses(reply, node, type);
+    case NODE_LIST:
+    case NODE_TYPE:
+    case NODE_SUBTYPE:
+        return put_set(reply, node, type);
+    case NODE_SWITCH:
+        return put_switch(reply, node, type);
+    case NODE_FIXED:
+        return records_fixed(reply, node, REPLY_QUESTION, type);
+    case NODE_APEX:
+        return put_apex(reply, type);
+    default:
+        return false;
+    }
+}
+
+/* RFC 8482: over UDP one set that fits, or a word instead; over TCP everything. */
+static __attribute__((noinline)) bool put_any(struct reply *reply, const struct found *found)
+{
+    static const uint16_t types[] = {TYPE_SOA, TYPE_NS,   TYPE_SRV, TYPE_TXT,
+                                     TYPE_A,   TYPE_AAAA, TYPE_PTR};
+    static const uint8_t word[] = "\7RFC8482";
+    bool is_udp = reply->query->transport == QUERY_UDP, is_any = false;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && !(is_udp && is_any); i++)
+        is_any = put_rrset(reply, found, types[i]) || is_any;
+    if (!is_udp || !reply->is_full)
+        return is_any;
+    reply_rollback(reply, (struct reply_mark){message_body(reply), 0});
+    uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_HINFO, reply->view->record_ttl_s, 9);
+    if (at)
+        memcpy(at, word, 9); /* the last octet is an empty string: no operating system */
+    return true;
+}
+
+static inline void put_extra(struct reply *reply, const struct found *found, uint16_t type)
+{
+    enum node_kind kind = found->node ? node_kind(found->node) : NODE_TYPE;
+    reply->section = 2;
+    if (type == TYPE_SRV)
+        extra_srv(reply);
+    else if (type == TYPE_PTR && (kind == NODE_TYPE || kind == NODE_SUBTYPE))
+        extra_ptr(reply);
+    else if (type == TYPE_NS && kind == NODE_APEX)
+        extra_ns(reply, message_body(reply));
+}
+
+/* NXDOMAIN and NODATA (RFC 2308): the SOA record says for how long. */
+static void put_negative(struct reply *reply)
+{
+    const struct view *view = reply->view;
+    if (reply->query->zone_at == 0)
+        return; /* a short name: the SOA's owner would lie outside what was asked for */
+    uint32_t ttl_s = view->negative_ttl_s < VIEW_SOA_TTL_S ? view->negative_ttl_s : VIEW_SOA_TTL_S;
+    reply->section = 1;
+    (void)records_soa(reply, (uint16_t)(0xc000u | reply->query->zone_at), ttl_s);
+}
+
+static bool is_transfer(const struct query *query)
+{
+    return query->type == TYPE_AXFR || query->type == TYPE_IXFR;
+}
+
+void answer_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
+                 bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
+                 struct answer_result *result)
+{
+    message_bare(env, query, rcode, is_truncated, ede, out, size, result);
+}
+
+struct refusal {
+    uint16_t rcode, ede;
+};
+
+/* Why a question is not for the zone to answer; NOERROR: it is. */
+static struct refusal judge(const struct answer_env *env, const struct query *query)
+{
+    if (query->verdict == QUERY_ERROR)
+        return (struct refusal){query->rcode,
+                                query->rcode == RCODE_NOTIMP ? EDE_NOT_SUPPORTED : EDE_NONE};
+    if (query->class_ != CLASS_IN && query->class_ != CLASS_ANY)
+        return (struct refusal){RCODE_REFUSED, EDE_NOT_AUTHORITATIVE};
+    if (query->where == WHERE_OUTSIDE)
+        return (struct refusal){is_transfer(query) ? RCODE_NOTAUTH : RCODE_REFUSED,
+                                EDE_NOT_AUTHORITATIVE};
+    if (env->state == ANSWER_NOT_READY)
+        return (struct refusal){RCODE_SERVFAIL, EDE_NOT_READY};
+    if (env->state == ANSWER_EXPIRED)
+        return (struct refusal){RCODE_SERVFAIL, EDE_INVALID_DATA};
+    if (is_transfer(query) && query->key_len > 0)
+        return (struct refusal){RCODE_NOTAUTH, EDE_NONE};
+    return (struct refusal){RCODE_NOERROR, EDE_NONE};
+}
+
+/* What is not answered from the zone's records. True when that is so. */
+static __attribute__((noinline)) bool answer_otherwise(const struct answer_env *env,
+                                                       const struct query *query, uint8_t *out,
+                                                       size_t size, struct answer_result *result)
+{
+    bool is_question = query->verdict == QUERY_QUESTION;
+    if (is_question && query->tsig) {
+        tsig_answer(env, query, out, size, result);
+        return true;
+    }
+    if (is_question && query->class_ == CLASS_CH && message_chaos(env, query, out, size, result))
+        return true;
+    struct refusal refusal = judge(env, query);
+    if (!is_question || refusal.rcode != RCODE_NOERROR) { /* a cookie alone is asked for, too */
+        message_bare(env, query, refusal.rcode, false, refusal.ede, out, size, result);
+        return true;
+    }
+    *result = (struct answer_result){.type = query->type, .is_transfer = is_transfer(query)};
+    return is_transfer(query);
+}
+
+/* A question for records, in class IN, while etcd is there. */
+static inline bool is_usual(const struct answer_env *env, const struct query *query)
+{
+    return query->verdict == QUERY_QUESTION && query->class_ == CLASS_IN && !query->tsig &&
+           query->where != WHERE_OUTSIDE && env->state == ANSWER_FRESH && !is_transfer(query);
+}
+
+/* A question that lies in the zone, in class IN. */
+static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
+                                     struct answer_result *result)
+{
+    const struct query *query = reply->query;
+    struct found found;
+    bool is_partial = view_is_partial(reply->view); /* before the look-up, that it may explain */
+    if (!find(reply->view, query, &found)) {
+        if (is_partial)
+            return RCODE_SERVFAIL;
+        put_negative(reply);
+        return RCODE_NXDOMAIN;
+    }
+    bool is_any =
+        query->type == TYPE_ANY ? put_any(reply, &found) : put_rrset(reply, &found, query->type);
+    if (!is_any && is_partial)
+        return RCODE_SERVFAIL;
+    if (!is_any) {
+        put_negative(reply);
+        return RCODE_NOERROR;
+    }
+    result->is_window = reply->is_partial;
+    if (reply->is_full) {
+        result->is_window = query->transport == QUERY_TCP;
+        return RCODE_NOERROR;
+    }
+    if (query->transport == QUERY_TCP)
+        message_limit_extra(reply, opt_size);
+    put_extra(reply, &found, query->type);
+    reply->is_full = false;
+    return RCODE_NOERROR;
+}
+
+void answer(const struct zone *zone, const struct answer_env *env, const struct query *query,
+            struct answer_scratch *scratch, uint8_t *out, size_t size, struct answer_result *result)
+{
+    struct reply reply;
+    if (!is_usual(env, query) && answer_otherwise(env, query, out, size, result))
+        return;
+    *result = (struct answer_result){.type = query->type};
+    size_t opt_size = edns_size(env, query);
+    message_begin(&reply, query, out, message_size(env, query, size) - opt_size);
+    reply.view = zone_view(zone);
+    reply.scratch = scratch;
+    seen_clear(&scratch->seen);
+    struct edns edns = {.ede = EDE_NONE, .view = reply.view};
+    if (env->state == ANSWER_STALE) {
+        reply.ttl_cap = STALE_TTL_S;
+        edns.ede = EDE_STALE;
+    }
+    edns.rcode = answer_inside(&reply, opt_size, result);
+    if (edns.rcode == RCODE_SERVFAIL)
+        edns.ede = EDE_NOT_READY;
+    result->looks = reply.looks;
+    message_finish(&reply, env, &edns, edns.rcode != RCODE_SERVFAIL,
+                   reply.is_full && query->transport == QUERY_UDP, result);
+}

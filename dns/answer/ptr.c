@@ -1,0 +1,95 @@
+#include "ptr.h"
+
+#include "sources.h"
+
+/* PTR data is a label, or some, and the rest of a name that all of a set's members share: a pointer
+ * to where it stands, or, once, the rest itself. */
+struct shared_tail {
+    const uint8_t *name; /* relative to the zone; */
+    size_t name_len;     /* 0: the zone's name alone */
+    uint16_t at;         /* 0 = it does not stand in the message in its own letters */
+};
+
+static struct shared_tail shared_tail(const struct reply *reply, const struct node *node)
+{
+    struct shared_tail tail = {node_name(node), node->name_len, 0};
+    const struct query *query = reply->query;
+    size_t skip = 0;
+    if (node->kind == NODE_SUBTYPE) {
+        skip = 1u + tail.name[0];
+        skip += 1u + tail.name[skip];
+    } else if (node->kind == NODE_LIST) {
+        skip = tail.name_len;
+    }
+    tail.name += skip;
+    tail.name_len -= skip;
+    const struct view *view = reply->view;
+    const uint8_t *asked = query->bytes + REPLY_HEADER + skip;
+    if (query->zone_at != 0 && memcmp(asked, tail.name, tail.name_len) == 0 &&
+        memcmp(query->bytes + query->zone_at, view->wire, view->wire_len) == 0)
+        tail.at = (uint16_t)(REPLY_HEADER + skip);
+    return tail;
+}
+
+/* The name of a record's data: `head` and the shared tail. Returns where the data begins, NULL when
+ * it is full. */
+static inline uint8_t *put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_t *head,
+                               size_t head_len, struct shared_tail *tail)
+{
+    const struct view *view = reply->view;
+    size_t tail_len = tail->at ? 2 : tail->name_len + view->wire_len;
+    uint8_t *data = reply_record(reply, REPLY_QUESTION, TYPE_PTR, ttl_s, head_len + tail_len);
+    if (!data)
+        return NULL;
+    uint8_t *at = data + head_len;
+    reply_copy(data, head, head_len);
+    if (tail->at) {
+        reply_put16(at, 0xc000u | tail->at);
+        return data;
+    }
+    memcpy(at, tail->name, tail->name_len);
+    memcpy(at + tail->name_len, view->wire, view->wire_len);
+    if (at - reply->start <= REPLY_POINTER_MAX)
+        tail->at = reply_offset(reply, at);
+    return data;
+}
+
+static bool ptr_to_types(struct reply *reply, const struct members *members,
+                         struct shared_tail *tail)
+{
+    uint32_t start = members->count > 1 ? reply->query->rotation % members->count : 0;
+    bool is_any = false;
+    for (uint32_t i = 0; i < members->count && !reply->is_full; i++) {
+        uint32_t position = (start + i) % members->count;
+        const struct set *type = members_at(members, position);
+        if (!type)
+            continue;
+        is_any = true;
+        (void)put_ptr(reply, members->ttl_s, node_name(&type->node), type->node.name_len, tail);
+    }
+    return is_any;
+}
+
+bool pointers_put(struct reply *reply, const struct node *node, const struct members *members)
+{
+    struct shared_tail tail = shared_tail(reply, node);
+    if (!members)
+        return false;
+    if (node->kind == NODE_LIST)
+        return ptr_to_types(reply, members, &tail);
+    struct sources sources = {.sets = {members}};
+    struct sources_walk walk;
+    const struct instance *instance;
+    bool is_any = false;
+    uint32_t ttl_s = sources_ttl(&sources, reply->view->record_ttl_s);
+    sources_begin(&walk, &sources, reply->query->rotation);
+    while ((instance = sources_member(&walk))) {
+        const uint8_t *label = instance_label(instance);
+        const uint8_t *data = put_ptr(reply, ttl_s, label, 1u + label[0], &tail);
+        is_any = true;
+        if (!data)
+            break;
+        reply_remember(reply, instance, data);
+    }
+    return is_any;
+}

@@ -1,0 +1,176 @@
+/* dns/answer/reply.h - a reply being written: a cursor that refuses what does not fit.
+ *
+ * Records are copied whole or not at all. `limit` is where the records of this message must end, so
+ * that the OPT record still fits behind them; `mark` and `rollback` undo what turned out too long.
+ *
+ * Threads: the caller's. Nothing here allocates. */
+#ifndef DNS_ANSWER_REPLY_H
+#define DNS_ANSWER_REPLY_H
+
+#include "answer_types.h"
+#include "dedup.h"
+#include "dns/wire/query.h"
+#include "zones/view.h"
+
+#include <endian.h>
+#include <string.h>
+
+enum {
+    TYPE_A = 1,
+    TYPE_NS = 2,
+    TYPE_SOA = 6,
+    TYPE_PTR = 12,
+    TYPE_HINFO = 13,
+    TYPE_TXT = 16,
+    TYPE_AAAA = 28,
+    TYPE_SRV = 33,
+    TYPE_OPT = 41,
+    TYPE_IXFR = 251,
+    TYPE_AXFR = 252,
+    TYPE_ANY = 255
+};
+enum { CLASS_IN = 1, CLASS_CH = 3, CLASS_ANY = 255 };
+enum {
+    RCODE_NOERROR = 0,
+    RCODE_FORMERR = 1,
+    RCODE_SERVFAIL = 2,
+    RCODE_NXDOMAIN = 3,
+    RCODE_NOTIMP = 4,
+    RCODE_REFUSED = 5,
+    RCODE_NOTAUTH = 9,
+    RCODE_BADVERS = 16
+};
+/* RFC 8914 */
+enum {
+    EDE_STALE = 3,
+    EDE_NOT_READY = 14,
+    EDE_PROHIBITED = 18,
+    EDE_NOT_AUTHORITATIVE = 20,
+    EDE_NOT_SUPPORTED = 21,
+    EDE_INVALID_DATA = 24,
+    EDE_NONE = UINT16_MAX
+};
+
+#define REPLY_HEADER      12
+#define REPLY_HEAD        12     /* octets of a record before its data */
+#define REPLY_QUESTION    0xc00c /* a pointer to the question's name */
+#define REPLY_POINTER_MAX 0x3fff
+#define REPLY_REFS        4096 /* records whose data names something: each has 16 octets or more */
+
+/* What a record's data names. */
+struct reply_ref {
+    const void *what; /* the struct target of an SRV record, the struct instance of a PTR record */
+    uint16_t at;      /* where the name stands in the message */
+};
+
+static_assert(REPLY_REFS * (REPLY_HEAD + 4) > ANSWER_MAX, "a message has no more such records");
+
+/* A thread's memory for a reply. */
+struct answer_scratch {
+    struct seen seen;
+    struct reply_ref refs[REPLY_REFS]; /* for the additional section */
+};
+
+struct reply {
+    uint8_t *start, *at, *limit;
+    const struct query *query;
+    const struct view *view;
+    struct answer_scratch *scratch;
+    const struct members
+        *members;       /* of the set that was asked for, one version for the whole reply */
+    uint32_t ttl_cap;   /* 30 while etcd is away */
+    uint16_t counts[3]; /* answer, authority, additional */
+    uint8_t section;
+    bool is_partial;    /* only some of a set's many members were looked at */
+    bool is_full;       /* a required record did not fit */
+    uint16_t ref_count; /* of scratch->refs */
+    uint32_t looks;     /* members of sets that were looked at */
+};
+
+static inline void reply_put16(uint8_t *at, uint32_t value)
+{
+    uint16_t big = htobe16((uint16_t)value);
+    memcpy(at, &big, 2);
+}
+
+static inline void reply_put32(uint8_t *at, uint32_t value)
+{
+    uint32_t big = htobe32(value);
+    memcpy(at, &big, 4);
+}
+
+static inline void reply_put64(uint8_t *at, uint64_t value)
+{
+    uint64_t big = htobe64(value);
+    memcpy(at, &big, 8);
+}
+
+/* Copy a name or some such, readable NAME_PAD octets beyond its end, in blocks: what they write too
+ * much is overwritten or lies in the slack behind the reply (answer.h). */
+static inline void reply_copy(uint8_t *at, const uint8_t *from, size_t len)
+{
+    static_assert(ANSWER_SLACK >= NAME_PAD, "the last block may be all but empty");
+    size_t done = 0;
+    do {
+        memcpy(at + done, from + done, NAME_PAD);
+        done += NAME_PAD;
+    } while (done < len);
+}
+
+static inline uint16_t reply_offset(const struct reply *reply, const uint8_t *at)
+{
+    return (uint16_t)(at - reply->start);
+}
+
+/* What stands before a record's data, its owner a pointer. Returns where the data goes. */
+static inline uint8_t *reply_head(uint8_t *at, uint16_t owner, uint16_t type, uint32_t ttl_s,
+                                  size_t rdata_len)
+{
+    reply_put64(at, (uint64_t)owner << 48 | (uint64_t)type << 32 | CLASS_IN << 16 | ttl_s >> 16);
+    reply_put32(at + 8, ttl_s << 16 | (uint32_t)rdata_len);
+    return at + REPLY_HEAD;
+}
+
+static inline uint32_t reply_ttl(const struct reply *reply, uint32_t ttl_s)
+{
+    return ttl_s < reply->ttl_cap ? ttl_s : reply->ttl_cap;
+}
+
+/* Begin a record. NULL when it does not fit; else where its data goes. */
+static inline uint8_t *reply_record(struct reply *reply, uint16_t owner, uint16_t type,
+                                    uint32_t ttl_s, size_t rdata_len)
+{
+    uint8_t *at = reply->at, *end = at + REPLY_HEAD + rdata_len;
+    if (__builtin_expect(end > reply->limit, 0)) {
+        reply->is_full = true;
+        return NULL;
+    }
+    reply->at = end;
+    reply->counts[reply->section]++;
+    return reply_head(at, owner, type, reply_ttl(reply, ttl_s), rdata_len);
+}
+
+/* Remember what is named at `at`, in a record's data. */
+static inline void reply_remember(struct reply *reply, const void *what, const uint8_t *at)
+{
+    reply->scratch->refs[reply->ref_count++] = (struct reply_ref){what, reply_offset(reply, at)};
+}
+
+struct reply_mark {
+    uint8_t *at;
+    uint16_t count;
+};
+
+static inline struct reply_mark reply_mark(const struct reply *reply)
+{
+    return (struct reply_mark){reply->at, reply->counts[reply->section]};
+}
+
+static inline void reply_rollback(struct reply *reply, struct reply_mark mark)
+{
+    reply->at = mark.at;
+    reply->counts[reply->section] = mark.count;
+    reply->is_full = false;
+}
+
+#endif

@@ -1,0 +1,260 @@
+#include "server.h"
+
+#include "dns/wire/socket.h"
+#include "rate_limit.h"
+#include "worker.h"
+#include "zones/store/rcu.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define WORKERS_MAX 1024
+
+static_assert(SERVER_LISTEN_MAX <= TCP_LISTENERS_MAX, "a worker has a place for each address");
+
+struct server {
+    struct worker_shared shared;
+    struct acl allow_query, allow_transfer;
+    struct limit *limit;
+    struct sockaddr_storage addresses[SERVER_LISTEN_MAX];
+    size_t address_count;
+    int guards[SERVER_LISTEN_MAX]; /* while opening: -1, or what keeps a port that was picked */
+    struct worker **workers;
+    unsigned worker_count;
+    struct respond_env *env; /* the one that is published */
+    uint64_t env_version;
+};
+
+static enum status check(const struct server_options *options, struct detail *why)
+{
+    if (options->listen_count == 0 || options->listen_count > SERVER_LISTEN_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "1 to %d addresses to listen on, not %zu",
+                          SERVER_LISTEN_MAX, options->listen_count);
+    if (options->workers > WORKERS_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "at most %d workers, not %u", WORKERS_MAX,
+                          options->workers);
+    if (options->tcp_connections == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "at least 1 TCP connection");
+    if (options->tcp_idle_s == 0 || options->tcp_idle_s > UINT32_MAX / 1000)
+        return detail_set(why, STATUS_BAD_INPUT, "TCP idle time of %u s", options->tcp_idle_s);
+    for (size_t i = 0; i < options->listen_count; i++)
+        if (!socket_is_inet(&options->listen[i].address))
+            return detail_set(why, STATUS_BAD_INPUT, "an address to listen on is not IPv4 or IPv6");
+    return STATUS_OK;
+}
+
+static bool is_claimed(const struct server *server, const struct sockaddr_storage *address)
+{
+    for (size_t i = 0; i < server->address_count; i++)
+        if (socket_is_same(&server->addresses[i], address))
+            return true;
+    return false;
+}
+
+/* All addresses before any worker's socket, so that our own wildcard does not stand in the way of
+ * our own address on the same port. */
+static enum status claim_addresses(struct server *server, const struct server_options *options,
+                                   struct detail *why)
+{
+    for (size_t i = 0; i < options->listen_count; i++) {
+        struct sockaddr_storage address = options->listen[i].address;
+        int guard = -1;
+        if (is_claimed(server, &address))
+            continue;
+        enum status status = socket_claim(&address, &guard, why);
+        if (status == STATUS_NOT_FOUND && options->listen[i].may_be_missing) {
+            log_printf(&options->log, LOG_LEVEL_DEBUG, "not listening on %s", why->text);
+            continue;
+        }
+        if (status != STATUS_OK)
+            return STATUS_SYSTEM;
+        server->guards[server->address_count] = guard;
+        server->addresses[server->address_count++] = address;
+    }
+    /* The last one's reason stands in *why. */
+    return server->address_count != 0 ? STATUS_OK : STATUS_SYSTEM;
+}
+
+static void release_guards(struct server *server)
+{
+    for (size_t i = 0; i < SERVER_LISTEN_MAX; i++) {
+        if (server->guards[i] >= 0)
+            close(server->guards[i]);
+        server->guards[i] = -1;
+    }
+}
+
+static enum status open_sockets(struct server *server, struct worker *worker, struct detail *why)
+{
+    for (size_t i = 0; i < server->address_count; i++) {
+        const struct sockaddr_storage *address = &server->addresses[i];
+        int udp_fd, tcp_fd;
+        if (socket_open_udp(address, &udp_fd, why) != STATUS_OK)
+            return STATUS_SYSTEM;
+        if (socket_open_tcp(address, &tcp_fd, why) != STATUS_OK) {
+            close(udp_fd);
+            return STATUS_SYSTEM;
+        }
+        worker_add(worker, udp_fd, tcp_fd, socket_is_wildcard(address));
+    }
+    return STATUS_OK;
+}
+
+static enum status open_workers(struct server *server, unsigned count, struct detail *why)
+{
+    server->workers = calloc(count, sizeof(struct worker *));
+    if (!server->workers)
+        return STATUS_NO_MEMORY;
+    for (unsigned i = 0; i < count; i++) {
+        enum status status = worker_new(&server->shared, i, &server->workers[i]);
+        if (status != STATUS_OK)
+            return status;
+        server->worker_count++;
+        status = open_sockets(server, server->workers[i], why);
+        if (status != STATUS_OK)
+            return status;
+    }
+    return STATUS_OK;
+}
+
+static enum status make_limit(struct server *server, uint32_t rate, struct detail *why)
+{
+    uint64_t seed[2];
+    if (rate == 0)
+        return STATUS_OK;
+    if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+        return detail_set(why, STATUS_SYSTEM, "no random numbers");
+    server->limit = aligned_alloc(alignof(struct limit), sizeof(struct limit));
+    if (!server->limit)
+        return STATUS_NO_MEMORY;
+    limit_init(server->limit, rate, seed);
+    server->shared.limit = server->limit;
+    return STATUS_OK;
+}
+
+static enum status fill(struct server *server, const struct server_options *options,
+                        struct detail *why)
+{
+    server->allow_query = options->allow_query;
+    server->shared.zone = options->zone;
+    server->shared.allow = options->allow_query.count != 0 ? &server->allow_query : NULL;
+    server->allow_transfer = options->allow_transfer;
+    if (options->transfer && options->allow_transfer.count != 0)
+        server->shared.allow_transfer = &server->allow_transfer;
+    server->shared.tcp_share.transfer = options->transfer;
+    server->shared.tcp_share.transfer_arg = options->transfer_arg;
+    server->shared.tcp_share.limit = options->tcp_connections;
+    server->shared.tcp_idle_ms = options->tcp_idle_s * 1000;
+    memset(server->guards, -1, sizeof(server->guards));
+
+    unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
+    server->shared.tcp_share.workers = workers;
+    enum status status = name_seed_init(&server->shared.tcp_share.seed);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "no random numbers");
+    status = make_limit(server, options->rate_limit, why);
+    if (status == STATUS_OK)
+        status = claim_addresses(server, options, why);
+    if (status == STATUS_OK)
+        status = open_workers(server, workers, why);
+    release_guards(server);
+    return status;
+}
+
+enum status server_open(const struct server_options *options, struct server **out,
+                        struct detail *why)
+{
+    struct detail unwanted;
+    why = why ? why : &unwanted;
+    enum status status = check(options, why);
+    if (status != STATUS_OK)
+        return status;
+    struct server *server = calloc(1, sizeof(*server));
+    if (!server)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    status = fill(server, options, why);
+    if (status == STATUS_NO_MEMORY)
+        (void)detail_set(why, status, "%s", status_text(status));
+    if (status == STATUS_OK)
+        *out = server;
+    else
+        server_stop(server);
+    return status;
+}
+
+void server_addresses(const struct server *server, char *out, size_t size)
+{
+    size_t len = 0;
+    if (size == 0)
+        return;
+    out[0] = '\0';
+    for (size_t i = 0; i < server->address_count; i++) {
+        char text[SOCKET_TEXT_MAX];
+        socket_text(&server->addresses[i], text, sizeof(text));
+        const char *parts[] = {i == 0 ? "" : ", ", text};
+        for (int j = 0; j < 2; j++) {
+            size_t part = strnlen(parts[j], size - 1 - len);
+            memcpy(out + len, parts[j], part);
+            len += part;
+        }
+        out[len] = '\0';
+    }
+}
+
+bool server_address(const struct server *server, size_t i, struct sockaddr_storage *out)
+{
+    if (i >= server->address_count)
+        return false;
+    *out = server->addresses[i];
+    return true;
+}
+
+enum status server_set_env(struct server *server, const struct answer_env *env)
+{
+    struct respond_env *fresh = malloc(sizeof(*fresh));
+    if (!fresh)
+        return STATUS_NO_MEMORY;
+    fresh->version = ++server->env_version;
+    fresh->env = *env;
+    rcu_publish(server->shared.published, fresh);
+    rcu_retire(server->env); /* collected with the zone's next change, which may be half done now */
+    server->env = fresh;
+    return STATUS_OK;
+}
+
+enum status server_start(struct server *server, const struct answer_env *env, struct detail *why)
+{
+    enum status status = server_set_env(server, env);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "%s", status_text(status));
+    for (unsigned i = 0; i < server->worker_count && status == STATUS_OK; i++)
+        status = worker_start(server->workers[i], why);
+    return status;
+}
+
+void server_counters(const struct server *server, struct counters *out)
+{
+    memset(out, 0, sizeof(*out));
+    for (unsigned i = 0; i < server->worker_count; i++)
+        counters_add(out, worker_counters(server->workers[i]));
+}
+
+void server_stop(struct server *server)
+{
+    if (!server)
+        return;
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_stop(server->workers[i]);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        worker_free(server->workers[i]);
+    free(server->workers);
+    free(server->limit);
+    /* No reader is left: nothing to wait for. */
+    free(server->env);
+    free(server);
+}

@@ -1,0 +1,290 @@
+#include "tcp.h"
+
+#include "batch.h"
+#include "tcp_clients.h"
+#include "tcp_conn.h"
+#include "tcp_list.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define STOP_MS      1000
+#define ACCEPT_BATCH 16   /* accepted at once, before the others get their turn */
+#define ACCEPT_LAST  1024 /* accepted when stopping */
+
+/* To make room for a newcomer, so many of the oldest are looked at for an idle one; of half of them
+ * at most, as the newest may be about to ask. */
+#define LOOK_MAX 64
+/* When all slots are in use: the time for a message that has begun, and for one that is at
+ * something before another of its own network takes its place. */
+#define MESSAGE_MS 1000
+
+void tcp_add(struct tcp *tcp, int fd)
+{
+    struct tcp_listener *listener = &tcp->listeners[tcp->listener_count++];
+    listener->tcp = tcp;
+    listener->fd = fd;
+}
+
+/* The time in which a connection must get on: all of it while half of the slots are free, then
+ * falling to a tenth; none when stopping has taken too long. */
+static uint64_t patience_ms(const struct tcp *tcp)
+{
+    if (tcp->is_stopping && uv_now(tcp->loop) >= tcp->stop_ms)
+        return 0;
+    uint64_t limit = tcp->share->limit;
+    uint64_t used = __atomic_load_n(&tcp->share->used, __ATOMIC_RELAXED);
+    uint64_t half = limit / 2, least = tcp->idle_ms / 10;
+    if (used <= half)
+        return tcp->idle_ms;
+    uint64_t left = used < limit ? tcp->idle_ms * (limit - used) / (limit - half) : 0;
+    return left > least ? left : least;
+}
+
+static void on_listener(uv_poll_t *poll, int status, int events);
+
+static void wake_listeners(struct tcp *tcp)
+{
+    tcp->is_starved = false;
+    for (unsigned i = 0; i < tcp->listener_count; i++)
+        if (uv_poll_start(&tcp->listeners[i].poll, UV_READABLE, on_listener) != 0)
+            tcp->is_starved = true;
+}
+
+static unsigned used_slots(const struct tcp *tcp)
+{
+    return __atomic_load_n(&tcp->share->used, __ATOMIC_RELAXED);
+}
+
+/* This worker's part of the slots, at least one. */
+static unsigned fair_count(const struct tcp *tcp)
+{
+    return (tcp->share->limit + tcp->share->workers - 1) / tcp->share->workers;
+}
+
+/* The same for a message that has begun. */
+static uint64_t message_patience_ms(const struct tcp *tcp)
+{
+    uint64_t patience = patience_ms(tcp);
+    bool is_full = used_slots(tcp) >= tcp->share->limit;
+    return is_full && patience > MESSAGE_MS ? MESSAGE_MS : patience;
+}
+
+static void close_expired(struct tcp *tcp)
+{
+    uint64_t now = uv_now(tcp->loop);
+    struct tcp_conn *conn = tcp->oldest, *newer;
+    for (; conn && now - conn->got_on_ms >= message_patience_ms(tcp); conn = newer) {
+        newer = conn->newer;
+        bool is_begun = conn->events == UV_READABLE && !tcp_conn_is_idle(conn);
+        if (conn->is_waiting && patience_ms(tcp) > 0) { /* not the client's fault */
+            tcp_list_got_on(tcp, conn);
+        } else if (is_begun || now - conn->got_on_ms >= patience_ms(tcp)) {
+            counters_bump(&tcp->respond->counters->tcp_closed_idle);
+            tcp_conn_close(conn);
+        }
+    }
+}
+
+static void close_leaving(struct tcp *tcp)
+{
+    for (struct tcp_conn *conn = tcp->oldest, *newer; conn && tcp->leaving_count > 0;
+         conn = newer) {
+        newer = conn->newer;
+        if (conn->is_leaving && socket_unsent(conn->fd) == 0)
+            tcp_conn_close(conn);
+    }
+}
+
+/* Of those who hold as many as `most`, the connection that got on longest ago, an idle one if there
+ * is one. */
+static struct tcp_conn *pick(const struct tcp *tcp, const struct tcp_client *most)
+{
+    struct tcp_conn *busy = NULL, *conn = tcp->oldest;
+    unsigned half = (tcp->count + 1) / 2, looks = half < LOOK_MAX ? half : LOOK_MAX;
+    for (unsigned i = 0; i < looks; i++, conn = conn->newer) {
+        if (conn->client->count != most->count)
+            continue;
+        if (tcp_conn_is_idle(conn))
+            return conn;
+        busy = busy ? busy : conn;
+    }
+    return busy ? busy : most->first;
+}
+
+/* Close a connection of one of those who hold most, for somebody who holds `count`. One who holds
+ * as many himself only gets what has been idle or slow. */
+static bool make_room(struct tcp *tcp, unsigned count)
+{
+    const struct tcp_client *most = tcp_clients_most(tcp);
+    if (!most)
+        return false;
+    struct tcp_conn *conn = pick(tcp, most);
+    if (count >= most->count && !tcp_conn_is_idle(conn) &&
+        uv_now(tcp->loop) - conn->got_on_ms < MESSAGE_MS)
+        return false;
+    counters_bump(&tcp->respond->counters->tcp_closed_full);
+    tcp_conn_close(conn);
+    return true;
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+    struct tcp *tcp = timer->data;
+    close_leaving(tcp);
+    close_expired(tcp);
+    while (used_slots(tcp) > tcp->share->limit && tcp->count > fair_count(tcp) && make_room(tcp, 0))
+        ;
+    if (tcp->is_starved && !tcp->is_stopping)
+        wake_listeners(tcp);
+    tcp_list_stop_sweep(tcp);
+}
+
+/* Others may have all slots: then a worker takes its part all the same, and they give up what is
+ * too many at their next sweep. */
+static bool take_slot(struct tcp *tcp, const union socket_address *client)
+{
+    unsigned before = __atomic_fetch_add(&tcp->share->used, 1, __ATOMIC_RELAXED);
+    if (before < tcp->share->limit || tcp->count < fair_count(tcp) ||
+        make_room(tcp, tcp_clients_count(tcp, client)))
+        return true;
+    tcp_list_give_slot(tcp);
+    counters_bump(&tcp->respond->counters->tcp_closed_full);
+    return false;
+}
+
+/* Out of file descriptors or memory, the listeners would be readable for ever. */
+static void starve(struct tcp *tcp)
+{
+    if (tcp->is_stopping)
+        return;
+    for (unsigned i = 0; i < tcp->listener_count; i++)
+        uv_poll_stop(&tcp->listeners[i].poll);
+    tcp->is_starved = true;
+    tcp_list_sweep(tcp);
+}
+
+/* Whether accept() is worth another try. */
+static bool accept_failed(struct tcp *tcp, int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        if (make_room(tcp, 1))
+            return true;
+        starve(tcp);
+        return false;
+    default: /* accept(2): an error of the connection itself, which is gone */
+        return true;
+    }
+}
+
+static bool accept_one(struct tcp_listener *listener)
+{
+    struct tcp *tcp = listener->tcp;
+    union socket_address client;
+    socklen_t len = sizeof(client);
+    int fd = accept4(listener->fd, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return accept_failed(tcp, errno);
+    counters_bump(&tcp->respond->counters->tcp_accepted);
+    if (!take_slot(tcp, &client)) {
+        close(fd);
+    } else if (!tcp_conn_open(tcp, fd, &client)) {
+        tcp_list_give_slot(tcp);
+        close(fd);
+    }
+    return true;
+}
+
+static void on_listener(uv_poll_t *poll, int status, int events)
+{
+    struct tcp_listener *listener = poll->data;
+    (void)events;
+    if (status < 0) { /* libuv has stopped polling it */
+        starve(listener->tcp);
+        return;
+    }
+    for (int i = 0; i < ACCEPT_BATCH && accept_one(listener); i++)
+        ;
+}
+
+enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct respond *respond,
+                      struct tcp_share *share, unsigned idle_ms)
+{
+    tcp->loop = loop;
+    tcp->respond = respond;
+    tcp->share = share;
+    tcp->idle_ms = idle_ms;
+    uv_timer_init(loop, &tcp->sweep);
+    tcp->sweep.data = tcp;
+    tcp->on_sweep = on_sweep;
+    uv_idle_init(loop, &tcp->busy);
+    tcp->busy.data = tcp;
+    tcp->turn_left = TCP_TURN;
+    tcp->last_turn = &tcp->turns;
+    if (tcp_clients_init(tcp) != STATUS_OK)
+        return STATUS_NO_MEMORY;
+    for (unsigned i = 0; i < tcp->listener_count; i++) {
+        struct tcp_listener *listener = &tcp->listeners[i];
+        if (uv_poll_init(loop, &listener->poll, listener->fd) != 0)
+            return STATUS_SYSTEM;
+        listener->poll.data = listener;
+        if (uv_poll_start(&listener->poll, UV_READABLE, on_listener) != 0)
+            return STATUS_SYSTEM;
+    }
+    return STATUS_OK;
+}
+
+void tcp_take_turns(struct tcp *tcp)
+{
+    while (tcp->turns && tcp->turn_left > 0)
+        tcp_conn_turn(tcp->turns);
+}
+
+static void close_listeners(struct tcp *tcp)
+{
+    for (unsigned i = 0; i < tcp->listener_count; i++) {
+        struct tcp_listener *listener = &tcp->listeners[i];
+        if (listener->poll.data)
+            uv_close((uv_handle_t *)&listener->poll, NULL);
+        close(listener->fd);
+    }
+    tcp->listener_count = 0;
+    tcp->is_starved = false;
+}
+
+void tcp_stop(struct tcp *tcp)
+{
+    tcp->is_stopping = true;
+    tcp->stop_ms = uv_now(tcp->loop) + STOP_MS;
+    for (unsigned i = 0; i < tcp->listener_count; i++)
+        for (int j = 0; j < ACCEPT_LAST && accept_one(&tcp->listeners[i]); j++)
+            ;
+    close_listeners(tcp);
+    for (struct tcp_conn *conn = tcp->oldest, *newer; conn; conn = newer) {
+        newer = conn->newer;
+        tcp_conn_finish(conn);
+    }
+    if (tcp->oldest)
+        tcp_list_sweep(tcp); /* more often */
+    tcp_list_stop_sweep(tcp);
+}
+
+void tcp_close(struct tcp *tcp)
+{
+    close_listeners(tcp);
+    if (!tcp->loop)
+        return;
+    tcp->is_stopping = true;
+    while (tcp->oldest)
+        tcp_conn_close(tcp->oldest);
+    tcp_list_stop_sweep(tcp);
+    tcp_clients_clear(tcp);
+}

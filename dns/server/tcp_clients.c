@@ -1,0 +1,134 @@
+#include "tcp_clients.h"
+
+#include "dns/wire/prefix.h"
+
+#include <stdlib.h>
+
+#define BUCKETS_MIN 64
+#define BUCKETS_MAX (1u << 16)
+
+enum status tcp_clients_init(struct tcp *tcp)
+{
+    struct tcp_clients *clients = &tcp->clients;
+    size_t buckets = BUCKETS_MIN;
+    while (buckets < tcp->share->limit && buckets < BUCKETS_MAX)
+        buckets *= 2;
+    clients->buckets = calloc(buckets, sizeof(struct tcp_client *));
+    clients->levels = calloc((size_t)tcp->share->limit + 1, sizeof(struct tcp_level));
+    clients->mask = buckets - 1;
+    return clients->buckets && clients->levels ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void tcp_clients_clear(struct tcp *tcp)
+{
+    free(tcp->clients.buckets);
+    free(tcp->clients.levels);
+    tcp->clients = (struct tcp_clients){0};
+}
+
+static uint64_t key_of(const union socket_address *client)
+{
+    struct prefix prefix = {0};
+    (void)prefix_of(&client->sa, &prefix);
+    return prefix.key;
+}
+
+/* Where the client with this key stands, or would. */
+static struct tcp_client **place_of(const struct tcp *tcp, uint64_t key)
+{
+    const struct name_seed *seed = &tcp->share->seed;
+    uint64_t hash = name_mix(key ^ seed->word[0], seed->word[1] | 1);
+    struct tcp_client **place = &tcp->clients.buckets[hash & tcp->clients.mask];
+    while (*place && (*place)->key != key)
+        place = &(*place)->next;
+    return place;
+}
+
+unsigned tcp_clients_count(const struct tcp *tcp, const union socket_address *client)
+{
+    const struct tcp_client *found = *place_of(tcp, key_of(client));
+    return found ? found->count : 0;
+}
+
+struct tcp_client *tcp_clients_most(const struct tcp *tcp)
+{
+    return tcp->clients.levels[tcp->clients.most].first;
+}
+
+static void leave_level(struct tcp_level *level, struct tcp_client *client)
+{
+    if (client->before)
+        client->before->after = client->after;
+    else
+        level->first = client->after;
+    if (client->after)
+        client->after->before = client->before;
+    else
+        level->last = client->before;
+}
+
+static void join_level(struct tcp_level *level, struct tcp_client *client)
+{
+    client->before = level->last;
+    client->after = NULL;
+    if (level->last)
+        level->last->after = client;
+    else
+        level->first = client;
+    level->last = client;
+}
+
+static void set_count(struct tcp *tcp, struct tcp_client *client, unsigned count)
+{
+    struct tcp_level *levels = tcp->clients.levels;
+    if (client->count > 0)
+        leave_level(&levels[client->count], client);
+    client->count = count;
+    if (count > 0)
+        join_level(&levels[count], client);
+    if (count > tcp->clients.most)
+        tcp->clients.most = count;
+    while (tcp->clients.most > 0 && !levels[tcp->clients.most].first)
+        tcp->clients.most--;
+}
+
+bool tcp_clients_join(struct tcp *tcp, struct tcp_conn *conn)
+{
+    uint64_t key = key_of(&conn->address);
+    struct tcp_client **place = place_of(tcp, key), *client = *place;
+    if (!client) {
+        client = calloc(1, sizeof(*client));
+        if (!client)
+            return false;
+        client->key = key;
+        *place = client;
+    }
+    conn->client = client;
+    conn->before = client->last;
+    conn->after = NULL;
+    if (client->last)
+        client->last->after = conn;
+    else
+        client->first = conn;
+    client->last = conn;
+    set_count(tcp, client, client->count + 1);
+    return true;
+}
+
+void tcp_clients_leave(struct tcp *tcp, struct tcp_conn *conn)
+{
+    struct tcp_client *client = conn->client;
+    if (conn->before)
+        conn->before->after = conn->after;
+    else
+        client->first = conn->after;
+    if (conn->after)
+        conn->after->before = conn->before;
+    else
+        client->last = conn->before;
+    set_count(tcp, client, client->count - 1);
+    if (client->count > 0)
+        return;
+    *place_of(tcp, client->key) = client->next;
+    free(client);
+}

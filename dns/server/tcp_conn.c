@@ -1,0 +1,398 @@
+#include "tcp_conn.h"
+
+#include "batch.h"
+#include "dns/transfer/xfr_query.h"
+#include "tcp_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A connection that finishes is read at most so often: a client may send faster than we read. */
+#define FINISH_READS 16
+
+enum flow {
+    FLOW_GO,    /* all that was to be done is done */
+    FLOW_PAUSE, /* go on when the socket is writable */
+    FLOW_YIELD, /* go on in another turn of the loop */
+    FLOW_END,   /* the client has said all and been answered, or the connection is given away */
+    FLOW_LOST   /* the connection is no use any more */
+};
+
+static void on_event(uv_poll_t *poll, int status, int events);
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct tcp_conn *conn = handle->data;
+    free(conn->input);
+    free(conn->output);
+    free(conn);
+}
+
+static bool poll_for(struct tcp_conn *conn, int events)
+{
+    if (conn->events == events)
+        return true;
+    conn->events = events;
+    return uv_poll_start(&conn->poll, events, on_event) == 0;
+}
+
+bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client)
+{
+    struct tcp_conn *conn = calloc(1, sizeof(*conn));
+    if (!conn)
+        return false;
+    if (uv_poll_init(tcp->loop, &conn->poll, fd) != 0) {
+        free(conn);
+        return false;
+    }
+    conn->poll.data = conn;
+    conn->tcp = tcp;
+    conn->fd = fd;
+    conn->address = *client;
+    if (!poll_for(conn, UV_READABLE) || !tcp_list_join(tcp, conn)) {
+        uv_close((uv_handle_t *)&conn->poll, on_closed);
+        return false;
+    }
+    return true;
+}
+
+bool tcp_conn_is_idle(const struct tcp_conn *conn)
+{
+    return conn->input_len == 0 && conn->events == UV_READABLE;
+}
+
+/* It waits no more for its turn. */
+static void leave_turns(struct tcp_conn *conn)
+{
+    struct tcp *tcp = conn->tcp;
+    struct tcp_conn **place = &tcp->turns;
+    while (*place != conn)
+        place = &(*place)->next_turn;
+    *place = conn->next_turn;
+    if (!*place)
+        tcp->last_turn = place;
+    if (!tcp->turns)
+        uv_idle_stop(&tcp->busy);
+    conn->is_waiting = false;
+}
+
+void tcp_conn_close(struct tcp_conn *conn)
+{
+    const struct tcp_share *share = conn->tcp->share;
+    if (conn->is_waiting)
+        leave_turns(conn);
+    tcp_list_leave(conn->tcp, conn);
+    uv_close((uv_handle_t *)&conn->poll,
+             on_closed); /* the loop does not know the socket any more */
+    if (conn->is_given) {
+        share->transfer(share->transfer_arg, conn->fd, &conn->tcp->request);
+        return;
+    }
+    if (conn->output || socket_unsent(conn->fd) != 0)
+        socket_drop(conn->fd);
+    close(conn->fd);
+}
+
+/* It is not closed before its client has taken the rest, as one that is closed holds no slot, and
+ * the kernel's memory for as long as its client likes. */
+static void leave(struct tcp_conn *conn)
+{
+    if (conn->is_given || socket_unsent(conn->fd) == 0) {
+        tcp_conn_close(conn);
+        return;
+    }
+    (void)shutdown(conn->fd, SHUT_WR);
+    uv_poll_stop(&conn->poll);
+    conn->events = 0;
+    conn->is_leaving = true;
+    conn->tcp->leaving_count++;
+    tcp_list_got_on(conn->tcp, conn);
+}
+
+static void on_busy(uv_idle_t *busy)
+{
+    (void)busy;
+}
+
+static void wait_for_turn(struct tcp_conn *conn, bool is_unread)
+{
+    struct tcp *tcp = conn->tcp;
+    uv_poll_stop(&conn->poll);
+    conn->events = 0;
+    conn->is_waiting = true;
+    conn->is_unread = is_unread;
+    conn->next_turn = NULL;
+    *tcp->last_turn = conn;
+    tcp->last_turn = &conn->next_turn;
+    uv_idle_start(&tcp->busy, on_busy);
+}
+
+/* Keep a copy of `bytes` in *place, or nothing. False without memory. */
+static bool keep(uint8_t **place, uint32_t *place_len, const uint8_t *bytes, size_t len)
+{
+    if (len == 0) {
+        free(*place);
+        *place = NULL;
+        *place_len = 0;
+        return true;
+    }
+    uint8_t *larger = realloc(*place, len);
+    if (!larger)
+        return false;
+    memcpy(larger, bytes, len);
+    *place = larger;
+    *place_len = (uint32_t)len;
+    return true;
+}
+
+/* Send what the kernel takes; *at moves on. */
+static enum flow send_some(const struct tcp_conn *conn, const uint8_t *bytes, size_t len,
+                           size_t *at)
+{
+    while (*at < len) {
+        ssize_t sent = send(conn->fd, bytes + *at, len - *at, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent >= 0)
+            *at += (size_t)sent;
+        else if (errno == EAGAIN)
+            return FLOW_PAUSE;
+        else if (errno != EINTR)
+            return FLOW_LOST;
+    }
+    return FLOW_GO;
+}
+
+/* Send the worker's output; what is not taken becomes the connection's backlog. */
+static enum flow flush(struct tcp_conn *conn)
+{
+    struct tcp *tcp = conn->tcp;
+    size_t at = 0;
+    enum flow flow = send_some(conn, tcp->output, tcp->output_len, &at);
+    conn->output_at = 0;
+    if (flow == FLOW_PAUSE &&
+        !keep(&conn->output, &conn->output_len, tcp->output + at, tcp->output_len - at))
+        flow = FLOW_LOST;
+    tcp->output_len = 0;
+    return flow;
+}
+
+static enum flow drain(struct tcp_conn *conn)
+{
+    size_t at = conn->output_at;
+    enum flow flow = send_some(conn, conn->output, conn->output_len, &at);
+    conn->tcp->turn_left -= (int64_t)(at - conn->output_at);
+    conn->output_at = (uint32_t)at;
+    if (flow == FLOW_GO) {
+        free(conn->output);
+        conn->output = NULL;
+        conn->output_len = conn->output_at = 0;
+        tcp_list_got_on(conn->tcp, conn);
+    }
+    return flow;
+}
+
+/* False: it is a transfer, and not ours to make. */
+static bool write_reply(struct tcp *tcp, unsigned i)
+{
+    struct answer_result result;
+    uint8_t *reply = tcp->output + tcp->output_len;
+    size_t len = respond_answer(tcp->respond, i, reply + FRAMING_PREFIX, ANSWER_MAX, &result);
+    tcp->turn_left -= (int64_t)TCP_TURN_LOOK * result.looks;
+    if (len == 0)
+        return !result.is_transfer;
+    framing_prefix(reply, len);
+    tcp->output_len += FRAMING_PREFIX + len;
+    counters_reply(tcp->respond->counters, QUERY_TCP, &result);
+    return true;
+}
+
+/* After the replies to what was asked before. With a backlog of these, the i-th message is read
+ * again when it is gone. */
+static enum flow give_away(struct tcp_conn *conn, unsigned i)
+{
+    struct tcp *tcp = conn->tcp;
+    enum flow flow = tcp->output_len != 0 ? flush(conn) : FLOW_GO;
+    if (flow != FLOW_GO)
+        return flow;
+    transfer_query_keep(&tcp->respond->env, &tcp->respond->queries[i], &tcp->request);
+    conn->is_given = true;
+    return FLOW_END;
+}
+
+/* Read up to a batch of messages; ends[i] is where the i-th ends in the stream. */
+static unsigned read_batch(struct tcp_conn *conn, struct framing *framing,
+                           size_t ends[RESPOND_BATCH])
+{
+    struct respond *respond = conn->tcp->respond;
+    const uint8_t *message;
+    size_t len;
+    unsigned count = 0;
+    while (count < RESPOND_BATCH && framing_next(framing, &message, &len)) {
+        respond_read(respond, count, message, len, QUERY_TCP, &conn->address.sa);
+        ends[count++] = framing->at;
+    }
+    respond_fetch(respond, count);
+    return count;
+}
+
+/* Stops when the client takes no more, or all connections have had their turn. *at follows what is
+ * answered. */
+static enum flow answer_batch(struct tcp_conn *conn, const size_t *ends, unsigned count, size_t *at)
+{
+    struct tcp *tcp = conn->tcp;
+    for (unsigned i = 0; i < count; i++) {
+        if (tcp->turn_left <= 0)
+            return FLOW_YIELD;
+        if (tcp->output_len > TCP_FLUSH) {
+            enum flow flow = flush(conn);
+            if (flow != FLOW_GO)
+                return flow;
+        }
+        size_t before = tcp->output_len;
+        if (!write_reply(tcp, i))
+            return give_away(conn, i);
+        tcp->turn_left -= (int64_t)(TCP_TURN_QUERY + tcp->output_len - before);
+        *at = ends[i];
+    }
+    return FLOW_GO;
+}
+
+/* Answer the messages of a stream into few writes. *at is where the first unanswered one begins. */
+static enum flow serve(struct tcp_conn *conn, const uint8_t *bytes, size_t len, size_t *at)
+{
+    struct tcp *tcp = conn->tcp;
+    struct framing framing = {.bytes = bytes, .len = len};
+    size_t ends[RESPOND_BATCH];
+    unsigned count;
+    enum flow flow;
+
+    do {
+        respond_begin(tcp->respond);
+        count = read_batch(conn, &framing, ends);
+        flow = answer_batch(conn, ends, count, at);
+        respond_end(tcp->respond);
+    } while (count == RESPOND_BATCH && flow == FLOW_GO);
+
+    if ((flow == FLOW_GO || flow == FLOW_YIELD) && tcp->output_len != 0) {
+        enum flow flushed = flush(conn);
+        flow = flushed == FLOW_GO ? flow : flushed;
+    }
+    return flow;
+}
+
+/* Serve the octets in tcp->input, keep what is left over, and see to what comes next. */
+static enum flow advance(struct tcp_conn *conn, size_t len)
+{
+    struct tcp *tcp = conn->tcp;
+    size_t at = 0;
+    bool was_waiting = conn->input_len != 0;
+    enum flow flow = serve(conn, tcp->input, len, &at);
+
+    if (flow == FLOW_END || flow == FLOW_LOST)
+        return flow;
+    if (!keep(&conn->input, &conn->input_len, tcp->input + at, len - at))
+        return FLOW_LOST;
+    if (at != 0 || !was_waiting)
+        tcp_list_got_on(tcp, conn);
+    return flow;
+}
+
+/* Put what was left over before the octets to come. */
+static size_t take_input(struct tcp_conn *conn)
+{
+    if (conn->input_len != 0)
+        memcpy(conn->tcp->input, conn->input, conn->input_len);
+    conn->tcp->turn_left -= conn->input_len / TCP_TURN_INPUT;
+    return conn->input_len;
+}
+
+/* *is_empty: there was nothing to read. */
+static enum flow read_some(struct tcp_conn *conn, bool *is_empty)
+{
+    size_t len = take_input(conn);
+    ssize_t got;
+    do
+        got = recv(conn->fd, conn->tcp->input + len, FRAMING_MAX - len, MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    *is_empty = got < 0 && errno == EAGAIN;
+    if (*is_empty)
+        return FLOW_GO;
+    if (got <= 0)
+        return got == 0 ? FLOW_END : FLOW_LOST;
+    conn->tcp->turn_left -= got / TCP_TURN_INPUT;
+    return advance(conn, len + (size_t)got);
+}
+
+/* Writable again: first the backlog, then the messages that were held up by it. */
+static enum flow resume(struct tcp_conn *conn)
+{
+    if (conn->output) {
+        enum flow flow = drain(conn);
+        if (flow != FLOW_GO)
+            return flow;
+    }
+    return advance(conn, take_input(conn));
+}
+
+static void settle(struct tcp_conn *conn, enum flow flow)
+{
+    switch (flow) {
+    case FLOW_GO:
+        if (conn->tcp->is_stopping)
+            tcp_conn_finish(conn);
+        else if (!poll_for(conn, UV_READABLE))
+            tcp_conn_close(conn);
+        break;
+    case FLOW_PAUSE:
+        if (!poll_for(conn, UV_WRITABLE))
+            tcp_conn_close(conn);
+        break;
+    case FLOW_YIELD:
+        wait_for_turn(conn, false);
+        break;
+    case FLOW_END:
+        leave(conn);
+        break;
+    case FLOW_LOST:
+        tcp_conn_close(conn);
+        break;
+    }
+}
+
+static void proceed(struct tcp_conn *conn, bool is_unread)
+{
+    bool is_empty;
+    settle(conn, is_unread ? read_some(conn, &is_empty) : resume(conn));
+}
+
+void tcp_conn_turn(struct tcp_conn *conn)
+{
+    leave_turns(conn);
+    proceed(conn, conn->is_unread);
+}
+
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+    struct tcp_conn *conn = poll->data;
+    bool is_unread = conn->events == UV_READABLE;
+    (void)events;
+    if (status < 0)
+        tcp_conn_close(conn);
+    else if (conn->tcp->turn_left <= 0)
+        wait_for_turn(conn, is_unread);
+    else
+        proceed(conn, is_unread);
+}
+
+void tcp_conn_finish(struct tcp_conn *conn)
+{
+    enum flow flow = FLOW_GO;
+    bool is_empty = false;
+    if (conn->is_waiting || conn->is_leaving || conn->events == UV_WRITABLE)
+        return; /* in time */
+    conn->tcp->turn_left = TCP_TURN;
+    for (int i = 0; i < FINISH_READS && flow == FLOW_GO && !is_empty; i++)
+        flow = read_some(conn, &is_empty);
+    settle(conn, flow == FLOW_GO ? FLOW_END : flow);
+}

@@ -1,0 +1,110 @@
+/* dns/server/tcp_types.h - what a worker and its TCP connections know of each other.
+ *
+ * Types alone, for tcp.h, tcp_list.h and tcp_conn.h.
+ *
+ * Threads: belong to their worker; only struct tcp_share is shared. */
+#ifndef DNS_SERVER_TCP_TYPES_H
+#define DNS_SERVER_TCP_TYPES_H
+
+#include "dns/answer/answer_types.h"
+#include "dns/transfer/axfr.h"
+#include "dns/wire/framing.h"
+#include "dns/wire/socket.h"
+#include "zones/name/name.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct respond;
+
+#define TCP_LISTENERS_MAX 32
+
+/* What all connections together may take of a turn of the loop, before datagrams are looked at
+ * again: octets received, answered and sent late, and so many more for each query and for each
+ * instance that was looked at. One large answer takes about 0.1 ms. */
+#define TCP_TURN       131072
+#define TCP_TURN_QUERY 256
+#define TCP_TURN_LOOK  16
+#define TCP_TURN_INPUT 4 /* octets received count as one sent */
+
+/* The output holds at least one whole reply after any flush, and TCP_FLUSH octets between flushes.
+ */
+#define TCP_FLUSH      65536
+#define TCP_OUTPUT_MAX (TCP_FLUSH + FRAMING_MAX)
+
+/* What all workers have together. */
+struct tcp_share {
+    unsigned limit;          /* slots: 1 or more */
+    unsigned used;           /* atomic; for a moment more than there are */
+    unsigned workers;        /* 1 or more */
+    struct name_seed seed;   /* of a hash of clients */
+    transfer_take *transfer; /* who makes transfers; NULL: allow_transfer is, too */
+    void *transfer_arg;
+};
+
+struct tcp_listener {
+    uv_poll_t poll;
+    struct tcp *tcp;
+    int fd; /* -1 = closed */
+};
+
+/* Clients with as many connections; who has had so many for longest comes first. */
+struct tcp_level {
+    struct tcp_client *first, *last;
+};
+
+struct tcp_clients {
+    struct tcp_client **buckets; /* by hash */
+    struct tcp_level *levels;    /* by the number of connections */
+    uint64_t mask;
+    unsigned most; /* the highest level with somebody on it; 0: there is none */
+};
+
+struct tcp {
+    uv_loop_t *loop;
+    struct respond *respond;
+    struct tcp_share *share;
+    unsigned idle_ms;
+    struct tcp_listener listeners[TCP_LISTENERS_MAX];
+    unsigned listener_count;
+    bool is_starved; /* no file descriptors: the listeners rest until the next sweep */
+    bool is_stopping;
+    uint64_t stop_ms; /* then: when even those with a backlog are closed */
+    uv_timer_t sweep; /* runs while there is somebody to close or to wake */
+    uv_timer_cb on_sweep;
+    struct tcp_conn *oldest, *newest;
+    unsigned count, leaving_count; /* connections; of them those that only wait to be closed */
+    struct tcp_clients clients;
+    int64_t turn_left;      /* of TCP_TURN */
+    struct tcp_conn *turns; /* those that wait for another turn, and where the next will */
+    struct tcp_conn **last_turn;
+    uv_idle_t busy;                  /* runs while there are such: then the loop does not wait */
+    struct transfer_request request; /* of the connection that is about to be given away */
+    /* Of whichever connection is being served: one that waits holds only what is unfinished. */
+    size_t output_len;
+    uint8_t input[FRAMING_MAX];
+    uint8_t output[TCP_OUTPUT_MAX + ANSWER_SLACK];
+};
+
+struct tcp_conn {
+    uv_poll_t poll;
+    struct tcp *tcp;
+    struct tcp_conn *older, *newer;  /* in the worker's list */
+    struct tcp_client *client;       /* its prefix */
+    struct tcp_conn *before, *after; /* in the client's list */
+    struct tcp_conn *next_turn;
+    uint64_t got_on_ms;      /* of the loop's clock */
+    uint8_t *input, *output; /* NULL = none; output_at octets of it are sent */
+    uint32_t input_len, output_len, output_at;
+    int fd;
+    int events;      /* polled for; 0 = none */
+    bool is_waiting; /* for another turn; */
+    bool is_unread;  /* then to be read from */
+    bool is_leaving; /* has said all and heard all; the kernel is still sending */
+    bool is_given;   /* to be given away with tcp->request, instead of closed */
+    union socket_address address;
+};
+
+#endif

@@ -1,0 +1,288 @@
+#include "axfr.h"
+
+#include "dns/answer/reply.h"
+#include "dns/wire/compress.h"
+#include "dns/wire/framing.h"
+#include "dns/wire/socket.h"
+#include "zones/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of a message with more than one record: pointers reach this far (RFC 1035 4.1.4). */
+#define MESSAGE_LEN    16384
+#define RR_FIXED       10 /* type, class, TTL, length */
+#define FLAG_AA        0x04
+#define SOA_NUMBERS    20
+#define SOA_MAX        (2 * NAME_MAX_LEN + SOA_NUMBERS)
+#define LINGER_MS      1000 /* for a client that has all to close */
+#define LINGER_STEP_MS 50
+#define SEND_OCTETS    (1 << 20) /* of the kernel's: more than for a connection that only asks */
+
+struct transfer {
+    const struct transfer_request *request;
+    transfer_write *write;
+    void *arg;
+    enum status status; /* what went wrong first */
+    bool is_first;      /* the message being written is */
+    uint16_t count;     /* records in it */
+    size_t len;         /* its octets */
+    struct compress compress;
+    /* The first record, which is the last, too. */
+    struct dump_record soa;
+    uint8_t soa_owner[NAME_MAX_LEN], soa_rdata[SOA_MAX];
+    uint8_t bytes[FRAMING_MAX];
+};
+
+static uint8_t *message_of(struct transfer *transfer)
+{
+    return transfer->bytes + FRAMING_PREFIX;
+}
+
+static size_t opt_len(const struct transfer *transfer)
+{
+    const struct transfer_request *request = transfer->request;
+    if (!transfer->is_first)
+        return 0;
+    return (size_t)request->head_len - REPLY_HEADER - request->question_len;
+}
+
+/* The question stands in the first message alone (RFC 5936 2.2.1), and so does OPT (2.2.5). */
+static void begin_message(struct transfer *transfer)
+{
+    const struct transfer_request *request = transfer->request;
+    uint8_t *message = message_of(transfer);
+    compress_reset(&transfer->compress);
+    memcpy(message, request->head, REPLY_HEADER);
+    message[2] |= FLAG_AA;
+    transfer->count = 0;
+    transfer->len = REPLY_HEADER;
+    if (!transfer->is_first)
+        return;
+    const uint8_t *question = request->head + REPLY_HEADER;
+    size_t end = compress_name(&transfer->compress, message, REPLY_HEADER, question);
+    memcpy(message + end, question + end - REPLY_HEADER, 4);
+    transfer->len = end + 4;
+}
+
+static void end_message(struct transfer *transfer)
+{
+    const struct transfer_request *request = transfer->request;
+    uint8_t *message = message_of(transfer);
+    size_t opt = opt_len(transfer);
+    memcpy(message + transfer->len, request->head + request->head_len - opt, opt);
+    transfer->len += opt;
+    reply_put16(message + 4, transfer->is_first);
+    reply_put16(message + 6, transfer->count);
+    reply_put16(message + 8, 0);
+    reply_put16(message + 10, opt > 0);
+    framing_prefix(transfer->bytes, transfer->len);
+    if (!transfer->write(transfer->arg, transfer->bytes, FRAMING_PREFIX + transfer->len))
+        transfer->status = STATUS_CANCELLED;
+    transfer->is_first = false;
+}
+
+static size_t name_len(const uint8_t *name)
+{
+    size_t len = 0;
+    while (name[len] != 0)
+        len += 1u + name[len];
+    return len + 1;
+}
+
+/* RFC 3597 4: names are compressed in the data of the types of RFC 1035 alone. */
+static size_t put_rdata(struct transfer *transfer, size_t at, const struct dump_record *record)
+{
+    struct compress *compress = &transfer->compress;
+    uint8_t *message = message_of(transfer);
+    const uint8_t *rdata = record->rdata;
+    if (record->type == TYPE_PTR || record->type == TYPE_NS)
+        return compress_name(compress, message, at, rdata);
+    if (record->type == TYPE_SOA) {
+        at = compress_name(compress, message, at, rdata);
+        rdata += name_len(rdata);
+        at = compress_name(compress, message, at, rdata);
+        memcpy(message + at, rdata + name_len(rdata), SOA_NUMBERS);
+        return at + SOA_NUMBERS;
+    }
+    memcpy(message + at, rdata, record->rdata_len);
+    return at + record->rdata_len;
+}
+
+static void put_record(struct transfer *transfer, const struct dump_record *record)
+{
+    uint8_t *message = message_of(transfer);
+    size_t most = (size_t)record->owner_len + RR_FIXED + record->rdata_len + opt_len(transfer);
+    if (transfer->count > 0 && transfer->len + most > MESSAGE_LEN) {
+        end_message(transfer);
+        begin_message(transfer);
+    }
+    if (transfer->len + most > ANSWER_MAX)
+        transfer->status = STATUS_TOO_LARGE;
+    if (transfer->status != STATUS_OK)
+        return;
+    size_t at = compress_name(&transfer->compress, message, transfer->len, record->owner);
+    reply_put16(message + at, record->type);
+    reply_put16(message + at + 2, CLASS_IN);
+    reply_put32(message + at + 4, record->ttl_s);
+    transfer->len = put_rdata(transfer, at + RR_FIXED, record);
+    reply_put16(message + at + 8, (uint32_t)(transfer->len - at - RR_FIXED));
+    transfer->count++;
+}
+
+static bool each(void *arg, const struct dump_record *record)
+{
+    struct transfer *transfer = arg;
+    if (record->type == TYPE_SOA && record->rdata_len <= SOA_MAX) {
+        transfer->soa = *record;
+        memcpy(transfer->soa_owner, record->owner, record->owner_len);
+        memcpy(transfer->soa_rdata, record->rdata, record->rdata_len);
+        transfer->soa.owner = transfer->soa_owner;
+        transfer->soa.rdata = transfer->soa_rdata;
+    }
+    put_record(transfer, record);
+    return transfer->status == STATUS_OK;
+}
+
+enum status transfer_messages(const struct zone *zone, const struct transfer_request *request,
+                              transfer_write *write, void *arg)
+{
+    struct transfer *transfer = malloc(sizeof(*transfer));
+    if (!transfer)
+        return STATUS_NO_MEMORY;
+    transfer->request = request;
+    transfer->write = write;
+    transfer->arg = arg;
+    transfer->status = STATUS_OK;
+    transfer->is_first = true;
+    begin_message(transfer);
+    enum status status = zone_dump(zone, each, transfer);
+    if (status == STATUS_OK) {
+        put_record(transfer, &transfer->soa);
+        if (transfer->status == STATUS_OK)
+            end_message(transfer);
+        status = transfer->status;
+    } else if (status == STATUS_CANCELLED) {
+        status = transfer->status;
+    }
+    free(transfer);
+    return status;
+}
+
+struct sending {
+    int fd;
+    const struct transfer_pace *pace;
+    uint64_t begun_ms, sent;
+};
+
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static bool keeps_pace(const struct sending *sending)
+{
+    uint64_t ms = now_ms() - sending->begun_ms;
+    return ms <= sending->pace->patience_ms ||
+           sending->sent >= ms * sending->pace->octets_per_s / 1000;
+}
+
+static bool send_all(void *arg, const uint8_t *bytes, size_t len)
+{
+    struct sending *sending = arg;
+    while (len > 0) {
+        ssize_t sent = send(sending->fd, bytes, len, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return false;
+        bytes += sent;
+        len -= (size_t)sent;
+        sending->sent += (size_t)sent;
+        if (!keeps_pace(sending))
+            return false;
+    }
+    return true;
+}
+
+static bool prepare(const struct sending *sending)
+{
+    uint32_t ms = sending->pace->patience_ms;
+    struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
+    int fd = sending->fd, flags = fcntl(fd, F_GETFL), octets = SEND_OCTETS;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
+    return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
+           setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) == 0;
+}
+
+/* Wait a moment for the client to close its side. Whether it has. */
+static bool has_ended(int fd, bool has_ended_before, uint32_t ms)
+{
+    uint8_t unwanted[4096];
+    struct pollfd poll_fd = {.fd = fd, .events = has_ended_before ? 0 : POLLIN};
+    if (!has_ended_before)
+        return poll(&poll_fd, 1, (int)ms) > 0 && recv(fd, unwanted, sizeof(unwanted), 0) <= 0;
+    /* Of a connection that both have ended poll(2) tells nothing more. */
+    nanosleep(&(struct timespec){.tv_nsec = (long)ms * 1000000}, NULL);
+    return true;
+}
+
+/* To close with something unread would be a reset, which may overtake the last messages; and to
+ * close before the client has taken them would drop them. */
+static void linger(const struct sending *sending)
+{
+    const struct transfer_pace *pace = sending->pace;
+    size_t least = (size_t)((uint64_t)pace->patience_ms * pace->octets_per_s / 1000);
+    size_t left = socket_unsent(sending->fd), before = left;
+    bool is_ended = false;
+    if (shutdown(sending->fd, SHUT_WR) != 0)
+        return;
+    for (uint32_t waited_ms = 0; left > 0 || (!is_ended && waited_ms < LINGER_MS);
+         waited_ms += LINGER_STEP_MS) {
+        is_ended = has_ended(sending->fd, is_ended, LINGER_STEP_MS);
+        left = socket_unsent(sending->fd);
+        if (left == 0 || waited_ms < pace->patience_ms)
+            continue;
+        if (left + least > before)
+            return;
+        before = left;
+        waited_ms = 0;
+    }
+}
+
+enum status transfer_serve(const struct zone *zone, const struct transfer_request *request,
+                           const struct transfer_pace *pace, int fd)
+{
+    struct sending sending = {.fd = fd, .pace = pace, .begun_ms = now_ms()};
+    if (!prepare(&sending))
+        return STATUS_UNREACHABLE;
+    enum status status = transfer_messages(zone, request, send_all, &sending);
+    if (status == STATUS_OK)
+        linger(&sending);
+    if (socket_unsent(fd) != 0) {
+        socket_drop(fd);
+        status = status == STATUS_OK ? STATUS_UNREACHABLE : status;
+    }
+    return status == STATUS_CANCELLED ? STATUS_UNREACHABLE : status;
+}
+
+void transfer_refuse(const struct transfer_request *request, uint16_t rcode, int fd)
+{
+    uint8_t bytes[FRAMING_PREFIX + TRANSFER_HEAD_MAX];
+    framing_prefix(bytes, request->head_len);
+    memcpy(bytes + FRAMING_PREFIX, request->head, request->head_len);
+    bytes[FRAMING_PREFIX + 3] = (uint8_t)(bytes[FRAMING_PREFIX + 3] | (rcode & 15));
+    /* A few octets on a socket that owes nothing: they fit, or the client is gone. */
+    ssize_t sent =
+        send(fd, bytes, FRAMING_PREFIX + (size_t)request->head_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent;
+    close(fd);
+}

@@ -1,0 +1,69 @@
+#include "xfr_query.h"
+
+#include "dns/answer/answer.h"
+#include "dns/answer/edns.h"
+#include "dns/answer/reply.h"
+
+#include <arpa/inet.h>
+
+static_assert(EDNS_MAX <= TRANSFER_OPT_MAX, "an OPT record fits");
+
+#define RR_FIXED     10 /* type, class, TTL, length */
+#define SOA_FIXED    20
+#define LABEL_OR_END 63
+
+static uint16_t get16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+/* query_read() has walked over these names and lengths: they lie within the message. */
+static const uint8_t *behind_name(const uint8_t *at)
+{
+    while (*at != 0 && *at <= LABEL_OR_END)
+        at += 1u + *at;
+    return at + (*at == 0 ? 1 : 2);
+}
+
+/* RFC 1995 3: the authority section holds the SOA record that the client has. */
+static bool client_serial(const struct query *query, uint32_t *serial)
+{
+    const uint8_t *at = query->bytes + REPLY_HEADER + query->question_len;
+    unsigned before = get16(query->bytes + 6);
+    for (unsigned i = 0; i < before + get16(query->bytes + 8); i++) {
+        at = behind_name(at);
+        size_t len = get16(at + 8);
+        const uint8_t *end = at + RR_FIXED + len;
+        if (i >= before && get16(at) == TYPE_SOA && len >= SOA_FIXED + 2) {
+            memcpy(serial, end - SOA_FIXED, sizeof(*serial));
+            *serial = ntohl(*serial);
+            return true;
+        }
+        at = end;
+    }
+    return false;
+}
+
+enum transfer_kind transfer_query_kind(const struct query *query, const struct view *view)
+{
+    uint32_t theirs;
+    bool is_udp = query->transport == QUERY_UDP;
+    if (query->type == TYPE_AXFR)
+        return is_udp ? TRANSFER_FORMERR : TRANSFER_WHOLE;
+    if (!client_serial(query, &theirs))
+        return TRANSFER_FORMERR;
+    /* RFC 1982: ours is later. */
+    bool has_news = !is_udp && (int32_t)(rcu_read(view->serial) - theirs) > 0;
+    return has_news ? TRANSFER_WHOLE : TRANSFER_SOA;
+}
+
+void transfer_query_keep(const struct answer_env *env, const struct query *query,
+                         struct transfer_request *out)
+{
+    struct answer_result result;
+    uint16_t ede = env->state == ANSWER_STALE ? EDE_STALE : EDE_NONE;
+    answer_bare(env, query, RCODE_NOERROR, false, ede, out->head, sizeof(out->head), &result);
+    out->type = query->type;
+    out->question_len = query->question_len;
+    out->head_len = (uint16_t)result.len;
+}

@@ -1,0 +1,269 @@
+#include "query.h"
+
+#include "zones/name/name.h"
+
+enum { TYPE_OPT = 41, TYPE_TSIG = 250 };
+enum {
+    OPTION_NSID = 3,
+    OPTION_EXPIRE = 9,
+    OPTION_COOKIE = 10,
+    OPTION_KEEPALIVE = 11,
+    OPTION_ZONEVERSION = 19
+};
+enum { RCODE_FORMERR = 1, RCODE_NOTIMP = 4, RCODE_REFUSED = 5, RCODE_BADVERS = 16 };
+enum { OPCODE_QUERY = 0, OPCODE_NOTIFY = 4, OPCODE_UPDATE = 5 };
+
+#define HEADER_LEN 12
+#define OPT_LEN    11
+/* What follows the name's labels: the root's, type, class. */
+#define QUESTION_TAIL 5
+
+static inline uint16_t get16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+/* The name's `labels` labels end at octet `root` of it. */
+static inline void set_question(struct query *query, const uint8_t *name, size_t root,
+                                unsigned labels)
+{
+    query->labels[labels] = (uint8_t)root;
+    query->label_count = (uint8_t)labels;
+    query->name_len = (uint8_t)(root + 1);
+    query->question_len = (uint16_t)(root + QUESTION_TAIL);
+    query->type = get16(name + root + 1);
+    query->class_ = get16(name + root + 3);
+    query->has_question = true;
+}
+
+static bool read_question(struct query *query, size_t len)
+{
+    const uint8_t *name = query->bytes + HEADER_LEN;
+    size_t room = len - HEADER_LEN, at = 0;
+    unsigned labels = 0;
+    if (room < QUESTION_TAIL)
+        return false;
+    for (uint8_t octet; (octet = name[at]) != 0;) {
+        query->labels[labels++] = (uint8_t)at;
+        at += 1u + octet;
+        /* A compression pointer or an extended label cannot stand in the first name of a message.
+         */
+        if (octet > NAME_LABEL_MAX || at >= QUERY_NAME_MAX || at + QUESTION_TAIL > room)
+            return false;
+    }
+    set_question(query, name, at, labels);
+    name_fold_exact(query->folded, name, at + 1);
+    return true;
+}
+
+bool query_has_label_at(const struct query *query, size_t at)
+{
+    for (unsigned i = 0; i <= query->label_count; i++)
+        if (query->labels[i] == at)
+            return true;
+    return false;
+}
+
+/* RFC 1035 4.1.4: a pointer leads to a name that stood before. So none can loop. */
+static bool is_backward(const uint8_t *pointer, size_t begin)
+{
+    size_t to = get16(pointer) & 0x3fffu;
+    return to >= HEADER_LEN && to < begin;
+}
+
+/* Behind the name at `at`, or 0 when it is too long or does not end within the message. Pointers
+ * are not followed. */
+static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
+{
+    size_t begin = at;
+    while (at < len && at - begin < QUERY_NAME_MAX) {
+        uint8_t octet = bytes[at];
+        if (octet == 0)
+            return at + 1;
+        if (octet >= 0xc0)
+            return at + 2 <= len && is_backward(bytes + at, begin) ? at + 2 : 0;
+        if (octet > NAME_LABEL_MAX)
+            return 0;
+        at += 1u + octet;
+    }
+    return 0;
+}
+
+static bool read_option(struct query *query, uint16_t code, const uint8_t *data, uint16_t len)
+{
+    switch (code) {
+    case OPTION_NSID:
+        query->wants |= QUERY_WANTS_NSID;
+        break;
+    case OPTION_EXPIRE:
+        query->wants |= QUERY_WANTS_EXPIRE;
+        break;
+    case OPTION_KEEPALIVE:
+        if (query->transport == QUERY_TCP)
+            query->wants |= QUERY_WANTS_KEEPALIVE;
+        break;
+    case OPTION_ZONEVERSION:
+        query->wants |= QUERY_WANTS_ZONE_VERSION;
+        break;
+    case OPTION_COOKIE:
+        /* RFC 7873 5.2.2: any other length is FORMERR. */
+        if (len != 8 && (len < 16 || len > 40))
+            return false;
+        if (!query->cookie) {
+            query->cookie = data;
+            query->cookie_len = (uint8_t)len;
+            query->wants |= QUERY_WANTS_COOKIE;
+        }
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+/* What an OPT record says but for its options. */
+static inline void set_opt(struct query *query, const uint8_t *rr)
+{
+    query->has_edns = true;
+    query->udp_size = get16(rr + 2);
+    if (query->udp_size < 512)
+        query->udp_size = 512;
+    query->edns_version = rr[5];
+    query->wants_dnssec = (rr[6] & 0x80) != 0;
+}
+
+/* `rr` is behind the owner: type, class, TTL, length, data. */
+static bool read_opt(struct query *query, const uint8_t *rr, bool has_root_owner)
+{
+    if (query->has_edns || !has_root_owner)
+        return false;
+    set_opt(query, rr);
+    const uint8_t *at = rr + 10, *end = at + get16(rr + 8);
+    while (at < end) {
+        if (end - at < 4 || end - at - 4 < get16(at + 2))
+            return false;
+        uint16_t option_len = get16(at + 2);
+        if (!read_option(query, get16(at), at + 4, option_len))
+            return false;
+        at += 4 + option_len;
+    }
+    return true;
+}
+
+/* Everything behind the questions. `others` records of the answer and authority sections come
+ * first. */
+static bool read_records(struct query *query, const uint8_t *bytes, size_t len, size_t at,
+                         uint32_t others, uint32_t additional)
+{
+    for (uint32_t i = 0; i < others + additional; i++) {
+        size_t owner = at;
+        at = skip_name(bytes, len, at);
+        if (at == 0 || len - at < 10 || len - at - 10 < get16(bytes + at + 8))
+            return false;
+        uint16_t type = get16(bytes + at);
+        size_t end = at + 10 + get16(bytes + at + 8);
+        if (query->tsig)
+            return false; /* RFC 8945 5.1: it is the last record */
+        if (type == TYPE_OPT && (i < others || !read_opt(query, bytes + at, bytes[owner] == 0)))
+            return false;
+        if (type == TYPE_TSIG) {
+            if (i < others)
+                return false;
+            query->tsig = bytes + owner;
+            query->tsig_len = (uint16_t)(end - owner);
+        }
+        at = end;
+    }
+    return true;
+}
+
+static bool read_all(struct query *query, const uint8_t *bytes, size_t len)
+{
+    uint16_t questions = get16(bytes + 4);
+    size_t at = HEADER_LEN;
+    if (questions > 0) {
+        if (!read_question(query, len))
+            return false;
+        at += query->question_len;
+    }
+    for (unsigned i = 1; i < questions; i++) {
+        at = skip_name(bytes, len, at);
+        if (at == 0 || len - at < 4)
+            return false;
+        at += 4;
+    }
+    uint32_t others = (uint32_t)get16(bytes + 6) + get16(bytes + 8);
+    return read_records(query, bytes, len, at, others, get16(bytes + 10));
+}
+
+/* One question and an OPT record without options, as nearly every client sends it: then the length
+ * of the message says where everything is. False for all else, and for what is malformed. */
+static inline bool read_usual(struct query *query, const uint8_t *bytes, size_t len)
+{
+    static const uint8_t counts[8] = {0, 1, 0, 0, 0, 0, 0, 1}, opt_begin[3] = {0, 0, TYPE_OPT};
+    const uint8_t *name = bytes + HEADER_LEN, *opt = bytes + len - OPT_LEN;
+    size_t root = len - HEADER_LEN - QUESTION_TAIL - OPT_LEN, at = 0;
+    if (root >= QUERY_NAME_MAX || (bytes[2] & 0xf8) != 0 ||
+        memcmp(bytes + 4, counts, sizeof(counts)) != 0 || name[root] != 0 ||
+        memcmp(opt, opt_begin, sizeof(opt_begin)) != 0 || opt[6] != 0 || get16(opt + 9) != 0)
+        return false;
+    unsigned labels = 0;
+    while (at < root) {
+        unsigned octet = name[at];
+        if (octet - 1 >= NAME_LABEL_MAX)
+            return false;
+        query->labels[labels++] = (uint8_t)at;
+        at += 1 + octet;
+    }
+    if (at != root)
+        return false;
+    set_question(query, name, root, labels);
+    set_opt(query, opt + 1);
+    name_fold(query->folded, name, root + 1); /* 15 octets follow */
+    query->verdict = QUERY_QUESTION;
+    return true;
+}
+
+static uint16_t rcode_of(const struct query *query, bool is_well_formed)
+{
+    if (query->opcode == OPCODE_NOTIFY || query->opcode == OPCODE_UPDATE)
+        return RCODE_REFUSED;
+    if (query->opcode != OPCODE_QUERY)
+        return RCODE_NOTIMP;
+    if (!is_well_formed)
+        return RCODE_FORMERR;
+    if (query->edns_version > 0)
+        return RCODE_BADVERS;
+    uint16_t questions = get16(query->bytes + 4);
+    /* RFC 7873 5.4: no question, but a cookie, asks for a cookie alone. */
+    return questions == 1 || (questions == 0 && query->cookie) ? 0 : RCODE_FORMERR;
+}
+
+static __attribute__((noinline)) void read_unusual(struct query *query, const uint8_t *bytes,
+                                                   size_t len)
+{
+    query->udp_size = 512;
+    if (!bytes || len < HEADER_LEN || (bytes[2] & 0x80) != 0) {
+        query->verdict = QUERY_DROP;
+        return;
+    }
+    query->opcode = (bytes[2] >> 3) & 15;
+    bool is_well_formed = read_all(query, bytes, len);
+    query->rcode = rcode_of(query, is_well_formed);
+    bool is_question = query->rcode == 0 && query->has_question;
+    query->verdict = is_question ? QUERY_QUESTION : QUERY_ERROR;
+    if (get16(bytes + 4) != 1)
+        query->has_question = false; /* nothing is echoed of what is no single question */
+}
+
+void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_transport transport,
+                const struct sockaddr *client, uint32_t rotation)
+{
+    memset(out, 0, offsetof(struct query, hash));
+    out->bytes = bytes;
+    out->client = client;
+    out->rotation = rotation;
+    out->transport = (uint8_t)transport;
+    if (!bytes || len < HEADER_LEN + QUESTION_TAIL + OPT_LEN || !read_usual(out, bytes, len))
+        read_unusual(out, bytes, len);
+}

@@ -1,0 +1,192 @@
+#include "address.h"
+
+#include "utf8.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#define HOST_NAME_MAX_LEN 253
+#define LABEL_MAX_LEN     63
+#define PORT_DIGITS_MAX   5
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_host_char(char c)
+{
+    return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+}
+
+static enum status parse_port(const char *text, size_t len, uint16_t *out, struct detail *why)
+{
+    uint32_t port = 0;
+    for (size_t i = 0; i < len && i <= PORT_DIGITS_MAX; i++) {
+        if (!is_digit(text[i]))
+            return detail_set(why, STATUS_BAD_INPUT, "the port is not a number");
+        port = port * 10 + (uint32_t)(text[i] - '0');
+    }
+    if (len == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "the port is missing");
+    if (len > PORT_DIGITS_MAX || port == 0 || port > UINT16_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "the port is not within 1-65535");
+    *out = (uint16_t)port;
+    return STATUS_OK;
+}
+
+/* Four numbers of digits and dots, without leading zeros: what a million keys have. */
+static bool parse_ipv4(const char *text, size_t len, uint8_t out[4])
+{
+    size_t at = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        size_t start = at;
+        unsigned number = 0;
+        while (at < len && text[at] != '.' && at - start < 3)
+            number = number * 10 + (unsigned)(text[at++] - '0');
+        bool has_end = i < 3 ? at < len && text[at] == '.' : at == len;
+        if (!has_end || at == start || number > 255 || (text[start] == '0' && at - start > 1))
+            return false;
+        out[i] = (uint8_t)number;
+        at++;
+    }
+    return true;
+}
+
+/* inet_pton() wants a string. */
+static bool parse_ipv6(const char *text, size_t len, uint8_t out[16])
+{
+    char copy[INET6_ADDRSTRLEN];
+    if (len >= sizeof(copy) || memchr(text, '\0', len))
+        return false;
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    return inet_pton(AF_INET6, copy, out) == 1;
+}
+
+/* "[IPV6]". A v4-mapped address is the IPv4 address it stands for. */
+static enum status parse_brackets(const char *text, size_t len, struct location *out,
+                                  struct detail *why)
+{
+    struct in6_addr address;
+    if (!parse_ipv6(text + 1, len - 2, address.s6_addr))
+        return detail_set(why, STATUS_BAD_INPUT,
+                          "between the brackets is no IPv6 address without zone index");
+    bool is_mapped = IN6_IS_ADDR_V4MAPPED(&address);
+    out->kind = is_mapped ? HOST_KIND_IPV4 : HOST_KIND_IPV6;
+    if (is_mapped)
+        memcpy(out->address, address.s6_addr + 12, 4);
+    else
+        memcpy(out->address, address.s6_addr, 16);
+    out->host = text + 1;
+    out->host_len = (uint8_t)(len - 2);
+    return STATUS_OK;
+}
+
+static enum status check_label(const char *label, size_t len, struct detail *why)
+{
+    if (len == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "the host has an empty label");
+    if (len > LABEL_MAX_LEN)
+        return detail_set(why, STATUS_BAD_INPUT, "a label of the host is longer than %d octets",
+                          LABEL_MAX_LEN);
+    if (label[0] == '-' || label[len - 1] == '-')
+        return detail_set(why, STATUS_BAD_INPUT, "a label of the host begins or ends in '-'");
+    return STATUS_OK;
+}
+
+/* The characters of a host without brackets, and whether they are only digits and dots. */
+static enum status check_characters(const char *text, size_t len, bool *is_numeric,
+                                    struct detail *why)
+{
+    bool numeric = true;
+    for (size_t i = 0; i < len; i++) {
+        if (is_digit(text[i]) || text[i] == '.')
+            continue;
+        numeric = false;
+        if (text[i] == ':')
+            return detail_set(why, STATUS_BAD_INPUT,
+                              "a ':' in the host: an IPv6 address goes into brackets");
+        if (!is_host_char(text[i])) {
+            char shown[UTF8_SHOW_MAX + 1];
+            utf8_show(text + i, 1, shown, sizeof(shown));
+            return detail_set(why, STATUS_BAD_INPUT, "the host has a '%s' in it", shown);
+        }
+    }
+    *is_numeric = numeric;
+    return STATUS_OK;
+}
+
+static enum status parse_name(const char *text, size_t len, struct location *out,
+                              struct detail *why)
+{
+    bool has_trailing_dot = text[len - 1] == '.';
+    size_t host_len = has_trailing_dot ? len - 1 : len;
+    if (host_len > HOST_NAME_MAX_LEN)
+        return detail_set(why, STATUS_BAD_INPUT, "the host is longer than %d octets",
+                          HOST_NAME_MAX_LEN);
+    for (size_t at = 0; at <= host_len;) {
+        const char *dot = memchr(text + at, '.', host_len - at);
+        size_t end = dot ? (size_t)(dot - text) : host_len;
+        enum status status = check_label(text + at, end - at, why);
+        if (status != STATUS_OK)
+            return status;
+        at = end + 1;
+    }
+    out->kind = HOST_KIND_NAME;
+    out->host = text;
+    out->host_len = (uint8_t)host_len;
+    out->is_dotted = has_trailing_dot || memchr(text, '.', host_len);
+    return STATUS_OK;
+}
+
+static enum status parse_host(const char *text, size_t len, struct location *out,
+                              struct detail *why)
+{
+    if (len == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "the host is missing");
+    if (len >= 2 && text[0] == '[' && text[len - 1] == ']')
+        return parse_brackets(text, len, out, why);
+    bool is_numeric = false;
+    enum status status = check_characters(text, len, &is_numeric, why);
+    if (status != STATUS_OK)
+        return status;
+    if (!is_numeric)
+        return parse_name(text, len, out, why);
+    if (!parse_ipv4(text, len, out->address))
+        return detail_set(why, STATUS_BAD_INPUT,
+                          "the host is neither a name nor an IPv4 address of four numbers");
+    out->kind = HOST_KIND_IPV4;
+    out->host = text;
+    out->host_len = (uint8_t)len;
+    return STATUS_OK;
+}
+
+enum status location_parse(const char *text, size_t len, struct location *out, struct detail *why)
+{
+    struct location location = {.kind = HOST_KIND_NAME};
+    if (!text || len == 0)
+        return detail_set(why, STATUS_BAD_INPUT, "no ':' and port after the host");
+    const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
+    if (len > LOCATION_TEXT_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", LOCATION_TEXT_MAX);
+    if (memmem(text, len, ":/", 2))
+        return detail_set(why, STATUS_BAD_INPUT, "a URL, not HOST:PORT");
+    if (!colon || (bracket && bracket > colon))
+        return detail_set(why, STATUS_BAD_INPUT, "no ':' and port after the host");
+    size_t host_len = (size_t)(colon - text);
+    enum status status = parse_host(text, host_len, &location, why);
+    if (status == STATUS_OK)
+        status = parse_port(colon + 1, len - host_len - 1, &location.port, why);
+    if (status == STATUS_OK)
+        *out = location;
+    return status;
+}
+
+bool location_is_unspecified(const struct location *location)
+{
+    static const uint8_t zeros[sizeof(location->address)];
+    size_t len = location->kind == HOST_KIND_IPV4 ? 4 : sizeof(zeros);
+    return location->kind != HOST_KIND_NAME && memcmp(location->address, zeros, len) == 0;
+}

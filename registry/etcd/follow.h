@@ -1,0 +1,57 @@
+/* registry/etcd/follow.h - follow everything below a prefix: load at one revision, then watch from
+ * the next.
+ *
+ * The mirror keeps no copy. It tells its owner, in order: a load (load_begin, put for every key,
+ * load_end) or single changes (put, remove), each group closed by commit. After a lost stream it
+ * resumes at the next revision on any member; after compaction, a gap too long to replay (20,000
+ * revisions) or a store that was wiped or restored (revision or raft term gone backwards, another
+ * cluster ID), it loads again: between load_begin and load_end the owner marks what is put and at
+ * load_end sweeps what was not, so that a difference is applied and nothing flaps. A load that is
+ * broken off is begun anew (load_begin again).
+ *
+ * The stream carries `hasleader` and is backed by a probe of the same member each second, so that a
+ * silent member or a minority is noticed within about 3 s. What the watch tells is proven (proof.h)
+ * every 30 s, and earlier when much has changed: what it has lost is told late, and a watch that
+ * stops amid a line for 5 s is left. An owner is never told an older event of a key after a newer
+ * one, nor one twice. After a lost contact the newest event that was told is looked for in the
+ * store's history (follow_check.h); where there is none to look for, the mirror loads again.
+ *
+ * Units: revisions as in etcd. Threads: as etcd.h; every callback comes from the loop. */
+#ifndef REGISTRY_ETCD_FOLLOW_H
+#define REGISTRY_ETCD_FOLLOW_H
+
+#include "etcd.h"
+#include "follow_types.h"
+#include "registry/base/status.h"
+
+#include <stdint.h>
+
+struct mirror;
+
+/* Follow all keys that begin with `prefix`. `events` is copied, `arg` is handed to each callback.
+ * Never gives up: unreachable, denied and the rest are retried with jittered backoff (0.25 s
+ * doubling to 1 s) and told through contact(). SYSTEM: no randomness. */
+MUST_USE enum status mirror_start(struct etcd *etcd, const char *prefix, size_t prefix_len,
+                                  const struct mirror_events *events, void *arg,
+                                  struct mirror **out);
+
+/* How often the watch is proven (30 s), and up to how many keys (20,000) the changed ones are read
+ * for it, too: etcd looks at all to find them. Before the loop runs. */
+void mirror_set_proof(struct mirror *mirror, uint32_t every_ms, uint64_t read_max);
+
+/* Why contact is lost, or was lost last. */
+enum status mirror_lost_status(const struct mirror *mirror);
+
+/* No callback comes after this. Must be called before etcd_close(). */
+void mirror_stop(struct mirror *mirror);
+
+/* What was told could not be kept: load again. Not from inside a callback. */
+void mirror_load_again(struct mirror *mirror, const char *reason);
+
+/* uv_now() milliseconds of the last sign of life of the member that is watched; 0 = never. */
+uint64_t mirror_last_seen_ms(const struct mirror *mirror);
+
+/* What has been counted since the start. */
+void mirror_count(const struct mirror *mirror, struct mirror_facts *out);
+
+#endif

@@ -1,0 +1,53 @@
+/* registry/etcd/follow_check.h - is it still the store that was followed?
+ *
+ * A store that was wiped or restored and then written to looks, by its revision alone, like the old
+ * one. A few small reads tell: the store is not behind (revision, raft term, cluster ID), and the
+ * witness, the newest event that was told, is in its history just as it was told, value and lease
+ * included: who writes in the same order writes at the same revisions. A deleted key was
+ * there at the revision before, and is not at its own. What is compacted testifies to nothing,
+ * unless the witness is still there unchanged.
+ *
+ * Threads: as etcd.h. */
+#ifndef REGISTRY_ETCD_FOLLOW_CHECK_H
+#define REGISTRY_ETCD_FOLLOW_CHECK_H
+
+#include "etcd.h"
+#include "kv.h"
+#include "member.h"
+#include "registry/base/buffer.h"
+
+struct audit;
+
+struct audit_witness {
+    struct buffer key; /* empty = there is none */
+    bool is_deleted;
+    int64_t mod_revision;             /* of the event */
+    int64_t create_revision, version; /* unless it is deleted */
+    uint64_t hash;                    /* the same; of value and lease: audit_hash() */
+};
+
+/* A store that went back and came as far again may have written the same keys, but not the same. */
+uint64_t audit_hash(const struct kv *kv);
+
+/* What is believed. */
+struct audit_belief {
+    const char *prefix; /* of the keys that are followed */
+    size_t prefix_len;
+    int64_t revision; /* up to which they were followed */
+    uint64_t raft_term, cluster_id;
+    const struct audit_witness *witness;
+};
+
+enum audit_verdict { AUDIT_SAME, AUDIT_DIFFERENT, AUDIT_UNKNOWN };
+
+/* `why` says what differs, or why it could not be found out. */
+typedef void audit_done(void *arg, enum audit_verdict verdict, const struct detail *why);
+
+/* Ask this member. All is copied. NULL: no memory; nothing will be called. */
+struct audit *audit_start(struct etcd *etcd, struct member *member,
+                          const struct audit_belief *belief, audit_done *done, void *arg);
+
+/* Nothing is called any more. Not after `done`. */
+void audit_cancel(struct audit *audit);
+
+#endif

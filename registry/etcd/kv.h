@@ -1,0 +1,37 @@
+/* registry/etcd/kv.h - etcd's keys: ranges in pages at one revision, transactions.
+ *
+ * Every call is asynchronous: it returns at once and calls `done` exactly once, from the loop
+ * (never from inside the call itself), or with CANCELLED from etcd_close(). All inputs are copied
+ * before the call returns. `why` in a callback is never NULL and is borrowed for the call.
+ *
+ * Threads: as etcd.h. */
+#ifndef REGISTRY_ETCD_KV_H
+#define REGISTRY_ETCD_KV_H
+
+#include "etcd.h"
+#include "kv_types.h"
+#include "registry/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Stream a range: `each` is called for every key in key order as the reply arrives (memory is
+ * bounded by the largest key-value), then `done`. `each` returning false stops the range: done gets
+ * CANCELLED. When an attempt fails half-way, the range goes on after the last key given, at the
+ * same revision. COMPACTED: that revision is gone meanwhile: start again. */
+void kv_range(struct etcd *etcd, const struct kv_range *range, kv_each *each, kv_range_done *done,
+              void *arg);
+
+/* TOO_MANY: more operations than etcd's --max-txn-ops; TOO_LARGE: longer than it takes (either way
+ * nothing was done). REFUSED: a key twice. NOT_FOUND: a lease named by a put is gone (nothing
+ * was done). NO_SPACE, DENIED, UNREACHABLE, TIMED_OUT (the outcome is unknown unless idempotent).
+ */
+typedef void kv_txn_done(void *arg, enum status status, const struct kv_txn_result *result,
+                         const struct detail *why);
+void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg);
+
+/* The end of the range of all keys that begin with the prefix: its last octet plus one (0xff octets
+ * dropped); "\0" (etcd's "to the end") for an empty prefix. len <= KV_KEY_MAX. */
+void kv_prefix_end(const char *prefix, size_t len, struct kv_key *out);
+
+#endif

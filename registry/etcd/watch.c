@@ -1,0 +1,255 @@
+#include "watch.h"
+
+#include "json_split.h"
+#include "rpc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCH_BODY_MAX 65536
+
+struct watch {
+    struct etcd *etcd;
+    struct call *call;
+    const struct watch_events *events;
+    void *arg;
+    struct buffer body;
+    struct stream stream;
+    uint64_t last_seen_ms;
+    struct buffer keys; /* the first, and behind it the end */
+    size_t key_len;
+    int64_t revision; /* of the last event told; before, the one to start from */
+    bool is_created;
+    bool has_events; /* in this line */
+    bool is_feeding; /* a callback may be running */
+    bool is_dead;    /* to be freed once it has returned */
+    struct detail why;
+};
+
+static void watch_free(struct watch *watch)
+{
+    if (watch->is_feeding) {
+        watch->is_dead = true;
+        return;
+    }
+    buffer_clear(&watch->body);
+    buffer_clear(&watch->keys);
+    stream_clear(&watch->stream);
+    free(watch);
+}
+
+static void watch_build(void *arg, const struct member *member, struct buffer *body)
+{
+    struct watch *watch = arg;
+    (void)member;
+    buffer_add(body, watch->body.data, watch->body.len);
+}
+
+/* A PUT, a DELETE (false), or neither. */
+static bool watch_read_type(const cJSON *event, bool *is_put)
+{
+    static const char *const names[] = {"PUT", "DELETE"};
+    const cJSON *type = cJSON_GetObjectItemCaseSensitive(event, "type");
+    for (int i = 0; i < 2; i++) {
+        bool is_this = (!type && i == 0) || (cJSON_IsNumber(type) && type->valueint == i) ||
+                       (cJSON_IsString(type) && strcmp(type->valuestring, names[i]) == 0);
+        *is_put = i == 0;
+        if (is_this)
+            return true;
+    }
+    return false;
+}
+
+/* Of the keys that are watched, and no older than what was asked for or told. */
+static bool watch_is_due(const struct watch *watch, const struct kv *kv)
+{
+    return watch->is_created && kv->mod_revision >= watch->revision &&
+           reply_kv_is_within(kv, watch->keys.data, watch->key_len,
+                              watch->keys.data + watch->key_len, watch->keys.len - watch->key_len);
+}
+
+static void watch_tell(struct watch *watch, bool is_put, const struct kv *kv)
+{
+    watch->has_events = true;
+    watch->revision = kv->mod_revision;
+    if (is_put)
+        watch->events->put(watch->arg, kv);
+    else
+        watch->events->remove(watch->arg, kv->key, kv->key_len, kv->mod_revision);
+}
+
+/* {"type":"DELETE","kv":{..}}; a PUT has no type. */
+static enum status watch_on_element(void *arg, const char *text, size_t len)
+{
+    struct watch *watch = arg;
+    struct kv kv;
+    cJSON *event = cJSON_ParseWithLength(text, len);
+    bool is_put;
+    bool is_good = reply_kv(cJSON_GetObjectItemCaseSensitive(event, "kv"), &kv) &&
+                   watch_read_type(event, &is_put) && watch_is_due(watch, &kv);
+    if (is_good)
+        watch_tell(watch, is_put, &kv);
+    cJSON_Delete(event);
+    if (watch->is_dead)
+        return STATUS_CANCELLED;
+    return is_good ? STATUS_OK : STATUS_BAD_REPLY;
+}
+
+/* Why the server ended the watch. With compact_revision it says nothing else. */
+static enum status watch_cancelled(struct watch *watch, const cJSON *result)
+{
+    const cJSON *reason = cJSON_GetObjectItemCaseSensitive(result, "cancel_reason");
+    struct reply_error error;
+    if (reply_int(result, "compact_revision"))
+        return detail_set(&watch->why, STATUS_COMPACTED, "watch: %s",
+                          status_text(STATUS_COMPACTED));
+    if (!cJSON_IsString(reason))
+        return detail_set(&watch->why, STATUS_UNREACHABLE, "watch: cancelled by the server");
+    reply_error_message(reason->valuestring, &error);
+    call_refuse(watch->call, &error);
+    return detail_set(&watch->why, error.status, "watch: %s", error.message);
+}
+
+/* Until now the attempt had its time limit; from now on the stream may idle. */
+static void watch_begin(struct watch *watch, const struct reply_header *header)
+{
+    watch->is_created = true;
+    call_settle(watch->call);
+    watch->events->created(watch->arg, header);
+}
+
+static enum status watch_on_result(struct watch *watch, const cJSON *result)
+{
+    struct reply_header header = {0};
+    if (reply_bool(result, "canceled"))
+        return watch_cancelled(watch, result);
+    bool is_created = reply_bool(result, "created");
+    if (!reply_header(result, &header) || is_created == watch->is_created ||
+        (watch->has_events && header.revision < watch->revision))
+        return STATUS_BAD_REPLY;
+    if (is_created)
+        watch_begin(watch, &header);
+    else if (watch->has_events)
+        watch->events->whole(watch->arg, watch->revision);
+    watch->has_events = false;
+    return watch->is_dead ? STATUS_CANCELLED : STATUS_OK;
+}
+
+static enum status watch_on_rest(void *arg, const char *text, size_t len)
+{
+    struct watch *watch = arg;
+    struct reply_error error;
+    cJSON *root = cJSON_ParseWithLength(text, len);
+    const cJSON *result = cJSON_GetObjectItemCaseSensitive(root, "result");
+    enum status status;
+    if (cJSON_IsObject(result)) {
+        status = watch_on_result(watch, result);
+    } else {
+        reply_error(200, text, len, &error);
+        status = detail_set(&watch->why, error.status, "watch: %s", error.message);
+    }
+    cJSON_Delete(root);
+    return status;
+}
+
+static enum status watch_on_data(void *arg, const char *octets, size_t len, struct detail *why)
+{
+    struct watch *watch = arg;
+    watch->last_seen_ms = uv_now(watch->etcd->loop);
+    watch->is_feeding = true;
+    enum status status = stream_feed(&watch->stream, octets, len);
+    watch->is_feeding = false;
+    if (watch->is_dead) {
+        watch_free(watch);
+        return STATUS_CANCELLED;
+    }
+    if (status != STATUS_OK && !watch->why.text[0])
+        detail_set(&watch->why, status, "watch: %s", status_text(status));
+    *why = watch->why;
+    return status;
+}
+
+static void watch_on_done(void *arg, enum status status, const char *reply, size_t len,
+                          const struct detail *why)
+{
+    struct watch *watch = arg;
+    (void)reply, (void)len;
+    struct detail text = *why;
+    if (status == STATUS_OK)
+        status = detail_set(&text, STATUS_UNREACHABLE, "watch: the stream ended");
+    const struct watch_events *events = watch->events;
+    void *owner = watch->arg;
+    watch->call = NULL;
+    watch_free(watch);
+    events->lost(owner, status, &text);
+}
+
+static void watch_write_body(struct watch *watch, const char *key, size_t key_len, const char *end,
+                             size_t end_len, int64_t revision)
+{
+    buffer_add_text(&watch->body, "{\"create_request\":{\"key\":\"");
+    buffer_add_base64(&watch->body, key, key_len);
+    buffer_add_text(&watch->body, "\",\"range_end\":\"");
+    buffer_add_base64(&watch->body, end, end_len);
+    buffer_add_text(&watch->body, "\",\"start_revision\":\"");
+    buffer_add_int(&watch->body, revision);
+    buffer_add_text(&watch->body, "\"}}");
+}
+
+struct watch *watch_start(struct etcd *etcd, struct member *member, const char *key, size_t key_len,
+                          const char *end, size_t end_len, int64_t revision,
+                          const struct watch_events *events, void *arg)
+{
+    static const struct stream_events stream_events = {.element = watch_on_element,
+                                                       .rest = watch_on_rest};
+    struct watch *watch = calloc(1, sizeof(*watch));
+    if (!watch)
+        return NULL;
+    *watch = (struct watch){
+        .etcd = etcd, .events = events, .arg = arg, .key_len = key_len, .revision = revision};
+    stream_init(&watch->stream, "result", "events", &stream_events, watch);
+    buffer_init(&watch->body, WATCH_BODY_MAX);
+    watch_write_body(watch, key, key_len, end, end_len, revision);
+    buffer_init(&watch->keys, WATCH_BODY_MAX);
+    buffer_add(&watch->keys, key, key_len);
+    buffer_add(&watch->keys, end, end_len);
+    struct call_request request = {
+        .method = CALL_WATCH,
+        .is_idempotent = true,
+        .is_stream = true,
+        .pin = member,
+        .build = watch_build,
+        .data = watch_on_data,
+        .done = watch_on_done,
+        .arg = watch,
+    };
+    if (watch->body.status == STATUS_OK && watch->keys.status == STATUS_OK)
+        watch->call = call_start(etcd, &request);
+    if (!watch->call) {
+        watch_free(watch);
+        return NULL;
+    }
+    return watch;
+}
+
+void watch_hand_over(struct watch *watch, const struct watch_events *events, void *arg)
+{
+    watch->events = events;
+    watch->arg = arg;
+}
+
+void watch_stop(struct watch *watch)
+{
+    call_cancel(watch->call);
+    watch_free(watch);
+}
+
+bool watch_is_amid(const struct watch *watch)
+{
+    return watch->has_events || !stream_is_between(&watch->stream);
+}
+
+uint64_t watch_last_seen_ms(const struct watch *watch)
+{
+    return watch->last_seen_ms;
+}

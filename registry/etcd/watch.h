@@ -1,0 +1,53 @@
+/* registry/etcd/watch.h - one watch stream on one member.
+ *
+ * The stream is split as it arrives: each event is told before its line is complete, and the line's
+ * end says that the events so far are whole. Where it may be resumed is the revision of the last
+ * event told in a whole line: a line that catches up carries the store's revision in its header,
+ * which is ahead of events that are still to come.
+ *
+ * Threads: as etcd.h. */
+#ifndef REGISTRY_ETCD_WATCH_H
+#define REGISTRY_ETCD_WATCH_H
+
+#include "gateway_reply.h"
+#include "kv_types.h"
+#include "registry/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct etcd;
+struct member;
+struct watch;
+
+struct watch_events {
+    /* The member has accepted the watch. */
+    void (*created)(void *arg, const struct reply_header *header);
+    void (*put)(void *arg, const struct kv *kv);
+    void (*remove)(void *arg, const char *key, size_t key_len, int64_t revision);
+    /* A line is over: all events up to `revision` have been told. */
+    void (*whole)(void *arg, int64_t revision);
+    /* The stream is lost; the watch is freed. COMPACTED: the start revision is gone. */
+    void (*lost)(void *arg, enum status status, const struct detail *why);
+};
+
+/* Follow the keys of [key, end) from `revision` on, on this member. Callbacks come from the loop
+ * and may call watch_stop(). `events` must outlive the watch. NULL: no memory, or the client is
+ * closing; nothing will be called. */
+struct watch *watch_start(struct etcd *etcd, struct member *member, const char *key, size_t key_len,
+                          const char *end, size_t end_len, int64_t revision,
+                          const struct watch_events *events, void *arg);
+
+/* From the next event on, tell another owner. */
+void watch_hand_over(struct watch *watch, const struct watch_events *events, void *arg);
+
+/* Nothing is called any more. Not after `lost`. */
+void watch_stop(struct watch *watch);
+
+/* Whether events of an unfinished line have been told. */
+bool watch_is_amid(const struct watch *watch);
+
+/* uv_now() of the last octet received; 0 = none yet. */
+uint64_t watch_last_seen_ms(const struct watch *watch);
+
+#endif

@@ -1,0 +1,221 @@
+#include "key.h"
+
+#include "registry/base/utf8.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+
+static const char service_part[] = "/service/";
+static const char switch_part[] = "/switch/";
+
+/* <what> "<text>": <fault> */
+static enum status refuse(struct detail *why, const char *what, const char *text, const char *fault)
+{
+    char shown[sizeof(why->text) / 2];
+    utf8_show(text, strlen(text), shown, sizeof(shown));
+    return detail_set(why, STATUS_BAD_INPUT, "%s \"%s\": %s", what, shown, fault);
+}
+
+int tree_is_clean_utf8(const char *text, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        uint32_t character;
+        size_t octets = utf8_decode(text + at, len - at, &character);
+        if (octets == 0 || utf8_is_control(character))
+            return 0;
+        at += octets;
+    }
+    return 1;
+}
+
+/* What is wrong with any text that goes into a key; NULL = nothing. */
+static const char *text_fault(const char *text)
+{
+    if (*text == '\0')
+        return "must not be empty";
+    if (!tree_is_clean_utf8(text, strlen(text)))
+        return "must be UTF-8 without control characters";
+    return NULL;
+}
+
+/* What is wrong with a type or a name; NULL = nothing. */
+static const char *part_fault(const char *text)
+{
+    const char *fault = text_fault(text);
+    if (fault)
+        return fault;
+    if (strchr(text, '/'))
+        return "'/' is not allowed";
+    if (strlen(text) > TREE_PART_MAX)
+        return "longer than 200 octets";
+    return NULL;
+}
+
+enum status tree_root_parse(const char *text, struct tree_root *out, struct detail *why)
+{
+    const char *fault = text_fault(text);
+    struct tree_root root = {.len = 0};
+    if (fault)
+        return refuse(why, "tree root", text, fault);
+    for (const char *at = text + strspn(text, "/"); *at != '\0'; at += strspn(at, "/")) {
+        size_t len = strcspn(at, "/");
+        if (root.len + 1 + len > TREE_ROOT_MAX)
+            return refuse(why, "tree root", text, "longer than 512 octets");
+        root.text[root.len++] = '/';
+        memcpy(root.text + root.len, at, len);
+        root.len += len;
+        at += len;
+    }
+    *out = root;
+    return STATUS_OK;
+}
+
+/* Put strings together. Roots, parts and the checks before keep them within KV_KEY_MAX. */
+static void join(struct kv_key *out, const struct tree_root *root, const char *part,
+                 const char *first, const char *between, const char *second)
+{
+    const char *pieces[] = {root->text, part, first, between, second};
+    out->len = 0;
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        size_t len = strnlen(pieces[i], KV_KEY_MAX - out->len);
+        memcpy(out->text + out->len, pieces[i], len);
+        out->len += len;
+    }
+    out->text[out->len] = '\0';
+}
+
+enum status tree_service_key(const struct tree_root *root, const char *type, const char *name,
+                             struct kv_key *out, struct detail *why)
+{
+    const char *fault = part_fault(type);
+    struct tree_base base;
+    tree_type_base(type, strlen(type), &base);
+    if (!fault && tree_is_reserved(&base))
+        fault = "is reserved for DNS-SD itself";
+    if (fault)
+        return refuse(why, "service type", type, fault);
+    fault = part_fault(name);
+    if (fault)
+        return refuse(why, "service name", name, fault);
+    join(out, root, service_part, type, "/", name);
+    return STATUS_OK;
+}
+
+enum status tree_switch_key(const struct tree_root *root, const char *path, struct kv_key *out,
+                            struct detail *why)
+{
+    const char *fault = text_fault(path);
+    size_t len = strlen(path);
+    if (!fault && (path[0] == '/' || path[len - 1] == '/' || strstr(path, "//")))
+        fault = "a part between two '/' is empty";
+    if (!fault && root->len + sizeof(switch_part) - 1 + len > KV_KEY_MAX)
+        fault = "too long";
+    if (fault)
+        return refuse(why, "switch", path, fault);
+    join(out, root, switch_part, path, "", "");
+    return STATUS_OK;
+}
+
+enum status tree_check_switch(const char *path, struct detail *why)
+{
+    if (strlen(path) + 1 > TREE_SWITCH_LABELS_MAX)
+        return refuse(why, "switch", path, "too long for a DNS name");
+    for (const char *at = path;; at++) {
+        size_t len = strcspn(at, "/");
+        if (len == 0)
+            return refuse(why, "switch", path, "a part between two '/' is empty");
+        if (len > TREE_COMPONENT_MAX)
+            return refuse(why, "switch", path,
+                          "a part is longer than the 63 octets of a DNS label");
+        if (len == 1 && *at == '*')
+            return refuse(why, "switch", path, "a part must not be '*' alone");
+        at += len;
+        if (*at == '\0')
+            return STATUS_OK;
+    }
+}
+
+void tree_prefix(const struct tree_root *root, enum tree_part part, struct kv_key *out)
+{
+    static const char *const parts[] = {
+        [TREE_ALL] = "/", [TREE_SERVICES] = service_part, [TREE_SWITCHES] = switch_part};
+    join(out, root, parts[part], "", "", "");
+}
+
+enum status tree_type_prefix(const struct tree_root *root, const char *type, struct kv_key *out,
+                             struct detail *why)
+{
+    const char *fault = part_fault(type);
+    if (fault)
+        return refuse(why, "service type", type, fault);
+    join(out, root, service_part, type, "/", "");
+    return STATUS_OK;
+}
+
+static bool take_prefix(const char **text, size_t *len, const char *prefix)
+{
+    size_t prefix_len = strlen(prefix);
+    if (*len < prefix_len || memcmp(*text, prefix, prefix_len) != 0)
+        return false;
+    *text += prefix_len;
+    *len -= prefix_len;
+    return true;
+}
+
+void tree_split(const char *key, size_t len, struct tree_parts *out)
+{
+    *out = (struct tree_parts){.kind = TREE_KIND_OTHER};
+    if (take_prefix(&key, &len, switch_part)) {
+        if (len > 0)
+            *out = (struct tree_parts){.kind = TREE_KIND_SWITCH, .name = key, .name_len = len};
+        return;
+    }
+    if (!take_prefix(&key, &len, service_part))
+        return;
+    const char *slash = memchr(key, '/', len);
+    size_t type_len = slash ? (size_t)(slash - key) : len;
+    if (type_len == 0 || type_len + 1 >= len)
+        return;
+    *out = (struct tree_parts){.kind = TREE_KIND_SERVICE,
+                               .type = key,
+                               .type_len = type_len,
+                               .name = slash + 1,
+                               .name_len = len - type_len - 1};
+}
+
+void tree_type_base(const char *type, size_t len, struct tree_base *out)
+{
+    static const struct {
+        char text[6];
+        enum tree_suffix suffix;
+    } suffixes[] = {{"._tcp", TREE_SUFFIX_TCP}, {"._udp", TREE_SUFFIX_UDP}};
+    const size_t suffix_len = sizeof(suffixes[0].text) - 1;
+
+    *out = (struct tree_base){.text = type, .len = len, .suffix = TREE_SUFFIX_NONE};
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        if (len < suffix_len ||
+            strncasecmp(type + len - suffix_len, suffixes[i].text, suffix_len) != 0)
+            continue;
+        out->suffix = suffixes[i].suffix;
+        out->len -= suffix_len;
+        break;
+    }
+    if (out->len > 0 && type[0] == '_') {
+        out->text++;
+        out->len--;
+    }
+}
+
+bool tree_is_reserved(const struct tree_base *base)
+{
+    static const char reserved[] = "dns-sd";
+    if (base->len != sizeof(reserved) - 1)
+        return false;
+    for (size_t i = 0; i < base->len; i++) {
+        char c = base->text[i] == '_' ? '-' : base->text[i];
+        if (strncasecmp(&c, &reserved[i], 1) != 0)
+            return false;
+    }
+    return true;
+}

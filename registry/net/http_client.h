@@ -1,0 +1,69 @@
+/* registry/net/http_client.h - HTTP requests by libcurl's multi interface on a libuv loop.
+ *
+ * HTTP/1.1 also over TLS: a gateway's plain port hands HTTP/2 to gRPC, and one connection per
+ * running request keeps a large read from starving the watch. No proxy: etcd is near, and one in
+ * the environment is meant for the web. Connections are kept and used again.
+ *
+ * libcurl must not be called from inside its own callbacks; so what is started or cancelled there
+ * is put off until libcurl has returned. The process must ignore SIGPIPE.
+ *
+ * Threads: belongs to the thread that runs its loop. */
+#ifndef REGISTRY_NET_HTTP_CLIENT_H
+#define REGISTRY_NET_HTTP_CLIENT_H
+
+#include "registry/base/status.h"
+#include "tls_files.h"
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct http;
+struct http_request;
+
+/* `tls` is shared. NO_MEMORY, SYSTEM. */
+MUST_USE enum status http_open(uv_loop_t *loop, struct tls *tls, struct http **out,
+                               struct detail *why);
+
+/* What later requests use. Those under way keep what they have; a connection that was made with
+ * something else is not used again. */
+void http_set_tls(struct http *http, struct tls *tls);
+
+/* Cancel all requests and release; the handles close on the loop's next turns. */
+void http_close(struct http *http);
+
+/* All is copied. */
+struct http_options {
+    const char *url;
+    const char *addresses;  /* CURLOPT_RESOLVE's HOST:PORT:ADDRESS,..; NULL for a literal */
+    const char *connect_to; /* CURLOPT_CONNECT_TO's HOST:PORT:HOST:PORT; NULL or "" = the URL's */
+    struct curl_slist *headers; /* owned by the request, even if it fails */
+    const char *body;           /* NULL = GET, else POST */
+    size_t body_len;
+    size_t buffer_len;   /* octets received at a time; 0 = libcurl's 16 KiB */
+    uint32_t timeout_ms; /* for all of it; 0 = none */
+    bool is_once; /* never sent twice: libcurl does that when a kept connection turns out dead */
+};
+
+struct http_result {
+    CURLcode code;
+    long status;      /* of HTTP; 0 = there was none */
+    bool was_sent;    /* the request may have reached the server */
+    enum status kind; /* of a failure: as http_failure_explain() says */
+    char text[200];   /* of a failure, for a person: "connection refused" */
+};
+
+/* `data` gets each piece as it comes, with the HTTP status; false gives up (code WRITE_ERROR).
+ * `done` comes once, unless cancelled, and is the last. Both from the loop. */
+typedef bool http_data(void *arg, long status, const char *octets, size_t len);
+typedef void http_done(void *arg, const struct http_result *result);
+
+/* NULL: no memory; nothing will be called. */
+MUST_USE struct http_request *http_start(struct http *http, const struct http_options *options,
+                                         http_data *data, http_done *done, void *arg);
+
+/* Nothing is called any more. Not after `done`. True: the request may have reached the server. */
+bool http_cancel(struct http_request *request);
+
+#endif

@@ -1,0 +1,233 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/args/command.h"
+#include "cli/program.h"
+#include "cli/serve/serve_options.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SETTINGS_MAX 4
+
+static void addresses_are_read_strictly(void **state)
+{
+    static const struct {
+        const char *text, *host; /* NULL: refused */
+        unsigned port;
+    } rows[] = {
+        {"127.0.0.1:5300", "127.0.0.1", 5300},
+        {"127.0.0.1", "127.0.0.1", 53},
+        {"0.0.0.0:0", "0.0.0.0", 0},
+        {"[::1]:5300", "::1", 5300},
+        {"[::1]", "::1", 53},
+        {"::1", "::1", 53},
+        {"fd00::1:53", "fd00::1:53", 53},
+        {"[::]:65535", "::", 65535},
+        {"localhost", NULL, 0},
+        {"localhost:53", NULL, 0},
+        {"127.0.0.1:", NULL, 0},
+        {"127.0.0.1:65536", NULL, 0},
+        {"127.0.0.1:99999999999", NULL, 0},
+        {"127.0.0.1:5x", NULL, 0},
+        {"127.0.0.1: 53", NULL, 0},
+        {"1.2.3:53", NULL, 0},
+        {"[127.0.0.1]:53", NULL, 0},
+        {"[::1", NULL, 0},
+        {"[::1]53", NULL, 0},
+        {":53", NULL, 0},
+        {"[]:53", NULL, 0},
+        {"", NULL, 0},
+        {"1111111111111111111111111111111111111111111111111111111111111111111:1", NULL, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct sockaddr_storage address;
+        struct detail why;
+        enum status status = serve_options_address(rows[i].text, &address, &why);
+        assert_int_equal(status, rows[i].host ? STATUS_OK : STATUS_BAD_INPUT);
+        if (!rows[i].host)
+            continue;
+        bool is_v4 = address.ss_family == AF_INET;
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+        char host[INET6_ADDRSTRLEN];
+        inet_ntop(address.ss_family,
+                  is_v4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr, host,
+                  sizeof(host));
+        assert_string_equal(host, rows[i].host);
+        assert_int_equal(ntohs(is_v4 ? v4->sin_port : v6->sin6_port), rows[i].port);
+    }
+}
+
+struct setting {
+    enum option_id id;
+    const char *text;
+};
+
+static void complete(struct options *options, const struct setting *settings)
+{
+    const struct command *serve = command_find(program_table(), NULL, "serve");
+    struct detail why;
+    for (size_t i = 0; i < SETTINGS_MAX && settings[i].text; i++)
+        assert_int_equal(options_set(options, settings[i].id, settings[i].text, &why), STATUS_OK);
+    for (size_t i = 0; i < serve->option_count; i++)
+        assert_int_equal(options_complete(options, serve->options[i], NULL, &why), STATUS_OK);
+}
+
+static void the_defaults_are_those_of_the_table(void **state)
+{
+    struct options options = {0};
+    struct serve_options *made = calloc(1, sizeof(*made));
+    struct detail why;
+    (void)state;
+    complete(&options, (const struct setting[SETTINGS_MAX]){{0}});
+    assert_int_equal(serve_options_read(&options, OPTION_LISTEN, made, &why), STATUS_OK);
+    assert_string_equal(made->zone.domain, "empusa.internal");
+    assert_int_equal(made->zone.record_ttl_s, 10);
+    assert_int_equal(made->zone.negative_ttl_s, 5);
+    assert_true(made->zone.has_switches);
+    assert_true(made->resolves_hosts);
+    assert_null(made->zone.host_domain);
+    assert_true(made->server.listen_count >= 1);
+    assert_int_equal(made->zone.ns_count, made->server.listen_count);
+    assert_string_equal(made->ns[0].name, "ns");
+    assert_int_equal(made->server.workers, 0);
+    assert_int_equal(made->server.tcp_connections, 1024);
+    assert_int_equal(made->server.tcp_idle_s, 10);
+    assert_int_equal(made->server.rate_limit, 200);
+    assert_int_equal(made->server.allow_query.count, 0);
+    assert_int_equal(made->env.max_udp_size, 1232);
+    assert_int_equal(made->env.tcp_idle_100ms, 100);
+    assert_int_equal(made->env.state, ANSWER_NOT_READY);
+    assert_true(made->env.nsid_len > 0);
+    assert_int_equal(made->stale_limit_ms, 86400000);
+    serve_options_clear(made);
+    free(made);
+    options_clear(&options);
+}
+
+static void name_servers_default_to_addresses_that_can_be_told(void **state)
+{
+    static const struct {
+        const char *listen;
+        size_t count;
+    } rows[] = {
+        {"0.0.0.0:5300,[::]:5300", 0}, {"127.0.0.1:5300,0.0.0.0:5301", 1}, {"10.0.0.1,fd00::1", 2}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct options options = {0};
+        struct serve_options *made = calloc(1, sizeof(*made));
+        struct detail why;
+        complete(&options, (const struct setting[SETTINGS_MAX]){{OPTION_LISTEN, rows[i].listen}});
+        assert_int_equal(serve_options_read(&options, OPTION_LISTEN, made, &why), STATUS_OK);
+        assert_int_equal(made->zone.ns_count, rows[i].count);
+        serve_options_clear(made);
+        free(made);
+        options_clear(&options);
+    }
+}
+
+static void bad_values_are_refused_by_name(void **state)
+{
+    static const struct setting rows[] = {{OPTION_LISTEN, "localhost"},
+                                          {OPTION_HOST, "baz"},
+                                          {OPTION_HOST, "baz=x"},
+                                          {OPTION_HOST, "=10.0.0.1"},
+                                          {OPTION_NS, "ns1=10.0.0"},
+                                          {OPTION_ALLOW_QUERY, "10.0.0.0/33"},
+                                          {OPTION_ALLOW_TRANSFER, "nonsense"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct options options = {0};
+        struct serve_options *made = calloc(1, sizeof(*made));
+        struct detail why = {""};
+        char expected[100];
+        complete(&options, (const struct setting[SETTINGS_MAX]){rows[i]});
+        assert_int_equal(serve_options_read(&options, OPTION_LISTEN, made, &why), STATUS_BAD_INPUT);
+        snprintf(expected, sizeof(expected), "--%s \"%s\": ", option_row(rows[i].id)->name,
+                 rows[i].text);
+        assert_memory_equal(why.text, expected, strlen(expected));
+        free(made);
+        options_clear(&options);
+    }
+}
+
+/* Four labels: LONG is 203 octets, a zone's name may have 198. */
+#define LABEL50 "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee"
+#define LONG    LABEL50 "." LABEL50 "." LABEL50 "." LABEL50
+#define FIT                                                                                        \
+    LABEL50 "." LABEL50 "." LABEL50 "."                                                            \
+            "ffffffffffffffffffffffffffffffffffffffffff"
+
+static void what_the_zone_refuses_is_blamed_on_its_option(void **state)
+{
+    static const struct {
+        struct setting settings[SETTINGS_MAX];
+        enum option_id id;
+        size_t item;
+    } rows[] = {
+        {{{OPTION_DOMAIN, "a..b"}}, OPTION_DOMAIN, 0},
+        {{{OPTION_DOMAIN, "."}}, OPTION_DOMAIN, 0},
+        {{{OPTION_DOMAIN, LONG}}, OPTION_DOMAIN, 0},
+        {{{OPTION_DOMAIN, LONG}, {OPTION_HOST_DOMAIN, LONG}}, OPTION_DOMAIN, 0},
+        {{{OPTION_HOST_DOMAIN, LONG}, {OPTION_DOMAIN, LONG}, {OPTION_NS, LONG "=::1"}},
+         OPTION_DOMAIN,
+         0},
+        {{{OPTION_DOMAIN, "a..b"}, {OPTION_NS, "a..b=::1"}, {OPTION_HOST, "a..b=::1"}},
+         OPTION_DOMAIN,
+         0},
+        {{{OPTION_DOMAIN, "z"}, {OPTION_HOST_DOMAIN, "z"}}, OPTION_HOST_DOMAIN, 0},
+        {{{OPTION_DOMAIN, FIT}, {OPTION_HOST_DOMAIN, FIT}, {OPTION_NS, FIT "=::1"}},
+         OPTION_HOST_DOMAIN,
+         0},
+        {{{OPTION_DOMAIN, "z"}, {OPTION_HOST_DOMAIN, "a..b"}, {OPTION_NS, "a..b=::1"}},
+         OPTION_HOST_DOMAIN,
+         0},
+        {{{OPTION_DOMAIN, "z"}, {OPTION_NS, "z.=::1"}}, OPTION_NS, 0},
+        {{{OPTION_DOMAIN, "z"}, {OPTION_NS, "a=::1"}, {OPTION_NS, "x.addr.z=::1"}}, OPTION_NS, 1},
+        {{{OPTION_DOMAIN, FIT}, {OPTION_NS, LABEL50 "fffffffff=::1"}}, OPTION_NS, 0},
+        {{{OPTION_DOMAIN, "z"}, {OPTION_NS, "a..b=::1"}, {OPTION_HOST, "a..b=::1"}}, OPTION_NS, 0},
+        {{{OPTION_NS, "m=::1"}, {OPTION_HOST, "m=::1"}, {OPTION_HOST, "a.b=10.0.0.1"}},
+         OPTION_HOST,
+         1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct options options = {0};
+        struct serve_options *made = calloc(1, sizeof(*made));
+        struct zone *zone = NULL;
+        struct detail why = {""};
+        char expected[16];
+        complete(&options, rows[i].settings);
+        assert_int_equal(serve_options_read(&options, OPTION_LISTEN, made, &why), STATUS_OK);
+        assert_int_equal(zone_new(&made->zone, &zone, &why), STATUS_BAD_INPUT);
+        assert_int_equal(serve_options_blame(&options, made, &why), STATUS_BAD_INPUT);
+        snprintf(expected, sizeof(expected), "--%s \"", option_row(rows[i].id)->name);
+        assert_memory_equal(why.text, expected, strlen(expected));
+        const char *item = options_item(&options, rows[i].id, rows[i].item);
+        assert_memory_equal(why.text + strlen(expected), item, strcspn(item, "="));
+        serve_options_clear(made);
+        free(made);
+        options_clear(&options);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_are_read_strictly),
+        cmocka_unit_test(the_defaults_are_those_of_the_table),
+        cmocka_unit_test(name_servers_default_to_addresses_that_can_be_told),
+        cmocka_unit_test(bad_values_are_refused_by_name),
+        cmocka_unit_test(what_the_zone_refuses_is_blamed_on_its_option),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

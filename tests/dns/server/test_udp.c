@@ -1,0 +1,263 @@
+#include "dns/server/udp.h"
+
+#include "dns/wire/socket.h"
+#include "support/client.h"
+#include "support/fake_answer.h"
+#include "zones/store/rcu.h"
+
+#include <time.h>
+
+/* In place of dns/server/rate_limit.c, which exempts loopback. */
+static unsigned allowance;
+
+bool limit_allows(struct limit *limit, const struct sockaddr *client, uint64_t now_us)
+{
+    (void)limit;
+    (void)client;
+    (void)now_us;
+    return allowance != 0 && allowance--;
+}
+
+static struct {
+    struct respond respond;
+    struct respond_env env;
+    const struct respond_env *published;
+    struct counters counters;
+    struct acl acl;
+    struct udp udp;
+    struct sockaddr_storage address;
+    int fd;
+    bool is_wildcard;
+} server;
+
+static void open_server(const char *host, struct limit *limit)
+{
+    int guard = -1;
+    memset(&server, 0, sizeof(server));
+    server.env = (struct respond_env){.version = 1, .env = {.nsid_len = 2, .nsid = "v1"}};
+    server.published = &server.env;
+    server.respond = (struct respond){
+        .published = &server.published, .counters = &server.counters, .is_online = true};
+    udp_init(&server.udp, &server.respond, limit);
+    server.address = client_address(host, 0);
+    assert_int_equal(socket_claim(&server.address, &guard, NULL), STATUS_OK);
+    assert_int_equal(socket_open_udp(&server.address, &server.fd, NULL), STATUS_OK);
+    server.is_wildcard = socket_is_wildcard(&server.address);
+    close(guard);
+}
+
+static void serve(void)
+{
+    udp_serve(&server.udp, server.fd, server.is_wildcard, 8);
+}
+
+/* Ask `label` and return the length of the reply in `reply`, 0 without one. */
+static size_t ask(int fd, const char *label, uint8_t reply[UDP_REPLY_MAX])
+{
+    uint8_t query[128];
+    client_send(fd, query, client_query(query, 7, label, CLIENT_TYPE_A));
+    serve();
+    ssize_t got = recv(fd, reply, UDP_REPLY_MAX, MSG_DONTWAIT);
+    return got > 0 ? (size_t)got : 0;
+}
+
+static void every_query_of_a_burst_is_answered(void **state)
+{
+    (void)state;
+    uint8_t bytes[UDP_REPLY_MAX];
+    bool seen[100] = {false};
+    open_server("127.0.0.1", NULL);
+    int fd = client_connect(&server.address, SOCK_DGRAM);
+    for (uint16_t i = 0; i < 100; i++)
+        client_send(fd, bytes, client_query(bytes, i, "a", CLIENT_TYPE_A));
+    serve();
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 24 + 2);
+        assert_memory_equal(bytes + 24, "v1", 2);
+        seen[client_id(bytes)] = true;
+    }
+    for (int i = 0; i < 100; i++)
+        assert_true(seen[i]);
+    assert_int_equal(server.counters.queries[QUERY_UDP][COUNTERS_TYPE_A], 100);
+    assert_int_equal(server.counters.rcodes[QUERY_UDP][0], 100);
+    close(fd);
+    close(server.fd);
+}
+
+static void a_turn_ends_after_its_rounds(void **state)
+{
+    (void)state;
+    uint8_t bytes[128];
+    open_server("127.0.0.1", NULL);
+    int fd = client_connect(&server.address, SOCK_DGRAM);
+    for (uint16_t i = 0; i < 3 * RESPOND_BATCH; i++)
+        client_send(fd, bytes, client_query(bytes, i, "a", CLIENT_TYPE_A));
+    udp_serve(&server.udp, server.fd, false, 2);
+    assert_int_equal(server.counters.queries[QUERY_UDP][COUNTERS_TYPE_A], 2 * RESPOND_BATCH);
+    close(fd);
+    close(server.fd);
+}
+
+static void replies_come_from_the_address_asked(void **state)
+{
+    static const struct {
+        const char *wildcard, *asked;
+    } rows[] = {{"0.0.0.0", "127.0.0.1"}, {"0.0.0.0", "127.0.0.2"}, {"::", "::1"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t reply[UDP_REPLY_MAX];
+        open_server(rows[i].wildcard, NULL);
+        /* A connected socket takes replies from that address alone. */
+        struct sockaddr_storage asked = client_address(rows[i].asked, client_port(&server.address));
+        int fd = client_connect(&asked, SOCK_DGRAM);
+        assert_int_equal(ask(fd, "a", reply), 26);
+        assert_int_equal(ask(fd, "b", reply), 26);
+        close(fd);
+        close(server.fd);
+    }
+}
+
+static void what_earns_no_reply_gets_none_and_does_not_hold_up_others(void **state)
+{
+    (void)state;
+    uint8_t bytes[UDP_REPLY_MAX];
+    open_server("127.0.0.1", NULL);
+    int fd = client_connect(&server.address, SOCK_DGRAM);
+    client_send(fd, bytes, 0);
+    client_send(fd, (const uint8_t *)"\0\1\0\0\0\0\0\0\0\0\0", 11);
+    size_t len = client_query(bytes, 3, "response", CLIENT_TYPE_A);
+    bytes[2] = 0x80;
+    client_send(fd, bytes, len);
+    client_send(fd, bytes, client_query(bytes, 4, "a", CLIENT_TYPE_A));
+    serve();
+    assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 26);
+    assert_int_equal(client_id(bytes), 4);
+    assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), -1);
+    assert_int_equal(server.counters.dropped, 3);
+    close(fd);
+    close(server.fd);
+}
+
+static void a_query_longer_than_the_buffer_is_a_formerr(void **state)
+{
+    (void)state;
+    uint8_t bytes[UDP_QUERY_MAX + 1] = {0};
+    open_server("127.0.0.1", NULL);
+    int fd = client_connect(&server.address, SOCK_DGRAM);
+    client_query(bytes, 5, "a", CLIENT_TYPE_A);
+    client_send(fd, bytes, sizeof(bytes));
+    client_send(fd, bytes, sizeof(bytes) - 1);
+    serve();
+    assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 24);
+    assert_int_equal(bytes[3] & 15, 1);
+    assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 26);
+    assert_int_equal(server.counters.malformed, 1);
+    close(fd);
+    close(server.fd);
+}
+
+static void strangers_are_refused_before_any_look_up(void **state)
+{
+    (void)state;
+    uint8_t reply[UDP_REPLY_MAX];
+    open_server("127.0.0.1", NULL);
+    assert_int_equal(acl_add(&server.acl, "10.0.0.0/8", NULL), STATUS_OK);
+    server.respond.allow = &server.acl;
+    int fd = client_connect(&server.address, SOCK_DGRAM);
+    fake_prepared = fake_fetched = 0;
+    assert_int_equal(ask(fd, "a", reply), 24);
+    assert_int_equal(reply[3] & 15, 5);
+    assert_int_equal(fake_prepared + fake_fetched, 0);
+    assert_int_equal(server.counters.refused_acl, 1);
+    assert_int_equal(acl_add(&server.acl, "127.0.0.0/8", NULL), STATUS_OK);
+    assert_int_equal(ask(fd, "a", reply), 26);
+    assert_int_equal(fake_prepared + fake_fetched, 2);
+    close(fd);
+    close(server.fd);
+}
+
+static void
+over_the_limit_every_second_answer_is_truncated_and_the_others_are_withheld(void **state)
+{
+    (void)state;
+    uint8_t reply[UDP_REPLY_MAX];
+    open_server("127.0.0.1", (struct limit *)&server);
+    int fd = client_connect(&server.address, SOCK_DGRAM);
+    allowance = 2;
+    for (int i = 0; i < 6; i++) {
+        static const size_t lens[6] = {26, 26, 0, 24, 0, 24};
+        assert_int_equal(ask(fd, "a", reply), lens[i]);
+        if (lens[i] != 0)
+            assert_int_equal(reply[2] & 2, lens[i] == 24 ? 2 : 0);
+    }
+    assert_int_equal(ask(fd, "cookie", reply), 31);
+    assert_int_equal(server.counters.rate_limited, 4);
+    assert_int_equal(server.counters.truncated, 2);
+    assert_int_equal(server.counters.rcodes[QUERY_UDP][0], 5);
+    assert_int_equal(server.counters.cookies_valid, 1);
+    close(fd);
+    close(server.fd);
+}
+
+static void answers_that_cannot_be_sent_are_counted(void **state)
+{
+    (void)state;
+    uint8_t bytes[UDP_REPLY_MAX];
+    open_server("127.0.0.1", NULL);
+    int fd = client_connect(&server.address, SOCK_DGRAM);
+    /* "Not connected", but sends fail from now on. */
+    (void)shutdown(server.fd, SHUT_WR);
+    for (uint16_t i = 0; i < 20; i++)
+        client_send(fd, bytes, client_query(bytes, i, "a", CLIENT_TYPE_A));
+    serve();
+    assert_int_equal(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), -1);
+    assert_int_equal(server.counters.send_failed, 20);
+    close(fd);
+    close(server.fd);
+}
+
+static void a_published_environment_holds_from_the_next_batch(void **state)
+{
+    (void)state;
+    uint8_t reply[UDP_REPLY_MAX];
+    open_server("127.0.0.1", NULL);
+    int fd = client_connect(&server.address, SOCK_DGRAM);
+    assert_int_equal(ask(fd, "a", reply), 26);
+    server.env = (struct respond_env){.version = 2, .env = {.nsid_len = 5, .nsid = "later"}};
+    assert_int_equal(ask(fd, "a", reply), 29);
+    assert_memory_equal(reply + 24, "later", 5);
+    assert_in_range(server.respond.env.now_s, time(NULL) - 2, time(NULL));
+    close(fd);
+    close(server.fd);
+}
+
+static int be_reader(void **state)
+{
+    (void)state;
+    rcu_reader_start();
+    return 0;
+}
+
+static int be_no_reader(void **state)
+{
+    (void)state;
+    rcu_reader_stop();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_query_of_a_burst_is_answered),
+        cmocka_unit_test(a_turn_ends_after_its_rounds),
+        cmocka_unit_test(replies_come_from_the_address_asked),
+        cmocka_unit_test(what_earns_no_reply_gets_none_and_does_not_hold_up_others),
+        cmocka_unit_test(a_query_longer_than_the_buffer_is_a_formerr),
+        cmocka_unit_test(strangers_are_refused_before_any_look_up),
+        cmocka_unit_test(
+            over_the_limit_every_second_answer_is_truncated_and_the_others_are_withheld),
+        cmocka_unit_test(answers_that_cannot_be_sent_are_counted),
+        cmocka_unit_test(a_published_environment_holds_from_the_next_batch),
+    };
+    return cmocka_run_group_tests(tests, be_reader, be_no_reader);
+}
