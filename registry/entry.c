@@ -55,7 +55,7 @@ enum status entry_check_subtype(const char *subtype, size_t len, struct detail *
         return detail_set(why, STATUS_BAD_INPUT, "must not be empty");
     if (len > ENTRY_SUBTYPE_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ENTRY_SUBTYPE_MAX);
-    if (!tree_is_clean_utf8(subtype, len))
+    if (!key_is_clean_utf8(subtype, len))
         return detail_set(why, STATUS_BAD_INPUT, "must be UTF-8 without control characters");
     return STATUS_OK;
 }
@@ -120,8 +120,8 @@ static bool read_location(struct reader *reader, const cJSON *item, struct detai
     size_t len = copy_text(reader, reader->text, item->valuestring);
     entry->location_text.len = entry_text_len(reader->text, len);
     reader->text += len;
-    return location_parse(entry->location_text.text, entry->location_text.len, &entry->location,
-                          why) == STATUS_OK;
+    return address_parse(entry->location_text.text, entry->location_text.len, &entry->location,
+                         why) == STATUS_OK;
 }
 
 static bool read_protocol(struct reader *reader, const cJSON *item)
@@ -344,7 +344,7 @@ enum status entry_parse(const char *value, size_t len, struct entry *out, struct
     if (len > 0 && value[0] == '{')
         status = parse_json(value, len, &entry, why);
     else
-        status = location_parse(value, len, &entry.location, why);
+        status = address_parse(value, len, &entry.location, why);
     if (status == STATUS_OK)
         *out = entry;
     else

@@ -39,7 +39,7 @@ struct entry_string {
 };
 
 struct entry {
-    struct location location;
+    struct address location;
     struct entry_string location_text;
     enum entry_protocol protocol;
     bool has_priority, has_weight; /* said by the value */

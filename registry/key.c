@@ -17,7 +17,7 @@ static enum status refuse(struct detail *why, const char *what, const char *text
     return detail_set(why, STATUS_BAD_INPUT, "%s \"%s\": %s", what, shown, fault);
 }
 
-int tree_is_clean_utf8(const char *text, size_t len)
+int key_is_clean_utf8(const char *text, size_t len)
 {
     for (size_t at = 0; at < len;) {
         uint32_t character;
@@ -34,7 +34,7 @@ static const char *text_fault(const char *text)
 {
     if (*text == '\0')
         return "must not be empty";
-    if (!tree_is_clean_utf8(text, strlen(text)))
+    if (!key_is_clean_utf8(text, strlen(text)))
         return "must be UTF-8 without control characters";
     return NULL;
 }
@@ -47,20 +47,20 @@ static const char *part_fault(const char *text)
         return fault;
     if (strchr(text, '/'))
         return "'/' is not allowed";
-    if (strlen(text) > TREE_PART_MAX)
+    if (strlen(text) > KEY_PART_MAX)
         return "longer than 200 octets";
     return NULL;
 }
 
-enum status tree_root_parse(const char *text, struct tree_root *out, struct detail *why)
+enum status key_root_parse(const char *text, struct key_root *out, struct detail *why)
 {
     const char *fault = text_fault(text);
-    struct tree_root root = {.len = 0};
+    struct key_root root = {.len = 0};
     if (fault)
         return refuse(why, "tree root", text, fault);
     for (const char *at = text + strspn(text, "/"); *at != '\0'; at += strspn(at, "/")) {
         size_t len = strcspn(at, "/");
-        if (root.len + 1 + len > TREE_ROOT_MAX)
+        if (root.len + 1 + len > KEY_ROOT_MAX)
             return refuse(why, "tree root", text, "longer than 512 octets");
         root.text[root.len++] = '/';
         memcpy(root.text + root.len, at, len);
@@ -72,7 +72,7 @@ enum status tree_root_parse(const char *text, struct tree_root *out, struct deta
 }
 
 /* Put strings together. Roots, parts and the checks before keep them within KV_KEY_MAX. */
-static void join(struct kv_key *out, const struct tree_root *root, const char *part,
+static void join(struct kv_key *out, const struct key_root *root, const char *part,
                  const char *first, const char *between, const char *second)
 {
     const char *pieces[] = {root->text, part, first, between, second};
@@ -85,13 +85,13 @@ static void join(struct kv_key *out, const struct tree_root *root, const char *p
     out->text[out->len] = '\0';
 }
 
-enum status tree_service_key(const struct tree_root *root, const char *type, const char *name,
-                             struct kv_key *out, struct detail *why)
+enum status key_of_service(const struct key_root *root, const char *type, const char *name,
+                           struct kv_key *out, struct detail *why)
 {
     const char *fault = part_fault(type);
-    struct tree_base base;
-    tree_type_base(type, strlen(type), &base);
-    if (!fault && tree_is_reserved(&base))
+    struct key_base base;
+    key_type_base(type, strlen(type), &base);
+    if (!fault && key_is_reserved(&base))
         fault = "is reserved for DNS-SD itself";
     if (fault)
         return refuse(why, "service type", type, fault);
@@ -102,8 +102,8 @@ enum status tree_service_key(const struct tree_root *root, const char *type, con
     return STATUS_OK;
 }
 
-enum status tree_switch_key(const struct tree_root *root, const char *path, struct kv_key *out,
-                            struct detail *why)
+enum status key_of_switch(const struct key_root *root, const char *path, struct kv_key *out,
+                          struct detail *why)
 {
     const char *fault = text_fault(path);
     size_t len = strlen(path);
@@ -117,15 +117,15 @@ enum status tree_switch_key(const struct tree_root *root, const char *path, stru
     return STATUS_OK;
 }
 
-enum status tree_check_switch(const char *path, struct detail *why)
+enum status key_check_switch(const char *path, struct detail *why)
 {
-    if (strlen(path) + 1 > TREE_SWITCH_LABELS_MAX)
+    if (strlen(path) + 1 > KEY_SWITCH_LABELS_MAX)
         return refuse(why, "switch", path, "too long for a DNS name");
     for (const char *at = path;; at++) {
         size_t len = strcspn(at, "/");
         if (len == 0)
             return refuse(why, "switch", path, "a part between two '/' is empty");
-        if (len > TREE_COMPONENT_MAX)
+        if (len > KEY_COMPONENT_MAX)
             return refuse(why, "switch", path,
                           "a part is longer than the 63 octets of a DNS label");
         if (len == 1 && *at == '*')
@@ -136,15 +136,15 @@ enum status tree_check_switch(const char *path, struct detail *why)
     }
 }
 
-void tree_prefix(const struct tree_root *root, enum tree_part part, struct kv_key *out)
+void key_prefix(const struct key_root *root, enum key_part part, struct kv_key *out)
 {
     static const char *const parts[] = {
-        [TREE_ALL] = "/", [TREE_SERVICES] = service_part, [TREE_SWITCHES] = switch_part};
+        [KEY_ALL] = "/", [KEY_SERVICES] = service_part, [KEY_SWITCHES] = switch_part};
     join(out, root, parts[part], "", "", "");
 }
 
-enum status tree_type_prefix(const struct tree_root *root, const char *type, struct kv_key *out,
-                             struct detail *why)
+enum status key_type_prefix(const struct key_root *root, const char *type, struct kv_key *out,
+                            struct detail *why)
 {
     const char *fault = part_fault(type);
     if (fault)
@@ -163,12 +163,12 @@ static bool take_prefix(const char **text, size_t *len, const char *prefix)
     return true;
 }
 
-void tree_split(const char *key, size_t len, struct tree_parts *out)
+void key_split(const char *key, size_t len, struct key_parts *out)
 {
-    *out = (struct tree_parts){.kind = TREE_KIND_OTHER};
+    *out = (struct key_parts){.kind = KEY_KIND_OTHER};
     if (take_prefix(&key, &len, switch_part)) {
         if (len > 0)
-            *out = (struct tree_parts){.kind = TREE_KIND_SWITCH, .name = key, .name_len = len};
+            *out = (struct key_parts){.kind = KEY_KIND_SWITCH, .name = key, .name_len = len};
         return;
     }
     if (!take_prefix(&key, &len, service_part))
@@ -177,22 +177,22 @@ void tree_split(const char *key, size_t len, struct tree_parts *out)
     size_t type_len = slash ? (size_t)(slash - key) : len;
     if (type_len == 0 || type_len + 1 >= len)
         return;
-    *out = (struct tree_parts){.kind = TREE_KIND_SERVICE,
-                               .type = key,
-                               .type_len = type_len,
-                               .name = slash + 1,
-                               .name_len = len - type_len - 1};
+    *out = (struct key_parts){.kind = KEY_KIND_SERVICE,
+                              .type = key,
+                              .type_len = type_len,
+                              .name = slash + 1,
+                              .name_len = len - type_len - 1};
 }
 
-void tree_type_base(const char *type, size_t len, struct tree_base *out)
+void key_type_base(const char *type, size_t len, struct key_base *out)
 {
     static const struct {
         char text[6];
-        enum tree_suffix suffix;
-    } suffixes[] = {{"._tcp", TREE_SUFFIX_TCP}, {"._udp", TREE_SUFFIX_UDP}};
+        enum key_suffix suffix;
+    } suffixes[] = {{"._tcp", KEY_SUFFIX_TCP}, {"._udp", KEY_SUFFIX_UDP}};
     const size_t suffix_len = sizeof(suffixes[0].text) - 1;
 
-    *out = (struct tree_base){.text = type, .len = len, .suffix = TREE_SUFFIX_NONE};
+    *out = (struct key_base){.text = type, .len = len, .suffix = KEY_SUFFIX_NONE};
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         if (len < suffix_len ||
             strncasecmp(type + len - suffix_len, suffixes[i].text, suffix_len) != 0)
@@ -207,7 +207,7 @@ void tree_type_base(const char *type, size_t len, struct tree_base *out)
     }
 }
 
-bool tree_is_reserved(const struct tree_base *base)
+bool key_is_reserved(const struct key_base *base)
 {
     static const char reserved[] = "dns-sd";
     if (base->len != sizeof(reserved) - 1)

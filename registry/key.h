@@ -4,7 +4,7 @@
  *   <root>/switch/<path>             a switch; the path may contain '/'
  *
  * Names and types are UTF-8 without control characters; in a type no '/'. What is
- * read from etcd may be anything: tree_split() takes any octets.
+ * read from etcd may be anything: key_split() takes any octets.
  *
  * Threads: pure. */
 #ifndef REGISTRY_KEY_H
@@ -16,52 +16,52 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TREE_ROOT_MAX      512 /* octets of a root */
-#define TREE_PART_MAX      200 /* octets of a type or a name that may be written */
-#define TREE_COMPONENT_MAX 63  /* octets of a switch's component that may be written: a label's */
+#define KEY_ROOT_MAX      512 /* octets of a root */
+#define KEY_PART_MAX      200 /* octets of a type or a name that may be written */
+#define KEY_COMPONENT_MAX 63  /* octets of a switch's component that may be written: a label's */
 /* Octets of a switch's components as labels, each with its length octet: what 255 octets leave
  * below "switch" in the zone empusa.internal. */
-#define TREE_SWITCH_LABELS_MAX 231
+#define KEY_SWITCH_LABELS_MAX 231
 
 /* A root in its one form: runs of '/' are one, a leading one is there, no trailing one;
  * "/" is the empty root "". */
-struct tree_root {
-    char text[TREE_ROOT_MAX + 1];
+struct key_root {
+    char text[KEY_ROOT_MAX + 1];
     size_t len;
 };
 
 /* BAD_INPUT: empty text, too long, control characters or not UTF-8. */
-MUST_USE enum status tree_root_parse(const char *text, struct tree_root *out, struct detail *why);
+MUST_USE enum status key_root_parse(const char *text, struct key_root *out, struct detail *why);
 
 /* "<root>/service/<type>/<name>". BAD_INPUT: the type or the name cannot be written (empty, over
- * TREE_PART_MAX, '/', control characters, not UTF-8, or the reserved type dns-sd in any spelling
+ * KEY_PART_MAX, '/', control characters, not UTF-8, or the reserved type dns-sd in any spelling
  * that maps to the label _dns-sd); *why names which of the two, its value and the fault: `service
  * type "a/b": '/' is not allowed`. */
-MUST_USE enum status tree_service_key(const struct tree_root *root, const char *type,
-                                      const char *name, struct kv_key *out, struct detail *why);
+MUST_USE enum status key_of_service(const struct key_root *root, const char *type, const char *name,
+                                    struct kv_key *out, struct detail *why);
 
 /* "<root>/switch/<path>". BAD_INPUT: empty, too long, control characters, not UTF-8, an empty
  * component (two '/' in a row, one at the end or the beginning). */
-MUST_USE enum status tree_switch_key(const struct tree_root *root, const char *path,
-                                     struct kv_key *out, struct detail *why);
+MUST_USE enum status key_of_switch(const struct key_root *root, const char *path,
+                                   struct kv_key *out, struct detail *why);
 
-/* Whether a switch that tree_switch_key() accepts could also be served, and so may be written.
- * BAD_INPUT with *why: a component is over TREE_COMPONENT_MAX or a lone '*', all are over
- * TREE_SWITCH_LABELS_MAX. */
-MUST_USE enum status tree_check_switch(const char *path, struct detail *why);
+/* Whether a switch that key_of_switch() accepts could also be served, and so may be written.
+ * BAD_INPUT with *why: a component is over KEY_COMPONENT_MAX or a lone '*', all are over
+ * KEY_SWITCH_LABELS_MAX. */
+MUST_USE enum status key_check_switch(const char *path, struct detail *why);
 
 /* The prefixes "<root>/", "<root>/service/", "<root>/switch/". */
-enum tree_part { TREE_ALL, TREE_SERVICES, TREE_SWITCHES };
-void tree_prefix(const struct tree_root *root, enum tree_part part, struct kv_key *out);
+enum key_part { KEY_ALL, KEY_SERVICES, KEY_SWITCHES };
+void key_prefix(const struct key_root *root, enum key_part part, struct kv_key *out);
 
 /* "<root>/service/<type>/", for reading: the reserved type is allowed. */
-MUST_USE enum status tree_type_prefix(const struct tree_root *root, const char *type,
-                                      struct kv_key *out, struct detail *why);
+MUST_USE enum status key_type_prefix(const struct key_root *root, const char *type,
+                                     struct kv_key *out, struct detail *why);
 
 /* What a key below "<root>/" is. Borrowed from the key. */
-enum tree_kind { TREE_KIND_OTHER, TREE_KIND_SERVICE, TREE_KIND_SWITCH };
-struct tree_parts {
-    enum tree_kind kind;
+enum key_kind { KEY_KIND_OTHER, KEY_KIND_SERVICE, KEY_KIND_SWITCH };
+struct key_parts {
+    enum key_kind kind;
     const char *type; /* of a service */
     size_t type_len;
     const char *name; /* of a service (may contain '/'), or the path of a switch */
@@ -69,24 +69,24 @@ struct tree_parts {
 };
 
 /* Take the key apart. `key` is what follows "<root>": it begins with '/'. A service without a
- * type or a name and a switch without a path are TREE_KIND_OTHER. */
-void tree_split(const char *key, size_t len, struct tree_parts *out);
+ * type or a name and a switch without a path are KEY_KIND_OTHER. */
+void key_split(const char *key, size_t len, struct key_parts *out);
 
 /* A type without what says its protocol: without a suffix "._tcp" or "._udp" (any case) and without
  * one leading '_'. Borrowed from the type; may be empty. */
-enum tree_suffix { TREE_SUFFIX_NONE, TREE_SUFFIX_TCP, TREE_SUFFIX_UDP };
-struct tree_base {
+enum key_suffix { KEY_SUFFIX_NONE, KEY_SUFFIX_TCP, KEY_SUFFIX_UDP };
+struct key_base {
     const char *text;
     size_t len;
-    enum tree_suffix suffix;
+    enum key_suffix suffix;
 };
-void tree_type_base(const char *type, size_t len, struct tree_base *out);
+void key_type_base(const char *type, size_t len, struct key_base *out);
 
 /* Whether DNS-SD itself needs the label of this base: "dns-sd" in any case, '_' counting as '-'. */
-bool tree_is_reserved(const struct tree_base *base);
+bool key_is_reserved(const struct key_base *base);
 
 /* Whether the octets are well-formed UTF-8 (RFC 3629) without control characters (below 0x20,
  * 0x7f, U+0080-U+009F). */
-int tree_is_clean_utf8(const char *text, size_t len);
+int key_is_clean_utf8(const char *text, size_t len);
 
 #endif

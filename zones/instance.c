@@ -71,7 +71,7 @@ static enum zone_skip draft_name(const struct zone *zone, const struct entry *en
     return ZONE_SERVED;
 }
 
-static enum zone_skip draft_all(const struct zone *zone, const struct tree_parts *parts,
+static enum zone_skip draft_all(const struct zone *zone, const struct key_parts *parts,
                                 const struct entry *entry, struct draft *draft)
 {
     label_type(parts->type, parts->type_len, &draft->type);
@@ -86,7 +86,7 @@ static enum zone_skip draft_all(const struct zone *zone, const struct tree_parts
 }
 
 static struct instance *assemble(const struct draft *draft, const struct entry *entry,
-                                 const struct told *told)
+                                 const struct change *told)
 {
     size_t stored_key = draft->key_is_derived ? 0 : told->key_len;
     size_t location = entry->location_text.len;
@@ -196,8 +196,9 @@ void instance_drop(struct zone *zone, struct instance *instance)
     free(instance);
 }
 
-enum status instance_new(struct zone *zone, const struct tree_parts *parts, const struct told *told,
-                         struct instance **out, enum zone_skip *skip, struct detail *why)
+enum status instance_new(struct zone *zone, const struct key_parts *parts,
+                         const struct change *told, struct instance **out, enum zone_skip *skip,
+                         struct detail *why)
 {
     struct entry entry;
     enum status status = entry_parse(told->value, told->value_len, &entry, why);

@@ -34,7 +34,7 @@ struct zone {
 };
 
 /* What a key is told to be, and what it was: NULL, nothing. */
-struct told {
+struct change {
     const char *key, *value;
     size_t key_len, value_len;
     int64_t mod_revision;
@@ -70,13 +70,13 @@ void owner_pend(struct zone *zone, struct node *node);
 /* target.c - what SRV records point at. */
 
 /* Find or make the target of a location. A new one has no refs and is pending. NO_MEMORY. */
-MUST_USE enum status target_get(struct zone *zone, const struct location *location,
+MUST_USE enum status target_get(struct zone *zone, const struct address *location,
                                 struct target **out);
 /* Whether it is this location's, an IP address. */
-bool target_is_address(const struct target *target, const struct location *location);
+bool target_is_address(const struct target *target, const struct address *location);
 /* The wire form of a name in a location: labels, and the root when it is absolute. Returns its
  * length. */
-size_t target_host_wire(const struct location *location, uint8_t out[NAME_MAX_LEN]);
+size_t target_host_wire(const struct address *location, uint8_t out[NAME_MAX_LEN]);
 MUST_USE enum status target_ref(struct zone *zone, struct target *target, uint32_t ttl_s);
 void target_unref(struct zone *zone, struct target *target, uint32_t ttl_s);
 /* Look at a pending one: gone when nobody refers to it. */
@@ -108,8 +108,8 @@ void set_free(struct set *set);
 
 /* Build an instance, with its references. BAD_INPUT: cannot be served; *skip says why, *why in
  * words. */
-MUST_USE enum status instance_new(struct zone *zone, const struct tree_parts *parts,
-                                  const struct told *told, struct instance **out,
+MUST_USE enum status instance_new(struct zone *zone, const struct key_parts *parts,
+                                  const struct change *told, struct instance **out,
                                   enum zone_skip *skip, struct detail *why);
 /* Take back one that was not entered. */
 void instance_drop(struct zone *zone, struct instance *instance);
@@ -152,8 +152,8 @@ void subtype_join(struct zone *zone, struct instance *head, struct instance *new
 void subtype_move_head(struct instance *old_head, struct instance *head);
 
 /* switch.c; a chain as above. */
-MUST_USE enum status switch_new(const struct zone *zone, const struct tree_parts *parts,
-                                const struct told *told, struct switch_ **out,
+MUST_USE enum status switch_new(const struct zone *zone, const struct key_parts *parts,
+                                const struct change *told, struct switch_ **out,
                                 enum zone_skip *skip);
 MUST_USE enum status switch_swap(struct zone *zone, struct switch_ *old, struct switch_ *new);
 
@@ -170,9 +170,9 @@ int record_compare(const struct record *a, const struct record *b);
 uint64_t record_hash(const void *arg, const void *item);
 uint64_t record_hash_key(const struct zone *zone, const char *key, size_t len);
 /* What a key is to be: served, or skipped and logged. The caller's until entered. NO_MEMORY. */
-MUST_USE enum status record_new(struct zone *zone, const struct told *told, struct record **out);
+MUST_USE enum status record_new(struct zone *zone, const struct change *told, struct record **out);
 /* Skipped, whatever its value; `why` in words, "" = as zone_skip_text(). */
-MUST_USE enum status record_new_skipped(const struct zone *zone, const struct told *told,
+MUST_USE enum status record_new_skipped(const struct zone *zone, const struct change *told,
                                         enum zone_skip skip, const char *why, struct record **out);
 /* Take back one that was not entered. */
 void record_drop(struct zone *zone, struct record *record);

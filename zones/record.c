@@ -86,7 +86,7 @@ struct record *record_find(const struct zone *zone, const char *key, size_t len,
     return NULL;
 }
 
-static enum status skipped_new(const struct told *told, enum zone_skip skip, struct record **out)
+static enum status skipped_new(const struct change *told, enum zone_skip skip, struct record **out)
 {
     struct skipped *skipped = malloc(sizeof(*skipped) + told->key_len + NAME_PAD);
     if (!skipped)
@@ -107,7 +107,7 @@ static bool is_worth_saying(const struct record *old, enum zone_skip skip)
     return !is_known && skip != ZONE_SKIP_SWITCHES_OFF;
 }
 
-enum status record_new_skipped(const struct zone *zone, const struct told *told,
+enum status record_new_skipped(const struct zone *zone, const struct change *told,
                                enum zone_skip skip, const char *why, struct record **out)
 {
     if (is_worth_saying(told->old, skip))
@@ -118,18 +118,18 @@ enum status record_new_skipped(const struct zone *zone, const struct told *told,
 }
 
 /* What a key is in the zone. BAD_INPUT: it cannot be; *skip and *why say why. */
-static enum status served_new(struct zone *zone, const struct told *told, struct record **out,
+static enum status served_new(struct zone *zone, const struct change *told, struct record **out,
                               enum zone_skip *skip, struct detail *why)
 {
-    struct tree_parts parts;
+    struct key_parts parts;
     struct instance *instance = NULL;
     struct switch_ *switch_ = NULL;
     enum status status = STATUS_BAD_INPUT;
     *skip = ZONE_SKIP_BAD_KEY;
-    tree_split(told->key, told->key_len, &parts);
-    if (told->key_len >= RECORD_KEY_KEPT || parts.kind == TREE_KIND_OTHER)
+    key_split(told->key, told->key_len, &parts);
+    if (told->key_len >= RECORD_KEY_KEPT || parts.kind == KEY_KIND_OTHER)
         return STATUS_BAD_INPUT;
-    if (parts.kind == TREE_KIND_SERVICE) {
+    if (parts.kind == KEY_KIND_SERVICE) {
         status = instance_new(zone, &parts, told, &instance, skip, why);
     } else if (zone->has_switches) {
         status = switch_new(zone, &parts, told, &switch_, skip);
@@ -141,7 +141,7 @@ static enum status served_new(struct zone *zone, const struct told *told, struct
     return status;
 }
 
-enum status record_new(struct zone *zone, const struct told *told, struct record **out)
+enum status record_new(struct zone *zone, const struct change *told, struct record **out)
 {
     struct detail why;
     enum zone_skip skip;

@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-enum status switch_new(const struct zone *zone, const struct tree_parts *parts,
-                       const struct told *told, struct switch_ **out, enum zone_skip *skip)
+enum status switch_new(const struct zone *zone, const struct key_parts *parts,
+                       const struct change *told, struct switch_ **out, enum zone_skip *skip)
 {
     static const uint8_t below[] = "\6switch";
     uint8_t name[LABEL_WIRE_MAX + sizeof(below)], txt[TXT_SWITCH_SIZE_MAX];

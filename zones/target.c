@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-size_t target_host_wire(const struct location *location, uint8_t out[NAME_MAX_LEN])
+size_t target_host_wire(const struct address *location, uint8_t out[NAME_MAX_LEN])
 {
     size_t len = 0, host_len = location->host_len;
     for (size_t i = 0; i < host_len;) {
@@ -41,7 +41,7 @@ static struct target *find_elsewhere(const struct zone *zone, const uint8_t *nam
 }
 
 /* The name below the zone: "10-1-2-3.addr" or "baz.host". */
-static size_t inside_name(const struct location *location, uint8_t name[NAME_MAX_LEN])
+static size_t inside_name(const struct address *location, uint8_t name[NAME_MAX_LEN])
 {
     size_t len;
     if (location->kind == HOST_KIND_NAME) {
@@ -107,7 +107,7 @@ static enum status target_enter(struct zone *zone, struct target *target)
     return status;
 }
 
-static enum status target_make(struct zone *zone, const struct location *location,
+static enum status target_make(struct zone *zone, const struct address *location,
                                const uint8_t *name, size_t len, bool is_elsewhere,
                                struct target **out)
 {
@@ -133,7 +133,7 @@ static enum status target_make(struct zone *zone, const struct location *locatio
     return STATUS_OK;
 }
 
-bool target_is_address(const struct target *target, const struct location *location)
+bool target_is_address(const struct target *target, const struct address *location)
 {
     unsigned family = location->kind == HOST_KIND_IPV4 ? 4 : 6;
     return location->kind != HOST_KIND_NAME && target->family == family &&
@@ -141,7 +141,7 @@ bool target_is_address(const struct target *target, const struct location *locat
 }
 
 /* "10-1-2-3" for 10.1.2.3: the label that stands for the address that it spells. */
-static bool read_address_label(const uint8_t *wire, struct location *location)
+static bool read_address_label(const uint8_t *wire, struct address *location)
 {
     char text[NAME_LABEL_MAX + 1];
     struct label label;
@@ -171,9 +171,9 @@ static bool ends_in(const uint8_t *wire, size_t len, const uint8_t *tail, size_t
 
 /* A name in full that is one of ours, "baz.host.<zone>" or "10-1-2-3.addr.<zone>", is the same
  * target as "baz" or 10.1.2.3. */
-static struct location own_name(const struct zone *zone, const struct location *location)
+static struct address own_name(const struct zone *zone, const struct address *location)
 {
-    struct location own = *location;
+    struct address own = *location;
     uint8_t wire[NAME_MAX_LEN], addr[NAME_MAX_LEN + 5];
     if (location->kind != HOST_KIND_NAME || !location->is_dotted)
         return own;
@@ -190,10 +190,10 @@ static struct location own_name(const struct zone *zone, const struct location *
     return own;
 }
 
-enum status target_get(struct zone *zone, const struct location *location, struct target **out)
+enum status target_get(struct zone *zone, const struct address *location, struct target **out)
 {
     uint8_t name[NAME_MAX_LEN + 5 + NAME_PAD];
-    struct location own = own_name(zone, location);
+    struct address own = own_name(zone, location);
     bool is_elsewhere = own.kind == HOST_KIND_NAME && (own.is_dotted || !zone->host_is_inside);
     size_t len = is_elsewhere ? target_host_wire(&own, name) : inside_name(&own, name);
     struct target *target = is_elsewhere ? find_elsewhere(zone, name, len)
@@ -356,7 +356,7 @@ bool target_set_host(struct zone *zone, const char *name, const struct resolver_
 enum status target_add_fixed(struct zone *zone, const char *name,
                              const struct resolver_address *address, struct detail *why)
 {
-    struct location location = {.kind = HOST_KIND_NAME, .host = name};
+    struct address location = {.kind = HOST_KIND_NAME, .host = name};
     size_t len = strlen(name);
     if (len == 0 || len > NAME_LABEL_MAX || strchr(name, '.'))
         return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is no name without dots", name);

@@ -146,7 +146,7 @@ static uint32_t ttl_of(const struct zone *zone, int64_t lease)
 }
 
 /* Let `new` stand for its key. It is taken over, or dropped. */
-static enum status replace_record(struct zone *zone, uint64_t hash, const struct told *told,
+static enum status replace_record(struct zone *zone, uint64_t hash, const struct change *told,
                                   struct record *new)
 {
     struct record *old = told->old;
@@ -203,7 +203,7 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
         old->mark = zone->mark & 63;
         return STATUS_OK;
     }
-    struct told told = {key, value, key_len, value_len, mod_revision, ttl_of(zone, lease), old};
+    struct change told = {key, value, key_len, value_len, mod_revision, ttl_of(zone, lease), old};
     enum status status = owner_reserve_pending(zone, PENDING_PER_KEY);
     if (status == STATUS_OK)
         status = record_new(zone, &told, &new);

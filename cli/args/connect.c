@@ -33,7 +33,7 @@ static enum status read_endpoints(const struct options *options, bool is_https,
         enum status status =
             endpoint_parse_list(text, is_https, list, ENDPOINT_LIST_MAX, count, why);
         if (status != STATUS_OK)
-            return options_blame(options, OPTION_ETCD_ENDPOINT, text, why);
+            return options_fault(options, OPTION_ETCD_ENDPOINT, text, why);
     }
     return STATUS_OK;
 }

@@ -165,7 +165,7 @@ static enum status add_one(struct options *options, enum option_id id, const cha
         return detail_set(why, status, "%s", status_text(status));
     const char *copy = value->texts[value->count - 1];
     status = check(&rows[id], copy, why);
-    return status == STATUS_OK ? status : options_blame(options, id, copy, why);
+    return status == STATUS_OK ? status : options_fault(options, id, copy, why);
 }
 
 /* Between two items stands a comma, blanks, or both. */
@@ -386,7 +386,7 @@ static const char *quotable(const struct option_value *from, const char *value, 
     return space;
 }
 
-enum status options_blame(const struct options *options, enum option_id id, const char *value,
+enum status options_fault(const struct options *options, enum option_id id, const char *value,
                           struct detail *why)
 {
     const struct option_value *from = &options->values[id];

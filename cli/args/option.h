@@ -103,7 +103,7 @@ MUST_USE enum status options_secret(const struct options *options, enum option_i
 
 /* Make `--name "value": fault` or `--name "value" (from VARIABLE): fault` of what a check elsewhere
  * said: `fault`, or `something "value": fault`. Returns BAD_INPUT. */
-enum status options_blame(const struct options *options, enum option_id id, const char *value,
+enum status options_fault(const struct options *options, enum option_id id, const char *value,
                           struct detail *why);
 
 #endif

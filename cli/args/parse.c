@@ -343,7 +343,7 @@ static enum parse_verdict complete(struct cursor *cursor)
     if (status == STATUS_OK && file) {
         status = config_read(file, &call->config, cursor->why);
         if (status != STATUS_OK)
-            options_blame(&call->options, OPTION_CONFIG, file, cursor->why);
+            options_fault(&call->options, OPTION_CONFIG, file, cursor->why);
     }
     for (size_t i = 0; status == STATUS_OK && i < option_count(cursor); i++)
         status = options_complete(&call->options, option_at(cursor, i), &call->config, cursor->why);

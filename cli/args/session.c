@@ -53,9 +53,9 @@ enum status session_open(struct session *session, const struct call *call)
 {
     *session = (struct session){.log = &call->log};
     const char *root = options_text(&call->options, OPTION_TREE_ROOT);
-    enum status status = tree_root_parse(root, &session->root, &session->why);
+    enum status status = key_root_parse(root, &session->root, &session->why);
     if (status != STATUS_OK) {
-        options_blame(&call->options, OPTION_TREE_ROOT, root, &session->why);
+        options_fault(&call->options, OPTION_TREE_ROOT, root, &session->why);
         session_fail(session, status);
         return status;
     }

@@ -22,7 +22,7 @@
 struct session {
     uv_loop_t loop;
     struct etcd *etcd;
-    struct tree_root root;
+    struct key_root root;
     const struct log *log;
     struct detail why;
 };

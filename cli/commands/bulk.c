@@ -19,8 +19,8 @@ struct batch {
     struct bulk *bulk;
     struct batch *next; /* of those that wait */
     struct kv_op ops[KV_TXN_MAX];
-    struct promise *promises[KV_TXN_MAX]; /* NULL: without a lease */
-    int64_t revisions[KV_TXN_MAX];        /* as seen; 0: it is not there */
+    struct shared_lease *promises[KV_TXN_MAX]; /* NULL: without a lease */
+    int64_t revisions[KV_TXN_MAX];             /* as seen; 0: it is not there */
     size_t count, octets;
     uint64_t begun_ms;
     unsigned tries;
@@ -51,7 +51,7 @@ static void batch_free(struct batch *batch)
         return;
     for (size_t i = 0; i < batch->count; i++) {
         free((void *)(uintptr_t)batch->ops[i].key);
-        promise_release(batch->promises[i]);
+        shared_lease_release(batch->promises[i]);
     }
     free(batch);
 }
@@ -287,7 +287,7 @@ static void drop_waiting(struct bulk *bulk)
 {
     while (bulk->waiting)
         batch_free(take_first(bulk));
-    promise_drop(&bulk->promises);
+    shared_lease_drop(&bulk->promises);
 }
 
 /* Send what can be sent. A callback that comes at once, when there is no memory, finds it busy. */
@@ -297,7 +297,7 @@ static void pump(struct bulk *bulk)
         return;
     bulk->is_pumping = true;
     if (bulk->status == STATUS_OK)
-        promise_ask(&bulk->promises);
+        shared_lease_ask(&bulk->promises);
     while (bulk->status == STATUS_OK && bulk->waiting && bulk->sent < UNDER_WAY_MAX &&
            is_granted(bulk->waiting)) {
         struct batch *batch = take_first(bulk);
@@ -335,7 +335,7 @@ enum status bulk_new(struct session *session, bulk_moved *moved, void *arg, stru
                           .count_max = KV_TXN_MAX,
                           .octets_max = BATCH_OCTETS};
     bulk->waiting_end = &bulk->waiting;
-    promise_init(&bulk->promises, session, on_granted, bulk);
+    shared_lease_init(&bulk->promises, session, on_granted, bulk);
     *out = bulk;
     return STATUS_OK;
 }
@@ -351,7 +351,7 @@ static void close_batch(struct bulk *bulk)
 }
 
 /* False: no memory. */
-static bool append(struct bulk *bulk, const struct kv_op *put, struct promise *promise)
+static bool append(struct bulk *bulk, const struct kv_op *put, struct shared_lease *promise)
 {
     char *block = malloc(put->key_len + put->value_len);
     if (block && !bulk->filling)
@@ -388,20 +388,20 @@ enum status bulk_add(struct bulk *bulk, const struct kv_key *key, const char *va
                         .key_len = key->len,
                         .value = value,
                         .value_len = value_len};
-    struct promise *promise = NULL;
+    struct shared_lease *promise = NULL;
     struct detail why;
     enum status status =
-        ttl_s > 0 ? promise_take(&bulk->promises, ttl_s, &promise, &why) : STATUS_OK;
+        ttl_s > 0 ? shared_lease_take(&bulk->promises, ttl_s, &promise, &why) : STATUS_OK;
     if (status != STATUS_OK)
         return fail(bulk, status, &why);
     if (bulk->filling && bulk->filling->octets + octets_of(&put) > bulk->octets_max)
         close_batch(bulk);
     put.lease = promise ? promise->id : 0;
     if (!append(bulk, &put, promise)) {
-        promise_release(promise);
+        shared_lease_release(promise);
         return bulk->status;
     }
-    promise_ask(&bulk->promises);
+    shared_lease_ask(&bulk->promises);
     if (bulk->filling->count >= bulk->count_max)
         close_batch(bulk);
     return bulk->status;
@@ -450,6 +450,6 @@ void bulk_free(struct bulk *bulk)
         return;
     batch_free(bulk->filling);
     drop_waiting(bulk);
-    promise_clear(&bulk->promises);
+    shared_lease_clear(&bulk->promises);
     free(bulk);
 }

@@ -20,7 +20,7 @@
 
 struct dev {
     struct call *call;
-    struct child child;
+    struct etcd_child child;
     uv_loop_t loop; /* of the guard only; serve has its own */
     uv_signal_t guard[GUARDED];
     unsigned guard_count;
@@ -116,7 +116,7 @@ static bool check_child(void *arg)
 {
     struct dev *dev = arg;
     struct detail why;
-    if (child_is_running(&dev->child, &why))
+    if (etcd_child_is_running(&dev->child, &why))
         return true;
     log_printf(&dev->call->log, LOG_LEVEL_ERROR, "%s", why.text);
     return false;
@@ -166,12 +166,12 @@ int dev_command(struct call *call)
         return session_report(&call->log, STATUS_SYSTEM, &why);
     }
     guard_begin(&dev);
-    enum status status = child_start(options_text(&call->options, OPTION_DATA_DIR), is_interrupted,
-                                     &dev, &dev.child, &why);
+    enum status status = etcd_child_start(options_text(&call->options, OPTION_DATA_DIR),
+                                          is_interrupted, &dev, &dev.child, &why);
     int exit_status = 0;
     if (status == STATUS_OK) {
         exit_status = run(&dev);
-        child_stop(&dev.child);
+        etcd_child_stop(&dev.child);
     } else if (!dev.is_interrupted) {
         exit_status = session_report(&call->log, status, &why);
     }

@@ -184,8 +184,8 @@ static enum status change(const struct entry *entry, const char *value, size_t l
     return undrain(value, len, out, out_len);
 }
 
-enum status state_set(const char *value, size_t len, bool is_draining, char **out, size_t *out_len,
-                      struct detail *why)
+enum status entry_state_set(const char *value, size_t len, bool is_draining, char **out,
+                            size_t *out_len, struct detail *why)
 {
     struct entry entry;
     char *made = NULL;
@@ -209,15 +209,15 @@ enum status state_set(const char *value, size_t len, bool is_draining, char **ou
     return STATUS_OK;
 }
 
-bool state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
-                        bool *is_draining)
+bool entry_state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
+                              bool *is_draining)
 {
     bool is_same = false;
     for (unsigned i = 0; i < 2 && !is_same; i++) {
         char *other = NULL;
         size_t other_len = 0;
         *is_draining = i == 0;
-        if (state_set(value, len, *is_draining, &other, &other_len, NULL) == STATUS_OK)
+        if (entry_state_set(value, len, *is_draining, &other, &other_len, NULL) == STATUS_OK)
             is_same = other && other_len == found_len && memcmp(other, found, found_len) == 0;
         free(other);
     }

@@ -16,11 +16,11 @@
  * malloc()ed and NUL-terminated, the caller's. What is left with nothing but a location becomes
  * plain text. CONFLICT: it is in that state already. BAD_INPUT: it is no entry; *why says what is
  * wrong with it. TOO_LARGE, NO_MEMORY. */
-MUST_USE enum status state_set(const char *value, size_t len, bool is_draining, char **out,
-                               size_t *out_len, struct detail *why);
+MUST_USE enum status entry_state_set(const char *value, size_t len, bool is_draining, char **out,
+                                     size_t *out_len, struct detail *why);
 
 /* Whether `found` is `value` with its state changed, and to which. False also without memory. */
-bool state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
-                        bool *is_draining);
+bool entry_state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
+                              bool *is_draining);
 
 #endif

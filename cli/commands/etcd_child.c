@@ -75,7 +75,7 @@ static enum status find_ports(uint16_t ports[2], struct detail *why)
     return status;
 }
 
-static enum status name_data(const char *data_dir, struct child *child, struct detail *why)
+static enum status name_data(const char *data_dir, struct etcd_child *child, struct detail *why)
 {
     const char *temporary = getenv("TMPDIR");
     size_t size = sizeof(child->data);
@@ -96,7 +96,7 @@ static enum status name_data(const char *data_dir, struct child *child, struct d
 }
 
 /* An etcd that somebody else has started there holds this file locked. */
-static bool is_in_use(const struct child *child)
+static bool is_in_use(const struct etcd_child *child)
 {
     char path[sizeof(child->data) + sizeof(DATABASE) + 1];
     snprintf(path, sizeof(path), "%s/" DATABASE, child->data);
@@ -107,7 +107,7 @@ static bool is_in_use(const struct child *child)
     return is_locked;
 }
 
-static const char *fault_of_name(const struct child *child)
+static const char *fault_of_name(const struct etcd_child *child)
 {
     struct stat st;
     if (errno != ELOOP && errno != ENOTDIR)
@@ -118,7 +118,7 @@ static const char *fault_of_name(const struct child *child)
 }
 
 /* What is in a directory of others, or where others may write, is theirs. */
-static const char *fault_of_data(struct child *child)
+static const char *fault_of_data(struct etcd_child *child)
 {
     struct stat st;
     child->directory = open(child->data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -135,7 +135,7 @@ static const char *fault_of_data(struct child *child)
     return is_in_use(child) ? "in use by another etcd" : NULL;
 }
 
-static enum status make_data(const char *data_dir, struct child *child, struct detail *why)
+static enum status make_data(const char *data_dir, struct etcd_child *child, struct detail *why)
 {
     enum status status = name_data(data_dir, child, why);
     if (status != STATUS_OK)
@@ -160,7 +160,7 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
-static void remove_data(const struct child *child)
+static void remove_data(const struct etcd_child *child)
 {
     if (child->is_temporary)
         nftw(child->data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -189,7 +189,7 @@ static void clear_environment(void)
 }
 
 /* In the child: what is left before exec. Does not return. */
-static void run_etcd(const char *program, const struct child *child, uint16_t peer_port,
+static void run_etcd(const char *program, const struct etcd_child *child, uint16_t peer_port,
                      pid_t parent)
 {
     char clients[URL_SIZE], peers[URL_SIZE], cluster[URL_SIZE + 8];
@@ -233,11 +233,11 @@ static bool accepts(uint16_t port)
     return is_connected;
 }
 
-static enum status wait_until_up(struct child *child, child_cancelled *cancelled, void *arg,
-                                 struct detail *why)
+static enum status wait_until_up(struct etcd_child *child, etcd_child_cancelled *cancelled,
+                                 void *arg, struct detail *why)
 {
     for (int i = 0; i < START_TRIES; i++) {
-        if (!child_is_running(child, why))
+        if (!etcd_child_is_running(child, why))
             return STATUS_SYSTEM;
         if (cancelled && cancelled(arg))
             return detail_set(why, STATUS_SYSTEM, "interrupted");
@@ -248,10 +248,10 @@ static enum status wait_until_up(struct child *child, child_cancelled *cancelled
     return detail_set(why, STATUS_SYSTEM, "etcd does not come up: see %s/" LOG_NAME, child->data);
 }
 
-enum status child_start(const char *data_dir, child_cancelled *cancelled, void *arg,
-                        struct child *out, struct detail *why)
+enum status etcd_child_start(const char *data_dir, etcd_child_cancelled *cancelled, void *arg,
+                             struct etcd_child *out, struct detail *why)
 {
-    struct child child = {.directory = -1};
+    struct etcd_child child = {.directory = -1};
     char program[PATH_MAX];
     uint16_t ports[2];
     enum status status = find_etcd(program, sizeof(program), why);
@@ -275,11 +275,11 @@ enum status child_start(const char *data_dir, child_cancelled *cancelled, void *
     if (status == STATUS_OK)
         *out = child;
     else
-        child_stop(&child);
+        etcd_child_stop(&child);
     return status;
 }
 
-static void read_last_line(const struct child *child, char out[LAST_LINE_SIZE])
+static void read_last_line(const struct etcd_child *child, char out[LAST_LINE_SIZE])
 {
     char path[sizeof(child->data) + sizeof(LOG_NAME) + 1], line[LAST_LINE_SIZE];
     snprintf(path, sizeof(path), "%s/" LOG_NAME, child->data);
@@ -298,7 +298,7 @@ static void read_last_line(const struct child *child, char out[LAST_LINE_SIZE])
         fclose(file);
 }
 
-bool child_is_running(struct child *child, struct detail *why)
+bool etcd_child_is_running(struct etcd_child *child, struct detail *why)
 {
     int status;
     if (child->pid == 0 || waitpid(child->pid, &status, WNOHANG) == 0)
@@ -317,7 +317,7 @@ bool child_is_running(struct child *child, struct detail *why)
     return false;
 }
 
-void child_stop(struct child *child)
+void etcd_child_stop(struct etcd_child *child)
 {
     if (child->pid > 0) {
         kill(child->pid, SIGTERM);

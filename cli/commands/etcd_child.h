@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct child {
+struct etcd_child {
     pid_t pid;                /* 0: not running */
     int directory;            /* held locked, so that nobody else starts an etcd there; -1: not */
     uint16_t port;            /* where clients connect */
@@ -23,19 +23,19 @@ struct child {
 };
 
 /* Whether whoever waits has changed his mind: asked 20 times a second. */
-typedef bool child_cancelled(void *arg);
+typedef bool etcd_child_cancelled(void *arg);
 
 /* Start it and wait until it takes connections, or until `cancelled` (may be NULL) says so.
  * data_dir NULL: a temporary directory; another must be ours, no link, and not in use.
  * NOT_FOUND: there is no etcd in PATH. SYSTEM. On failure nothing is left behind. */
-MUST_USE enum status child_start(const char *data_dir, child_cancelled *cancelled, void *arg,
-                                 struct child *out, struct detail *why);
+MUST_USE enum status etcd_child_start(const char *data_dir, etcd_child_cancelled *cancelled,
+                                      void *arg, struct etcd_child *out, struct detail *why);
 
 /* False when it has ended by itself; *why says how, with the last line of its log. */
-bool child_is_running(struct child *child, struct detail *why);
+bool etcd_child_is_running(struct etcd_child *child, struct detail *why);
 
 /* SIGTERM, after 5 s SIGKILL; remove the temporary directory. The caller sees to it that no signal
  * ends it amid that. */
-void child_stop(struct child *child);
+void etcd_child_stop(struct etcd_child *child);
 
 #endif

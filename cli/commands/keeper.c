@@ -28,7 +28,7 @@ struct keeper {
     uv_timer_t beat, deadline;
     struct ending ending;
     uint64_t beat_ms; /* when this beat began */
-    struct trouble trouble;
+    struct outage outage;
     struct detail why; /* the last one */
     bool is_registered, is_busy, is_leaving, is_over;
     bool is_unsure; /* what a write came to is not known */
@@ -68,7 +68,7 @@ static void wait_until_next(struct keeper *keeper, uint64_t delay_ms)
 /* A beat's end, as it should be. */
 static void rest(struct keeper *keeper)
 {
-    if (trouble_end(&keeper->trouble))
+    if (outage_end(&keeper->outage))
         log_printf(keeper->session->log, LOG_LEVEL_INFO, "etcd answers again: %s",
                    etcd_last_endpoint(keeper->session->etcd));
     uint64_t now_ms = uv_now(&keeper->session->loop);
@@ -80,17 +80,17 @@ static void rest(struct keeper *keeper)
 static void retry(struct keeper *keeper, enum status status, const struct detail *why)
 {
     keeper->why = *why;
-    if (!keeper->is_registered && trouble_is_hopeless(status)) {
+    if (!keeper->is_registered && outage_is_permanent(status)) {
         end(keeper, session_report(keeper->session->log, status, why));
         return;
     }
     const char *advice = session_outage_advice(status);
-    if (trouble_is_new(&keeper->trouble, status))
+    if (outage_is_new(&keeper->outage, status))
         log_printf(keeper->session->log, LOG_LEVEL_WARNING,
                    "service %s (%s): %s%s%s (trying again)", keeper->registration->id.name,
                    keeper->registration->id.type, why->text, *advice ? "; " : "", advice);
     uint64_t refresh_ms = keeper->registration->refresh_s * MS_PER_S;
-    uint64_t delay_ms = trouble_delay_ms(&keeper->trouble);
+    uint64_t delay_ms = outage_delay_ms(&keeper->outage);
     wait_until_next(keeper, delay_ms < refresh_ms ? delay_ms : refresh_ms);
 }
 
@@ -126,8 +126,8 @@ static bool adopt_state(struct keeper *keeper, const struct kv *found)
     bool is_draining;
     bool is_own = keeper->lease != 0 || keeper->is_registered;
     if (!is_own || found->lease != keeper->lease ||
-        !state_differs_only(keeper->value, keeper->value_len, found->value, found->value_len,
-                            &is_draining))
+        !entry_state_differs_only(keeper->value, keeper->value_len, found->value, found->value_len,
+                                  &is_draining))
         return false;
     char *value = strndup(found->value, found->value_len);
     if (!value)
@@ -397,8 +397,7 @@ static void leave(struct keeper *keeper)
 static void on_deadline(uv_timer_t *timer)
 {
     struct keeper *keeper = timer->data;
-    give_up_leaving(keeper,
-                    keeper->trouble.backoff_ms > 0 ? keeper->why.text : "no answer in time");
+    give_up_leaving(keeper, keeper->outage.backoff_ms > 0 ? keeper->why.text : "no answer in time");
 }
 
 /* A request under way is waited for, lest what it writes comes after the deletion. */

@@ -17,14 +17,14 @@
 struct kind {
     const char *headers[COLUMNS];
     const char *key_member, *value_member;
-    enum tree_part part;
+    enum key_part part;
     bool has_entries; /* values are entries */
 };
 
 static const struct kind services = {
-    {"Service", "Location", "TTL"}, "service", "location", TREE_SERVICES, true};
+    {"Service", "Location", "TTL"}, "service", "location", KEY_SERVICES, true};
 static const struct kind switches = {
-    {"Switch", "Value", "TTL"}, "switch", "value", TREE_SWITCHES, false};
+    {"Switch", "Value", "TTL"}, "switch", "value", KEY_SWITCHES, false};
 
 static void member(const char *name)
 {
@@ -126,7 +126,7 @@ static void print_object(const struct kind *kind, const struct listing_row *row)
 
 /* A row in cells; they borrow from it and from this. */
 struct cells {
-    struct table_cell cells[COLUMNS];
+    struct text_table_cell cells[COLUMNS];
     struct entry entry;
     bool is_entry;
     char left[24];
@@ -139,13 +139,13 @@ static void cells_fill(struct cells *cells, const struct kind *kind, size_t pref
     cells->left[0] = '\0';
     if (row->lease != 0)
         snprintf(cells->left, sizeof(cells->left), "%" PRId64, row->left_s);
-    cells->cells[0] = (struct table_cell){row->key + prefix_len, row->key_len - prefix_len};
-    cells->cells[1] = (struct table_cell){row->value, row->value_len};
+    cells->cells[0] = (struct text_table_cell){row->key + prefix_len, row->key_len - prefix_len};
+    cells->cells[1] = (struct text_table_cell){row->value, row->value_len};
     if (cells->is_entry) {
         const struct entry_string *location = &cells->entry.location_text;
-        cells->cells[1] = (struct table_cell){location->text, location->len};
+        cells->cells[1] = (struct text_table_cell){location->text, location->len};
     }
-    cells->cells[2] = (struct table_cell){cells->left, strlen(cells->left)};
+    cells->cells[2] = (struct text_table_cell){cells->left, strlen(cells->left)};
 }
 
 static void cells_clear(struct cells *cells)
@@ -157,7 +157,7 @@ static void cells_clear(struct cells *cells)
 /* A list that is being printed. */
 struct printer {
     const struct kind *kind;
-    struct table *table; /* NULL: JSON */
+    struct text_table *table; /* NULL: JSON */
     size_t prefix_len;
     bool has_begun;
 };
@@ -187,10 +187,10 @@ static void begin_table(struct printer *printer, const struct listing_row *rows,
     for (size_t i = 0; i < count; i++) {
         struct cells cells;
         cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
-        table_measure(printer->table, cells.cells);
+        text_table_measure(printer->table, cells.cells);
         cells_clear(&cells);
     }
-    table_begin(printer->table, stdout);
+    text_table_begin(printer->table, stdout);
     printer->has_begun = true;
 }
 
@@ -200,7 +200,7 @@ static void print_table(struct printer *printer, const struct listing_row *rows,
     for (size_t i = 0; i < count; i++) {
         struct cells cells;
         cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
-        table_row(printer->table, cells.cells, stdout);
+        text_table_row(printer->table, cells.cells, stdout);
         cells_clear(&cells);
     }
 }
@@ -220,7 +220,7 @@ static void finish(struct printer *printer)
 {
     if (printer->table) {
         begin_table(printer, NULL, 0);
-        table_end(printer->table, stdout);
+        text_table_end(printer->table, stdout);
     } else {
         begin_json(printer);
         fputs("]\n", stdout);
@@ -241,11 +241,11 @@ static int list(struct session *session, const struct call *call, const struct k
                 const struct kv_key *prefix)
 {
     struct kv_key all;
-    tree_prefix(&session->root, kind->part, &all);
+    key_prefix(&session->root, kind->part, &all);
     struct printer printer = {.kind = kind, .prefix_len = all.len};
     enum status status = STATUS_OK;
     if (strcmp(options_text(&call->options, OPTION_FORMAT), "json") != 0)
-        status = table_new(kind->headers, COLUMNS, &printer.table);
+        status = text_table_new(kind->headers, COLUMNS, &printer.table);
     int exit_status;
     if (status == STATUS_OK) {
         exit_status = print(session, prefix, &printer);
@@ -253,7 +253,7 @@ static int list(struct session *session, const struct call *call, const struct k
         detail_set(&session->why, status, "%s", status_text(status));
         exit_status = session_fail(session, status);
     }
-    table_free(printer.table);
+    text_table_free(printer.table);
     return exit_status;
 }
 
@@ -264,21 +264,21 @@ static int run(struct call *call, const struct kind *kind, const char *type)
     enum status status = session_open(&session, call);
     if (status != STATUS_OK)
         return status_exit(status);
-    tree_prefix(&session.root, kind->part, &prefix);
-    if (type && tree_type_prefix(&session.root, type, &prefix, &session.why) != STATUS_OK)
-        status = options_blame(&call->options, OPTION_SERVICE_TYPE_ONLY, type, &session.why);
+    key_prefix(&session.root, kind->part, &prefix);
+    if (type && key_type_prefix(&session.root, type, &prefix, &session.why) != STATUS_OK)
+        status = options_fault(&call->options, OPTION_SERVICE_TYPE_ONLY, type, &session.why);
     int exit_status =
         status == STATUS_OK ? list(&session, call, kind, &prefix) : session_fail(&session, status);
     session_close(&session);
     return exit_status;
 }
 
-int lists_services(struct call *call)
+int list_services(struct call *call)
 {
     return run(call, &services, options_text(&call->options, OPTION_SERVICE_TYPE_ONLY));
 }
 
-int lists_switches(struct call *call)
+int list_switches(struct call *call)
 {
     return run(call, &switches, NULL);
 }

@@ -6,7 +6,7 @@
 
 struct call;
 
-int lists_services(struct call *call);
-int lists_switches(struct call *call);
+int list_services(struct call *call);
+int list_switches(struct call *call);
 
 #endif

@@ -32,7 +32,7 @@ static enum status check_names(const cJSON *object, struct detail *why)
 }
 
 /* *service: for messages, once it is known. */
-static enum status read_key(const cJSON *object, const struct tree_root *root, struct kv_key *out,
+static enum status read_key(const cJSON *object, const struct key_root *root, struct kv_key *out,
                             const char **service, struct detail *why)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "service");
@@ -42,7 +42,7 @@ static enum status read_key(const cJSON *object, const struct tree_root *root, s
     struct kv_key prefix;
     char type[KV_KEY_MAX + 1];
     const char *name = item->valuestring;
-    tree_prefix(root, TREE_SERVICES, &prefix);
+    key_prefix(root, KEY_SERVICES, &prefix);
     *service = name;
     if (*name == '/' && strncmp(name, prefix.text, prefix.len) != 0)
         return detail_set(why, STATUS_BAD_INPUT, "not below %s", prefix.text);
@@ -52,7 +52,7 @@ static enum status read_key(const cJSON *object, const struct tree_root *root, s
         return detail_set(why, STATUS_BAD_INPUT, "neither a key nor TYPE/NAME");
     memcpy(type, name, type_len);
     type[type_len] = '\0';
-    return tree_service_key(root, type, name + type_len + 1, out, why);
+    return key_of_service(root, type, name + type_len + 1, out, why);
 }
 
 /* A lease in its last second has 0 left. */
@@ -77,7 +77,7 @@ static enum status read_value(const char *text, size_t len, struct listed *liste
     enum status status = entry_parse(text, len, &entry, why);
     if (status != STATUS_OK)
         return status;
-    listed->is_unspecified = location_is_unspecified(&entry.location);
+    listed->is_unspecified = address_is_unspecified(&entry.location);
     if (entry.ignored > 0)
         status = detail_set(why, STATUS_BAD_INPUT,
                             "member \"%s\": something is of the wrong type, out of range or given "
@@ -108,8 +108,7 @@ static cJSON *parse(const char *text, size_t len)
 }
 
 static enum status read_members(const cJSON *object, const char *text, size_t len,
-                                const struct tree_root *root, struct listed *out,
-                                struct detail *why)
+                                const struct key_root *root, struct listed *out, struct detail *why)
 {
     struct listed listed = {.ttl_s = 0};
     const char *service = NULL;
@@ -127,7 +126,7 @@ static enum status read_members(const cJSON *object, const char *text, size_t le
     return status;
 }
 
-enum status listed_read(const char *text, size_t len, const struct tree_root *root,
+enum status listed_read(const char *text, size_t len, const struct key_root *root,
                         struct listed *out, struct detail *why)
 {
     cJSON *object = memchr(text, '\0', len) ? NULL : parse(text, len);

@@ -27,7 +27,7 @@ struct listed {
 
 /* text: a whole object. OK: *out is to be given to listed_clear(). BAD_INPUT: *why names the
  * service as far as it is known, and the member. NO_MEMORY. */
-MUST_USE enum status listed_read(const char *text, size_t len, const struct tree_root *root,
+MUST_USE enum status listed_read(const char *text, size_t len, const struct key_root *root,
                                  struct listed *out, struct detail *why);
 void listed_clear(struct listed *listed);
 

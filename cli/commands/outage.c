@@ -14,33 +14,33 @@ static enum status kind_of(enum status status)
     return is_away ? STATUS_UNREACHABLE : status;
 }
 
-bool trouble_is_hopeless(enum status status)
+bool outage_is_permanent(enum status status)
 {
     return status == STATUS_DENIED || status == STATUS_BAD_INPUT || status == STATUS_TOO_LARGE ||
            status == STATUS_TOO_MANY || status == STATUS_REFUSED;
 }
 
-bool trouble_is_new(struct trouble *trouble, enum status status)
+bool outage_is_new(struct outage *outage, enum status status)
 {
-    bool is_new = trouble->said != kind_of(status);
-    trouble->said = kind_of(status);
+    bool is_new = outage->said != kind_of(status);
+    outage->said = kind_of(status);
     return is_new;
 }
 
-uint64_t trouble_delay_ms(struct trouble *trouble)
+uint64_t outage_delay_ms(struct outage *outage)
 {
     uint32_t random = 0;
-    trouble->backoff_ms = trouble->backoff_ms == 0 ? BACKOFF_MIN_MS : trouble->backoff_ms * 2;
-    if (trouble->backoff_ms > BACKOFF_MAX_MS)
-        trouble->backoff_ms = BACKOFF_MAX_MS;
+    outage->backoff_ms = outage->backoff_ms == 0 ? BACKOFF_MIN_MS : outage->backoff_ms * 2;
+    if (outage->backoff_ms > BACKOFF_MAX_MS)
+        outage->backoff_ms = BACKOFF_MAX_MS;
     if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
         random = 0;
-    return trouble->backoff_ms / 2 + random % (trouble->backoff_ms / 2 + 1);
+    return outage->backoff_ms / 2 + random % (outage->backoff_ms / 2 + 1);
 }
 
-bool trouble_end(struct trouble *trouble)
+bool outage_end(struct outage *outage)
 {
-    bool was_trouble = trouble->backoff_ms > 0;
-    *trouble = (struct trouble){0, STATUS_OK};
+    bool was_trouble = outage->backoff_ms > 0;
+    *outage = (struct outage){0, STATUS_OK};
     return was_trouble;
 }

@@ -9,22 +9,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct trouble {
+struct outage {
     uint32_t backoff_ms; /* 0: all is well */
     enum status said;    /* STATUS_OK: nothing */
 };
 
 /* Whether trying again cannot help as long as nothing was ever done. */
-bool trouble_is_hopeless(enum status status);
+bool outage_is_permanent(enum status status);
 
 /* Something failed. True when it is to be said: not another face of what was said last. */
-bool trouble_is_new(struct trouble *trouble, enum status status);
+bool outage_is_new(struct outage *outage, enum status status);
 
 /* How long to wait before the next try: 0.25 s doubling to 1.5 s, of which a random half, so that
  * a thousand processes do not come back at the same moment. */
-uint64_t trouble_delay_ms(struct trouble *trouble);
+uint64_t outage_delay_ms(struct outage *outage);
 
 /* All is well. True when it had not been. */
-bool trouble_end(struct trouble *trouble);
+bool outage_end(struct outage *outage);
 
 #endif

@@ -24,12 +24,12 @@
 #define TICK_MS    250 /* how long an entry waits for its transaction to fill up */
 #define MS_PER_S   1000
 
-struct from {
+struct register_from {
     struct session *session;
     const char *file;
     uint64_t ttl_s; /* of entries that say none; 0 = none */
     struct bulk *bulk;
-    struct stream stream;
+    struct json_split stream;
     struct given given;
     int fd;
     uv_poll_t poll;
@@ -43,10 +43,10 @@ struct from {
     bool is_pollable, is_reading, is_stepping, is_interrupted, is_over, is_shown;
 };
 
-static void step(struct from *from);
+static void step(struct register_from *from);
 
 /* Once: a list may be full of them. */
-static void warn_unspecified(struct from *from, const struct listed *listed)
+static void warn_unspecified(struct register_from *from, const struct listed *listed)
 {
     if (!from->has_warned)
         log_printf(from->session->log, LOG_LEVEL_WARNING,
@@ -56,7 +56,7 @@ static void warn_unspecified(struct from *from, const struct listed *listed)
     from->has_warned = true;
 }
 
-static enum status add(struct from *from, const struct listed *listed)
+static enum status add(struct register_from *from, const struct listed *listed)
 {
     bool is_new;
     enum status status = given_add(&from->given, listed->key.text, listed->key.len, &is_new);
@@ -72,7 +72,7 @@ static enum status add(struct from *from, const struct listed *listed)
 
 static enum status on_element(void *arg, const char *text, size_t len)
 {
-    struct from *from = arg;
+    struct register_from *from = arg;
     struct listed listed;
     enum status status = listed_read(text, len, &from->session->root, &listed, &from->why);
     from->entry_count++;
@@ -92,13 +92,13 @@ static enum status on_element(void *arg, const char *text, size_t len)
 static enum status on_rest(void *arg, const char *text, size_t len)
 {
     (void)text, (void)len;
-    struct from *from = arg;
+    struct register_from *from = arg;
     from->has_value = true;
     return STATUS_OK;
 }
 
 /* What is wrong where there is no whole entry. */
-static enum status explain(struct from *from, enum status status)
+static enum status explain(struct register_from *from, enum status status)
 {
     if (from->why.text[0] != '\0')
         return status;
@@ -107,9 +107,9 @@ static enum status explain(struct from *from, enum status status)
     return detail_set(&from->why, status, "%s behind entry %" PRIu64, text, from->entry_count);
 }
 
-static enum status check_end(struct from *from)
+static enum status check_end(struct register_from *from)
 {
-    if (!stream_is_between(&from->stream))
+    if (!json_split_at_boundary(&from->stream))
         return detail_set(&from->why, STATUS_BAD_REPLY, "cut off behind entry %" PRIu64,
                           from->entry_count);
     if (!from->has_value)
@@ -117,7 +117,7 @@ static enum status check_end(struct from *from)
     return STATUS_OK;
 }
 
-static void read_chunk(struct from *from)
+static void read_chunk(struct register_from *from)
 {
     char chunk[CHUNK_SIZE];
     ssize_t len = read(from->fd, chunk, sizeof(chunk));
@@ -128,7 +128,7 @@ static void read_chunk(struct from *from)
     } else if (len == 0) {
         from->status = check_end(from);
     } else {
-        enum status status = stream_feed(&from->stream, chunk, (size_t)len);
+        enum status status = json_split_feed(&from->stream, chunk, (size_t)len);
         from->status = status == STATUS_OK ? status : explain(from, status);
     }
     from->is_reading = len > 0 && from->status == STATUS_OK;
@@ -138,14 +138,14 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    struct from *from = poll->data;
+    struct register_from *from = poll->data;
     if (from->is_reading)
         read_chunk(from);
     step(from);
 }
 
 /* Read while there is room for more, or have the loop say when there is something to read. */
-static void read_more(struct from *from)
+static void read_more(struct register_from *from)
 {
     while (from->is_reading && !from->is_pollable && !bulk_is_full(from->bulk))
         read_chunk(from);
@@ -158,7 +158,7 @@ static void read_more(struct from *from)
 }
 
 /* As much as there is to do. */
-static void step(struct from *from)
+static void step(struct register_from *from)
 {
     struct detail why;
     if (from->is_stepping || from->is_over)
@@ -179,7 +179,7 @@ static void on_moved(void *arg)
     step(arg);
 }
 
-static void show(struct from *from)
+static void show(struct register_from *from)
 {
     uint64_t written = bulk_written(from->bulk);
     uint64_t taken_ms = uv_now(&from->session->loop) - from->begun_ms;
@@ -192,7 +192,7 @@ static void show(struct from *from)
 
 static void on_tick(uv_timer_t *timer)
 {
-    struct from *from = timer->data;
+    struct register_from *from = timer->data;
     uint64_t now_ms = uv_now(timer->loop);
     bulk_flush(from->bulk, now_ms > TICK_MS ? now_ms - TICK_MS : 0);
     if (isatty(STDERR_FILENO))
@@ -203,14 +203,14 @@ static void on_tick(uv_timer_t *timer)
 /* What is under way is waited for, lest nobody knows how much is written; not twice. */
 static void on_ending(void *arg)
 {
-    struct from *from = arg;
+    struct register_from *from = arg;
     from->is_over = from->is_interrupted;
     from->is_interrupted = true;
     step(from);
 }
 
 /* libuv makes the file non-blocking, which others who have it open need not want. */
-static void start_poll(struct from *from)
+static void start_poll(struct register_from *from)
 {
     int flags = fcntl(from->fd, F_GETFL);
     from->is_pollable = uv_poll_init(&from->session->loop, &from->poll, from->fd) == 0;
@@ -219,7 +219,7 @@ static void start_poll(struct from *from)
         fcntl(from->fd, F_SETFL, flags);
 }
 
-static void start(struct from *from)
+static void start(struct register_from *from)
 {
     uv_loop_t *loop = &from->session->loop;
     start_poll(from);
@@ -232,7 +232,7 @@ static void start(struct from *from)
     step(from);
 }
 
-static void stop(struct from *from)
+static void stop(struct register_from *from)
 {
     from->is_over = true;
     uv_close((uv_handle_t *)&from->tick, NULL);
@@ -256,7 +256,7 @@ static void describe(const struct bulk *bulk, char *out, size_t size)
 }
 
 /* Say how it ended. */
-static int tell(const struct from *from)
+static int tell(const struct register_from *from)
 {
     struct detail why;
     const struct log *log = from->session->log;
@@ -282,24 +282,24 @@ static int tell(const struct from *from)
 
 static int read_all(struct session *session, const struct options *options, int fd)
 {
-    static const struct stream_events events = {.element = on_element, .rest = on_rest};
-    struct from from = {.session = session,
-                        .file = options_text(options, OPTION_SERVICE_FROM),
-                        .ttl_s = options_number(options, OPTION_SERVICE_TTL),
-                        .fd = fd};
+    static const struct json_split_events events = {.element = on_element, .rest = on_rest};
+    struct register_from from = {.session = session,
+                                 .file = options_text(options, OPTION_SERVICE_FROM),
+                                 .ttl_s = options_number(options, OPTION_SERVICE_TTL),
+                                 .fd = fd};
     enum status status = bulk_new(session, on_moved, &from, &from.bulk);
     if (status != STATUS_OK) {
         detail_set(&session->why, status, "%s", status_text(status));
         return session_fail(session, status);
     }
-    stream_init(&from.stream, NULL, NULL, &events, &from);
+    json_split_init(&from.stream, NULL, NULL, &events, &from);
     start(&from);
     while (!from.is_over)
         uv_run(&session->loop, UV_RUN_ONCE);
     stop(&from);
     int exit_status = tell(&from);
     bulk_free(from.bulk);
-    stream_clear(&from.stream);
+    json_split_clear(&from.stream);
     given_clear(&from.given);
     return exit_status;
 }
@@ -328,7 +328,7 @@ static enum status open_file(const char *file, int *fd, struct detail *why)
     return detail_set(why, STATUS_SYSTEM, "--from \"%s\": %s", file, strerror(errno));
 }
 
-int from_run(struct call *call)
+int register_from_run(struct call *call)
 {
     struct session session;
     struct detail why;

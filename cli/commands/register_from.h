@@ -6,6 +6,6 @@
 struct call;
 
 /* Returns the exit status. */
-int from_run(struct call *call);
+int register_from_run(struct call *call);
 
 #endif

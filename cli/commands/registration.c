@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum status registration_identify(const struct options *options, const struct tree_root *root,
+enum status registration_identify(const struct options *options, const struct key_root *root,
                                   struct registration_id *out, struct detail *why)
 {
     static const char good[] = "x";
     struct registration_id id = {.type = options_text(options, OPTION_SERVICE_TYPE),
                                  .name = options_text(options, OPTION_SERVICE_NAME)};
-    if (tree_service_key(root, id.type, good, &id.key, why) != STATUS_OK)
-        return options_blame(options, OPTION_SERVICE_TYPE, id.type, why);
-    if (tree_service_key(root, id.type, id.name, &id.key, why) != STATUS_OK)
-        return options_blame(options, OPTION_SERVICE_NAME, id.name, why);
+    if (key_of_service(root, id.type, good, &id.key, why) != STATUS_OK)
+        return options_fault(options, OPTION_SERVICE_TYPE, id.type, why);
+    if (key_of_service(root, id.type, id.name, &id.key, why) != STATUS_OK)
+        return options_fault(options, OPTION_SERVICE_NAME, id.name, why);
     *out = id;
     return STATUS_OK;
 }
@@ -39,7 +39,7 @@ static enum status read_strings(const struct options *options, enum option_id id
         const char *text = options_item(options, id, i);
         if (check(text, strlen(text), why) != STATUS_OK) {
             free(strings);
-            return options_blame(options, id, text, why);
+            return options_fault(options, id, text, why);
         }
         size_t skipped = id == OPTION_SERVICE_SUBTYPE && text[0] == '_';
         strings[i] = (struct entry_string){text + skipped, strlen(text) - skipped};
@@ -78,8 +78,8 @@ static enum status read_location(const struct options *options, struct entry *en
                                  struct detail *why)
 {
     const char *text = options_text(options, OPTION_SERVICE_LOCATION);
-    if (location_parse(text, strlen(text), &entry->location, why) != STATUS_OK)
-        return options_blame(options, OPTION_SERVICE_LOCATION, text, why);
+    if (address_parse(text, strlen(text), &entry->location, why) != STATUS_OK)
+        return options_fault(options, OPTION_SERVICE_LOCATION, text, why);
     entry->location_text = (struct entry_string){text, strlen(text)};
     return STATUS_OK;
 }
@@ -103,7 +103,7 @@ static enum status read_value(const struct options *options, struct registration
     read_numbers(options, &entry);
     enum status status = read_location(options, &entry, why);
     if (status == STATUS_OK) {
-        registration->is_unspecified = location_is_unspecified(&entry.location);
+        registration->is_unspecified = address_is_unspecified(&entry.location);
         status = read_pairs(options, &entry, why);
     }
     if (status == STATUS_OK)
@@ -120,7 +120,7 @@ static enum status read_value(const struct options *options, struct registration
     return status;
 }
 
-enum status registration_read(const struct options *options, const struct tree_root *root,
+enum status registration_read(const struct options *options, const struct key_root *root,
                               struct registration *out, struct detail *why)
 {
     struct registration made = {.ttl_s = options_number(options, OPTION_SERVICE_TTL),

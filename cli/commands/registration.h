@@ -29,11 +29,11 @@ struct registration {
 
 /* BAD_INPUT: *why names the option and the value. */
 MUST_USE enum status registration_identify(const struct options *options,
-                                           const struct tree_root *root,
-                                           struct registration_id *out, struct detail *why);
+                                           const struct key_root *root, struct registration_id *out,
+                                           struct detail *why);
 
 /* OK: *out is to be given to registration_clear(). BAD_INPUT: as above. NO_MEMORY. */
-MUST_USE enum status registration_read(const struct options *options, const struct tree_root *root,
+MUST_USE enum status registration_read(const struct options *options, const struct key_root *root,
                                        struct registration *out, struct detail *why);
 void registration_clear(struct registration *registration);
 

@@ -47,7 +47,7 @@ int service_register(struct call *call)
     struct session session;
     struct registration registration;
     if (options_has(&call->options, OPTION_SERVICE_FROM))
-        return from_run(call);
+        return register_from_run(call);
     enum status status = session_open(&session, call);
     if (status != STATUS_OK)
         return status_exit(status);
@@ -92,7 +92,8 @@ static enum status try_state(struct session *session, const struct registration_
                             id->name, id->type);
     if (status != STATUS_OK)
         return status;
-    status = state_set(kv.value, kv.value_len, is_draining, &value, &value_len, &session->why);
+    status =
+        entry_state_set(kv.value, kv.value_len, is_draining, &value, &value_len, &session->why);
     *is_changed = status != STATUS_CONFLICT;
     if (status == STATUS_CONFLICT) {
         /* Written again all the same: what was given up before this and is still on its way finds

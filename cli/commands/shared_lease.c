@@ -8,14 +8,14 @@
 #define ROUNDED_MIN_S 50 /* up to here a TTL is never rounded: a second is more than 2 % */
 #define MS_PER_S      1000
 
-void promise_init(struct promises *promises, struct session *session, promise_granted *granted,
-                  void *arg)
+void shared_lease_init(struct promises *promises, struct session *session,
+                       shared_lease_granted *granted, void *arg)
 {
     *promises = (struct promises){.session = session, .granted = granted, .arg = arg};
     promises->waiting_end = &promises->waiting;
 }
 
-void promise_release(struct promise *promise)
+void shared_lease_release(struct shared_lease *promise)
 {
     if (promise && --promise->users == 0)
         free(promise);
@@ -27,18 +27,18 @@ static void on_granted(void *arg, enum status status, int64_t id, int64_t grante
     (void)id;
     (void)granted_ttl_s;
     (void)left_s;
-    struct promise *promise = arg;
+    struct shared_lease *promise = arg;
     struct promises *promises = promise->promises;
     promise->is_granted = status == STATUS_OK;
     promise->granted_ms = uv_now(&promises->session->loop);
     promises->grants--;
-    promise_release(promise);
+    shared_lease_release(promise);
     promises->granted(promises->arg, status, why);
 }
 
-static struct promise *take_waiting(struct promises *promises)
+static struct shared_lease *take_waiting(struct promises *promises)
 {
-    struct promise *promise = promises->waiting;
+    struct shared_lease *promise = promises->waiting;
     promises->waiting = promise->next;
     if (!promises->waiting)
         promises->waiting_end = &promises->waiting;
@@ -46,31 +46,31 @@ static struct promise *take_waiting(struct promises *promises)
     return promise;
 }
 
-void promise_ask(struct promises *promises)
+void shared_lease_ask(struct promises *promises)
 {
     while (promises->waiting && promises->grants < GRANTS_MAX) {
-        struct promise *promise = take_waiting(promises);
+        struct shared_lease *promise = take_waiting(promises);
         promises->grants++;
         lease_grant(promises->session->etcd, promise->id, promise->ttl_s, on_granted, promise);
     }
 }
 
-void promise_drop(struct promises *promises)
+void shared_lease_drop(struct promises *promises)
 {
     while (promises->waiting)
-        promise_release(take_waiting(promises));
+        shared_lease_release(take_waiting(promises));
 }
 
-void promise_clear(struct promises *promises)
+void shared_lease_clear(struct promises *promises)
 {
-    promise_drop(promises);
+    shared_lease_drop(promises);
     for (size_t i = 0; i < promises->group_count; i++)
-        promise_release(promises->groups[i].promise);
+        shared_lease_release(promises->groups[i].promise);
     promises->group_count = 0;
 }
 
 /* Whether the lease takes a key more. */
-static bool has_room(const struct promises *promises, const struct promise *promise)
+static bool has_room(const struct promises *promises, const struct shared_lease *promise)
 {
     if (promise->key_count == LEASE_KEYS_MAX)
         return false;
@@ -102,11 +102,11 @@ static size_t find_group(const struct promises *promises, uint64_t ttl_s)
 static size_t group_of(struct promises *promises, uint64_t ttl_s)
 {
     size_t i = find_group(promises, ttl_s);
-    if (i == promises->group_count && i >= PROMISE_TTLS_MAX) {
+    if (i == promises->group_count && i >= SHARED_LEASE_TTLS_MAX) {
         ttl_s = round_up(ttl_s);
         i = find_group(promises, ttl_s);
     }
-    if (i == promises->group_count && i < PROMISE_GROUPS_MAX) {
+    if (i == promises->group_count && i < SHARED_LEASE_GROUPS_MAX) {
         promises->groups[i].ttl_s = ttl_s;
         promises->groups[i].promise = NULL;
         promises->group_count++;
@@ -115,16 +115,16 @@ static size_t group_of(struct promises *promises, uint64_t ttl_s)
 }
 
 /* Users: the group and the grant. */
-static enum status promise_new(struct promises *promises, uint64_t ttl_s, struct promise **out,
-                               struct detail *why)
+static enum status shared_lease_new(struct promises *promises, uint64_t ttl_s,
+                                    struct shared_lease **out, struct detail *why)
 {
     int64_t id;
     if (lease_new_id(ttl_s, &id) != STATUS_OK)
         return detail_set(why, STATUS_SYSTEM, "no random number for a lease");
-    struct promise *promise = calloc(1, sizeof(*promise));
+    struct shared_lease *promise = calloc(1, sizeof(*promise));
     if (!promise)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    *promise = (struct promise){.promises = promises, .id = id, .ttl_s = ttl_s, .users = 2};
+    *promise = (struct shared_lease){.promises = promises, .id = id, .ttl_s = ttl_s, .users = 2};
     *promises->waiting_end = promise;
     promises->waiting_end = &promise->next;
     promises->waiting_count++;
@@ -132,17 +132,17 @@ static enum status promise_new(struct promises *promises, uint64_t ttl_s, struct
     return STATUS_OK;
 }
 
-enum status promise_take(struct promises *promises, uint64_t ttl_s, struct promise **out,
-                         struct detail *why)
+enum status shared_lease_take(struct promises *promises, uint64_t ttl_s, struct shared_lease **out,
+                              struct detail *why)
 {
     size_t i = group_of(promises, ttl_s);
-    if (i == PROMISE_GROUPS_MAX)
+    if (i == SHARED_LEASE_GROUPS_MAX)
         return detail_set(why, STATUS_TOO_LARGE, "too many TTLs");
-    struct promise *promise = promises->groups[i].promise;
+    struct shared_lease *promise = promises->groups[i].promise;
     if (!promise || !has_room(promises, promise)) {
-        promise_release(promise);
+        shared_lease_release(promise);
         promises->groups[i].promise = promise = NULL;
-        enum status status = promise_new(promises, promises->groups[i].ttl_s, &promise, why);
+        enum status status = shared_lease_new(promises, promises->groups[i].ttl_s, &promise, why);
         if (status != STATUS_OK || !promise)
             return status;
         promises->groups[i].promise = promise;

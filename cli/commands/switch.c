@@ -33,7 +33,7 @@ static int with_switch(struct call *call, int (*run)(struct request *request))
     enum status status = session_open(session, call);
     if (status != STATUS_OK)
         return status_exit(status);
-    status = tree_switch_key(&session->root, request.path, &request.key, &session->why);
+    status = key_of_switch(&session->root, request.path, &request.key, &session->why);
     int exit_status = status == STATUS_OK ? run(&request) : session_fail(session, status);
     session_close(session);
     return exit_status;
@@ -56,7 +56,7 @@ static int set(struct request *request)
 {
     struct session *session = &request->session;
     const char *value = request->call->operands[1];
-    enum status status = tree_check_switch(request->path, &session->why);
+    enum status status = key_check_switch(request->path, &session->why);
     if (status == STATUS_OK)
         status = put_key(session, &request->key, value, strlen(value),
                          options_number(&request->call->options, OPTION_SWITCH_TTL), false);
@@ -206,7 +206,7 @@ static int cas(struct request *request)
 {
     struct session *session = &request->session;
     struct session_kv kv = {0};
-    enum status status = tree_check_switch(request->path, &session->why);
+    enum status status = key_check_switch(request->path, &session->why);
     if (status == STATUS_OK)
         status = session_get(session, &request->key, &kv);
     if (status != STATUS_OK)

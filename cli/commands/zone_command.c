@@ -49,7 +49,7 @@ static void on_done(void *arg, enum status status, const struct kv_range_result 
 static enum status load_once(struct load *load)
 {
     struct kv_key prefix, end;
-    tree_prefix(&load->session->root, TREE_ALL, &prefix);
+    key_prefix(&load->session->root, KEY_ALL, &prefix);
     kv_prefix_end(prefix.text, prefix.len, &end);
     struct kv_range range = {
         .key = prefix.text, .key_len = prefix.len, .end = end.text, .end_len = end.len};

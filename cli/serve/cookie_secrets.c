@@ -10,7 +10,7 @@
 #define SECRET_SIZE sizeof(((struct answer_env *)0)->secrets[0])
 #define FILE_SIZE   4096
 
-struct secrets {
+struct cookie_secrets {
     uint8_t octets[ANSWER_SECRETS_MAX][SECRET_SIZE];
     uint8_t count;
 };
@@ -36,7 +36,7 @@ static bool read_line(const char *line, uint8_t *out)
     return line[2 * SECRET_SIZE + strspn(line + 2 * SECRET_SIZE, " \t\r\n")] == '\0';
 }
 
-static enum status read_lines(char *text, struct secrets *out, struct detail *why)
+static enum status read_lines(char *text, struct cookie_secrets *out, struct detail *why)
 {
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n"));) {
@@ -53,7 +53,7 @@ static enum status read_lines(char *text, struct secrets *out, struct detail *wh
 }
 
 /* Only the first time may it be waited for. */
-static enum status read_file(const char *path, bool is_first, struct secrets *out,
+static enum status read_file(const char *path, bool is_first, struct cookie_secrets *out,
                              struct detail *why)
 {
     struct file file;
@@ -65,7 +65,7 @@ static enum status read_file(const char *path, bool is_first, struct secrets *ou
     return status;
 }
 
-static enum status make_random(struct secrets *out, struct detail *why)
+static enum status make_random(struct cookie_secrets *out, struct detail *why)
 {
     if (getrandom(out->octets[0], SECRET_SIZE, 0) != (ssize_t)SECRET_SIZE)
         return detail_set(why, STATUS_SYSTEM, "no random numbers: %s", strerror(errno));
@@ -73,10 +73,11 @@ static enum status make_random(struct secrets *out, struct detail *why)
     return STATUS_OK;
 }
 
-enum status secrets_load(const struct options *options, struct answer_env *env, struct detail *why)
+enum status cookie_secrets_load(const struct options *options, struct answer_env *env,
+                                struct detail *why)
 {
     const char *path = options_text(options, OPTION_COOKIE_SECRET);
-    struct secrets secrets = {0};
+    struct cookie_secrets secrets = {0};
     enum status status;
     if (!path && env->secret_count > 0)
         return STATUS_OK;
@@ -86,7 +87,7 @@ enum status secrets_load(const struct options *options, struct answer_env *env, 
         memcpy(env->secrets, secrets.octets, sizeof(env->secrets));
         env->secret_count = secrets.count;
     } else if (path) {
-        options_blame(options, OPTION_COOKIE_SECRET, path, why);
+        options_fault(options, OPTION_COOKIE_SECRET, path, why);
     }
     explicit_bzero(&secrets, sizeof(secrets));
     return status;

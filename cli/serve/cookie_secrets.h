@@ -15,7 +15,7 @@
 
 /* From the file of --cookie-secret-file; without that option random ones, once: later they stay. On
  * failure those in *env stay. BAD_INPUT, SYSTEM: *why names option, file and reason. */
-MUST_USE enum status secrets_load(const struct options *options, struct answer_env *env,
-                                  struct detail *why);
+MUST_USE enum status cookie_secrets_load(const struct options *options, struct answer_env *env,
+                                         struct detail *why);
 
 #endif

@@ -195,7 +195,7 @@ static void write_state(struct metrics_text *out, const struct metrics_input *in
         (unsigned)(silence_ms % 1000));
 }
 
-static void write_watch(struct metrics_text *out, const struct mirror_facts *facts)
+static void write_watch(struct metrics_text *out, const struct follow_counts *facts)
 {
     head(out, "watch_proofs_total", "counter",
          "Times that a second watch of etcd proved the first.");
@@ -225,7 +225,7 @@ void metrics_write(const struct metrics_input *input, struct metrics_text *out)
     write_zone(out, input->zone);
     write_hosts(out, &input->hosts);
     write_state(out, input);
-    write_watch(out, &input->mirror);
+    write_watch(out, &input->follow);
     write_log(out, input);
     info(out, "zone_info", "The zone that is served.", "domain", input->domain);
     info(out, "build_info", "The version of empusa.", "version", input->version);

@@ -39,7 +39,7 @@ struct metrics_input {
     uint64_t started_s;        /* wall clock: when the process began */
     uint64_t now_ms, heard_ms; /* one clock: now, and etcd's last sign of life; 0 = never */
     uint64_t lines_lost, lines_rate_limited; /* of standard error */
-    struct mirror_facts mirror;
+    struct follow_counts follow;
     struct metrics_process process;
 };
 

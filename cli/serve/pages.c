@@ -35,13 +35,13 @@ static enum status metrics(void *arg, char **text, size_t *len)
         .state = pages->env->state,
         .started_s = pages->started_s,
         .now_ms = uv_now(pages->loop),
-        .heard_ms = *pages->mirror ? mirror_last_seen_ms(*pages->mirror) : 0,
+        .heard_ms = *pages->follow ? follow_last_seen_ms(*pages->follow) : 0,
         .lines_lost = lines.lost,
         .lines_rate_limited = lines.rate_limited,
     };
     hosts_count(pages->hosts, &input.hosts);
-    if (*pages->mirror)
-        mirror_count(*pages->mirror, &input.mirror);
+    if (*pages->follow)
+        follow_count(*pages->follow, &input.follow);
     metrics_process(&input.process);
     metrics_write(&input, &out);
     if (out.status != STATUS_OK) {

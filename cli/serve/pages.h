@@ -12,7 +12,7 @@
 
 struct hosts;
 struct http_server;
-struct mirror;
+struct follow;
 struct server;
 struct zone;
 
@@ -21,7 +21,7 @@ struct pages {
     const struct server *server;
     const struct zone *zone;
     const struct hosts *hosts;    /* NULL: none are looked up */
-    struct mirror *const *mirror; /* *mirror is NULL before the first contact is sought */
+    struct follow *const *follow; /* *mirror is NULL before the first contact is sought */
     const struct answer_env *env;
     uv_loop_t *loop; /* the rest is pages_start()'s */
     uint64_t started_s;

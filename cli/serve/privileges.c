@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum status user_find(const char *name, struct user *out, struct detail *why)
+enum status privileges_find(const char *name, struct privileges *out, struct detail *why)
 {
     errno = 0;
     const struct passwd *entry = getpwnam(name);
@@ -17,11 +17,11 @@ enum status user_find(const char *name, struct user *out, struct detail *why)
         return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
     if (!entry)
         return detail_set(why, STATUS_NOT_FOUND, "no such user");
-    *out = (struct user){name, entry->pw_uid, entry->pw_gid};
+    *out = (struct privileges){name, entry->pw_uid, entry->pw_gid};
     return STATUS_OK;
 }
 
-static bool is_user(const struct user *user)
+static bool is_user(const struct privileges *user)
 {
     uid_t real, effective, saved;
     return getresuid(&real, &effective, &saved) == 0 && real == user->uid &&
@@ -29,12 +29,12 @@ static bool is_user(const struct user *user)
 }
 
 /* Who is that user already and lacks the right cannot change the groups it was started with. */
-static bool take_groups(const struct user *user)
+static bool take_groups(const struct privileges *user)
 {
     return initgroups(user->name, user->gid) == 0 || (errno == EPERM && is_user(user));
 }
 
-enum status user_become(const struct user *user, struct detail *why)
+enum status privileges_become(const struct privileges *user, struct detail *why)
 {
     if (user->uid != 0)
         harden_bounding_set();

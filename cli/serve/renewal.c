@@ -11,7 +11,7 @@
 enum status renewal_begin(struct renewal *renewal, struct detail *why)
 {
     const char *path = options_text(renewal->options, OPTION_COOKIE_SECRET);
-    enum status status = secrets_load(renewal->options, renewal->env, why);
+    enum status status = cookie_secrets_load(renewal->options, renewal->env, why);
     if (status == STATUS_OK && path)
         harden_warn(renewal->log, option_row(OPTION_COOKIE_SECRET)->name, path);
     return status;

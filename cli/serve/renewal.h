@@ -30,7 +30,7 @@ struct renewal {
     uint64_t not_before_ms;
 };
 
-/* Read the secrets of cookies into *env the first time. As secrets_load(). */
+/* Read the secrets of cookies into *env the first time. As cookie_secrets_load(). */
 MUST_USE enum status renewal_begin(struct renewal *renewal, struct detail *why);
 
 void renewal_start(struct renewal *renewal, uv_loop_t *loop);

@@ -10,7 +10,7 @@
 
 #define AGAIN_MS 200
 
-bool notify_send(const char *state)
+bool sd_notify_send(const char *state)
 {
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -32,8 +32,8 @@ bool notify_send(const char *state)
     return !is_full;
 }
 
-void notify_ready(uv_timer_t *timer)
+void sd_notify_ready(uv_timer_t *timer)
 {
-    if (!notify_send("READY=1"))
-        uv_timer_start(timer, notify_ready, AGAIN_MS, 0);
+    if (!sd_notify_send("READY=1"))
+        uv_timer_start(timer, sd_notify_ready, AGAIN_MS, 0);
 }

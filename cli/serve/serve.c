@@ -32,17 +32,17 @@ struct serve {
     const struct log *log;
     const struct serve_hooks *hooks;
     struct serve_options options;
-    struct tree_root root;
+    struct key_root root;
     struct answer_env env;
     uv_loop_t loop;
     struct etcd *etcd;
-    struct mirror *mirror;
+    struct follow *follow;
     struct resolver *resolver;
     struct hosts *hosts;
     struct zone *zone;
     struct server *server;
     struct pages pages;
-    struct transfers *transfers;
+    struct xfr_child *transfers;
     uv_timer_t stale, step, tell;
     struct renewal renewal;
     struct shortage shortage;
@@ -94,7 +94,7 @@ static void become_ready(struct serve *serve)
                "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
                counts.revision);
-    notify_ready(&serve->tell);
+    sd_notify_ready(&serve->tell);
     if (serve->hooks && serve->hooks->ready)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
 }
@@ -103,13 +103,13 @@ static void on_load_begin(void *arg)
 {
     struct serve *serve = arg;
     zone_load_begin(serve->zone);
-    transfers_hold(serve->transfers, true);
+    xfr_child_hold(serve->transfers, true);
 }
 
 /* A zone that lacks something is neither fresh nor to be copied. */
 static void weigh_memory(struct serve *serve, bool is_short)
 {
-    transfers_break(serve->transfers, is_short || serve->is_lost);
+    xfr_child_break(serve->transfers, is_short || serve->is_lost);
     if (serve->is_ready && !serve->is_lost)
         set_state(serve, is_short ? ANSWER_STALE : ANSWER_FRESH);
 }
@@ -120,7 +120,7 @@ static void on_put(void *arg, const struct kv *kv)
     struct serve *serve = arg;
     if (kv->key_len < serve->root.len)
         return;
-    transfers_hold(serve->transfers, true);
+    xfr_child_hold(serve->transfers, true);
     enum status status =
         zone_put(serve->zone, kv->key + serve->root.len, kv->key_len - serve->root.len, kv->value,
                  kv->value_len, kv->mod_revision, kv->lease);
@@ -134,7 +134,7 @@ static void on_remove(void *arg, const char *key, size_t key_len, int64_t revisi
 {
     (void)revision;
     struct serve *serve = arg;
-    transfers_hold(serve->transfers, true);
+    xfr_child_hold(serve->transfers, true);
     if (key_len >= serve->root.len)
         zone_remove(serve->zone, key + serve->root.len, key_len - serve->root.len);
 }
@@ -152,7 +152,7 @@ static void on_commit(void *arg, int64_t revision)
     struct serve *serve = arg;
     zone_commit(serve->zone, revision);
     if (revision != 0)
-        transfers_hold(serve->transfers, false);
+        xfr_child_hold(serve->transfers, false);
     if (revision == 0 || zone_is_partial(serve->zone))
         return;
     if (shortage_end(&serve->shortage))
@@ -163,13 +163,13 @@ static void on_commit(void *arg, int64_t revision)
 
 static void lose_contact(struct serve *serve, const struct detail *why)
 {
-    const char *advice = session_outage_advice(mirror_lost_status(serve->mirror));
+    const char *advice = session_outage_advice(follow_lost_status(serve->follow));
     log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
                why->text, *advice ? "; " : "", advice,
                serve->is_ready ? "answering what is known" : "queries fail until it is there");
     if (serve->is_ready && !serve->is_lost)
         become_stale(serve);
-    transfers_break(serve->transfers, true);
+    xfr_child_break(serve->transfers, true);
     serve->is_lost = true;
 }
 
@@ -236,7 +236,7 @@ static void start_handles(struct serve *serve)
     uv_timer_init(&serve->loop, &serve->step);
     uv_timer_init(&serve->loop, &serve->tell);
     renewal_start(&serve->renewal, &serve->loop);
-    shortage_init(&serve->shortage, &serve->loop, &serve->zone, &serve->mirror, serve->log);
+    shortage_init(&serve->shortage, &serve->loop, &serve->zone, &serve->follow, serve->log);
     serve->stale.data = serve->step.data = serve;
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
@@ -276,29 +276,30 @@ static enum status make_zone(struct serve *serve, struct detail *why)
 static enum status open_server(struct serve *serve, struct detail *why)
 {
     struct server_options *options = &serve->options.server;
-    enum status status = transfers_start(&serve->loop, serve->zone, serve->log, &serve->transfers);
+    enum status status = xfr_child_start(&serve->loop, serve->zone, serve->log, &serve->transfers);
     if (status != STATUS_OK)
         return detail_set(why, status, "%s", status_text(status));
     options->zone = serve->zone;
     options->log = *serve->log;
-    options->transfer = transfers_take;
+    options->transfer = xfr_child_take;
     options->transfer_arg = serve->transfers;
     return server_open(options, &serve->server, why);
 }
 
-static enum status drop_privileges(struct serve *serve, const struct user *user, struct detail *why)
+static enum status drop_privileges(struct serve *serve, const struct privileges *user,
+                                   struct detail *why)
 {
     if (!user->name)
         return STATUS_OK;
-    enum status status = user_become(user, why);
+    enum status status = privileges_become(user, why);
     if (status != STATUS_OK)
-        options_blame(&serve->call->options, OPTION_USER, user->name, why);
+        options_fault(&serve->call->options, OPTION_USER, user->name, why);
     return status;
 }
 
 static enum status start_mirror(struct serve *serve, struct detail *why)
 {
-    static const struct mirror_events events = {.load_begin = on_load_begin,
+    static const struct follow_events events = {.load_begin = on_load_begin,
                                                 .put = on_put,
                                                 .remove = on_remove,
                                                 .load_end = on_load_end,
@@ -306,9 +307,9 @@ static enum status start_mirror(struct serve *serve, struct detail *why)
                                                 .contact = on_contact,
                                                 .count = on_count};
     struct kv_key prefix;
-    tree_prefix(&serve->root, TREE_ALL, &prefix);
+    key_prefix(&serve->root, KEY_ALL, &prefix);
     enum status status =
-        mirror_start(serve->etcd, prefix.text, prefix.len, &events, serve, &serve->mirror);
+        follow_start(serve->etcd, prefix.text, prefix.len, &events, serve, &serve->follow);
     return detail_set(why, status, "%s", status_text(status));
 }
 
@@ -320,18 +321,18 @@ static enum status start_pages(struct serve *serve, struct detail *why)
     serve->pages.server = serve->server;
     serve->pages.zone = serve->zone;
     serve->pages.hosts = serve->hosts;
-    serve->pages.mirror = &serve->mirror;
+    serve->pages.follow = &serve->follow;
     serve->pages.env = &serve->env;
     enum status status = pages_start(&serve->pages, &serve->loop, listen, why);
     if (status == STATUS_BAD_INPUT)
-        return options_blame(&serve->call->options, OPTION_HTTP, listen, why);
+        return options_fault(&serve->call->options, OPTION_HTTP, listen, why);
     if (status == STATUS_OK)
         log_printf(serve->log, LOG_LEVEL_INFO, "status pages on %s", pages_url(&serve->pages));
     return status;
 }
 
 /* Ports and certificates first, while we may; then the user, then threads. */
-static enum status start(struct serve *serve, const struct user *user, struct detail *why)
+static enum status start(struct serve *serve, const struct privileges *user, struct detail *why)
 {
     enum status status = start_hosts(serve, why);
     if (status == STATUS_OK)
@@ -362,10 +363,10 @@ static void stop(struct serve *serve)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
     output_end();
     pages_stop(&serve->pages);
-    if (serve->mirror)
-        mirror_stop(serve->mirror);
+    if (serve->follow)
+        follow_stop(serve->follow);
     server_stop(serve->server);
-    transfers_stop(serve->transfers);
+    xfr_child_stop(serve->transfers);
     if (serve->resolver)
         resolver_close(serve->resolver);
     zone_free(serve->zone); /* it may still tell the hosts something */
@@ -376,7 +377,7 @@ static void stop(struct serve *serve)
     uv_loop_close(&serve->loop);
 }
 
-static enum status read_options(struct serve *serve, enum option_id listen, struct user *user,
+static enum status read_options(struct serve *serve, enum option_id listen, struct privileges *user,
                                 struct detail *why)
 {
     const struct options *options = &serve->call->options;
@@ -401,7 +402,7 @@ static enum status read_options(struct serve *serve, enum option_id listen, stru
 int serve_run(struct call *call, enum option_id listen, const struct serve_hooks *hooks)
 {
     static struct serve serve; /* large; a process serves once */
-    struct user user = {0};
+    struct privileges user = {0};
     struct detail why = {""};
     harden_secrets();
     harden_execution();
@@ -422,7 +423,7 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
     else
         serve.exit_status = session_report(&call->log, status, &why);
     if (status == STATUS_OK)
-        notify_send("STOPPING=1");
+        sd_notify_send("STOPPING=1");
     stop(&serve);
     serve_options_clear(&serve.options);
     return serve.exit_status;

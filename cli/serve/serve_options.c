@@ -124,7 +124,7 @@ static enum status read_listen(const struct options *options, enum option_id id,
     for (size_t i = 0; i < count; i++) {
         const char *text = options_item(options, id, i);
         if (serve_options_address(text, &out->listen[i].address, why) != STATUS_OK)
-            return options_blame(options, id, text, why);
+            return options_fault(options, id, text, why);
     }
     out->server.listen_count = count;
     return STATUS_OK;
@@ -160,7 +160,7 @@ static enum status read_pairs(const struct options *options, enum option_id id, 
         const char *text = options_item(options, id, i);
         enum status status = read_pair(text, &list[i], why);
         if (status == STATUS_BAD_INPUT)
-            return options_blame(options, id, text, why);
+            return options_fault(options, id, text, why);
         if (status != STATUS_OK)
             return detail_set(why, status, "%s", status_text(status));
         *count = i + 1;
@@ -196,7 +196,7 @@ static enum status read_acl(const struct options *options, enum option_id id, st
     for (size_t i = 0; i < options_count(options, id); i++) {
         const char *text = options_item(options, id, i);
         if (acl_add(out, text, why) != STATUS_OK)
-            return options_blame(options, id, text, why);
+            return options_fault(options, id, text, why);
     }
     return STATUS_OK;
 }
@@ -232,7 +232,7 @@ static enum status read_nsid(const struct options *options, struct answer_env *e
     size_t len = text ? strlen(text) : 0;
     if (len > ANSWER_NSID_MAX) {
         detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ANSWER_NSID_MAX);
-        return options_blame(options, OPTION_NSID, text, why);
+        return options_fault(options, OPTION_NSID, text, why);
     }
     if (len > 0)
         memcpy(env->nsid, text, len);
@@ -303,18 +303,18 @@ enum status serve_options_blame(const struct options *options, const struct serv
     const char *text = options_item(options, id, fault->row);
     if (fault->part == ZONE_NO_PART || !text)
         return STATUS_BAD_INPUT;
-    return options_blame(options, id, text, why);
+    return options_fault(options, id, text, why);
 }
 
 enum status serve_options_take(const struct options *options, enum option_id listen,
-                               struct tree_root *root, struct user *user, struct serve_options *out,
-                               struct detail *why)
+                               struct key_root *root, struct privileges *user,
+                               struct serve_options *out, struct detail *why)
 {
     const char *text = options_text(options, OPTION_TREE_ROOT);
     const char *name = options_text(options, OPTION_USER);
-    if (tree_root_parse(text, root, why) != STATUS_OK)
-        return options_blame(options, OPTION_TREE_ROOT, text, why);
-    if (name && user_find(name, user, why) != STATUS_OK)
-        return options_blame(options, OPTION_USER, name, why);
+    if (key_root_parse(text, root, why) != STATUS_OK)
+        return options_fault(options, OPTION_TREE_ROOT, text, why);
+    if (name && privileges_find(name, user, why) != STATUS_OK)
+        return options_fault(options, OPTION_USER, name, why);
     return serve_options_read(options, listen, out, why);
 }

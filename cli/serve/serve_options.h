@@ -35,7 +35,7 @@ MUST_USE enum status serve_options_read(const struct options *options, enum opti
                                         struct serve_options *out, struct detail *why);
 /* The same with the tree's root and the user to become (name NULL: none). Also NOT_FOUND. */
 MUST_USE enum status serve_options_take(const struct options *options, enum option_id listen,
-                                        struct tree_root *root, struct user *user,
+                                        struct key_root *root, struct privileges *user,
                                         struct serve_options *out, struct detail *why);
 void serve_options_clear(struct serve_options *options);
 

@@ -9,14 +9,14 @@
 static void on_timer(uv_timer_t *timer)
 {
     struct shortage *shortage = timer->data;
-    if (*shortage->mirror && zone_is_partial(*shortage->zone))
-        mirror_load_again(*shortage->mirror, "not all of it could be kept");
+    if (*shortage->follow && zone_is_partial(*shortage->zone))
+        follow_load_again(*shortage->follow, "not all of it could be kept");
 }
 
 void shortage_init(struct shortage *shortage, uv_loop_t *loop, struct zone *const *zone,
-                   struct mirror *const *mirror, const struct log *log)
+                   struct follow *const *follow, const struct log *log)
 {
-    *shortage = (struct shortage){.zone = zone, .mirror = mirror, .log = log};
+    *shortage = (struct shortage){.zone = zone, .follow = follow, .log = log};
     uv_timer_init(loop, &shortage->timer);
     shortage->timer.data = shortage;
 }

@@ -14,20 +14,20 @@
 #include <stdint.h>
 #include <uv.h>
 
-struct mirror;
+struct follow;
 struct zone;
 
 struct shortage {
     uv_timer_t timer;
     struct zone *const *zone;
-    struct mirror *const *mirror;
+    struct follow *const *follow;
     const struct log *log;
     uint64_t pause_ms; /* until the next load; 0 = there is no shortage */
 };
 
 /* All must outlive it. */
 void shortage_init(struct shortage *shortage, uv_loop_t *loop, struct zone *const *zone,
-                   struct mirror *const *mirror, const struct log *log);
+                   struct follow *const *follow, const struct log *log);
 
 /* Something could not be told: say so once, and load after a pause of 1 s, doubled up to 60 s. */
 void shortage_begin(struct shortage *shortage, enum status status);

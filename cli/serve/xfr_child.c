@@ -16,7 +16,7 @@
 #define TRANSFER_FD    3   /* the child's; everything above is closed */
 
 /* So that the places come back whatever clients do. */
-static const struct transfer_pace pace = {.patience_ms = 10000, .octets_per_s = 8192};
+static const struct axfr_pace pace = {.patience_ms = 10000, .octets_per_s = 8192};
 
 /* Who asks. */
 struct client {
@@ -28,7 +28,7 @@ struct waiting {
     struct waiting *next;
     int fd;
     struct client client;
-    struct transfer_request request;
+    struct axfr_request request;
 };
 
 struct place {
@@ -36,7 +36,7 @@ struct place {
     struct client client;
 };
 
-struct transfers {
+struct xfr_child {
     uv_async_t wake;
     uv_signal_t on_child;
     uv_mutex_t lock;
@@ -44,14 +44,14 @@ struct transfers {
     size_t waiting_count;          /* under the lock */
     const struct zone *zone;
     struct log log;
-    struct place places[TRANSFERS_MAX];
+    struct place places[XFR_CHILD_MAX];
     unsigned handles; /* open */
     bool is_held, is_broken;
 };
 
 static void refuse(struct waiting *item, uint16_t rcode)
 {
-    transfer_refuse(&item->request, rcode, item->fd);
+    axfr_refuse(&item->request, rcode, item->fd);
     free(item);
 }
 
@@ -82,7 +82,7 @@ static bool is_gone(int fd, bool is_certain)
 }
 
 /* Under the lock. */
-static struct waiting *unlink_waiting(struct transfers *transfers, struct waiting **place)
+static struct waiting *unlink_waiting(struct xfr_child *transfers, struct waiting **place)
 {
     struct waiting *item = *place;
     *place = item->next;
@@ -93,7 +93,7 @@ static struct waiting *unlink_waiting(struct transfers *transfers, struct waitin
 }
 
 /* Under the lock. */
-static void drop_gone(struct transfers *transfers)
+static void drop_gone(struct xfr_child *transfers)
 {
     struct waiting **place = &transfers->first;
     while (*place) {
@@ -107,7 +107,7 @@ static void drop_gone(struct transfers *transfers)
     }
 }
 
-static unsigned waiting_of(const struct transfers *transfers, const struct client *client)
+static unsigned waiting_of(const struct xfr_child *transfers, const struct client *client)
 {
     unsigned count = 0;
     for (const struct waiting *item = transfers->first; item; item = item->next)
@@ -116,14 +116,14 @@ static unsigned waiting_of(const struct transfers *transfers, const struct clien
 }
 
 /* Queue it, under the lock. Else why not, as an rcode. */
-static uint16_t queue(struct transfers *transfers, struct waiting *item)
+static uint16_t queue(struct xfr_child *transfers, struct waiting *item)
 {
-    if (transfers->waiting_count == TRANSFERS_QUEUE_MAX ||
-        waiting_of(transfers, &item->client) == TRANSFERS_CLIENT_QUEUE_MAX)
+    if (transfers->waiting_count == XFR_CHILD_QUEUE_MAX ||
+        waiting_of(transfers, &item->client) == XFR_CHILD_CLIENT_QUEUE_MAX)
         drop_gone(transfers);
-    if (waiting_of(transfers, &item->client) == TRANSFERS_CLIENT_QUEUE_MAX)
+    if (waiting_of(transfers, &item->client) == XFR_CHILD_CLIENT_QUEUE_MAX)
         return RCODE_REFUSED;
-    if (transfers->waiting_count == TRANSFERS_QUEUE_MAX)
+    if (transfers->waiting_count == XFR_CHILD_QUEUE_MAX)
         return RCODE_SERVFAIL;
     *transfers->last = item;
     transfers->last = &item->next;
@@ -131,12 +131,12 @@ static uint16_t queue(struct transfers *transfers, struct waiting *item)
     return 0;
 }
 
-void transfers_take(void *arg, int fd, const struct transfer_request *request)
+void xfr_child_take(void *arg, int fd, const struct axfr_request *request)
 {
-    struct transfers *transfers = arg;
+    struct xfr_child *transfers = arg;
     struct waiting *item = malloc(sizeof(*item));
     if (!item) {
-        transfer_refuse(request, RCODE_SERVFAIL, fd);
+        axfr_refuse(request, RCODE_SERVFAIL, fd);
         return;
     }
     *item = (struct waiting){.fd = fd, .client = client_of(fd), .request = *request};
@@ -149,16 +149,16 @@ void transfers_take(void *arg, int fd, const struct transfer_request *request)
         uv_async_send(&transfers->wake);
 }
 
-static bool may_begin(const struct transfers *transfers, const struct client *client)
+static bool may_begin(const struct xfr_child *transfers, const struct client *client)
 {
     unsigned count = 0;
-    for (size_t i = 0; i < TRANSFERS_MAX; i++)
+    for (size_t i = 0; i < XFR_CHILD_MAX; i++)
         count += transfers->places[i].pid != 0 && is_same(&transfers->places[i].client, client);
-    return count < TRANSFERS_CLIENT_MAX;
+    return count < XFR_CHILD_CLIENT_MAX;
 }
 
 /* The first that waits or, unless is_any, that may begin. */
-static struct waiting *next_waiting(struct transfers *transfers, bool is_any)
+static struct waiting *next_waiting(struct xfr_child *transfers, bool is_any)
 {
     uv_mutex_lock(&transfers->lock);
     struct waiting **place = &transfers->first, *item = NULL;
@@ -171,7 +171,7 @@ static struct waiting *next_waiting(struct transfers *transfers, bool is_any)
 }
 
 /* In the child. Sockets that it kept open would stay so when the server has closed them. */
-static void run_child(const struct transfers *transfers, const struct waiting *item)
+static void run_child(const struct xfr_child *transfers, const struct waiting *item)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGALRM};
     sigset_t none;
@@ -186,13 +186,13 @@ static void run_child(const struct transfers *transfers, const struct waiting *i
         _exit(1);
     if (close_range(TRANSFER_FD + 1, ~0U, 0) != 0)
         _exit(1);
-    enum status status = transfer_serve(transfers->zone, &item->request, &pace, TRANSFER_FD);
+    enum status status = axfr_serve(transfers->zone, &item->request, &pace, TRANSFER_FD);
     _exit(status == STATUS_OK ? 0 : 1);
 }
 
 /* No signal may find the child with libuv's handlers: they would tell the parent's loop, through a
  * pipe that both have. */
-static pid_t fork_child(const struct transfers *transfers, const struct waiting *item)
+static pid_t fork_child(const struct xfr_child *transfers, const struct waiting *item)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -206,16 +206,16 @@ static pid_t fork_child(const struct transfers *transfers, const struct waiting 
     return pid;
 }
 
-static struct place *free_place(struct transfers *transfers)
+static struct place *free_place(struct xfr_child *transfers)
 {
-    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+    for (size_t i = 0; i < XFR_CHILD_MAX; i++) {
         if (transfers->places[i].pid == 0)
             return &transfers->places[i];
     }
     return NULL;
 }
 
-static void begin(struct transfers *transfers, struct place *place, struct waiting *item)
+static void begin(struct xfr_child *transfers, struct place *place, struct waiting *item)
 {
     pid_t pid = is_gone(item->fd, true) ? 0 : fork_child(transfers, item);
     if (pid < 0) {
@@ -229,7 +229,7 @@ static void begin(struct transfers *transfers, struct place *place, struct waiti
     free(item);
 }
 
-static void begin_some(struct transfers *transfers)
+static void begin_some(struct xfr_child *transfers)
 {
     struct place *place;
     struct waiting *item;
@@ -249,8 +249,8 @@ static void on_wake(uv_async_t *wake)
 static void on_child(uv_signal_t *handle, int number)
 {
     (void)number;
-    struct transfers *transfers = handle->data;
-    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+    struct xfr_child *transfers = handle->data;
+    for (size_t i = 0; i < XFR_CHILD_MAX; i++) {
         int status = 0;
         pid_t pid = transfers->places[i].pid;
         if (pid == 0 || waitpid(pid, &status, WNOHANG) == 0)
@@ -264,23 +264,23 @@ static void on_child(uv_signal_t *handle, int number)
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct transfers *transfers = handle->data;
+    struct xfr_child *transfers = handle->data;
     if (--transfers->handles > 0)
         return;
     uv_mutex_destroy(&transfers->lock);
     free(transfers);
 }
 
-static void close_handle(struct transfers *transfers, uv_handle_t *handle)
+static void close_handle(struct xfr_child *transfers, uv_handle_t *handle)
 {
     transfers->handles++;
     uv_close(handle, on_closed);
 }
 
-enum status transfers_start(uv_loop_t *loop, const struct zone *zone, const struct log *log,
-                            struct transfers **out)
+enum status xfr_child_start(uv_loop_t *loop, const struct zone *zone, const struct log *log,
+                            struct xfr_child **out)
 {
-    struct transfers *transfers = calloc(1, sizeof(*transfers));
+    struct xfr_child *transfers = calloc(1, sizeof(*transfers));
     if (!transfers)
         return STATUS_NO_MEMORY;
     transfers->last = &transfers->first;
@@ -302,20 +302,20 @@ enum status transfers_start(uv_loop_t *loop, const struct zone *zone, const stru
     return STATUS_OK;
 }
 
-void transfers_hold(struct transfers *transfers, bool is_held)
+void xfr_child_hold(struct xfr_child *transfers, bool is_held)
 {
     transfers->is_held = is_held;
     if (!is_held)
         begin_some(transfers);
 }
 
-void transfers_break(struct transfers *transfers, bool is_broken)
+void xfr_child_break(struct xfr_child *transfers, bool is_broken)
 {
     transfers->is_broken = is_broken;
     begin_some(transfers);
 }
 
-void transfers_stop(struct transfers *transfers)
+void xfr_child_stop(struct xfr_child *transfers)
 {
     struct waiting *item;
     if (!transfers)

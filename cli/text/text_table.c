@@ -14,11 +14,11 @@ struct column {
     bool has_number, has_other;
 };
 
-struct table {
+struct text_table {
     struct width width;
-    struct column columns[TABLE_COLUMNS_MAX];
+    struct column columns[TEXT_TABLE_COLUMNS_MAX];
     size_t column_count;
-    char shown[TABLE_COLUMNS_MAX][WIDTH_OCTETS_MAX]; /* the cells of one row */
+    char shown[TEXT_TABLE_COLUMNS_MAX][WIDTH_OCTETS_MAX]; /* the cells of one row */
 };
 
 /* A cell as a terminal shows it; in table->shown. */
@@ -28,9 +28,9 @@ struct shown {
     size_t columns; /* on a terminal */
 };
 
-enum status table_new(const char *const *headers, size_t columns, struct table **out)
+enum status text_table_new(const char *const *headers, size_t columns, struct text_table **out)
 {
-    struct table *table = calloc(1, sizeof(*table));
+    struct text_table *table = calloc(1, sizeof(*table));
     if (!table)
         return STATUS_NO_MEMORY;
     width_init(&table->width);
@@ -45,7 +45,7 @@ enum status table_new(const char *const *headers, size_t columns, struct table *
     return STATUS_OK;
 }
 
-void table_free(struct table *table)
+void text_table_free(struct text_table *table)
 {
     if (!table)
         return;
@@ -53,12 +53,12 @@ void table_free(struct table *table)
     free(table);
 }
 
-static void show(struct table *table, const struct table_cell *cells, struct shown *out)
+static void show(struct text_table *table, const struct text_table_cell *cells, struct shown *out)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         char *text = table->shown[i];
         size_t columns = 0;
-        size_t len = width_show(&table->width, cells[i].text, cells[i].len, TABLE_CELL_COLUMNS,
+        size_t len = width_show(&table->width, cells[i].text, cells[i].len, TEXT_TABLE_CELL_COLUMNS,
                                 text, &columns);
         out[i] = (struct shown){text, len, columns};
     }
@@ -75,9 +75,9 @@ static bool is_whole_number(const char *text, size_t len)
     return true;
 }
 
-void table_measure(struct table *table, const struct table_cell *cells)
+void text_table_measure(struct text_table *table, const struct text_table_cell *cells)
 {
-    struct shown shown[TABLE_COLUMNS_MAX];
+    struct shown shown[TEXT_TABLE_COLUMNS_MAX];
     show(table, cells, shown);
     for (size_t i = 0; i < table->column_count; i++) {
         struct column *column = &table->columns[i];
@@ -96,7 +96,7 @@ static void print_repeated(FILE *file, char c, size_t count)
         putc(c, file);
 }
 
-static void print_line(const struct table *table, FILE *file, char edge)
+static void print_line(const struct text_table *table, FILE *file, char edge)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         putc(i > 0 ? '+' : edge, file);
@@ -116,7 +116,7 @@ static void print_cell(const struct column *column, const struct shown *cell, FI
     print_repeated(file, ' ', is_right ? 1 : padding + 1);
 }
 
-void table_begin(const struct table *table, FILE *file)
+void text_table_begin(const struct text_table *table, FILE *file)
 {
     print_line(table, file, '+');
     for (size_t i = 0; i < table->column_count; i++) {
@@ -128,16 +128,16 @@ void table_begin(const struct table *table, FILE *file)
     print_line(table, file, '|');
 }
 
-void table_row(struct table *table, const struct table_cell *cells, FILE *file)
+void text_table_row(struct text_table *table, const struct text_table_cell *cells, FILE *file)
 {
-    struct shown shown[TABLE_COLUMNS_MAX];
+    struct shown shown[TEXT_TABLE_COLUMNS_MAX];
     show(table, cells, shown);
     for (size_t i = 0; i < table->column_count; i++)
         print_cell(&table->columns[i], &shown[i], file);
     fputs("|\n", file);
 }
 
-void table_end(const struct table *table, FILE *file)
+void text_table_end(const struct text_table *table, FILE *file)
 {
     print_line(table, file, '+');
 }

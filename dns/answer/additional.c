@@ -61,13 +61,13 @@ static bool put_targets(struct reply *reply, unsigned first)
 {
     for (unsigned i = first; i < reply->ref_count; i++) {
         const struct reply_ref *ref = &reply->scratch->refs[i];
-        if (seen_add(&reply->scratch->seen, (uintptr_t)ref->what, 0) && !put_target(reply, ref))
+        if (dedup_add(&reply->scratch->dedup, (uintptr_t)ref->what, 0) && !put_target(reply, ref))
             return false;
     }
     return true;
 }
 
-void extra_srv(struct reply *reply)
+void additional_srv(struct reply *reply)
 {
     if (reply->ref_count == 1)
         (void)put_target(reply, reply->scratch->refs);
@@ -89,12 +89,12 @@ static bool put_chain(struct reply *reply, const struct instance *instance, uint
     return has_all;
 }
 
-static inline bool is_usual(const struct instance *instance)
+static inline bool is_fast(const struct instance *instance)
 {
     return !rcu_read(instance->next) && instance->target->node.kind == NODE_ADDRESS;
 }
 
-void extra_ptr(struct reply *reply)
+void additional_ptr(struct reply *reply)
 {
     for (unsigned i = 0, count = reply->ref_count; i < count; i++) {
         const struct reply_ref *ref = &reply->scratch->refs[i];
@@ -102,7 +102,7 @@ void extra_ptr(struct reply *reply)
         uint16_t owner = (uint16_t)(0xc000u | ref->at);
         if (ref->at > REPLY_POINTER_MAX)
             return;
-        bool has_all = records_is_near(reply) && is_usual(instance)
+        bool has_all = records_is_near(reply) && is_fast(instance)
                            ? records_instance(reply, instance, owner)
                            : put_chain(reply, instance, owner);
         if (!has_all)
@@ -110,7 +110,7 @@ void extra_ptr(struct reply *reply)
     }
 }
 
-void extra_ns(struct reply *reply, const uint8_t *first)
+void additional_ns(struct reply *reply, const uint8_t *first)
 {
     const struct view *view = reply->view;
     const uint8_t *record = first;

@@ -10,11 +10,11 @@
 #include "reply.h"
 
 /* The addresses of the targets that the answer's SRV records point at (RFC 6763 12.2). */
-void extra_srv(struct reply *reply);
+void additional_srv(struct reply *reply);
 /* SRV, TXT and addresses of each instance that the answer's PTR records point at (RFC 6763 12.1),
  * all or nothing for each. */
-void extra_ptr(struct reply *reply);
+void additional_ptr(struct reply *reply);
 /* The addresses of the name servers. `first` is where the first NS record stands. */
-void extra_ns(struct reply *reply, const uint8_t *first);
+void additional_ns(struct reply *reply, const uint8_t *first);
 
 #endif

@@ -26,7 +26,7 @@ enum where {
 struct answer_scratch *answer_scratch_new(void)
 {
     struct answer_scratch *scratch = calloc(1, sizeof(*scratch));
-    if (scratch && seen_init(&scratch->seen) == STATUS_OK)
+    if (scratch && dedup_init(&scratch->dedup) == STATUS_OK)
         return scratch;
     free(scratch);
     return NULL;
@@ -65,9 +65,9 @@ static inline enum where locate(const struct view *view, struct query *query)
         unsigned labels = query->label_count - (unsigned)view->label_count;
         query->key_len = (uint16_t)len;
         query->zone_at = (uint16_t)(REPLY_HEADER + len);
-        if (!hostview_is(query, len, labels))
+        if (!host_view_is(query, len, labels))
             return WHERE_INSIDE;
-        return hostview_rewrite(query, len, labels) ? WHERE_VIEW : WHERE_NOWHERE;
+        return host_view_rewrite(query, len, labels) ? WHERE_VIEW : WHERE_NOWHERE;
     }
     if (!is_short(query))
         return WHERE_OUTSIDE;
@@ -142,7 +142,7 @@ static inline bool find(const struct view *view, const struct query *query, stru
     if (query->where == WHERE_NOWHERE)
         return false;
     if (query->where == WHERE_VIEW)
-        return hostview_find(view, query, &found->view);
+        return host_view_find(view, query, &found->view);
     found->node = find_node(view, query);
     return found->node != NULL;
 }
@@ -162,7 +162,7 @@ static bool put_set(struct reply *reply, const struct node *node, uint16_t type)
     if (!reply->members)
         return false;
     if (type == TYPE_PTR)
-        return pointers_put(reply, node, reply->members);
+        return ptr_put(reply, node, reply->members);
     if (node->kind != NODE_TYPE)
         return false;
     if (type == TYPE_SRV)
@@ -251,11 +251,11 @@ static inline void put_extra(struct reply *reply, const struct found *found, uin
     enum node_kind kind = found->node ? node_kind(found->node) : NODE_TYPE;
     reply->section = 2;
     if (type == TYPE_SRV)
-        extra_srv(reply);
+        additional_srv(reply);
     else if (type == TYPE_PTR && (kind == NODE_TYPE || kind == NODE_SUBTYPE))
-        extra_ptr(reply);
+        additional_ptr(reply);
     else if (type == TYPE_NS && kind == NODE_APEX)
-        extra_ns(reply, message_body(reply));
+        additional_ns(reply, message_body(reply));
 }
 
 /* NXDOMAIN and NODATA (RFC 2308): the SOA record says for how long. */
@@ -327,7 +327,7 @@ static __attribute__((noinline)) bool answer_otherwise(const struct answer_env *
 }
 
 /* A question for records, in class IN, while etcd is there. */
-static inline bool is_usual(const struct answer_env *env, const struct query *query)
+static inline bool is_fast(const struct answer_env *env, const struct query *query)
 {
     return query->verdict == QUERY_QUESTION && query->class_ == CLASS_IN && !query->tsig &&
            query->where != WHERE_OUTSIDE && env->state == ANSWER_FRESH && !is_transfer(query);
@@ -354,9 +354,9 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
         put_negative(reply);
         return RCODE_NOERROR;
     }
-    result->is_window = reply->is_partial;
+    result->is_sampled = reply->is_partial;
     if (reply->is_full) {
-        result->is_window = query->transport == QUERY_TCP;
+        result->is_sampled = query->transport == QUERY_TCP;
         return RCODE_NOERROR;
     }
     if (query->transport == QUERY_TCP)
@@ -370,14 +370,14 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
             struct answer_scratch *scratch, uint8_t *out, size_t size, struct answer_result *result)
 {
     struct reply reply;
-    if (!is_usual(env, query) && answer_otherwise(env, query, out, size, result))
+    if (!is_fast(env, query) && answer_otherwise(env, query, out, size, result))
         return;
     *result = (struct answer_result){.type = query->type};
     size_t opt_size = edns_size(env, query);
     message_begin(&reply, query, out, message_size(env, query, size) - opt_size);
     reply.view = zone_view(zone);
     reply.scratch = scratch;
-    seen_clear(&scratch->seen);
+    dedup_clear(&scratch->dedup);
     struct edns edns = {.ede = EDE_NONE, .view = reply.view};
     if (env->state == ANSWER_STALE) {
         reply.ttl_cap = STALE_TTL_S;

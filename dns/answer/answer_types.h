@@ -42,7 +42,7 @@ struct answer_result {
     uint16_t type;     /* of the question; 0 = none */
     uint32_t looks;    /* instances that were looked at, however few of them are in the reply */
     bool is_truncated; /* TC is set */
-    bool is_window;    /* a set too large for any message was cut to a window */
+    bool is_sampled;   /* a set too large for any message was cut to a window */
     bool has_valid_cookie, has_cookie;
     bool is_transfer; /* AXFR or IXFR over TCP for our zone: nothing was written; see axfr.h */
 };

@@ -17,45 +17,45 @@
 #include <stdint.h>
 #include <string.h>
 
-#define SEEN_FEW   32
-#define SEEN_SLOTS 8192
+#define DEDUP_FEW   32
+#define DEDUP_SLOTS 8192
 
-struct seen_pair {
+struct dedup_pair {
     uint64_t a, b;
 };
 
-struct seen {
+struct dedup {
     struct name_seed seed; /* its words are odd */
     uint32_t count;
     uint32_t edition;
     uint64_t filter[4]; /* a bit for each of the first few: most that are new are new at once */
-    struct seen_pair few[SEEN_FEW];
-    uint32_t editions[SEEN_SLOTS];
-    struct seen_pair slots[SEEN_SLOTS];
+    struct dedup_pair few[DEDUP_FEW];
+    uint32_t editions[DEDUP_SLOTS];
+    struct dedup_pair slots[DEDUP_SLOTS];
 };
 
 /* Choose its secret; the rest is zeroed already. SYSTEM. */
-MUST_USE enum status seen_init(struct seen *seen);
+MUST_USE enum status dedup_init(struct dedup *dedup);
 
-static inline void seen_clear(struct seen *seen)
+static inline void dedup_clear(struct dedup *dedup)
 {
-    seen->count = 0;
-    memset(seen->filter, 0, sizeof(seen->filter));
+    dedup->count = 0;
+    memset(dedup->filter, 0, sizeof(dedup->filter));
 }
 
-/* For seen_add(): more than a few, or perhaps there already. */
-bool seen_add_slowly(struct seen *seen, uint64_t a, uint64_t b);
+/* For dedup_add(): more than a few, or perhaps there already. */
+bool dedup_add_slowly(struct dedup *dedup, uint64_t a, uint64_t b);
 
-/* True when the pair has not been added since seen_clear(): then it is now. */
-static inline bool seen_add(struct seen *seen, uint64_t a, uint64_t b)
+/* True when the pair has not been added since dedup_clear(): then it is now. */
+static inline bool dedup_add(struct dedup *dedup, uint64_t a, uint64_t b)
 {
-    uint64_t hash = (a ^ b * seen->seed.word[0]) * seen->seed.word[1], bit = UINT64_C(1)
-                                                                             << (hash >> 58);
-    uint64_t *filter = &seen->filter[hash >> 56 & 3];
-    if (seen->count >= SEEN_FEW || (*filter & bit))
-        return seen_add_slowly(seen, a, b);
+    uint64_t hash = (a ^ b * dedup->seed.word[0]) * dedup->seed.word[1], bit = UINT64_C(1)
+                                                                               << (hash >> 58);
+    uint64_t *filter = &dedup->filter[hash >> 56 & 3];
+    if (dedup->count >= DEDUP_FEW || (*filter & bit))
+        return dedup_add_slowly(dedup, a, b);
     *filter |= bit;
-    seen->few[seen->count++] = (struct seen_pair){a, b};
+    dedup->few[dedup->count++] = (struct dedup_pair){a, b};
     return true;
 }
 

@@ -1,6 +1,6 @@
 #include "host_view.h"
 
-bool hostview_rewrite(struct query *query, size_t len, unsigned labels)
+bool host_view_rewrite(struct query *query, size_t len, unsigned labels)
 {
     uint8_t *name = query->folded;
     size_t type_at = query->labels[labels - 2], type_len = name[type_at];
@@ -25,7 +25,7 @@ static bool add_node(const struct node *node, struct sources *sources, unsigned 
     return true;
 }
 
-bool hostview_find(const struct view *view, const struct query *query, struct sources *sources)
+bool host_view_find(const struct view *view, const struct query *query, struct sources *sources)
 {
     uint8_t other[QUERY_NAME_MAX + NAME_PAD + 1];
     size_t len = query->key_len;

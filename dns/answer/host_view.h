@@ -12,7 +12,7 @@
 
 /* Whether the first `labels` labels of the folded name, `len` octets, end in "service" and are two
  * or more. */
-static inline bool hostview_is(const struct query *query, size_t len, unsigned labels)
+static inline bool host_view_is(const struct query *query, size_t len, unsigned labels)
 {
     static const uint8_t last[] = {7, 's', 'e', 'r', 'v', 'i', 'c', 'e'};
     return labels >= 2 && query->labels[labels - 1] + sizeof(last) == len &&
@@ -21,9 +21,9 @@ static inline bool hostview_is(const struct query *query, size_t len, unsigned l
 
 /* Rewrite such a name to what is to be looked up, ending in _tcp, of query->key_len octets. False
  * when there cannot be such a view: more labels, or an instance that is no host name. */
-bool hostview_rewrite(struct query *query, size_t len, unsigned labels);
+bool host_view_rewrite(struct query *query, size_t len, unsigned labels);
 
 /* Both names. False when neither exists. Loads what `sources` holds of the sets. */
-bool hostview_find(const struct view *view, const struct query *query, struct sources *sources);
+bool host_view_find(const struct view *view, const struct query *query, struct sources *sources);
 
 #endif

@@ -70,7 +70,7 @@ static bool ptr_to_types(struct reply *reply, const struct members *members,
     return is_any;
 }
 
-bool pointers_put(struct reply *reply, const struct node *node, const struct members *members)
+bool ptr_put(struct reply *reply, const struct node *node, const struct members *members)
 {
     struct shared_tail tail = shared_tail(reply, node);
     if (!members)

@@ -55,7 +55,8 @@ bool records_srv(struct reply *reply, const struct sources *sources, uint16_t ow
     sources_begin(&walk, sources, reply->query->rotation);
     while ((instance = sources_next(&walk))) {
         is_any = true;
-        if (!seen_add(&reply->scratch->seen, (uintptr_t)instance->target, srv_key(instance, owner)))
+        if (!dedup_add(&reply->scratch->dedup, (uintptr_t)instance->target,
+                       srv_key(instance, owner)))
             continue;
         if (!put_srv(reply, instance, owner, ttl_s))
             break;
@@ -121,7 +122,7 @@ static bool is_new_address(struct reply *reply, const uint8_t *octets, uint16_t 
 {
     uint64_t pair[2] = {0, 0};
     memcpy(pair, octets, type == TYPE_A ? 4 : 16);
-    return seen_add(&reply->scratch->seen, pair[0], type == TYPE_A ? UINT64_MAX : pair[1]);
+    return dedup_add(&reply->scratch->dedup, pair[0], type == TYPE_A ? UINT64_MAX : pair[1]);
 }
 
 /* The TTL of the view's addresses: the least of all of theirs that are looked at. */
@@ -208,7 +209,7 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
     struct srv_name name = srv_name(reply->view, instance);
     size_t srv_len = SRV_FIXED + name.head_len + name.tail_len, txt_len = txt_size(instance);
     bool is_v4 = target->family == 4;
-    bool is_new = seen_add(&reply->scratch->seen, (uintptr_t)target, 0);
+    bool is_new = dedup_add(&reply->scratch->dedup, (uintptr_t)target, 0);
     size_t address_len = is_v4 ? 4 : 16;
     uint8_t *at = reply->at;
     size_t size = REPLY_HEAD + srv_len + REPLY_HEAD + txt_len;

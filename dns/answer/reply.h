@@ -67,7 +67,7 @@ static_assert(REPLY_REFS * (REPLY_HEAD + 4) > ANSWER_MAX, "a message has no more
 
 /* A thread's memory for a reply. */
 struct answer_scratch {
-    struct seen seen;
+    struct dedup dedup;
     struct reply_ref refs[REPLY_REFS]; /* for the additional section */
 };
 

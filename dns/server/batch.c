@@ -12,61 +12,61 @@
 #define EDE_PROHIBITED 18
 #define EDE_NONE       UINT16_MAX
 
-void respond_begin(struct respond *respond)
+void batch_begin(struct batch *batch)
 {
-    if (!respond->is_online) {
+    if (!batch->is_online) {
         rcu_reader_online();
-        respond->is_online = true;
+        batch->is_online = true;
     }
-    const struct respond_env *published = rcu_read(*respond->published);
-    if (published->version != respond->env_version) {
-        respond->env = published->env;
-        respond->env_version = published->version;
+    const struct batch_env *published = rcu_read(*batch->published);
+    if (published->version != batch->env_version) {
+        batch->env = published->env;
+        batch->env_version = published->version;
     }
     struct timespec now;
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
-    respond->env.now_s = (uint32_t)now.tv_sec;
-    respond->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    batch->env.now_s = (uint32_t)now.tv_sec;
+    batch->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-void respond_cut(struct respond *respond, unsigned i)
+void batch_cut(struct batch *batch, unsigned i)
 {
-    struct query *query = &respond->queries[i];
+    struct query *query = &batch->queries[i];
     if (query->verdict == QUERY_QUESTION) {
         query->verdict = QUERY_ERROR;
         query->rcode = RCODE_FORMERR;
     }
 }
 
-void respond_fetch(struct respond *respond, unsigned count)
+void batch_fetch(struct batch *batch, unsigned count)
 {
-    answer_fetch(respond->zone, respond->queries, count);
+    answer_fetch(batch->zone, batch->queries, count);
 }
 
-static void answer_soa(struct respond *respond, const struct query *query, uint8_t *out,
-                       size_t size, struct answer_result *result)
+static void answer_soa(struct batch *batch, const struct query *query, uint8_t *out, size_t size,
+                       struct answer_result *result)
 {
     struct query soa = *query;
     soa.type = TYPE_SOA;
-    answer(respond->zone, &respond->env, &soa, respond->scratch, out, size, result);
+    answer(batch->zone, &batch->env, &soa, batch->scratch, out, size, result);
     result->type = query->type;
 }
 
 /* A transfer of our zone. Nothing is written where it is to be made: *result is as answer() left
  * it. */
-static void answer_transfer(struct respond *respond, const struct query *query, uint8_t *out,
+static void answer_transfer(struct batch *batch, const struct query *query, uint8_t *out,
                             size_t size, struct answer_result *result)
 {
-    const struct answer_env *env = &respond->env;
-    if (!respond->allow_transfer || !acl_has(respond->allow_transfer, query->client)) {
+    const struct answer_env *env = &batch->env;
+    if (!batch->allow_transfer || !acl_has(batch->allow_transfer, query->client)) {
         answer_bare(env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
         return;
     }
-    switch (transfer_query_kind(query, zone_view(respond->zone))) {
+    switch (xfr_query_kind(query, zone_view(batch->zone))) {
     case TRANSFER_WHOLE:
         break;
     case TRANSFER_SOA:
-        answer_soa(respond, query, out, size, result);
+        answer_soa(batch, query, out, size, result);
         break;
     case TRANSFER_FORMERR:
         answer_bare(env, query, RCODE_FORMERR, false, EDE_NONE, out, size, result);
@@ -74,40 +74,40 @@ static void answer_transfer(struct respond *respond, const struct query *query, 
     }
 }
 
-void respond_otherwise(struct respond *respond, const struct query *query, uint8_t *out,
-                       size_t size, struct answer_result *result)
+void batch_not_from_zone(struct batch *batch, const struct query *query, uint8_t *out, size_t size,
+                         struct answer_result *result)
 {
     if (query->verdict == QUERY_DROP) {
-        counters_bump(&respond->counters->dropped);
+        counters_bump(&batch->counters->dropped);
         *result = (struct answer_result){0};
     } else if (query->verdict == QUERY_DENIED) {
-        counters_bump(&respond->counters->refused_acl);
-        answer_bare(&respond->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
+        counters_bump(&batch->counters->refused_acl);
+        answer_bare(&batch->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
     } else {
-        answer_transfer(respond, query, out, size, result);
+        answer_transfer(batch, query, out, size, result);
     }
 }
 
-size_t respond_truncated(const struct respond *respond, unsigned i, uint8_t *out, size_t size,
-                         struct answer_result *result)
+size_t batch_truncated(const struct batch *batch, unsigned i, uint8_t *out, size_t size,
+                       struct answer_result *result)
 {
-    const struct query *query = &respond->queries[i];
+    const struct query *query = &batch->queries[i];
     if (query->verdict != QUERY_QUESTION)
         return 0;
-    answer_bare(&respond->env, query, 0, true, EDE_NONE, out, size, result);
+    answer_bare(&batch->env, query, 0, true, EDE_NONE, out, size, result);
     return result->len;
 }
 
-void respond_end(const struct respond *respond)
+void batch_end(const struct batch *batch)
 {
-    (void)respond;
+    (void)batch;
     rcu_quiescent();
 }
 
-void respond_sleep(struct respond *respond)
+void batch_sleep(struct batch *batch)
 {
-    if (respond->is_online) {
+    if (batch->is_online) {
         rcu_reader_offline();
-        respond->is_online = false;
+        batch->is_online = false;
     }
 }

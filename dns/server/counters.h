@@ -39,11 +39,11 @@ enum counters_type {
 /* Single facts. X(field, help text of the metric) */
 #define COUNTERS_FACT_LIST(X)                                                                      \
     X(truncated, "answers with TC set")                                                            \
-    X(windowed, "answers that show a window of a set too large for a message")                     \
+    X(sampled, "answers that show a window of a set too large for a message")                      \
     X(dropped, "messages that earn no reply: too short, or responses")                             \
     X(malformed, "messages answered with FORMERR")                                                 \
     X(refused_acl, "queries refused by --allow-query")                                             \
-    X(rate_limited, "answers withheld or cut by the rate limit")                                   \
+    X(rate_limited, "answers rate_limited or cut by the rate limit")                               \
     X(cookies_valid, "queries with a server cookie of ours")                                       \
     X(cookies_other, "queries with a client cookie alone or a stale or foreign server cookie")     \
     X(send_failed, "answers that the kernel did not take")                                         \
@@ -85,7 +85,7 @@ static inline void counters_query(struct counters *counters, enum query_transpor
                                                : &counters->cookies_other);
 }
 
-/* Then, if the reply is not withheld: its rcode, and whether it is truncated, a window or a
+/* Then, if the reply is not rate_limited: its rcode, and whether it is truncated, a window or a
  * FORMERR.
  */
 static inline void counters_reply(struct counters *counters, enum query_transport transport,
@@ -95,8 +95,8 @@ static inline void counters_reply(struct counters *counters, enum query_transpor
     counters_bump(&counters->rcodes[transport][rcode]);
     if (result->is_truncated)
         counters_bump(&counters->truncated);
-    if (result->is_window)
-        counters_bump(&counters->windowed);
+    if (result->is_sampled)
+        counters_bump(&counters->sampled);
     if (rcode == COUNTERS_FORMERR)
         counters_bump(&counters->malformed);
 }

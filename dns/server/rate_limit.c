@@ -12,7 +12,7 @@
 /* Lost races after which an answer is let through: the workers are busy with this very prefix. */
 #define TRIES 4
 
-void limit_init(struct limit *limit, uint32_t rate, const uint64_t seed[2])
+void rate_limit_init(struct rate_limit *limit, uint32_t rate, const uint64_t seed[2])
 {
     memset(limit, 0, sizeof(*limit));
     limit->seed[0] = seed[0];
@@ -26,7 +26,7 @@ static uint64_t fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash(const struct limit *limit, uint64_t key)
+static uint64_t hash(const struct rate_limit *limit, uint64_t key)
 {
     uint64_t mixed = fold(key ^ limit->seed[0], limit->seed[1] | 1);
     return fold(mixed ^ limit->seed[1], limit->seed[0] | 1);
@@ -34,7 +34,7 @@ static uint64_t hash(const struct limit *limit, uint64_t key)
 
 /* Microseconds until the bucket behind a place is full again; 0 when it is, or when the place's
  * time cannot be: left from before the clock jumped or wrapped. */
-static uint64_t drawn_us(uint64_t place, uint64_t now_us)
+static uint64_t used_us(uint64_t place, uint64_t now_us)
 {
     uint64_t ahead = (place - now_us) & TIME_MASK;
     return ahead <= SECOND_US ? ahead : 0;
@@ -44,9 +44,9 @@ static uint64_t *find(uint64_t *bucket, uint64_t tag, uint64_t now_us, uint64_t 
 {
     uint64_t *least = bucket;
     uint64_t least_us = UINT64_MAX;
-    for (unsigned i = 0; i < LIMIT_WAYS; i++) {
+    for (unsigned i = 0; i < RATE_LIMIT_WAYS; i++) {
         uint64_t word = __atomic_load_n(&bucket[i], __ATOMIC_RELAXED);
-        uint64_t us = drawn_us(word, now_us);
+        uint64_t us = used_us(word, now_us);
         bool is_ours = word >> TIME_BITS == tag;
         if (is_ours || us < least_us) {
             least = &bucket[i];
@@ -59,7 +59,7 @@ static uint64_t *find(uint64_t *bucket, uint64_t tag, uint64_t now_us, uint64_t 
     return least;
 }
 
-bool limit_allows(struct limit *limit, const struct sockaddr *client, uint64_t now_us)
+bool rate_limit_allows(struct rate_limit *limit, const struct sockaddr *client, uint64_t now_us)
 {
     struct prefix prefix;
     if (!prefix_of(client, &prefix) || prefix.is_loopback)
@@ -67,11 +67,11 @@ bool limit_allows(struct limit *limit, const struct sockaddr *client, uint64_t n
 
     uint64_t hashed = hash(limit, prefix.key);
     uint64_t tag = hashed >> TIME_BITS;
-    uint64_t *bucket = limit->places[hashed % LIMIT_BUCKETS];
+    uint64_t *bucket = limit->places[hashed % RATE_LIMIT_BUCKETS];
     for (unsigned i = 0; i < TRIES; i++) {
         uint64_t old = 0;
         uint64_t *place = find(bucket, tag, now_us, &old);
-        uint64_t drawn = old >> TIME_BITS == tag ? drawn_us(old, now_us) : 0;
+        uint64_t drawn = old >> TIME_BITS == tag ? used_us(old, now_us) : 0;
         /* Over the limit nothing is written, so that a flood does not make the line bounce. */
         if (drawn + limit->interval_us > SECOND_US)
             return false;

@@ -7,7 +7,7 @@
  * has 8 places on one cache line, chosen by a keyed hash, and takes the least loaded one when all
  * are in use, so that whoever floods it with prefixes frees the idle, not the heavy.
  *
- * Threads: limit_init() before the workers; limit_allows() from any. */
+ * Threads: rate_limit_init() before the workers; rate_limit_allows() from any. */
 #ifndef DNS_SERVER_RATE_LIMIT_H
 #define DNS_SERVER_RATE_LIMIT_H
 
@@ -16,21 +16,21 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define LIMIT_WAYS    8
-#define LIMIT_BUCKETS 8192 /* a power of two; 512 KiB in all */
+#define RATE_LIMIT_WAYS    8
+#define RATE_LIMIT_BUCKETS 8192 /* a power of two; 512 KiB in all */
 
-struct limit {
-    alignas(64) uint64_t places[LIMIT_BUCKETS][LIMIT_WAYS];
+struct rate_limit {
+    alignas(64) uint64_t places[RATE_LIMIT_BUCKETS][RATE_LIMIT_WAYS];
     uint64_t seed[2];
     uint64_t interval_us; /* between two answers at the rate */
 };
 
 /* rate: answers a second, 1 or more. seed: secret and random, so that nobody can aim at a bucket.
  */
-void limit_init(struct limit *limit, uint32_t rate, const uint64_t seed[2]);
+void rate_limit_init(struct rate_limit *limit, uint32_t rate, const uint64_t seed[2]);
 
 /* Whether another answer may go to this client now; it is counted if so. Loopback always may.
  * now_us: any clock in microseconds; one that jumps forgives what was drawn. */
-bool limit_allows(struct limit *limit, const struct sockaddr *client, uint64_t now_us);
+bool rate_limit_allows(struct rate_limit *limit, const struct sockaddr *client, uint64_t now_us);
 
 #endif

@@ -20,13 +20,13 @@ static_assert(SERVER_LISTEN_MAX <= TCP_LISTENERS_MAX, "a worker has a place for 
 struct server {
     struct worker_shared shared;
     struct acl allow_query, allow_transfer;
-    struct limit *limit;
+    struct rate_limit *limit;
     struct sockaddr_storage addresses[SERVER_LISTEN_MAX];
     size_t address_count;
     int guards[SERVER_LISTEN_MAX]; /* while opening: -1, or what keeps a port that was picked */
     struct worker **workers;
     unsigned worker_count;
-    struct respond_env *env; /* the one that is published */
+    struct batch_env *env; /* the one that is published */
     uint64_t env_version;
 };
 
@@ -129,10 +129,10 @@ static enum status make_limit(struct server *server, uint32_t rate, struct detai
         return STATUS_OK;
     if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         return detail_set(why, STATUS_SYSTEM, "no random numbers");
-    server->limit = aligned_alloc(alignof(struct limit), sizeof(struct limit));
+    server->limit = aligned_alloc(alignof(struct rate_limit), sizeof(struct rate_limit));
     if (!server->limit)
         return STATUS_NO_MEMORY;
-    limit_init(server->limit, rate, seed);
+    rate_limit_init(server->limit, rate, seed);
     server->shared.limit = server->limit;
     return STATUS_OK;
 }
@@ -216,7 +216,7 @@ bool server_address(const struct server *server, size_t i, struct sockaddr_stora
 
 enum status server_set_env(struct server *server, const struct answer_env *env)
 {
-    struct respond_env *fresh = malloc(sizeof(*fresh));
+    struct batch_env *fresh = malloc(sizeof(*fresh));
     if (!fresh)
         return STATUS_NO_MEMORY;
     fresh->version = ++server->env_version;

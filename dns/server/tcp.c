@@ -75,13 +75,13 @@ static void close_expired(struct tcp *tcp)
 {
     uint64_t now = uv_now(tcp->loop);
     struct tcp_conn *conn = tcp->oldest, *newer;
-    for (; conn && now - conn->got_on_ms >= message_patience_ms(tcp); conn = newer) {
+    for (; conn && now - conn->last_progress_ms >= message_patience_ms(tcp); conn = newer) {
         newer = conn->newer;
         bool is_begun = conn->events == UV_READABLE && !tcp_conn_is_idle(conn);
         if (conn->is_waiting && patience_ms(tcp) > 0) { /* not the client's fault */
             tcp_list_got_on(tcp, conn);
-        } else if (is_begun || now - conn->got_on_ms >= patience_ms(tcp)) {
-            counters_bump(&tcp->respond->counters->tcp_closed_idle);
+        } else if (is_begun || now - conn->last_progress_ms >= patience_ms(tcp)) {
+            counters_bump(&tcp->batch->counters->tcp_closed_idle);
             tcp_conn_close(conn);
         }
     }
@@ -122,9 +122,9 @@ static bool make_room(struct tcp *tcp, unsigned count)
         return false;
     struct tcp_conn *conn = pick(tcp, most);
     if (count >= most->count && !tcp_conn_is_idle(conn) &&
-        uv_now(tcp->loop) - conn->got_on_ms < MESSAGE_MS)
+        uv_now(tcp->loop) - conn->last_progress_ms < MESSAGE_MS)
         return false;
-    counters_bump(&tcp->respond->counters->tcp_closed_full);
+    counters_bump(&tcp->batch->counters->tcp_closed_full);
     tcp_conn_close(conn);
     return true;
 }
@@ -150,7 +150,7 @@ static bool take_slot(struct tcp *tcp, const union socket_address *client)
         make_room(tcp, tcp_clients_count(tcp, client)))
         return true;
     tcp_list_give_slot(tcp);
-    counters_bump(&tcp->respond->counters->tcp_closed_full);
+    counters_bump(&tcp->batch->counters->tcp_closed_full);
     return false;
 }
 
@@ -193,7 +193,7 @@ static bool accept_one(struct tcp_listener *listener)
 
     if (fd < 0)
         return accept_failed(tcp, errno);
-    counters_bump(&tcp->respond->counters->tcp_accepted);
+    counters_bump(&tcp->batch->counters->tcp_accepted);
     if (!take_slot(tcp, &client)) {
         close(fd);
     } else if (!tcp_conn_open(tcp, fd, &client)) {
@@ -215,11 +215,11 @@ static void on_listener(uv_poll_t *poll, int status, int events)
         ;
 }
 
-enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct respond *respond,
+enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct batch *batch,
                       struct tcp_share *share, unsigned idle_ms)
 {
     tcp->loop = loop;
-    tcp->respond = respond;
+    tcp->batch = batch;
     tcp->share = share;
     tcp->idle_ms = idle_ms;
     uv_timer_init(loop, &tcp->sweep);

@@ -28,7 +28,7 @@ void tcp_add(struct tcp *tcp, int fd);
 
 /* Listen on `loop`. What respond and share point at must outlive the loop's run.
  * SYSTEM, NO_MEMORY: tcp_close() must still be called. */
-MUST_USE enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct respond *respond,
+MUST_USE enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct batch *batch,
                                struct tcp_share *share, unsigned idle_ms);
 
 /* For tcp_turn(): somebody waits for another turn. */

@@ -197,42 +197,41 @@ static bool write_reply(struct tcp *tcp, unsigned i)
 {
     struct answer_result result;
     uint8_t *reply = tcp->output + tcp->output_len;
-    size_t len = respond_answer(tcp->respond, i, reply + FRAMING_PREFIX, ANSWER_MAX, &result);
+    size_t len = batch_answer(tcp->batch, i, reply + FRAMING_PREFIX, ANSWER_MAX, &result);
     tcp->turn_left -= (int64_t)TCP_TURN_LOOK * result.looks;
     if (len == 0)
         return !result.is_transfer;
     framing_prefix(reply, len);
     tcp->output_len += FRAMING_PREFIX + len;
-    counters_reply(tcp->respond->counters, QUERY_TCP, &result);
+    counters_reply(tcp->batch->counters, QUERY_TCP, &result);
     return true;
 }
 
 /* After the replies to what was asked before. With a backlog of these, the i-th message is read
  * again when it is gone. */
-static enum flow give_away(struct tcp_conn *conn, unsigned i)
+static enum flow hand_over(struct tcp_conn *conn, unsigned i)
 {
     struct tcp *tcp = conn->tcp;
     enum flow flow = tcp->output_len != 0 ? flush(conn) : FLOW_GO;
     if (flow != FLOW_GO)
         return flow;
-    transfer_query_keep(&tcp->respond->env, &tcp->respond->queries[i], &tcp->request);
+    xfr_query_keep(&tcp->batch->env, &tcp->batch->queries[i], &tcp->request);
     conn->is_given = true;
     return FLOW_END;
 }
 
 /* Read up to a batch of messages; ends[i] is where the i-th ends in the stream. */
-static unsigned read_batch(struct tcp_conn *conn, struct framing *framing,
-                           size_t ends[RESPOND_BATCH])
+static unsigned read_batch(struct tcp_conn *conn, struct framing *framing, size_t ends[BATCH_SIZE])
 {
-    struct respond *respond = conn->tcp->respond;
+    struct batch *batch = conn->tcp->batch;
     const uint8_t *message;
     size_t len;
     unsigned count = 0;
-    while (count < RESPOND_BATCH && framing_next(framing, &message, &len)) {
-        respond_read(respond, count, message, len, QUERY_TCP, &conn->address.sa);
+    while (count < BATCH_SIZE && framing_next(framing, &message, &len)) {
+        batch_read(batch, count, message, len, QUERY_TCP, &conn->address.sa);
         ends[count++] = framing->at;
     }
-    respond_fetch(respond, count);
+    batch_fetch(batch, count);
     return count;
 }
 
@@ -251,7 +250,7 @@ static enum flow answer_batch(struct tcp_conn *conn, const size_t *ends, unsigne
         }
         size_t before = tcp->output_len;
         if (!write_reply(tcp, i))
-            return give_away(conn, i);
+            return hand_over(conn, i);
         tcp->turn_left -= (int64_t)(TCP_TURN_QUERY + tcp->output_len - before);
         *at = ends[i];
     }
@@ -263,16 +262,16 @@ static enum flow serve(struct tcp_conn *conn, const uint8_t *bytes, size_t len, 
 {
     struct tcp *tcp = conn->tcp;
     struct framing framing = {.bytes = bytes, .len = len};
-    size_t ends[RESPOND_BATCH];
+    size_t ends[BATCH_SIZE];
     unsigned count;
     enum flow flow;
 
     do {
-        respond_begin(tcp->respond);
+        batch_begin(tcp->batch);
         count = read_batch(conn, &framing, ends);
         flow = answer_batch(conn, ends, count, at);
-        respond_end(tcp->respond);
-    } while (count == RESPOND_BATCH && flow == FLOW_GO);
+        batch_end(tcp->batch);
+    } while (count == BATCH_SIZE && flow == FLOW_GO);
 
     if ((flow == FLOW_GO || flow == FLOW_YIELD) && tcp->output_len != 0) {
         enum flow flushed = flush(conn);

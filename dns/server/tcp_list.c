@@ -25,7 +25,7 @@ void tcp_list_stop_sweep(struct tcp *tcp)
 
 static void append(struct tcp *tcp, struct tcp_conn *conn)
 {
-    conn->got_on_ms = uv_now(tcp->loop);
+    conn->last_progress_ms = uv_now(tcp->loop);
     conn->older = tcp->newest;
     conn->newer = NULL;
     if (tcp->newest)
@@ -60,7 +60,7 @@ bool tcp_list_join(struct tcp *tcp, struct tcp_conn *conn)
 void tcp_list_got_on(struct tcp *tcp, struct tcp_conn *conn)
 {
     if (conn == tcp->newest) {
-        conn->got_on_ms = uv_now(tcp->loop);
+        conn->last_progress_ms = uv_now(tcp->loop);
         return;
     }
     unlink_conn(tcp, conn);

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-struct respond;
+struct batch;
 
 #define TCP_LISTENERS_MAX 32
 
@@ -36,11 +36,11 @@ struct respond;
 
 /* What all workers have together. */
 struct tcp_share {
-    unsigned limit;          /* slots: 1 or more */
-    unsigned used;           /* atomic; for a moment more than there are */
-    unsigned workers;        /* 1 or more */
-    struct name_seed seed;   /* of a hash of clients */
-    transfer_take *transfer; /* who makes transfers; NULL: allow_transfer is, too */
+    unsigned limit;        /* slots: 1 or more */
+    unsigned used;         /* atomic; for a moment more than there are */
+    unsigned workers;      /* 1 or more */
+    struct name_seed seed; /* of a hash of clients */
+    axfr_take *transfer;   /* who makes transfers; NULL: allow_transfer is, too */
     void *transfer_arg;
 };
 
@@ -64,7 +64,7 @@ struct tcp_clients {
 
 struct tcp {
     uv_loop_t *loop;
-    struct respond *respond;
+    struct batch *batch;
     struct tcp_share *share;
     unsigned idle_ms;
     struct tcp_listener listeners[TCP_LISTENERS_MAX];
@@ -80,8 +80,8 @@ struct tcp {
     int64_t turn_left;      /* of TCP_TURN */
     struct tcp_conn *turns; /* those that wait for another turn, and where the next will */
     struct tcp_conn **last_turn;
-    uv_idle_t busy;                  /* runs while there are such: then the loop does not wait */
-    struct transfer_request request; /* of the connection that is about to be given away */
+    uv_idle_t busy;              /* runs while there are such: then the loop does not wait */
+    struct axfr_request request; /* of the connection that is about to be given away */
     /* Of whichever connection is being served: one that waits holds only what is unfinished. */
     size_t output_len;
     uint8_t input[FRAMING_MAX];
@@ -95,8 +95,8 @@ struct tcp_conn {
     struct tcp_client *client;       /* its prefix */
     struct tcp_conn *before, *after; /* in the client's list */
     struct tcp_conn *next_turn;
-    uint64_t got_on_ms;      /* of the loop's clock */
-    uint8_t *input, *output; /* NULL = none; output_at octets of it are sent */
+    uint64_t last_progress_ms; /* of the loop's clock */
+    uint8_t *input, *output;   /* NULL = none; output_at octets of it are sent */
     uint32_t input_len, output_len, output_at;
     int fd;
     int events;      /* polled for; 0 = none */

@@ -4,12 +4,12 @@
 #include <stddef.h>
 #include <string.h>
 
-void udp_init(struct udp *udp, struct respond *respond, struct limit *limit)
+void udp_init(struct udp *udp, struct batch *batch, struct rate_limit *limit)
 {
     memset(udp, 0, sizeof(*udp));
-    udp->respond = respond;
+    udp->batch = batch;
     udp->limit = limit;
-    for (unsigned i = 0; i < RESPOND_BATCH; i++) {
+    for (unsigned i = 0; i < BATCH_SIZE; i++) {
         struct udp_slot *slot = &udp->slots[i];
         slot->query_vector = (struct iovec){slot->query, sizeof(slot->query)};
         slot->reply_vector = (struct iovec){slot->reply, 0};
@@ -21,7 +21,7 @@ void udp_init(struct udp *udp, struct respond *respond, struct limit *limit)
 /* What recvmmsg() overwrote, or another kind of socket had set. */
 static void reset(struct udp *udp, bool has_pktinfo)
 {
-    for (unsigned i = 0; i < RESPOND_BATCH; i++) {
+    for (unsigned i = 0; i < BATCH_SIZE; i++) {
         struct msghdr *header = &udp->in[i].msg_hdr;
         header->msg_namelen = sizeof(udp->slots[i].client);
         header->msg_control = has_pktinfo ? udp->slots[i].control : NULL;
@@ -51,11 +51,11 @@ static void read_batch(struct udp *udp, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct udp_slot *slot = &udp->slots[i];
-        respond_read(udp->respond, i, slot->query, udp->in[i].msg_len, QUERY_UDP, &slot->client.sa);
+        batch_read(udp->batch, i, slot->query, udp->in[i].msg_len, QUERY_UDP, &slot->client.sa);
         if (udp->in[i].msg_hdr.msg_flags & MSG_TRUNC)
-            respond_cut(udp->respond, i);
+            batch_cut(udp->batch, i);
     }
-    respond_fetch(udp->respond, count);
+    batch_fetch(udp->batch, count);
 }
 
 /* A valid cookie proves that the address is not forged; that is known only once there is an answer.
@@ -63,22 +63,22 @@ static void read_batch(struct udp *udp, unsigned count)
 static bool is_withheld(struct udp *udp, unsigned i, const struct answer_result *result)
 {
     return udp->limit && !result->has_valid_cookie &&
-           !limit_allows(udp->limit, &udp->slots[i].client.sa, udp->respond->now_us);
+           !rate_limit_allows(udp->limit, &udp->slots[i].client.sa, udp->batch->now_us);
 }
 
 static size_t write_reply(struct udp *udp, unsigned i)
 {
     struct answer_result result;
     uint8_t *reply = udp->slots[i].reply;
-    size_t len = respond_answer(udp->respond, i, reply, UDP_REPLY_MAX, &result);
+    size_t len = batch_answer(udp->batch, i, reply, UDP_REPLY_MAX, &result);
     if (len != 0 && is_withheld(udp, i, &result)) {
-        counters_bump(&udp->respond->counters->rate_limited);
+        counters_bump(&udp->batch->counters->rate_limited);
         len = 0;
-        if (udp->withheld++ & 1)
-            len = respond_truncated(udp->respond, i, reply, UDP_REPLY_MAX, &result);
+        if (udp->rate_limited++ & 1)
+            len = batch_truncated(udp->batch, i, reply, UDP_REPLY_MAX, &result);
     }
     if (len != 0)
-        counters_reply(udp->respond->counters, QUERY_UDP, &result);
+        counters_reply(udp->batch->counters, QUERY_UDP, &result);
     return len;
 }
 
@@ -115,7 +115,7 @@ static void send_batch(struct udp *udp, int fd, unsigned count)
         /* The first of them failed. Another may go elsewhere, but not past a full queue. */
         bool is_full = errno == EAGAIN || errno == ENOBUFS;
         do {
-            counters_bump(&udp->respond->counters->send_failed);
+            counters_bump(&udp->batch->counters->send_failed);
             at++;
         } while (is_full && at < count);
     }
@@ -123,17 +123,17 @@ static void send_batch(struct udp *udp, int fd, unsigned count)
 
 void udp_serve(struct udp *udp, int fd, bool has_pktinfo, unsigned rounds)
 {
-    int received = RESPOND_BATCH;
-    for (unsigned round = 0; round < rounds && received == RESPOND_BATCH; round++) {
+    int received = BATCH_SIZE;
+    for (unsigned round = 0; round < rounds && received == BATCH_SIZE; round++) {
         reset(udp, has_pktinfo);
-        received = recvmmsg(fd, udp->in, RESPOND_BATCH, MSG_DONTWAIT, NULL);
+        received = recvmmsg(fd, udp->in, BATCH_SIZE, MSG_DONTWAIT, NULL);
         if (received <= 0)
             break;
         unsigned count = (unsigned)received;
-        respond_begin(udp->respond);
+        batch_begin(udp->batch);
         read_batch(udp, count);
         unsigned replies = write_batch(udp, count);
-        respond_end(udp->respond);
+        batch_end(udp->batch);
         send_batch(udp, fd, replies);
     }
 }

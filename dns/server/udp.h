@@ -35,15 +35,15 @@ struct udp_slot {
 };
 
 struct udp {
-    struct respond *respond;
-    struct limit *limit; /* of all workers; NULL = none */
-    uint32_t withheld;   /* by the limit, so far: every second is sent truncated */
-    struct mmsghdr in[RESPOND_BATCH], out[RESPOND_BATCH];
-    struct udp_slot slots[RESPOND_BATCH];
+    struct batch *batch;
+    struct rate_limit *limit; /* of all workers; NULL = none */
+    uint32_t rate_limited;    /* by the limit, so far: every second is sent truncated */
+    struct mmsghdr in[BATCH_SIZE], out[BATCH_SIZE];
+    struct udp_slot slots[BATCH_SIZE];
 };
 
 /* Tie the parts together. respond and limit must outlive it. */
-void udp_init(struct udp *udp, struct respond *respond, struct limit *limit);
+void udp_init(struct udp *udp, struct batch *batch, struct rate_limit *limit);
 
 /* Answer what has come to the socket, at most `rounds` batches, so that other sockets get their
  * turn. has_pktinfo: the socket is bound to a wildcard. */

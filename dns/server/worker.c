@@ -23,7 +23,7 @@ struct worker_udp {
 
 struct worker {
     struct counters counters __attribute__((aligned(64))); /* cache lines of their own */
-    struct respond respond __attribute__((aligned(64)));
+    struct batch batch __attribute__((aligned(64)));
     struct worker_shared *shared;
     uv_loop_t loop;
     uv_async_t stop;
@@ -44,7 +44,7 @@ enum status worker_new(struct worker_shared *shared, unsigned index, struct work
         return STATUS_NO_MEMORY;
     memset(worker, 0, sizeof(*worker));
     worker->shared = shared;
-    worker->respond = (struct respond){
+    worker->batch = (struct batch){
         .zone = shared->zone,
         .published = &shared->published,
         .allow = shared->allow,
@@ -54,11 +54,11 @@ enum status worker_new(struct worker_shared *shared, unsigned index, struct work
         .rotation = index * UINT32_C(0x9e3779b9),
         .is_online = true,
     };
-    if (!worker->respond.scratch) {
+    if (!worker->batch.scratch) {
         free(worker);
         return STATUS_NO_MEMORY;
     }
-    udp_init(&worker->udp, &worker->respond, shared->limit);
+    udp_init(&worker->udp, &worker->batch, shared->limit);
     *out = worker;
     return STATUS_OK;
 }
@@ -90,7 +90,7 @@ static void on_sleep(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
     tcp_turn(&worker->tcp);
-    respond_sleep(&worker->respond);
+    batch_sleep(&worker->batch);
 }
 
 static void close_udp(struct worker *worker)
@@ -183,8 +183,8 @@ enum status worker_start(struct worker *worker, struct detail *why)
     error = start_handles(worker);
     if (error != 0)
         return detail_set(why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
-    enum status status = tcp_start(&worker->tcp, &worker->loop, &worker->respond,
-                                   &shared->tcp_share, shared->tcp_idle_ms);
+    enum status status = tcp_start(&worker->tcp, &worker->loop, &worker->batch, &shared->tcp_share,
+                                   shared->tcp_idle_ms);
     if (status != STATUS_OK)
         return detail_set(why, status, "TCP sockets: %s", status_text(status));
     error = start_thread(worker);
@@ -220,6 +220,6 @@ void worker_free(struct worker *worker)
         uv_run(&worker->loop, UV_RUN_DEFAULT);
         uv_loop_close(&worker->loop);
     }
-    answer_scratch_free(worker->respond.scratch);
+    answer_scratch_free(worker->batch.scratch);
     free(worker);
 }

@@ -26,10 +26,10 @@ struct worker_shared {
     const struct zone *zone;
     const struct acl *allow;          /* NULL = any */
     const struct acl *allow_transfer; /* NULL = nobody */
-    struct limit *limit;              /* NULL = none */
+    struct rate_limit *limit;         /* NULL = none */
     struct tcp_share tcp_share;
     unsigned tcp_idle_ms;
-    const struct respond_env *published; /* by rcu_publish() */
+    const struct batch_env *published; /* by rcu_publish() */
 };
 
 /* index tells the workers apart. NO_MEMORY. */

@@ -25,9 +25,9 @@
 #define LINGER_STEP_MS 50
 #define SEND_OCTETS    (1 << 20) /* of the kernel's: more than for a connection that only asks */
 
-struct transfer {
-    const struct transfer_request *request;
-    transfer_write *write;
+struct axfr {
+    const struct axfr_request *request;
+    axfr_write *write;
     void *arg;
     enum status status; /* what went wrong first */
     bool is_first;      /* the message being written is */
@@ -40,23 +40,23 @@ struct transfer {
     uint8_t bytes[FRAMING_MAX];
 };
 
-static uint8_t *message_of(struct transfer *transfer)
+static uint8_t *message_of(struct axfr *transfer)
 {
     return transfer->bytes + FRAMING_PREFIX;
 }
 
-static size_t opt_len(const struct transfer *transfer)
+static size_t opt_len(const struct axfr *transfer)
 {
-    const struct transfer_request *request = transfer->request;
+    const struct axfr_request *request = transfer->request;
     if (!transfer->is_first)
         return 0;
     return (size_t)request->head_len - REPLY_HEADER - request->question_len;
 }
 
 /* The question stands in the first message alone (RFC 5936 2.2.1), and so does OPT (2.2.5). */
-static void begin_message(struct transfer *transfer)
+static void begin_message(struct axfr *transfer)
 {
-    const struct transfer_request *request = transfer->request;
+    const struct axfr_request *request = transfer->request;
     uint8_t *message = message_of(transfer);
     compress_reset(&transfer->compress);
     memcpy(message, request->head, REPLY_HEADER);
@@ -71,9 +71,9 @@ static void begin_message(struct transfer *transfer)
     transfer->len = end + 4;
 }
 
-static void end_message(struct transfer *transfer)
+static void end_message(struct axfr *transfer)
 {
-    const struct transfer_request *request = transfer->request;
+    const struct axfr_request *request = transfer->request;
     uint8_t *message = message_of(transfer);
     size_t opt = opt_len(transfer);
     memcpy(message + transfer->len, request->head + request->head_len - opt, opt);
@@ -97,7 +97,7 @@ static size_t name_len(const uint8_t *name)
 }
 
 /* RFC 3597 4: names are compressed in the data of the types of RFC 1035 alone. */
-static size_t put_rdata(struct transfer *transfer, size_t at, const struct dump_record *record)
+static size_t put_rdata(struct axfr *transfer, size_t at, const struct dump_record *record)
 {
     struct compress *compress = &transfer->compress;
     uint8_t *message = message_of(transfer);
@@ -115,7 +115,7 @@ static size_t put_rdata(struct transfer *transfer, size_t at, const struct dump_
     return at + record->rdata_len;
 }
 
-static void put_record(struct transfer *transfer, const struct dump_record *record)
+static void put_record(struct axfr *transfer, const struct dump_record *record)
 {
     uint8_t *message = message_of(transfer);
     size_t most = (size_t)record->owner_len + RR_FIXED + record->rdata_len + opt_len(transfer);
@@ -138,7 +138,7 @@ static void put_record(struct transfer *transfer, const struct dump_record *reco
 
 static bool each(void *arg, const struct dump_record *record)
 {
-    struct transfer *transfer = arg;
+    struct axfr *transfer = arg;
     if (record->type == TYPE_SOA && record->rdata_len <= SOA_MAX) {
         transfer->soa = *record;
         memcpy(transfer->soa_owner, record->owner, record->owner_len);
@@ -150,10 +150,10 @@ static bool each(void *arg, const struct dump_record *record)
     return transfer->status == STATUS_OK;
 }
 
-enum status transfer_messages(const struct zone *zone, const struct transfer_request *request,
-                              transfer_write *write, void *arg)
+enum status axfr_messages(const struct zone *zone, const struct axfr_request *request,
+                          axfr_write *write, void *arg)
 {
-    struct transfer *transfer = malloc(sizeof(*transfer));
+    struct axfr *transfer = malloc(sizeof(*transfer));
     if (!transfer)
         return STATUS_NO_MEMORY;
     transfer->request = request;
@@ -177,7 +177,7 @@ enum status transfer_messages(const struct zone *zone, const struct transfer_req
 
 struct sending {
     int fd;
-    const struct transfer_pace *pace;
+    const struct axfr_pace *pace;
     uint64_t begun_ms, sent;
 };
 
@@ -239,7 +239,7 @@ static bool has_ended(int fd, bool has_ended_before, uint32_t ms)
  * close before the client has taken them would drop them. */
 static void linger(const struct sending *sending)
 {
-    const struct transfer_pace *pace = sending->pace;
+    const struct axfr_pace *pace = sending->pace;
     size_t least = (size_t)((uint64_t)pace->patience_ms * pace->octets_per_s / 1000);
     size_t left = socket_unsent(sending->fd), before = left;
     bool is_ended = false;
@@ -258,13 +258,13 @@ static void linger(const struct sending *sending)
     }
 }
 
-enum status transfer_serve(const struct zone *zone, const struct transfer_request *request,
-                           const struct transfer_pace *pace, int fd)
+enum status axfr_serve(const struct zone *zone, const struct axfr_request *request,
+                       const struct axfr_pace *pace, int fd)
 {
     struct sending sending = {.fd = fd, .pace = pace, .begun_ms = now_ms()};
     if (!prepare(&sending))
         return STATUS_UNREACHABLE;
-    enum status status = transfer_messages(zone, request, send_all, &sending);
+    enum status status = axfr_messages(zone, request, send_all, &sending);
     if (status == STATUS_OK)
         linger(&sending);
     if (socket_unsent(fd) != 0) {
@@ -274,9 +274,9 @@ enum status transfer_serve(const struct zone *zone, const struct transfer_reques
     return status == STATUS_CANCELLED ? STATUS_UNREACHABLE : status;
 }
 
-void transfer_refuse(const struct transfer_request *request, uint16_t rcode, int fd)
+void axfr_refuse(const struct axfr_request *request, uint16_t rcode, int fd)
 {
-    uint8_t bytes[FRAMING_PREFIX + TRANSFER_HEAD_MAX];
+    uint8_t bytes[FRAMING_PREFIX + AXFR_HEAD_MAX];
     framing_prefix(bytes, request->head_len);
     memcpy(bytes + FRAMING_PREFIX, request->head, request->head_len);
     bytes[FRAMING_PREFIX + 3] = (uint8_t)(bytes[FRAMING_PREFIX + 3] | (rcode & 15));

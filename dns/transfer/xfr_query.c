@@ -6,7 +6,7 @@
 
 #include <arpa/inet.h>
 
-static_assert(EDNS_MAX <= TRANSFER_OPT_MAX, "an OPT record fits");
+static_assert(EDNS_MAX <= AXFR_OPT_MAX, "an OPT record fits");
 
 #define RR_FIXED     10 /* type, class, TTL, length */
 #define SOA_FIXED    20
@@ -44,7 +44,7 @@ static bool client_serial(const struct query *query, uint32_t *serial)
     return false;
 }
 
-enum transfer_kind transfer_query_kind(const struct query *query, const struct view *view)
+enum transfer_kind xfr_query_kind(const struct query *query, const struct view *view)
 {
     uint32_t theirs;
     bool is_udp = query->transport == QUERY_UDP;
@@ -57,8 +57,8 @@ enum transfer_kind transfer_query_kind(const struct query *query, const struct v
     return has_news ? TRANSFER_WHOLE : TRANSFER_SOA;
 }
 
-void transfer_query_keep(const struct answer_env *env, const struct query *query,
-                         struct transfer_request *out)
+void xfr_query_keep(const struct answer_env *env, const struct query *query,
+                    struct axfr_request *out)
 {
     struct answer_result result;
     uint16_t ede = env->state == ANSWER_STALE ? EDE_STALE : EDE_NONE;

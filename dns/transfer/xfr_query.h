@@ -16,10 +16,10 @@ enum transfer_kind {
 };
 
 /* Of a query for AXFR or IXFR that is a question. `view` is looked at for IXFR over TCP alone. */
-enum transfer_kind transfer_query_kind(const struct query *query, const struct view *view);
+enum transfer_kind xfr_query_kind(const struct query *query, const struct view *view);
 
 /* Keep what is needed of the query and the environment. */
-void transfer_query_keep(const struct answer_env *env, const struct query *query,
-                         struct transfer_request *out);
+void xfr_query_keep(const struct answer_env *env, const struct query *query,
+                    struct axfr_request *out);
 
 #endif

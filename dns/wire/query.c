@@ -198,7 +198,7 @@ static bool read_all(struct query *query, const uint8_t *bytes, size_t len)
 
 /* One question and an OPT record without options, as nearly every client sends it: then the length
  * of the message says where everything is. False for all else, and for what is malformed. */
-static inline bool read_usual(struct query *query, const uint8_t *bytes, size_t len)
+static inline bool read_fast_path(struct query *query, const uint8_t *bytes, size_t len)
 {
     static const uint8_t counts[8] = {0, 1, 0, 0, 0, 0, 0, 1}, opt_begin[3] = {0, 0, TYPE_OPT};
     const uint8_t *name = bytes + HEADER_LEN, *opt = bytes + len - OPT_LEN;
@@ -239,8 +239,8 @@ static uint16_t rcode_of(const struct query *query, bool is_well_formed)
     return questions == 1 || (questions == 0 && query->cookie) ? 0 : RCODE_FORMERR;
 }
 
-static __attribute__((noinline)) void read_unusual(struct query *query, const uint8_t *bytes,
-                                                   size_t len)
+static __attribute__((noinline)) void read_slow_path(struct query *query, const uint8_t *bytes,
+                                                     size_t len)
 {
     query->udp_size = 512;
     if (!bytes || len < HEADER_LEN || (bytes[2] & 0x80) != 0) {
@@ -264,6 +264,6 @@ void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_
     out->client = client;
     out->rotation = rotation;
     out->transport = (uint8_t)transport;
-    if (!bytes || len < HEADER_LEN + QUESTION_TAIL + OPT_LEN || !read_usual(out, bytes, len))
-        read_unusual(out, bytes, len);
+    if (!bytes || len < HEADER_LEN + QUESTION_TAIL + OPT_LEN || !read_fast_path(out, bytes, len))
+        read_slow_path(out, bytes, len);
 }

@@ -66,7 +66,7 @@ static bool parse_ipv6(const char *text, size_t len, uint8_t out[16])
 }
 
 /* "[IPV6]". A v4-mapped address is the IPv4 address it stands for. */
-static enum status parse_brackets(const char *text, size_t len, struct location *out,
+static enum status parse_brackets(const char *text, size_t len, struct address *out,
                                   struct detail *why)
 {
     struct in6_addr address;
@@ -118,8 +118,7 @@ static enum status check_characters(const char *text, size_t len, bool *is_numer
     return STATUS_OK;
 }
 
-static enum status parse_name(const char *text, size_t len, struct location *out,
-                              struct detail *why)
+static enum status parse_name(const char *text, size_t len, struct address *out, struct detail *why)
 {
     bool has_trailing_dot = text[len - 1] == '.';
     size_t host_len = has_trailing_dot ? len - 1 : len;
@@ -141,8 +140,7 @@ static enum status parse_name(const char *text, size_t len, struct location *out
     return STATUS_OK;
 }
 
-static enum status parse_host(const char *text, size_t len, struct location *out,
-                              struct detail *why)
+static enum status parse_host(const char *text, size_t len, struct address *out, struct detail *why)
 {
     if (len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "the host is missing");
@@ -163,14 +161,14 @@ static enum status parse_host(const char *text, size_t len, struct location *out
     return STATUS_OK;
 }
 
-enum status location_parse(const char *text, size_t len, struct location *out, struct detail *why)
+enum status address_parse(const char *text, size_t len, struct address *out, struct detail *why)
 {
-    struct location location = {.kind = HOST_KIND_NAME};
+    struct address location = {.kind = HOST_KIND_NAME};
     if (!text || len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "no ':' and port after the host");
     const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
-    if (len > LOCATION_TEXT_MAX)
-        return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", LOCATION_TEXT_MAX);
+    if (len > ADDRESS_TEXT_MAX)
+        return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ADDRESS_TEXT_MAX);
     if (memmem(text, len, ":/", 2))
         return detail_set(why, STATUS_BAD_INPUT, "a URL, not HOST:PORT");
     if (!colon || (bracket && bracket > colon))
@@ -184,7 +182,7 @@ enum status location_parse(const char *text, size_t len, struct location *out, s
     return status;
 }
 
-bool location_is_unspecified(const struct location *location)
+bool address_is_unspecified(const struct address *location)
 {
     static const uint8_t zeros[sizeof(location->address)];
     size_t len = location->kind == HOST_KIND_IPV4 ? 4 : sizeof(zeros);

@@ -18,7 +18,7 @@
 
 enum host_kind { HOST_KIND_NAME, HOST_KIND_IPV4, HOST_KIND_IPV6 };
 
-struct location {
+struct address {
     enum host_kind kind;
     uint8_t address[16]; /* network order; 4 octets used for IPv4, unset for a name */
     const char *host;    /* into the text: the host without brackets or trailing dot */
@@ -27,14 +27,14 @@ struct location {
     bool is_dotted; /* a name with a dot in it or after it: absolute */
 };
 
-#define LOCATION_TEXT_MAX 260 /* octets; no good location is longer */
+#define ADDRESS_TEXT_MAX 260 /* octets; no good location is longer */
 
 /* Read a location. Does not allocate; out->host points into `text`.
  * BAD_INPUT: not a location; *why (may be NULL) names the fault in a few words. */
-MUST_USE enum status location_parse(const char *text, size_t len, struct location *out,
-                                    struct detail *why);
+MUST_USE enum status address_parse(const char *text, size_t len, struct address *out,
+                                   struct detail *why);
 
 /* 0.0.0.0 or [::], however written: an address to listen at, to which nobody can connect. */
-bool location_is_unspecified(const struct location *location);
+bool address_is_unspecified(const struct address *location);
 
 #endif

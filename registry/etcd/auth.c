@@ -90,7 +90,7 @@ enum status auth_set_password(struct client_auth *auth, const char *password)
 void auth_clear(struct client_auth *auth)
 {
     if (auth->request)
-        http_cancel(auth->request);
+        http_client_cancel(auth->request);
     auth->request = NULL;
     auth_wipe(&auth->password);
     auth_wipe(&auth->token);
@@ -121,7 +121,7 @@ static bool auth_is_token(const cJSON *token)
 /* False: no token in it. */
 static bool auth_take_token(struct client_auth *auth)
 {
-    cJSON *root = reply_parse(auth->reply.data, auth->reply.len);
+    cJSON *root = gateway_reply_parse(auth->reply.data, auth->reply.len);
     const cJSON *token = cJSON_GetObjectItemCaseSensitive(root, "token");
     char *copy = NULL;
     if (auth_is_token(token))
@@ -137,7 +137,7 @@ static bool auth_take_token(struct client_auth *auth)
 static void auth_fail(struct client_auth *auth, uint64_t now_ms)
 {
     auth->failures++;
-    if (auth->error.class == REPLY_FINAL)
+    if (auth->error.class == GATEWAY_REPLY_FINAL)
         auth->refused_until_ms =
             now_ms + auth_double(AUTH_REFUSED_MS, auth->refusals++, AUTH_REFUSED_MAX_MS);
 }
@@ -148,7 +148,7 @@ static void auth_succeed(struct client_auth *auth, uint64_t now_ms)
     auth->refusals = 0;
 }
 
-static void auth_on_done(void *arg, const struct http_result *result)
+static void auth_on_done(void *arg, const struct http_client_result *result)
 {
     struct etcd *etcd = arg;
     struct client_auth *auth = &etcd->auth;
@@ -156,17 +156,19 @@ static void auth_on_done(void *arg, const struct http_result *result)
     bool is_200 = result->code == CURLE_OK && result->status == 200;
     auth->request = NULL;
     if (result->code != CURLE_OK) {
-        auth->error = (struct reply_error){.status = result->kind, .class = REPLY_UNDONE};
+        auth->error =
+            (struct gateway_reply_error){.status = result->kind, .class = GATEWAY_REPLY_UNDONE};
         snprintf(auth->error.message, sizeof(auth->error.message), "%.190s", result->text);
         auth_fail(auth, now_ms);
     } else if (!is_200) {
-        reply_error(result->status, auth->reply.data, auth->reply.len, &auth->error);
-        if (auth->error.class == REPLY_NO_AUTH)
+        gateway_reply_error(result->status, auth->reply.data, auth->reply.len, &auth->error);
+        if (auth->error.class == GATEWAY_REPLY_NO_AUTH)
             auth_switch_off(auth);
         else
             auth_fail(auth, now_ms);
     } else if (!auth_take_token(auth)) {
-        auth->error = (struct reply_error){STATUS_BAD_REPLY, REPLY_UNDONE, "no token in the reply"};
+        auth->error = (struct gateway_reply_error){STATUS_BAD_REPLY, GATEWAY_REPLY_UNDONE,
+                                                   "no token in the reply"};
         auth_fail(auth, now_ms);
     } else {
         auth_succeed(auth, now_ms);
@@ -196,7 +198,7 @@ enum status auth_fetch(struct etcd *etcd, struct member *member)
     char *body = auth_body(auth);
     if (!body)
         return STATUS_NO_MEMORY;
-    struct http_options options = {
+    struct http_client_options options = {
         .url = url,
         .addresses = member->addresses,
         .connect_to = member->connect_to,
@@ -208,7 +210,7 @@ enum status auth_fetch(struct etcd *etcd, struct member *member)
     buffer_clear(&auth->reply);
     buffer_init(&auth->reply, AUTH_REPLY_MAX);
     auth->member = member;
-    auth->request = http_start(etcd->http, &options, auth_on_data, auth_on_done, etcd);
+    auth->request = http_client_start(etcd->http, &options, auth_on_data, auth_on_done, etcd);
     explicit_bzero(body, strlen(body));
     cJSON_free(body);
     return auth->request ? STATUS_OK : STATUS_NO_MEMORY;

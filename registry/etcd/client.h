@@ -23,17 +23,17 @@
 
 #define CLIENT_KINDS 8 /* of requests, at least */
 
-struct call;
+struct rpc;
 
 struct client_auth {
     char *user, *password; /* user NULL = none was given */
     char *token;           /* NULL = none yet */
     bool is_off;           /* etcd said that it has authentication switched off */
-    struct http_request *request;
+    struct http_client_request *request;
     struct member *member; /* that is asked */
     struct buffer reply;
     unsigned failures; /* counts up, for those who wait */
-    struct reply_error error;
+    struct gateway_reply_error error;
     uint64_t fetched_ms;       /* when the token was had */
     unsigned refusals;         /* of the password, in a row */
     uint64_t refused_until_ms; /* it is not tried again before */
@@ -55,7 +55,7 @@ struct client_discovery {
 
 struct etcd {
     uv_loop_t *loop;
-    struct http *http;
+    struct http_client *http;
     struct resolver *resolver; /* NULL until something needs a look-up */
     struct member_set members;
     struct client_auth auth;
@@ -64,7 +64,7 @@ struct etcd {
     bool may_use_tls;
     uint32_t timeout_ms;
     struct log log;
-    struct call *calls;
+    struct rpc *rpcs;
     void (*wake)(struct etcd *etcd);
     bool is_closing;
     uv_timer_t anchor; /* its closing is when the memory goes */

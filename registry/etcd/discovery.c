@@ -5,21 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOCATE_RETRY_MS   1000
-#define LOCATE_REFRESH_MS 30000
-#define LOCATE_KEEP_MS    5000 /* until old addresses are looked up again when that failed */
+#define DISCOVERY_RETRY_MS   1000
+#define DISCOVERY_REFRESH_MS 30000
+#define DISCOVERY_KEEP_MS    5000 /* until old addresses are looked up again when that failed */
 
-static enum status locate_open_resolver(struct etcd *etcd, struct detail *why)
+static enum status discovery_open_resolver(struct etcd *etcd, struct detail *why)
 {
     if (etcd->resolver)
         return STATUS_OK;
     return resolver_open(etcd->loop, &etcd->resolver, why);
 }
 
-static void locate_discover(struct etcd *etcd);
+static void discovery_discover(struct etcd *etcd);
 
 /* A member of what an SRV record says. */
-static void locate_add(struct etcd *etcd, const struct resolver_srv *record, bool is_https)
+static void discovery_add(struct etcd *etcd, const struct resolver_srv *record, bool is_https)
 {
     char text[sizeof(record->target) + 16];
     struct endpoint endpoint;
@@ -32,8 +32,8 @@ static void locate_add(struct etcd *etcd, const struct resolver_srv *record, boo
     member_add(&etcd->members, &endpoint, etcd->discovery.domain);
 }
 
-static void locate_discovered(void *arg, enum status status, const struct resolver_srv *records,
-                              size_t count, const struct detail *why)
+static void discovery_discovered(void *arg, enum status status, const struct resolver_srv *records,
+                                 size_t count, const struct detail *why)
 {
     struct etcd *etcd = arg;
     struct client_discovery *discovery = &etcd->discovery;
@@ -42,10 +42,10 @@ static void locate_discovered(void *arg, enum status status, const struct resolv
         return;
     bool is_https = discovery->is_https || discovery->is_second;
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
-        locate_add(etcd, &records[i], is_https);
+        discovery_add(etcd, &records[i], is_https);
     if (etcd->members.count == 0 && !is_https) {
         discovery->is_second = true;
-        locate_discover(etcd);
+        discovery_discover(etcd);
         return;
     }
     if (etcd->members.count == 0) {
@@ -59,53 +59,53 @@ static void locate_discovered(void *arg, enum status status, const struct resolv
 
 /* Without https, _etcd-client is asked first and _etcd-client-ssl if it has nothing. With https
  * only the latter: whoever can forge an answer must not be able to switch TLS off. */
-static void locate_discover(struct etcd *etcd)
+static void discovery_discover(struct etcd *etcd)
 {
     struct client_discovery *discovery = &etcd->discovery;
     bool is_ssl = discovery->is_https || discovery->is_second;
     char name[300];
     discovery->tried_ms = uv_now(etcd->loop);
-    discovery->status = locate_open_resolver(etcd, &discovery->why);
+    discovery->status = discovery_open_resolver(etcd, &discovery->why);
     if (discovery->status != STATUS_OK) {
         discovery->failures++;
         return;
     }
     snprintf(name, sizeof(name), "_etcd-client%s._tcp.%s", is_ssl ? "-ssl" : "", discovery->domain);
     discovery->is_busy = true;
-    resolver_srv(etcd->resolver, name, locate_discovered, etcd);
+    resolver_srv(etcd->resolver, name, discovery_discovered, etcd);
 }
 
-enum locate_state locate_members(struct etcd *etcd)
+enum discovery_state discovery_members(struct etcd *etcd)
 {
     struct client_discovery *discovery = &etcd->discovery;
     if (etcd->members.count > 0)
-        return LOCATE_READY;
+        return DISCOVERY_READY;
     if (discovery->is_busy)
-        return LOCATE_BUSY;
-    if (discovery->failures > 0 && uv_now(etcd->loop) - discovery->tried_ms < LOCATE_RETRY_MS)
-        return LOCATE_FAILED;
+        return DISCOVERY_PENDING;
+    if (discovery->failures > 0 && uv_now(etcd->loop) - discovery->tried_ms < DISCOVERY_RETRY_MS)
+        return DISCOVERY_FAILED;
     discovery->is_second = false;
-    locate_discover(etcd);
-    return discovery->is_busy ? LOCATE_BUSY : LOCATE_FAILED;
+    discovery_discover(etcd);
+    return discovery->is_busy ? DISCOVERY_PENDING : DISCOVERY_FAILED;
 }
 
-void locate_refresh(struct etcd *etcd)
+void discovery_refresh(struct etcd *etcd)
 {
     struct client_discovery *discovery = &etcd->discovery;
     if (!discovery->domain || discovery->is_busy ||
-        uv_now(etcd->loop) - discovery->tried_ms < LOCATE_REFRESH_MS)
+        uv_now(etcd->loop) - discovery->tried_ms < DISCOVERY_REFRESH_MS)
         return;
     discovery->is_second = false;
-    locate_discover(etcd);
+    discovery_discover(etcd);
 }
 
-struct locate_look_up {
+struct discovery_look_up {
     struct etcd *etcd;
     struct member *member;
 };
 
 /* Said once; the calls go on with the old addresses. */
-static void locate_warn(struct etcd *etcd, struct member *member, const struct detail *why)
+static void discovery_warn(struct etcd *etcd, struct member *member, const struct detail *why)
 {
     if (!member->is_look_up_failing)
         log_printf(&etcd->log, LOG_LEVEL_WARNING, "%s (the addresses found before stay in use)",
@@ -113,10 +113,10 @@ static void locate_warn(struct etcd *etcd, struct member *member, const struct d
     member->is_look_up_failing = true;
 }
 
-static void locate_found(void *arg, enum status status, const struct resolver_address *addresses,
-                         size_t count, uint32_t ttl_s, const struct detail *why)
+static void discovery_found(void *arg, enum status status, const struct resolver_address *addresses,
+                            size_t count, uint32_t ttl_s, const struct detail *why)
 {
-    struct locate_look_up *look_up = arg;
+    struct discovery_look_up *look_up = arg;
     struct etcd *etcd = look_up->etcd;
     struct member *member = look_up->member;
     free(look_up);
@@ -129,28 +129,28 @@ static void locate_found(void *arg, enum status status, const struct resolver_ad
     if (status == STATUS_OK) {
         member->is_look_up_failing = false;
     } else if (member->addresses) {
-        member->addresses_until_ms = now_ms + LOCATE_KEEP_MS;
-        locate_warn(etcd, member, why);
+        member->addresses_until_ms = now_ms + DISCOVERY_KEEP_MS;
+        discovery_warn(etcd, member, why);
     } else {
         snprintf(member->reason, sizeof(member->reason), "%.319s", why->text);
     }
     etcd->wake(etcd);
 }
 
-enum locate_state locate_addresses(struct etcd *etcd, struct member *member)
+enum discovery_state discovery_addresses(struct etcd *etcd, struct member *member)
 {
     struct detail why = {""};
     if (member->is_looking_up)
-        return LOCATE_BUSY;
-    struct locate_look_up *look_up = malloc(sizeof(*look_up));
-    if (!look_up || locate_open_resolver(etcd, &why) != STATUS_OK) {
+        return DISCOVERY_PENDING;
+    struct discovery_look_up *look_up = malloc(sizeof(*look_up));
+    if (!look_up || discovery_open_resolver(etcd, &why) != STATUS_OK) {
         free(look_up);
         snprintf(member->reason, sizeof(member->reason), "%.319s",
                  why.text[0] ? why.text : "out of memory");
-        return LOCATE_FAILED;
+        return DISCOVERY_FAILED;
     }
-    *look_up = (struct locate_look_up){.etcd = etcd, .member = member};
+    *look_up = (struct discovery_look_up){.etcd = etcd, .member = member};
     member->is_looking_up = true;
-    resolver_host(etcd->resolver, member->endpoint.host, locate_found, look_up);
-    return LOCATE_BUSY;
+    resolver_host(etcd->resolver, member->endpoint.host, discovery_found, look_up);
+    return DISCOVERY_PENDING;
 }

@@ -65,7 +65,7 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
                            struct endpoint *out, struct detail *why)
 {
     struct endpoint endpoint = {.is_https = https_by_default};
-    struct location location;
+    struct address location;
     const char *rest = text;
     size_t rest_len = len;
     enum status status = refuse_user(text, len, why);
@@ -77,7 +77,7 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
         detail_set(why, STATUS_BAD_INPUT, "%s", fault);
         return explain(text, len, why);
     }
-    if (location_parse(rest, rest_len, &location, why) != STATUS_OK)
+    if (address_parse(rest, rest_len, &location, why) != STATUS_OK)
         return explain(text, len, why);
     memcpy(endpoint.host, location.host, location.host_len);
     endpoint.host[location.host_len] = '\0';

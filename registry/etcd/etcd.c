@@ -65,7 +65,7 @@ static bool etcd_may_use_tls(const struct etcd_options *options)
 }
 
 /* What others may read is no secret. */
-static void etcd_warn_of_key(const struct etcd *etcd, const struct tls *tls)
+static void etcd_warn_of_key(const struct etcd *etcd, const struct tls_files *tls)
 {
     if (tls->key.is_open_to_others)
         log_printf(&etcd->log, LOG_LEVEL_WARNING,
@@ -73,34 +73,34 @@ static void etcd_warn_of_key(const struct etcd *etcd, const struct tls *tls)
                    etcd->key ? etcd->key : etcd->cert);
 }
 
-static enum status etcd_load_tls(const struct etcd *etcd, bool may_wait, struct tls **out,
+static enum status etcd_load_tls(const struct etcd *etcd, bool may_wait, struct tls_files **out,
                                  struct detail *why)
 {
-    struct tls_files files = {etcd->ca_bundle, etcd->cert, etcd->key};
+    struct tls_files_files files = {etcd->ca_bundle, etcd->cert, etcd->key};
     if (!etcd->may_use_tls)
-        files = (struct tls_files){0};
-    return tls_load(&files, may_wait, out, why);
+        files = (struct tls_files_files){0};
+    return tls_files_load(&files, may_wait, out, why);
 }
 
 static enum status etcd_open_http(struct etcd *etcd, struct detail *why)
 {
-    struct tls *tls = NULL;
+    struct tls_files *tls = NULL;
     enum status status = etcd_load_tls(etcd, true, &tls, why);
     if (status != STATUS_OK)
         return status;
     etcd_warn_of_key(etcd, tls);
-    status = http_open(etcd->loop, tls, &etcd->http, why);
-    tls_free(tls);
+    status = http_client_open(etcd->loop, tls, &etcd->http, why);
+    tls_files_free(tls);
     return status;
 }
 
 /* It becomes part of URLs. */
 static enum status etcd_check_domain(const char *domain, struct detail *why)
 {
-    struct location location;
-    char text[LOCATION_TEXT_MAX + 1];
+    struct address location;
+    char text[ADDRESS_TEXT_MAX + 1];
     int len = snprintf(text, sizeof(text), "%s:1", domain);
-    if (len >= (int)sizeof(text) || location_parse(text, (size_t)len, &location, NULL) ||
+    if (len >= (int)sizeof(text) || address_parse(text, (size_t)len, &location, NULL) ||
         location.kind != HOST_KIND_NAME)
         return detail_set(why, STATUS_BAD_INPUT, "discovery in \"%.200s\": not a domain", domain);
     return STATUS_OK;
@@ -128,7 +128,7 @@ enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struc
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     }
     etcd->loop = loop;
-    etcd->wake = call_wake;
+    etcd->wake = rpc_resume_all;
     etcd->may_use_tls = etcd_may_use_tls(options);
     status = etcd_open_http(etcd, why);
     if (status != STATUS_OK) {
@@ -146,18 +146,18 @@ void etcd_close(struct etcd *etcd)
     if (!etcd)
         return;
     etcd->is_closing = true;
-    call_close(etcd);
+    rpc_close(etcd);
     auth_clear(&etcd->auth);
     if (etcd->resolver)
         resolver_close(etcd->resolver);
     etcd->resolver = NULL;
-    http_close(etcd->http);
+    http_client_close(etcd->http);
     uv_close((uv_handle_t *)&etcd->anchor, etcd_on_anchor_closed);
 }
 
 enum status etcd_reload(struct etcd *etcd, const char *password, struct detail *why)
 {
-    struct tls *tls = NULL;
+    struct tls_files *tls = NULL;
     enum status status = etcd_load_tls(etcd, false, &tls, why);
     if (status != STATUS_OK)
         return status;
@@ -165,9 +165,9 @@ enum status etcd_reload(struct etcd *etcd, const char *password, struct detail *
         detail_set(why, status, "%s", status_text(status));
     if (status == STATUS_OK) {
         etcd_warn_of_key(etcd, tls);
-        http_set_tls(etcd->http, tls);
+        http_client_set_tls(etcd->http, tls);
     }
-    tls_free(tls);
+    tls_files_free(tls);
     return status;
 }
 

@@ -26,32 +26,32 @@
 
 #include <stdint.h>
 
-struct mirror;
+struct follow;
 
 /* Follow all keys that begin with `prefix`. `events` is copied, `arg` is handed to each callback.
  * Never gives up: unreachable, denied and the rest are retried with jittered backoff (0.25 s
  * doubling to 1 s) and told through contact(). SYSTEM: no randomness. */
-MUST_USE enum status mirror_start(struct etcd *etcd, const char *prefix, size_t prefix_len,
-                                  const struct mirror_events *events, void *arg,
-                                  struct mirror **out);
+MUST_USE enum status follow_start(struct etcd *etcd, const char *prefix, size_t prefix_len,
+                                  const struct follow_events *events, void *arg,
+                                  struct follow **out);
 
 /* How often the watch is proven (30 s), and up to how many keys (20,000) the changed ones are read
  * for it, too: etcd looks at all to find them. Before the loop runs. */
-void mirror_set_proof(struct mirror *mirror, uint32_t every_ms, uint64_t read_max);
+void follow_set_proof(struct follow *follow, uint32_t every_ms, uint64_t read_max);
 
 /* Why contact is lost, or was lost last. */
-enum status mirror_lost_status(const struct mirror *mirror);
+enum status follow_lost_status(const struct follow *follow);
 
 /* No callback comes after this. Must be called before etcd_close(). */
-void mirror_stop(struct mirror *mirror);
+void follow_stop(struct follow *follow);
 
 /* What was told could not be kept: load again. Not from inside a callback. */
-void mirror_load_again(struct mirror *mirror, const char *reason);
+void follow_load_again(struct follow *follow, const char *reason);
 
 /* uv_now() milliseconds of the last sign of life of the member that is watched; 0 = never. */
-uint64_t mirror_last_seen_ms(const struct mirror *mirror);
+uint64_t follow_last_seen_ms(const struct follow *follow);
 
 /* What has been counted since the start. */
-void mirror_count(const struct mirror *mirror, struct mirror_facts *out);
+void follow_count(const struct follow *follow, struct follow_counts *out);
 
 #endif

@@ -6,26 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AUDIT_KEY_MAX (2U << 20)
+#define FOLLOW_CHECK_KEY_MAX (2U << 20)
 
 /* BEFORE: at the revision before the witness; only if it is a deleted key. */
-enum audit_step { AUDIT_NOW, AUDIT_BEFORE, AUDIT_THEN, AUDIT_STEPS };
+enum follow_check_step {
+    FOLLOW_CHECK_NOW,
+    FOLLOW_CHECK_BEFORE,
+    FOLLOW_CHECK_THEN,
+    FOLLOW_CHECK_STEPS
+};
 
-struct audit {
+struct follow_check {
     struct etcd *etcd;
     struct member *member;
-    struct audit_belief belief; /* its strings are these: */
+    struct follow_check_expected expected; /* its strings are these: */
     struct buffer prefix;
-    struct audit_witness witness;
-    enum audit_step step;
+    struct follow_check_newest_key newest_key;
+    enum follow_check_step step;
     struct range *range;
-    bool is_there[AUDIT_STEPS];   /* the witness, at each step */
-    bool is_as_seen[AUDIT_STEPS]; /* and is what was told */
-    audit_done *done;
+    bool is_there[FOLLOW_CHECK_STEPS];   /* the witness, at each step */
+    bool is_as_seen[FOLLOW_CHECK_STEPS]; /* and is what was told */
+    follow_check_done *done;
     void *arg;
 };
 
-uint64_t audit_hash(const struct kv *kv)
+uint64_t follow_check_hash(const struct kv *kv)
 {
     uint64_t hash = 14695981039346656037U ^ (uint64_t)kv->lease;
     for (size_t i = 0; i < kv->value_len; i++)
@@ -33,138 +38,143 @@ uint64_t audit_hash(const struct kv *kv)
     return hash;
 }
 
-static void audit_free(struct audit *audit)
+static void follow_check_free(struct follow_check *check)
 {
-    buffer_clear(&audit->prefix);
-    buffer_clear(&audit->witness.key);
-    free(audit);
+    buffer_clear(&check->prefix);
+    buffer_clear(&check->newest_key.key);
+    free(check);
 }
 
-static void audit_finish(struct audit *audit, enum audit_verdict verdict, const struct detail *why)
+static void follow_check_finish(struct follow_check *check, enum follow_check_result result,
+                                const struct detail *why)
 {
-    audit_done *done = audit->done;
-    void *arg = audit->arg;
-    audit_free(audit);
-    done(arg, verdict, why);
+    follow_check_done *done = check->done;
+    void *arg = check->arg;
+    follow_check_free(check);
+    done(arg, result, why);
 }
 
-static bool audit_on_kv(void *arg, const struct kv *kv)
+static bool follow_check_on_kv(void *arg, const struct kv *kv)
 {
-    struct audit *audit = arg;
-    const struct audit_witness *witness = &audit->witness;
-    audit->is_there[audit->step] = true;
-    audit->is_as_seen[audit->step] = kv->mod_revision == witness->mod_revision &&
-                                     kv->create_revision == witness->create_revision &&
-                                     kv->version == witness->version &&
-                                     audit_hash(kv) == witness->hash;
+    struct follow_check *check = arg;
+    const struct follow_check_newest_key *newest_key = &check->newest_key;
+    check->is_there[check->step] = true;
+    check->is_as_seen[check->step] = kv->mod_revision == newest_key->mod_revision &&
+                                     kv->create_revision == newest_key->create_revision &&
+                                     kv->version == newest_key->version &&
+                                     follow_check_hash(kv) == newest_key->hash;
     return true;
 }
 
 /* A linearizable read at the newest revision: it cannot be behind what was seen before. */
-static const char *audit_judge_now(const struct audit *audit, const struct kv_range_result *result)
+static const char *follow_check_judge_now(const struct follow_check *check,
+                                          const struct kv_range_result *result)
 {
-    const struct audit_belief *belief = &audit->belief;
-    if (result->cluster_id != belief->cluster_id)
+    const struct follow_check_expected *expected = &check->expected;
+    if (result->cluster_id != expected->cluster_id)
         return "another cluster answers";
-    if (result->revision < belief->revision || result->raft_term < belief->raft_term)
+    if (result->revision < expected->revision || result->raft_term < expected->raft_term)
         return "the store has gone back";
     return NULL;
 }
 
-static const char *audit_judge(const struct audit *audit, enum status status,
-                               const struct kv_range_result *result)
+static const char *follow_check_judge(const struct follow_check *check, enum status status,
+                                      const struct kv_range_result *result)
 {
-    const struct audit_witness *witness = &audit->witness;
+    const struct follow_check_newest_key *newest_key = &check->newest_key;
     bool is_same = false;
-    if (audit->step == AUDIT_NOW)
-        return audit_judge_now(audit, result);
+    if (check->step == FOLLOW_CHECK_NOW)
+        return follow_check_judge_now(check, result);
     if (status == STATUS_COMPACTED) {
-        is_same = !witness->is_deleted && audit->is_as_seen[AUDIT_NOW];
+        is_same = !newest_key->is_deleted && check->is_as_seen[FOLLOW_CHECK_NOW];
         return is_same ? NULL : "its history cannot be compared any more";
     }
-    if (audit->step == AUDIT_BEFORE)
-        is_same = audit->is_there[AUDIT_BEFORE];
+    if (check->step == FOLLOW_CHECK_BEFORE)
+        is_same = check->is_there[FOLLOW_CHECK_BEFORE];
     else
-        is_same =
-            witness->is_deleted ? !audit->is_there[AUDIT_THEN] : audit->is_as_seen[AUDIT_THEN];
+        is_same = newest_key->is_deleted ? !check->is_there[FOLLOW_CHECK_THEN]
+                                         : check->is_as_seen[FOLLOW_CHECK_THEN];
     return is_same ? NULL : "the store has another history";
 }
 
-static bool audit_begin_step(struct audit *audit);
+static bool follow_check_begin_step(struct follow_check *check);
 
 /* False: there is none left. */
-static bool audit_next_step(struct audit *audit)
+static bool follow_check_next_step(struct follow_check *check)
 {
-    audit->step++;
-    if (audit->step == AUDIT_BEFORE && !audit->witness.is_deleted)
-        audit->step++;
-    return audit->step < AUDIT_STEPS && audit->witness.key.len > 0;
+    check->step++;
+    if (check->step == FOLLOW_CHECK_BEFORE && !check->newest_key.is_deleted)
+        check->step++;
+    return check->step < FOLLOW_CHECK_STEPS && check->newest_key.key.len > 0;
 }
 
-static void audit_on_done(void *arg, enum status status, const struct kv_range_result *result,
-                          const struct detail *why)
+static void follow_check_on_done(void *arg, enum status status,
+                                 const struct kv_range_result *result, const struct detail *why)
 {
-    struct audit *audit = arg;
-    audit->range = NULL;
-    bool is_told = status == STATUS_OK || (status == STATUS_COMPACTED && audit->step != AUDIT_NOW);
+    struct follow_check *check = arg;
+    check->range = NULL;
+    bool is_told =
+        status == STATUS_OK || (status == STATUS_COMPACTED && check->step != FOLLOW_CHECK_NOW);
     if (!is_told) {
-        audit_finish(audit, AUDIT_UNKNOWN, why);
+        follow_check_finish(check, FOLLOW_CHECK_UNKNOWN, why);
         return;
     }
-    const char *difference = audit_judge(audit, status, result);
+    const char *difference = follow_check_judge(check, status, result);
     struct detail text = {""};
     if (difference) {
         detail_set(&text, STATUS_OK, "%s", difference);
-        audit_finish(audit, AUDIT_DIFFERENT, &text);
-    } else if (!audit_next_step(audit)) {
-        audit_finish(audit, AUDIT_SAME, &text);
-    } else if (!audit_begin_step(audit)) {
-        audit_finish(audit, AUDIT_UNKNOWN, &(struct detail){"out of memory"});
+        follow_check_finish(check, FOLLOW_CHECK_DIFFERENT, &text);
+    } else if (!follow_check_next_step(check)) {
+        follow_check_finish(check, FOLLOW_CHECK_SAME, &text);
+    } else if (!follow_check_begin_step(check)) {
+        follow_check_finish(check, FOLLOW_CHECK_UNKNOWN, &(struct detail){"out of memory"});
     }
 }
 
-static bool audit_begin_step(struct audit *audit)
+static bool follow_check_begin_step(struct follow_check *check)
 {
-    const struct buffer *witness = &audit->witness.key;
-    const struct buffer *key = witness->len ? witness : &audit->prefix;
+    const struct buffer *newest_key = &check->newest_key.key;
+    const struct buffer *key = newest_key->len ? newest_key : &check->prefix;
     struct kv_range range = {.key = key->data, .key_len = key->len};
-    range.keys_only = !witness->len || audit->witness.is_deleted;
-    if (audit->step == AUDIT_BEFORE)
-        range.revision = audit->witness.mod_revision - 1;
-    else if (audit->step == AUDIT_THEN)
-        range.revision = audit->witness.mod_revision;
-    audit->range =
-        range_start(audit->etcd, &range, audit->member, audit_on_kv, audit_on_done, audit);
-    return audit->range;
+    range.keys_only = !newest_key->len || check->newest_key.is_deleted;
+    if (check->step == FOLLOW_CHECK_BEFORE)
+        range.revision = check->newest_key.mod_revision - 1;
+    else if (check->step == FOLLOW_CHECK_THEN)
+        range.revision = check->newest_key.mod_revision;
+    check->range = range_start(check->etcd, &range, check->member, follow_check_on_kv,
+                               follow_check_on_done, check);
+    return check->range;
 }
 
-struct audit *audit_start(struct etcd *etcd, struct member *member,
-                          const struct audit_belief *belief, audit_done *done, void *arg)
+struct follow_check *follow_check_start(struct etcd *etcd, struct member *member,
+                                        const struct follow_check_expected *expected,
+                                        follow_check_done *done, void *arg)
 {
-    struct audit *audit = calloc(1, sizeof(*audit));
-    if (!audit)
+    struct follow_check *check = calloc(1, sizeof(*check));
+    if (!check)
         return NULL;
-    *audit = (struct audit){.etcd = etcd,
-                            .member = member,
-                            .belief = *belief,
-                            .witness = *belief->witness,
-                            .done = done,
-                            .arg = arg};
-    buffer_init(&audit->prefix, AUDIT_KEY_MAX);
-    buffer_init(&audit->witness.key, AUDIT_KEY_MAX);
-    buffer_add(&audit->prefix, belief->prefix, belief->prefix_len);
-    buffer_add(&audit->witness.key, belief->witness->key.data, belief->witness->key.len);
-    bool is_copied = audit->prefix.status == STATUS_OK && audit->witness.key.status == STATUS_OK;
-    if (!is_copied || !audit_begin_step(audit)) {
-        audit_free(audit);
+    *check = (struct follow_check){.etcd = etcd,
+                                   .member = member,
+                                   .expected = *expected,
+                                   .newest_key = *expected->newest_key,
+                                   .done = done,
+                                   .arg = arg};
+    buffer_init(&check->prefix, FOLLOW_CHECK_KEY_MAX);
+    buffer_init(&check->newest_key.key, FOLLOW_CHECK_KEY_MAX);
+    buffer_add(&check->prefix, expected->prefix, expected->prefix_len);
+    buffer_add(&check->newest_key.key, expected->newest_key->key.data,
+               expected->newest_key->key.len);
+    bool is_copied = check->prefix.status == STATUS_OK && check->newest_key.key.status == STATUS_OK;
+    if (!is_copied || !follow_check_begin_step(check)) {
+        follow_check_free(check);
         return NULL;
     }
-    return audit;
+    return check;
 }
 
-void audit_cancel(struct audit *audit)
+void follow_check_cancel(struct follow_check *check)
 {
-    if (audit->range)
-        range_cancel(audit->range);
-    audit_free(audit);
+    if (check->range)
+        range_cancel(check->range);
+    follow_check_free(check);
 }

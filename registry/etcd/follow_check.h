@@ -16,38 +16,40 @@
 #include "member.h"
 #include "registry/base/buffer.h"
 
-struct audit;
+struct follow_check;
 
-struct audit_witness {
+struct follow_check_newest_key {
     struct buffer key; /* empty = there is none */
     bool is_deleted;
     int64_t mod_revision;             /* of the event */
     int64_t create_revision, version; /* unless it is deleted */
-    uint64_t hash;                    /* the same; of value and lease: audit_hash() */
+    uint64_t hash;                    /* the same; of value and lease: follow_check_hash() */
 };
 
 /* A store that went back and came as far again may have written the same keys, but not the same. */
-uint64_t audit_hash(const struct kv *kv);
+uint64_t follow_check_hash(const struct kv *kv);
 
 /* What is believed. */
-struct audit_belief {
+struct follow_check_expected {
     const char *prefix; /* of the keys that are followed */
     size_t prefix_len;
     int64_t revision; /* up to which they were followed */
     uint64_t raft_term, cluster_id;
-    const struct audit_witness *witness;
+    const struct follow_check_newest_key *newest_key;
 };
 
-enum audit_verdict { AUDIT_SAME, AUDIT_DIFFERENT, AUDIT_UNKNOWN };
+enum follow_check_result { FOLLOW_CHECK_SAME, FOLLOW_CHECK_DIFFERENT, FOLLOW_CHECK_UNKNOWN };
 
 /* `why` says what differs, or why it could not be found out. */
-typedef void audit_done(void *arg, enum audit_verdict verdict, const struct detail *why);
+typedef void follow_check_done(void *arg, enum follow_check_result result,
+                               const struct detail *why);
 
 /* Ask this member. All is copied. NULL: no memory; nothing will be called. */
-struct audit *audit_start(struct etcd *etcd, struct member *member,
-                          const struct audit_belief *belief, audit_done *done, void *arg);
+struct follow_check *follow_check_start(struct etcd *etcd, struct member *member,
+                                        const struct follow_check_expected *expected,
+                                        follow_check_done *done, void *arg);
 
 /* Nothing is called any more. Not after `done`. */
-void audit_cancel(struct audit *audit);
+void follow_check_cancel(struct follow_check *check);
 
 #endif

@@ -15,20 +15,20 @@
 #include "range.h"
 #include "watch.h"
 
-#define MIRROR_REASONS_MAX 8 /* of one outage that are told */
+#define FOLLOW_REASONS_MAX 8 /* of one outage that are told */
 
-enum mirror_state {
-    MIRROR_PAUSED, /* the timer leads to a load, a knock or a watch */
-    MIRROR_KNOCKING,
-    MIRROR_LOADING,
-    MIRROR_JOINING, /* the watch is being created */
-    MIRROR_WATCHING /* the timer ticks */
+enum follow_state {
+    FOLLOW_PAUSED, /* the timer leads to a load, a knock or a watch */
+    FOLLOW_KNOCKING,
+    FOLLOW_LOADING,
+    FOLLOW_JOINING, /* the watch is being created */
+    FOLLOW_WATCHING /* the timer ticks */
 };
 
-enum mirror_contact { MIRROR_CONTACT_UNKNOWN, MIRROR_CONTACT_LIVE, MIRROR_CONTACT_LOST };
+enum follow_contact { FOLLOW_CONTACT_UNKNOWN, FOLLOW_CONTACT_LIVE, FOLLOW_CONTACT_LOST };
 
 /* When the watch is proven, and how that went. */
-struct mirror_proving {
+struct follow_proving {
     struct proof *proof;
     int64_t start; /* of its second watch */
     uint32_t every_ms;
@@ -40,34 +40,34 @@ struct mirror_proving {
     uint64_t count_due_ms;
 };
 
-struct mirror {
+struct follow {
     struct etcd *etcd;
-    struct mirror_events events;
+    struct follow_events events;
     void *arg;
     struct kv_key prefix, end;
     uv_timer_t timer;
-    enum mirror_state state;
-    enum mirror_contact contact;
+    enum follow_state state;
+    enum follow_contact contact;
     enum status lost_status;
-    uint32_t reasons[MIRROR_REASONS_MAX]; /* of this outage: hashes of what was told */
+    uint32_t reasons[FOLLOW_REASONS_MAX]; /* of this outage: hashes of what was told */
     unsigned reason_count;
     bool is_stopped;
     bool needs_load;
     bool has_begun;   /* the load has been told of */
     bool has_told;    /* something since the last commit */
-    bool needs_audit; /* as soon as the watch stands */
+    bool needs_check; /* as soon as the watch stands */
     struct range *load, *probe;
-    struct audit *audit;
+    struct follow_check *check;
     struct watch *watch;
     struct member *member; /* that is watched */
     int64_t revision;      /* up to which all has been told */
     int64_t loaded;        /* the revision of the last load */
     int64_t newest;        /* the newest of the store that was heard of */
     uint64_t raft_term, cluster_id;
-    struct audit_witness witness;
+    struct follow_check_newest_key newest_key;
     struct ledger ledger;
-    struct mirror_proving proving;
-    struct mirror_facts facts;
+    struct follow_proving proving;
+    struct follow_counts facts;
     uint32_t slice;        /* keys since the last commit of a load */
     unsigned failures;     /* in a row */
     unsigned watches_lost; /* in a row, soon after they were begun */
@@ -77,58 +77,59 @@ struct mirror {
     uint64_t last_seen_ms, joined_ms, load_began_ms;
 };
 
-uint64_t mirror_now_ms(const struct mirror *mirror);
+uint64_t follow_now_ms(const struct follow *follow);
 
 /* Something failed: begin again after a pause, at once the first time. */
-void mirror_fail(struct mirror *mirror, enum status status, const struct detail *why);
+void follow_fail(struct follow *follow, enum status status, const struct detail *why);
 
 /* What is held can no longer be followed, or is doubtful: load again, and go on answering
  * meanwhile. */
-void mirror_reload(struct mirror *mirror, const char *reason);
+void follow_reload(struct follow *follow, const char *reason);
 
-void mirror_set_live(struct mirror *mirror);
+void follow_set_live(struct follow *follow);
 
 /* The timer has rung. */
-void mirror_on_timer(uv_timer_t *timer);
+void follow_on_timer(uv_timer_t *timer);
 
 /* The newest event that was told stands witness for the store's history. */
-void mirror_witness_put(struct mirror *mirror, const struct kv *kv);
+void follow_witness_put(struct follow *follow, const struct kv *kv);
 
 /* A linearizable read of one member or, NULL, of any. */
-struct range *mirror_ask(struct mirror *mirror, struct member *member, kv_range_done *done);
+struct range *follow_ask(struct follow *follow, struct member *member, kv_range_done *done);
 
 /* Stop all that was begun with the watch, and the watch. */
-void mirror_follow_halt(struct mirror *mirror);
+void follow_watch_halt(struct follow *follow);
 
 /* Begin to watch, on the member that answered last, unless it has just failed. */
-void mirror_follow_join(struct mirror *mirror);
+void follow_watch_join(struct follow *follow);
 
 /* What is due while a watch stands. */
-void mirror_follow_tick(struct mirror *mirror);
+void follow_watch_tick(struct follow *follow);
 
 /* The member that is watched is no good: others go first for a while. */
-void mirror_follow_leave(struct mirror *mirror, enum status status, const struct detail *why);
+void follow_watch_abandon_member(struct follow *follow, enum status status,
+                                 const struct detail *why);
 
 /* Go on with another watch, which stands, in the place of this one. */
-void mirror_follow_switch(struct mirror *mirror, struct watch *watch, struct member *member);
+void follow_watch_switch(struct follow *follow, struct watch *watch, struct member *member);
 
 /* Tell the owner an event, unless it has been told or is out of date. */
-void mirror_follow_put(struct mirror *mirror, const struct kv *kv, enum ledger_source source);
-void mirror_follow_remove(struct mirror *mirror, const char *key, size_t key_len, int64_t revision,
-                          enum ledger_source source);
+void follow_watch_put(struct follow *follow, const struct kv *kv, enum ledger_source source);
+void follow_watch_remove(struct follow *follow, const char *key, size_t key_len, int64_t revision,
+                         enum ledger_source source);
 
 /* One of the watches has told all up to `revision`. */
-void mirror_follow_reach(struct mirror *mirror, int64_t revision);
+void follow_watch_reach(struct follow *follow, int64_t revision);
 
 /* Commit what has been told, unless the watch that is followed stands amid a line; of `except` it
  * is known that it does not. */
-void mirror_follow_commit(struct mirror *mirror, const struct watch *except);
+void follow_watch_commit(struct follow *follow, const struct watch *except);
 
 /* Whether there are so few keys that all may be looked at without a thought. */
-bool mirror_follow_is_small(const struct mirror *mirror);
+bool follow_watch_is_small(const struct follow *follow);
 
 /* Whether it is time to have the watch proven: many changes are proven before they are too many. */
-bool mirror_prove_is_due(const struct mirror *mirror);
-void mirror_prove(struct mirror *mirror);
+bool follow_prove_is_due(const struct follow *follow);
+void follow_prove(struct follow *follow);
 
 #endif

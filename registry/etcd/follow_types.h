@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct mirror_events {
+struct follow_events {
     /* A load begins: forget marks. Nothing may vanish before load_end. */
     void (*load_begin)(void *arg);
     /* A key has this value. In a load: also those that have not changed (same mod_revision). The
@@ -31,7 +31,7 @@ struct mirror_events {
 };
 
 /* Counted from the start. */
-struct mirror_facts {
+struct follow_counts {
     uint64_t proofs;  /* that found the watch to be right, or put it right */
     uint64_t repairs; /* events that a watch had lost and that were told late */
     uint64_t reloads; /* loads because what was held was doubtful or could not be followed */

@@ -3,303 +3,306 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define MIRROR_GAP_MAX    20000 /* revisions; a longer replay takes longer than a load */
-#define MIRROR_TICK_MS    500
-#define MIRROR_PROBE_MS   1000  /* a watch silent for so long has its member probed */
-#define MIRROR_ANSWER_MS  2000  /* for the probe's answer */
-#define MIRROR_PROBES_MAX 3     /* that are answered with a failure */
-#define MIRROR_STEADY_MS  5000  /* a watch that lives so long was no failure */
-#define MIRROR_AMID_MS    5000  /* that a line may pause */
-#define MIRROR_JOIN_MS    10000 /* for a watch to be created */
-#define MIRROR_STALLS_MAX 2     /* at the same place */
-#define MIRROR_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store */
+#define FOLLOW_GAP_MAX    20000 /* revisions; a longer replay takes longer than a load */
+#define FOLLOW_TICK_MS    500
+#define FOLLOW_PROBE_MS   1000  /* a watch silent for so long has its member probed */
+#define FOLLOW_ANSWER_MS  2000  /* for the probe's answer */
+#define FOLLOW_PROBES_MAX 3     /* that are answered with a failure */
+#define FOLLOW_STEADY_MS  5000  /* a watch that lives so long was no failure */
+#define FOLLOW_AMID_MS    5000  /* that a line may pause */
+#define FOLLOW_JOIN_MS    10000 /* for a watch to be created */
+#define FOLLOW_STALLS_MAX 2     /* at the same place */
+#define FOLLOW_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store */
 
-void mirror_follow_halt(struct mirror *mirror)
+void follow_watch_halt(struct follow *follow)
 {
-    struct mirror_proving *proving = &mirror->proving;
-    if (mirror->probe)
-        range_cancel(mirror->probe);
-    if (mirror->audit)
-        audit_cancel(mirror->audit);
+    struct follow_proving *proving = &follow->proving;
+    if (follow->probe)
+        range_cancel(follow->probe);
+    if (follow->check)
+        follow_check_cancel(follow->check);
     if (proving->proof)
         proof_cancel(proving->proof);
-    if (mirror->watch)
-        watch_stop(mirror->watch);
-    mirror->probe = NULL;
-    mirror->audit = NULL;
+    if (follow->watch)
+        watch_stop(follow->watch);
+    follow->probe = NULL;
+    follow->check = NULL;
     proving->proof = NULL;
-    mirror->watch = NULL;
-    mirror->probes_failed = 0;
+    follow->watch = NULL;
+    follow->probes_failed = 0;
 }
 
-void mirror_follow_leave(struct mirror *mirror, enum status status, const struct detail *why)
+void follow_watch_abandon_member(struct follow *follow, enum status status,
+                                 const struct detail *why)
 {
-    member_fail(mirror->member, mirror_now_ms(mirror), status, why->text);
-    mirror->needs_audit = true;
-    mirror_fail(mirror, status, why);
+    member_fail(follow->member, follow_now_ms(follow), status, why->text);
+    follow->needs_check = true;
+    follow_fail(follow, status, why);
 }
 
-static bool mirror_on_nothing(void *arg, const struct kv *kv)
+static bool follow_on_nothing(void *arg, const struct kv *kv)
 {
     (void)arg, (void)kv;
     return true;
 }
 
-struct range *mirror_ask(struct mirror *mirror, struct member *member, kv_range_done *done)
+struct range *follow_ask(struct follow *follow, struct member *member, kv_range_done *done)
 {
-    struct kv_range range = {.key = mirror->prefix.text,
-                             .key_len = mirror->prefix.len,
+    struct kv_range range = {.key = follow->prefix.text,
+                             .key_len = follow->prefix.len,
                              .keys_only = true,
-                             .timeout_ms = member ? MIRROR_ANSWER_MS : 0};
-    return range_start(mirror->etcd, &range, member, mirror_on_nothing, done, mirror);
+                             .timeout_ms = member ? FOLLOW_ANSWER_MS : 0};
+    return range_start(follow->etcd, &range, member, follow_on_nothing, done, follow);
 }
 
-static void mirror_on_probe_done(void *arg, enum status status,
+static void follow_on_probe_done(void *arg, enum status status,
                                  const struct kv_range_result *result, const struct detail *why)
 {
-    struct mirror *mirror = arg;
-    mirror->probe = NULL;
-    if (status == STATUS_OK && result->revision > mirror->newest)
-        mirror->newest = result->revision;
+    struct follow *follow = arg;
+    follow->probe = NULL;
+    if (status == STATUS_OK && result->revision > follow->newest)
+        follow->newest = result->revision;
     /* A role that was withdrawn does not end a running watch. */
     if (status == STATUS_OK || status == STATUS_DENIED) {
-        mirror->probes_failed = 0;
-        mirror->last_seen_ms = mirror_now_ms(mirror);
-    } else if (status == STATUS_TIMED_OUT || ++mirror->probes_failed >= MIRROR_PROBES_MAX) {
+        follow->probes_failed = 0;
+        follow->last_seen_ms = follow_now_ms(follow);
+    } else if (status == STATUS_TIMED_OUT || ++follow->probes_failed >= FOLLOW_PROBES_MAX) {
         struct detail text = *why;
-        mirror_follow_leave(mirror, status, &text);
+        follow_watch_abandon_member(follow, status, &text);
     }
 }
 
 /* The member lives, and has a leader. */
-static void mirror_probe(struct mirror *mirror)
+static void follow_probe(struct follow *follow)
 {
-    uint64_t now_ms = mirror_now_ms(mirror), seen_ms = watch_last_seen_ms(mirror->watch);
-    if (mirror->probe || now_ms - seen_ms < MIRROR_PROBE_MS ||
-        now_ms - mirror->last_seen_ms < MIRROR_PROBE_MS)
+    uint64_t now_ms = follow_now_ms(follow), seen_ms = watch_last_seen_ms(follow->watch);
+    if (follow->probe || now_ms - seen_ms < FOLLOW_PROBE_MS ||
+        now_ms - follow->last_seen_ms < FOLLOW_PROBE_MS)
         return;
-    mirror->probe = mirror_ask(mirror, mirror->member, mirror_on_probe_done);
+    follow->probe = follow_ask(follow, follow->member, follow_on_probe_done);
 }
 
-void mirror_follow_commit(struct mirror *mirror, const struct watch *except)
+void follow_watch_commit(struct follow *follow, const struct watch *except)
 {
-    const struct watch *watch = mirror->watch;
-    if (!mirror->has_told || (watch && watch != except && watch_is_amid(watch)))
+    const struct watch *watch = follow->watch;
+    if (!follow->has_told || (watch && watch != except && watch_in_batch(watch)))
         return;
-    mirror->has_told = false;
-    mirror->events.commit(mirror->arg, mirror->revision);
+    follow->has_told = false;
+    follow->events.commit(follow->arg, follow->revision);
 }
 
-static bool mirror_take(struct mirror *mirror, const char *key, size_t key_len, int64_t revision,
+static bool follow_take(struct follow *follow, const char *key, size_t key_len, int64_t revision,
                         enum ledger_source source)
 {
-    if (!ledger_take(&mirror->ledger, key, key_len, revision, source))
+    if (!ledger_take(&follow->ledger, key, key_len, revision, source))
         return false;
     /* Later than its proof: the watch that was believed there had not told all yet. */
-    mirror->facts.repairs += revision <= mirror->ledger.proven;
-    mirror->has_told = true;
+    follow->facts.repairs += revision <= follow->ledger.proven;
+    follow->has_told = true;
     return true;
 }
 
-void mirror_follow_put(struct mirror *mirror, const struct kv *kv, enum ledger_source source)
+void follow_watch_put(struct follow *follow, const struct kv *kv, enum ledger_source source)
 {
-    if (!mirror_take(mirror, kv->key, kv->key_len, kv->mod_revision, source))
+    if (!follow_take(follow, kv->key, kv->key_len, kv->mod_revision, source))
         return;
-    mirror_witness_put(mirror, kv);
-    mirror->events.put(mirror->arg, kv);
+    follow_witness_put(follow, kv);
+    follow->events.put(follow->arg, kv);
 }
 
-void mirror_follow_remove(struct mirror *mirror, const char *key, size_t key_len, int64_t revision,
-                          enum ledger_source source)
+void follow_watch_remove(struct follow *follow, const char *key, size_t key_len, int64_t revision,
+                         enum ledger_source source)
 {
-    struct audit_witness *witness = &mirror->witness;
-    if (!mirror_take(mirror, key, key_len, revision, source))
+    struct follow_check_newest_key *newest_key = &follow->newest_key;
+    if (!follow_take(follow, key, key_len, revision, source))
         return;
-    if (revision >= witness->mod_revision) {
-        buffer_reset(&witness->key);
-        buffer_add(&witness->key, key, key_len);
-        if (witness->key.status != STATUS_OK)
-            buffer_reset(&witness->key);
-        witness->is_deleted = true;
-        witness->mod_revision = revision;
+    if (revision >= newest_key->mod_revision) {
+        buffer_reset(&newest_key->key);
+        buffer_add(&newest_key->key, key, key_len);
+        if (newest_key->key.status != STATUS_OK)
+            buffer_reset(&newest_key->key);
+        newest_key->is_deleted = true;
+        newest_key->mod_revision = revision;
     }
-    mirror->events.remove(mirror->arg, key, key_len, revision);
+    follow->events.remove(follow->arg, key, key_len, revision);
 }
 
-void mirror_follow_reach(struct mirror *mirror, int64_t revision)
+void follow_watch_reach(struct follow *follow, int64_t revision)
 {
-    if (revision > mirror->revision)
-        mirror->revision = revision;
-    if (revision > mirror->newest)
-        mirror->newest = revision;
+    if (revision > follow->revision)
+        follow->revision = revision;
+    if (revision > follow->newest)
+        follow->newest = revision;
 }
 
-static void mirror_on_audit_done(void *arg, enum audit_verdict verdict, const struct detail *why)
+static void follow_on_audit_done(void *arg, enum follow_check_result result,
+                                 const struct detail *why)
 {
-    struct mirror *mirror = arg;
-    mirror->audit = NULL;
-    mirror->needs_audit = verdict == AUDIT_UNKNOWN;
-    if (verdict == AUDIT_DIFFERENT)
-        mirror_reload(mirror, why->text);
+    struct follow *follow = arg;
+    follow->check = NULL;
+    follow->needs_check = result == FOLLOW_CHECK_UNKNOWN;
+    if (result == FOLLOW_CHECK_DIFFERENT)
+        follow_reload(follow, why->text);
 }
 
 /* Whether the newest event that was told can bear witness: a load does not tell what was deleted
  * last. */
-static bool mirror_has_witness(const struct mirror *mirror)
+static bool follow_has_witness(const struct follow *follow)
 {
-    return mirror->witness.key.len > 0 && mirror->witness.mod_revision >= mirror->loaded;
+    return follow->newest_key.key.len > 0 && follow->newest_key.mod_revision >= follow->loaded;
 }
 
-static void mirror_audit(struct mirror *mirror)
+static void follow_audit(struct follow *follow)
 {
-    struct audit_belief belief = {
-        .prefix = mirror->prefix.text,
-        .prefix_len = mirror->prefix.len,
-        .revision = mirror->revision,
-        .raft_term = mirror->raft_term,
-        .cluster_id = mirror->cluster_id,
-        .witness = &mirror->witness,
+    struct follow_check_expected expected = {
+        .prefix = follow->prefix.text,
+        .prefix_len = follow->prefix.len,
+        .revision = follow->revision,
+        .raft_term = follow->raft_term,
+        .cluster_id = follow->cluster_id,
+        .newest_key = &follow->newest_key,
     };
-    mirror->audit =
-        audit_start(mirror->etcd, mirror->member, &belief, mirror_on_audit_done, mirror);
+    follow->check =
+        follow_check_start(follow->etcd, follow->member, &expected, follow_on_audit_done, follow);
 }
 
-bool mirror_follow_is_small(const struct mirror *mirror)
+bool follow_watch_is_small(const struct follow *follow)
 {
-    return mirror->events.count && mirror->events.count(mirror->arg) <= mirror->proving.read_max;
+    return follow->events.count && follow->events.count(follow->arg) <= follow->proving.read_max;
 }
 
 /* The watch goes on no further here. What cannot be followed is loaded. */
-static void mirror_stall(struct mirror *mirror, enum status status, const struct detail *why)
+static void follow_stall(struct follow *follow, enum status status, const struct detail *why)
 {
-    if (mirror->stalled_at != mirror->revision)
-        mirror->stalls = 0;
-    mirror->stalled_at = mirror->revision;
-    if (++mirror->stalls >= MIRROR_STALLS_MAX)
-        mirror_reload(mirror, why->text);
+    if (follow->stalled_at != follow->revision)
+        follow->stalls = 0;
+    follow->stalled_at = follow->revision;
+    if (++follow->stalls >= FOLLOW_STALLS_MAX)
+        follow_reload(follow, why->text);
     else
-        mirror_follow_leave(mirror, status, why);
+        follow_watch_abandon_member(follow, status, why);
 }
 
-void mirror_follow_tick(struct mirror *mirror)
+void follow_watch_tick(struct follow *follow)
 {
-    struct mirror_proving *proving = &mirror->proving;
-    uint64_t now_ms = mirror_now_ms(mirror);
-    if (mirror->state == MIRROR_JOINING) {
-        mirror->watches_lost++;
-        mirror_follow_leave(mirror, STATUS_TIMED_OUT, &(struct detail){"watch: no answer in time"});
+    struct follow_proving *proving = &follow->proving;
+    uint64_t now_ms = follow_now_ms(follow);
+    if (follow->state == FOLLOW_JOINING) {
+        follow->watches_lost++;
+        follow_watch_abandon_member(follow, STATUS_TIMED_OUT,
+                                    &(struct detail){"watch: no answer in time"});
         return;
     }
-    if (now_ms - mirror->joined_ms >= MIRROR_STEADY_MS)
-        mirror->failures = mirror->watches_lost = 0;
-    if (watch_is_amid(mirror->watch) &&
-        now_ms - watch_last_seen_ms(mirror->watch) >= MIRROR_AMID_MS) {
-        mirror_stall(mirror, STATUS_TIMED_OUT,
+    if (now_ms - follow->joined_ms >= FOLLOW_STEADY_MS)
+        follow->failures = follow->watches_lost = 0;
+    if (watch_in_batch(follow->watch) &&
+        now_ms - watch_last_seen_ms(follow->watch) >= FOLLOW_AMID_MS) {
+        follow_stall(follow, STATUS_TIMED_OUT,
                      &(struct detail){"the watch has stopped amid an event"});
         return;
     }
-    mirror_follow_commit(mirror, NULL);
-    if (mirror->is_stopped)
+    follow_watch_commit(follow, NULL);
+    if (follow->is_stopped)
         return;
-    mirror_probe(mirror);
-    if (mirror->needs_audit && !mirror->audit && !mirror->probe)
-        mirror_audit(mirror);
+    follow_probe(follow);
+    if (follow->needs_check && !follow->check && !follow->probe)
+        follow_audit(follow);
     if (proving->proof)
         proof_tick(proving->proof);
-    else if (!mirror->needs_audit && mirror_prove_is_due(mirror))
-        mirror_prove(mirror);
+    else if (!follow->needs_check && follow_prove_is_due(follow))
+        follow_prove(follow);
 }
 
 /* What the member's first words say about its store. False: it must be loaded again. */
-static bool mirror_accept(struct mirror *mirror, const struct reply_header *header)
+static bool follow_accept(struct follow *follow, const struct gateway_reply_header *header)
 {
-    bool is_outage = mirror_follow_is_small(mirror) ||
-                     mirror_now_ms(mirror) - mirror->last_seen_ms >= MIRROR_OUTAGE_MS;
+    bool is_outage = follow_watch_is_small(follow) ||
+                     follow_now_ms(follow) - follow->last_seen_ms >= FOLLOW_OUTAGE_MS;
     const char *reason = NULL;
-    if (header->cluster_id != mirror->cluster_id)
+    if (header->cluster_id != follow->cluster_id)
         reason = "another cluster answers";
-    else if (header->revision - mirror->revision > MIRROR_GAP_MAX)
+    else if (header->revision - follow->revision > FOLLOW_GAP_MAX)
         reason = "too much has changed to follow";
-    else if (mirror->needs_audit && !mirror_has_witness(mirror) && is_outage)
+    else if (follow->needs_check && !follow_has_witness(follow) && is_outage)
         reason = "nothing shows that the store is still the same";
     if (reason)
-        mirror_reload(mirror, reason);
+        follow_reload(follow, reason);
     return !reason;
 }
 
-static void mirror_on_created(void *arg, const struct reply_header *header)
+static void follow_on_created(void *arg, const struct gateway_reply_header *header)
 {
-    struct mirror *mirror = arg;
-    if (mirror->state == MIRROR_WATCHING || !mirror_accept(mirror, header))
+    struct follow *follow = arg;
+    if (follow->state == FOLLOW_WATCHING || !follow_accept(follow, header))
         return;
     /* A follower may lag, so its header alone proves nothing: the audit reads through the leader.
      */
-    if (header->revision < mirror->revision || header->raft_term < mirror->raft_term)
-        mirror->needs_audit = true;
+    if (header->revision < follow->revision || header->raft_term < follow->raft_term)
+        follow->needs_check = true;
     else
-        mirror->raft_term = header->raft_term;
-    mirror->state = MIRROR_WATCHING;
-    mirror->joined_ms = mirror->last_seen_ms = mirror_now_ms(mirror);
-    uv_timer_start(&mirror->timer, mirror_on_timer, MIRROR_TICK_MS, MIRROR_TICK_MS);
-    if (mirror->needs_audit)
-        mirror_audit(mirror);
-    mirror_set_live(mirror);
+        follow->raft_term = header->raft_term;
+    follow->state = FOLLOW_WATCHING;
+    follow->joined_ms = follow->last_seen_ms = follow_now_ms(follow);
+    uv_timer_start(&follow->timer, follow_on_timer, FOLLOW_TICK_MS, FOLLOW_TICK_MS);
+    if (follow->needs_check)
+        follow_audit(follow);
+    follow_set_live(follow);
 }
 
-static void mirror_on_put(void *arg, const struct kv *kv)
+static void follow_on_put(void *arg, const struct kv *kv)
 {
-    mirror_follow_put(arg, kv, LEDGER_FOLLOWED);
+    follow_watch_put(arg, kv, LEDGER_FOLLOWED);
 }
 
-static void mirror_on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
+static void follow_on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
 {
-    mirror_follow_remove(arg, key, key_len, revision, LEDGER_FOLLOWED);
+    follow_watch_remove(arg, key, key_len, revision, LEDGER_FOLLOWED);
 }
 
-static void mirror_on_whole(void *arg, int64_t revision)
+static void follow_on_whole(void *arg, int64_t revision)
 {
-    struct mirror *mirror = arg;
-    mirror->last_seen_ms = mirror_now_ms(mirror);
-    mirror_follow_reach(mirror, revision);
-    mirror_follow_commit(mirror, mirror->watch);
+    struct follow *follow = arg;
+    follow->last_seen_ms = follow_now_ms(follow);
+    follow_watch_reach(follow, revision);
+    follow_watch_commit(follow, follow->watch);
 }
 
-static void mirror_on_lost(void *arg, enum status status, const struct detail *why)
+static void follow_on_lost(void *arg, enum status status, const struct detail *why)
 {
-    struct mirror *mirror = arg;
-    mirror->watch = NULL;
-    mirror->watches_lost++;
+    struct follow *follow = arg;
+    follow->watch = NULL;
+    follow->watches_lost++;
     if (status == STATUS_COMPACTED)
-        mirror_reload(mirror, why->text);
+        follow_reload(follow, why->text);
     else if (status == STATUS_BAD_REPLY || status == STATUS_TOO_LARGE)
-        mirror_stall(mirror, status, why);
+        follow_stall(follow, status, why);
     else
-        mirror_follow_leave(mirror, status, why);
+        follow_watch_abandon_member(follow, status, why);
 }
 
 static const struct watch_events mirror_watch_events = {
-    mirror_on_created, mirror_on_put, mirror_on_remove, mirror_on_whole, mirror_on_lost};
+    follow_on_created, follow_on_put, follow_on_remove, follow_on_whole, follow_on_lost};
 
-void mirror_follow_switch(struct mirror *mirror, struct watch *watch, struct member *member)
+void follow_watch_switch(struct follow *follow, struct watch *watch, struct member *member)
 {
-    watch_stop(mirror->watch);
-    mirror->watch = watch;
-    watch_hand_over(watch, &mirror_watch_events, mirror);
-    if (mirror->probe)
-        range_cancel(mirror->probe);
-    mirror->probe = NULL;
-    mirror->probes_failed = 0;
-    mirror->member = member;
+    watch_stop(follow->watch);
+    follow->watch = watch;
+    watch_hand_over(watch, &mirror_watch_events, follow);
+    if (follow->probe)
+        range_cancel(follow->probe);
+    follow->probe = NULL;
+    follow->probes_failed = 0;
+    follow->member = member;
 }
 
-void mirror_follow_join(struct mirror *mirror)
+void follow_watch_join(struct follow *follow)
 {
-    mirror->state = MIRROR_JOINING;
-    uv_timer_start(&mirror->timer, mirror_on_timer, MIRROR_JOIN_MS, 0);
-    mirror->member = member_find(&mirror->etcd->members, 0, mirror_now_ms(mirror));
-    mirror->watch = watch_start(mirror->etcd, mirror->member, mirror->prefix.text,
-                                mirror->prefix.len, mirror->end.text, mirror->end.len,
-                                mirror->revision + 1, &mirror_watch_events, mirror);
-    if (!mirror->watch)
-        mirror_fail(mirror, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
+    follow->state = FOLLOW_JOINING;
+    uv_timer_start(&follow->timer, follow_on_timer, FOLLOW_JOIN_MS, 0);
+    follow->member = member_find(&follow->etcd->members, 0, follow_now_ms(follow));
+    follow->watch = watch_start(follow->etcd, follow->member, follow->prefix.text,
+                                follow->prefix.len, follow->end.text, follow->end.len,
+                                follow->revision + 1, &mirror_watch_events, follow);
+    if (!follow->watch)
+        follow_fail(follow, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
 }

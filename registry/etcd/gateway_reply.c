@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-cJSON *reply_parse(const char *text, size_t len)
+cJSON *gateway_reply_parse(const char *text, size_t len)
 {
     const char *end = NULL;
     cJSON *root = text ? cJSON_ParseWithLengthOpts(text, len, &end, false) : NULL;
@@ -22,119 +22,121 @@ cJSON *reply_parse(const char *text, size_t len)
 }
 
 /* A number that a double holds exactly. */
-static bool reply_is_exact(const cJSON *item)
+static bool gateway_reply_is_exact(const cJSON *item)
 {
     double number = item->valuedouble;
     return number >= -9007199254740992.0 && number <= 9007199254740992.0 &&
            !(number > (double)(int64_t)number) && !(number < (double)(int64_t)number);
 }
 
-static bool reply_is_digits(const char *text)
+static bool gateway_reply_is_digits(const char *text)
 {
     return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-static bool reply_read_uint(const cJSON *item, uint64_t *out)
+static bool gateway_reply_read_uint(const cJSON *item, uint64_t *out)
 {
-    if (cJSON_IsNumber(item) && reply_is_exact(item) && item->valuedouble >= 0) {
+    if (cJSON_IsNumber(item) && gateway_reply_is_exact(item) && item->valuedouble >= 0) {
         *out = (uint64_t)item->valuedouble;
         return true;
     }
-    if (!cJSON_IsString(item) || !reply_is_digits(item->valuestring))
+    if (!cJSON_IsString(item) || !gateway_reply_is_digits(item->valuestring))
         return false;
     errno = 0;
     *out = strtoull(item->valuestring, NULL, 10);
     return errno == 0;
 }
 
-static bool reply_read_int(const cJSON *item, int64_t *out)
+static bool gateway_reply_read_int(const cJSON *item, int64_t *out)
 {
-    if (cJSON_IsNumber(item) && reply_is_exact(item)) {
+    if (cJSON_IsNumber(item) && gateway_reply_is_exact(item)) {
         *out = (int64_t)item->valuedouble;
         return true;
     }
-    if (!cJSON_IsString(item) || !reply_is_digits(item->valuestring + (*item->valuestring == '-')))
+    if (!cJSON_IsString(item) ||
+        !gateway_reply_is_digits(item->valuestring + (*item->valuestring == '-')))
         return false;
     errno = 0;
     *out = strtoll(item->valuestring, NULL, 10);
     return errno == 0;
 }
 
-bool reply_has_uint(const cJSON *object, const char *name, uint64_t *out)
+bool gateway_reply_has_uint(const cJSON *object, const char *name, uint64_t *out)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     *out = 0;
-    return !item || reply_read_uint(item, out);
+    return !item || gateway_reply_read_uint(item, out);
 }
 
-bool reply_has_int(const cJSON *object, const char *name, int64_t *out)
+bool gateway_reply_has_int(const cJSON *object, const char *name, int64_t *out)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     *out = 0;
-    return !item || reply_read_int(item, out);
+    return !item || gateway_reply_read_int(item, out);
 }
 
-bool reply_has_bool(const cJSON *object, const char *name, bool *out)
+bool gateway_reply_has_bool(const cJSON *object, const char *name, bool *out)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     *out = cJSON_IsTrue(item);
     return !item || cJSON_IsBool(item);
 }
 
-static bool reply_is_one_of(const char *name, const char *const *names)
+static bool gateway_reply_is_one_of(const char *name, const char *const *names)
 {
     while (*names && strcmp(*names, name) != 0)
         names++;
     return *names;
 }
 
-bool reply_has_only(const cJSON *object, const char *const *names)
+bool gateway_reply_has_only(const cJSON *object, const char *const *names)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, object)
     {
-        if (!reply_is_one_of(item->string, names))
+        if (!gateway_reply_is_one_of(item->string, names))
             return false;
     }
     return true;
 }
 
-int64_t reply_int(const cJSON *object, const char *name)
+int64_t gateway_reply_int(const cJSON *object, const char *name)
 {
     int64_t number;
-    return reply_has_int(object, name, &number) ? number : 0;
+    return gateway_reply_has_int(object, name, &number) ? number : 0;
 }
 
-bool reply_bool(const cJSON *object, const char *name)
+bool gateway_reply_bool(const cJSON *object, const char *name)
 {
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
-bool reply_header(const cJSON *object, struct reply_header *out)
+bool gateway_reply_header(const cJSON *object, struct gateway_reply_header *out)
 {
     const cJSON *header = cJSON_GetObjectItemCaseSensitive(object, "header");
-    struct reply_header found;
-    bool is_good = cJSON_IsObject(header) && reply_has_int(header, "revision", &found.revision) &&
-                   reply_has_uint(header, "cluster_id", &found.cluster_id) &&
-                   reply_has_uint(header, "member_id", &found.member_id) &&
-                   reply_has_uint(header, "raft_term", &found.raft_term) && found.revision > 0 &&
-                   found.cluster_id != 0;
+    struct gateway_reply_header found;
+    bool is_good = cJSON_IsObject(header) &&
+                   gateway_reply_has_int(header, "revision", &found.revision) &&
+                   gateway_reply_has_uint(header, "cluster_id", &found.cluster_id) &&
+                   gateway_reply_has_uint(header, "member_id", &found.member_id) &&
+                   gateway_reply_has_uint(header, "raft_term", &found.raft_term) &&
+                   found.revision > 0 && found.cluster_id != 0;
     if (is_good)
         *out = found;
     return is_good;
 }
 
-#define REPLY_TEXT_MAX ((size_t)KV_OCTETS_MAX / 3 * 4)
+#define GATEWAY_REPLY_TEXT_MAX ((size_t)KV_OCTETS_MAX / 3 * 4)
 
 /* Decode a member's base64 where it lies, as far as it may be long. */
-static bool reply_octets(cJSON *item, const char **octets, size_t *len, bool *is_cut)
+static bool gateway_reply_octets(cJSON *item, const char **octets, size_t *len, bool *is_cut)
 {
     if (!cJSON_IsString(item))
         return false;
     char *text = item->valuestring;
     size_t text_len = strlen(text);
-    *is_cut = text_len > REPLY_TEXT_MAX;
-    if (!base64_decode(text, *is_cut ? REPLY_TEXT_MAX : text_len, text, len))
+    *is_cut = text_len > GATEWAY_REPLY_TEXT_MAX;
+    if (!base64_decode(text, *is_cut ? GATEWAY_REPLY_TEXT_MAX : text_len, text, len))
         return false;
     text[*len] = '\0';
     *octets = text;
@@ -142,7 +144,7 @@ static bool reply_octets(cJSON *item, const char **octets, size_t *len, bool *is
 }
 
 /* False: a number that is none. What is not known is not looked at. */
-static bool reply_kv_number(const cJSON *item, struct kv *out)
+static bool gateway_reply_kv_number(const cJSON *item, struct kv *out)
 {
     static const struct {
         const char *name;
@@ -157,30 +159,31 @@ static bool reply_kv_number(const cJSON *item, struct kv *out)
         int64_t number;
         if (strcmp(item->string, numbers[i].name) != 0)
             continue;
-        if (!reply_read_int(item, &number))
+        if (!gateway_reply_read_int(item, &number))
             return false;
         memcpy((char *)out + numbers[i].offset, &number, sizeof(number));
     }
     return true;
 }
 
-static bool reply_kv_member(cJSON *item, struct kv *kv)
+static bool gateway_reply_kv_member(cJSON *item, struct kv *kv)
 {
     if (strcmp(item->string, "key") == 0)
-        return !kv->key && reply_octets(item, &kv->key, &kv->key_len, &kv->is_key_cut);
+        return !kv->key && gateway_reply_octets(item, &kv->key, &kv->key_len, &kv->is_key_cut);
     if (strcmp(item->string, "value") == 0)
-        return !kv->value[0] && reply_octets(item, &kv->value, &kv->value_len, &kv->is_value_cut);
-    return reply_kv_number(item, kv);
+        return !kv->value[0] &&
+               gateway_reply_octets(item, &kv->value, &kv->value_len, &kv->is_value_cut);
+    return gateway_reply_kv_number(item, kv);
 }
 
-bool reply_kv(cJSON *object, struct kv *out)
+bool gateway_reply_kv(cJSON *object, struct kv *out)
 {
     struct kv kv = {.key = NULL, .value = ""};
     if (!cJSON_IsObject(object))
         return false;
     /* One walk: a look-up by name for each member would compare six times as often. */
     for (cJSON *item = object->child; item; item = item->next)
-        if (!reply_kv_member(item, &kv))
+        if (!gateway_reply_kv_member(item, &kv))
             return false;
     if (!kv.key || kv.mod_revision <= 0)
         return false;
@@ -188,49 +191,51 @@ bool reply_kv(cJSON *object, struct kv *out)
     return true;
 }
 
-static int reply_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+static int gateway_reply_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
     return order ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-bool reply_kv_is_within(const struct kv *kv, const char *from, size_t from_len, const char *end,
-                        size_t end_len)
+bool gateway_reply_kv_is_within(const struct kv *kv, const char *from, size_t from_len,
+                                const char *end, size_t end_len)
 {
     if (end_len == 0)
-        return reply_compare(kv->key, kv->key_len, from, from_len) == 0;
+        return gateway_reply_compare(kv->key, kv->key_len, from, from_len) == 0;
     bool is_open = end_len == 1 && end[0] == '\0';
-    return reply_compare(kv->key, kv->key_len, from, from_len) >= 0 &&
-           (is_open || reply_compare(kv->key, kv->key_len, end, end_len) < 0);
+    return gateway_reply_compare(kv->key, kv->key_len, from, from_len) >= 0 &&
+           (is_open || gateway_reply_compare(kv->key, kv->key_len, end, end_len) < 0);
 }
 
 /* Known messages. The first row that is contained in the message counts. */
 static const struct {
     const char *text;
     enum status status;
-    enum reply_class class;
+    enum gateway_reply_class class;
 } reply_messages[] = {
-    {"requested lease not found", STATUS_NOT_FOUND, REPLY_FINAL},
-    {"lease already exists", STATUS_CONFLICT, REPLY_FINAL},
-    {"has been compacted", STATUS_COMPACTED, REPLY_FINAL},
-    {"is a future revision", STATUS_COMPACTED, REPLY_FINAL}, /* of a store that was since wiped */
-    {"larger than max", STATUS_TOO_LARGE, REPLY_FINAL},
-    {"request is too large", STATUS_TOO_LARGE, REPLY_FINAL},
-    {"too many operations", STATUS_TOO_MANY, REPLY_FINAL},
-    {"database space exceeded", STATUS_NO_SPACE, REPLY_FINAL},
-    {"invalid auth token", STATUS_DENIED, REPLY_TOKEN},
-    {"user name is empty", STATUS_DENIED, REPLY_TOKEN},
-    {"revision of auth store is old", STATUS_DENIED, REPLY_TOKEN},
-    {"authentication is not enabled", STATUS_DENIED, REPLY_NO_AUTH},
-    {"authentication failed", STATUS_DENIED, REPLY_FINAL},
-    {"revision in header is old", STATUS_DENIED, REPLY_TOKEN}, /* JWT, after a change of users */
-    {"permission denied", STATUS_DENIED, REPLY_PERMISSION},
-    {"PermissionDenied", STATUS_DENIED, REPLY_PERMISSION},
-    {"CommonName of client", STATUS_DENIED, REPLY_FINAL},
-    {"too many requests", STATUS_UNREACHABLE, REPLY_UNDONE},
-    {"no leader", STATUS_UNREACHABLE, REPLY_UNDONE},
-    {"request timed out", STATUS_TIMED_OUT, REPLY_UNKNOWN},
-    {"context deadline exceeded", STATUS_TIMED_OUT, REPLY_UNKNOWN},
+    {"requested lease not found", STATUS_NOT_FOUND, GATEWAY_REPLY_FINAL},
+    {"lease already exists", STATUS_CONFLICT, GATEWAY_REPLY_FINAL},
+    {"has been compacted", STATUS_COMPACTED, GATEWAY_REPLY_FINAL},
+    {"is a future revision", STATUS_COMPACTED,
+     GATEWAY_REPLY_FINAL}, /* of a store that was since wiped */
+    {"larger than max", STATUS_TOO_LARGE, GATEWAY_REPLY_FINAL},
+    {"request is too large", STATUS_TOO_LARGE, GATEWAY_REPLY_FINAL},
+    {"too many operations", STATUS_TOO_MANY, GATEWAY_REPLY_FINAL},
+    {"database space exceeded", STATUS_NO_SPACE, GATEWAY_REPLY_FINAL},
+    {"invalid auth token", STATUS_DENIED, GATEWAY_REPLY_TOKEN},
+    {"user name is empty", STATUS_DENIED, GATEWAY_REPLY_TOKEN},
+    {"revision of auth store is old", STATUS_DENIED, GATEWAY_REPLY_TOKEN},
+    {"authentication is not enabled", STATUS_DENIED, GATEWAY_REPLY_NO_AUTH},
+    {"authentication failed", STATUS_DENIED, GATEWAY_REPLY_FINAL},
+    {"revision in header is old", STATUS_DENIED,
+     GATEWAY_REPLY_TOKEN}, /* JWT, after a change of users */
+    {"permission denied", STATUS_DENIED, GATEWAY_REPLY_PERMISSION},
+    {"PermissionDenied", STATUS_DENIED, GATEWAY_REPLY_PERMISSION},
+    {"CommonName of client", STATUS_DENIED, GATEWAY_REPLY_FINAL},
+    {"too many requests", STATUS_UNREACHABLE, GATEWAY_REPLY_UNDONE},
+    {"no leader", STATUS_UNREACHABLE, GATEWAY_REPLY_UNDONE},
+    {"request timed out", STATUS_TIMED_OUT, GATEWAY_REPLY_UNKNOWN},
+    {"context deadline exceeded", STATUS_TIMED_OUT, GATEWAY_REPLY_UNKNOWN},
 };
 
 /* gRPC codes of other messages. What etcd calls an invalid argument is none of the command line:
@@ -238,16 +243,16 @@ static const struct {
 static const struct {
     int64_t code;
     enum status status;
-    enum reply_class class;
+    enum gateway_reply_class class;
 } reply_codes[] = {
-    {1, STATUS_UNREACHABLE, REPLY_UNKNOWN}, {3, STATUS_REFUSED, REPLY_FINAL},
-    {4, STATUS_TIMED_OUT, REPLY_UNKNOWN},   {5, STATUS_NOT_FOUND, REPLY_FINAL},
-    {7, STATUS_DENIED, REPLY_PERMISSION},   {8, STATUS_UNREACHABLE, REPLY_UNDONE},
-    {11, STATUS_REFUSED, REPLY_FINAL},      {14, STATUS_UNREACHABLE, REPLY_UNKNOWN},
-    {16, STATUS_DENIED, REPLY_TOKEN},
+    {1, STATUS_UNREACHABLE, GATEWAY_REPLY_UNKNOWN}, {3, STATUS_REFUSED, GATEWAY_REPLY_FINAL},
+    {4, STATUS_TIMED_OUT, GATEWAY_REPLY_UNKNOWN},   {5, STATUS_NOT_FOUND, GATEWAY_REPLY_FINAL},
+    {7, STATUS_DENIED, GATEWAY_REPLY_PERMISSION},   {8, STATUS_UNREACHABLE, GATEWAY_REPLY_UNDONE},
+    {11, STATUS_REFUSED, GATEWAY_REPLY_FINAL},      {14, STATUS_UNREACHABLE, GATEWAY_REPLY_UNKNOWN},
+    {16, STATUS_DENIED, GATEWAY_REPLY_TOKEN},
 };
 
-static void reply_classify(int64_t code, long http_status, struct reply_error *out)
+static void gateway_reply_classify(int64_t code, long http_status, struct gateway_reply_error *out)
 {
     for (size_t i = 0; i < sizeof(reply_messages) / sizeof(reply_messages[0]); i++) {
         if (strstr(out->message, reply_messages[i].text)) {
@@ -265,11 +270,12 @@ static void reply_classify(int64_t code, long http_status, struct reply_error *o
     }
     /* Only 4xx says that nothing was done. */
     out->status = http_status >= 500 ? STATUS_UNREACHABLE : STATUS_BAD_REPLY;
-    out->class = http_status >= 400 && http_status < 500 ? REPLY_UNDONE : REPLY_UNKNOWN;
+    out->class =
+        http_status >= 400 && http_status < 500 ? GATEWAY_REPLY_UNDONE : GATEWAY_REPLY_UNKNOWN;
 }
 
 /* One printable line, whatever a stranger's server sends. */
-static void reply_print(struct reply_error *out, const char *text, size_t len)
+static void gateway_reply_print(struct gateway_reply_error *out, const char *text, size_t len)
 {
     size_t at = 0;
     for (size_t i = 0; i < len && at < sizeof(out->message) - 1; i++) {
@@ -281,15 +287,16 @@ static void reply_print(struct reply_error *out, const char *text, size_t len)
     out->message[at] = '\0';
 }
 
-void reply_error_message(const char *message, struct reply_error *out)
+void gateway_reply_error_message(const char *message, struct gateway_reply_error *out)
 {
-    reply_print(out, message, strlen(message));
-    reply_classify(strstr(message, "code = Unauthenticated") ? 16 : 0, 200, out);
+    gateway_reply_print(out, message, strlen(message));
+    gateway_reply_classify(strstr(message, "code = Unauthenticated") ? 16 : 0, 200, out);
 }
 
 /* {"error":{"grpc_code":14,"message":..}} of a stream, {"error":M,"message":M,"code":N}, or
  * {"code":N,"message":M}. */
-static bool reply_error_json(const cJSON *root, struct reply_error *out, int64_t *code)
+static bool gateway_reply_error_json(const cJSON *root, struct gateway_reply_error *out,
+                                     int64_t *code)
 {
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(root, "error");
     const cJSON *object = cJSON_IsObject(error) ? error : root;
@@ -298,36 +305,37 @@ static bool reply_error_json(const cJSON *root, struct reply_error *out, int64_t
         message = error;
     if (!cJSON_IsString(message))
         return false;
-    reply_print(out, message->valuestring, strlen(message->valuestring));
-    *code = reply_int(object, "code");
+    gateway_reply_print(out, message->valuestring, strlen(message->valuestring));
+    *code = gateway_reply_int(object, "code");
     if (*code == 0)
-        *code = reply_int(object, "grpc_code");
+        *code = gateway_reply_int(object, "grpc_code");
     return true;
 }
 
 /* etcd and its proxies say in several ways that there is nothing at a path. A lease that is not
  * found has status 404, too, but its own words. */
-static bool reply_is_path(long http_status, bool is_json, int64_t code, const char *message)
+static bool gateway_reply_is_path(long http_status, bool is_json, int64_t code, const char *message)
 {
     if (http_status != 404 && http_status != 405 && http_status != 501)
         return false;
     return !is_json || code == 12 || strcmp(message, "Not Found") == 0;
 }
 
-void reply_error(long http_status, const char *body, size_t len, struct reply_error *out)
+void gateway_reply_error(long http_status, const char *body, size_t len,
+                         struct gateway_reply_error *out)
 {
     int64_t code = 0;
     if (!body)
         len = 0;
     cJSON *root = cJSON_ParseWithLength(len ? body : "", len);
-    bool is_json = reply_error_json(root, out, &code);
+    bool is_json = gateway_reply_error_json(root, out, &code);
     cJSON_Delete(root);
     if (!is_json)
-        reply_print(out, body, len);
-    reply_classify(code, http_status, out);
-    if (reply_is_path(http_status, is_json, code, out->message)) {
+        gateway_reply_print(out, body, len);
+    gateway_reply_classify(code, http_status, out);
+    if (gateway_reply_is_path(http_status, is_json, code, out->message)) {
         out->status = STATUS_BAD_REPLY;
-        out->class = REPLY_PATH;
+        out->class = GATEWAY_REPLY_PATH;
     }
     if (is_json && out->message[0])
         return;

@@ -17,66 +17,67 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct reply_header {
+struct gateway_reply_header {
     int64_t revision;
     uint64_t cluster_id, member_id, raft_term;
 };
 
 /* A whole body as JSON: one value with nothing but blanks behind it. To be given to cJSON_Delete().
  * NULL: it is none, or there is no memory. */
-cJSON *reply_parse(const char *text, size_t len);
+cJSON *gateway_reply_parse(const char *text, size_t len);
 
 /* A 64-bit member, be it a string or a number; 0 when it is missing. False: it is there and is no
  * whole number of that range; *out is 0 then. */
-bool reply_has_uint(const cJSON *object, const char *name, uint64_t *out);
-bool reply_has_int(const cJSON *object, const char *name, int64_t *out);
+bool gateway_reply_has_uint(const cJSON *object, const char *name, uint64_t *out);
+bool gateway_reply_has_int(const cJSON *object, const char *name, int64_t *out);
 /* False: it is there and neither true nor false. */
-bool reply_has_bool(const cJSON *object, const char *name, bool *out);
+bool gateway_reply_has_bool(const cJSON *object, const char *name, bool *out);
 
 /* Whether an object has no other members than these; NULL ends the names. An answer that says
  * nothing is told from that to another question by it. */
-bool reply_has_only(const cJSON *object, const char *const *names);
+bool gateway_reply_has_only(const cJSON *object, const char *const *names);
 
 /* The same for members that decide nothing: 0 or false when there is none that makes sense. */
-int64_t reply_int(const cJSON *object, const char *name);
-bool reply_bool(const cJSON *object, const char *name);
+int64_t gateway_reply_int(const cJSON *object, const char *name);
+bool gateway_reply_bool(const cJSON *object, const char *name);
 
 /* The member "header" of an object. False: there is none that etcd could have written, with a
  * revision above 0 and a cluster's ID. Every reply of ranges, transactions, leases and every line
  * of a watch has one, but the line that cancels a watch. Whoever takes {} for an answer takes a
  * broken proxy for an empty store. */
-bool reply_header(const cJSON *object, struct reply_header *out);
+bool gateway_reply_header(const cJSON *object, struct gateway_reply_header *out);
 
 /* A key-value, decoded in place: *out borrows from `object`, key and value are NUL-terminated.
  * False: not an object, no key, no revision, or something is not base64 or no number. */
-bool reply_kv(cJSON *object, struct kv *out);
+bool gateway_reply_kv(cJSON *object, struct kv *out);
 
 /* Whether the key is one of [from, end); end_len 0: is `from`; "\0": there is no end. */
-bool reply_kv_is_within(const struct kv *kv, const char *from, size_t from_len, const char *end,
-                        size_t end_len);
+bool gateway_reply_kv_is_within(const struct kv *kv, const char *from, size_t from_len,
+                                const char *end, size_t end_len);
 
 /* What can be done about an error. */
-enum reply_class {
-    REPLY_FINAL,      /* nothing: it is the answer */
-    REPLY_UNDONE,     /* not carried out; another member or moment may do better */
-    REPLY_UNKNOWN,    /* perhaps carried out; the same */
-    REPLY_TOKEN,      /* the token is missing, old or unknown: authenticate */
-    REPLY_PERMISSION, /* not allowed, or, from some releases, a token that they do not know */
-    REPLY_NO_AUTH,    /* authentication is switched off: go on without */
-    REPLY_PATH        /* no such path: another version than thought, or no etcd */
+enum gateway_reply_class {
+    GATEWAY_REPLY_FINAL,      /* nothing: it is the answer */
+    GATEWAY_REPLY_UNDONE,     /* not carried out; another member or moment may do better */
+    GATEWAY_REPLY_UNKNOWN,    /* perhaps carried out; the same */
+    GATEWAY_REPLY_TOKEN,      /* the token is missing, old or unknown: authenticate */
+    GATEWAY_REPLY_PERMISSION, /* not allowed, or, from some releases, a token that they do not know */
+    GATEWAY_REPLY_NO_AUTH,    /* authentication is switched off: go on without */
+    GATEWAY_REPLY_PATH        /* no such path: another version than thought, or no etcd */
 };
 
-struct reply_error {
+struct gateway_reply_error {
     enum status status;
-    enum reply_class class;
+    enum gateway_reply_class class;
     char message[200]; /* printable */
 };
 
 /* Make sense of an error: a body with its HTTP status, or a line of a stream, {"error":{..}}, with
  * status 200. Always fills *out. */
-void reply_error(long http_status, const char *body, size_t len, struct reply_error *out);
+void gateway_reply_error(long http_status, const char *body, size_t len,
+                         struct gateway_reply_error *out);
 
 /* The same for a bare message, as in a watch's cancel_reason. */
-void reply_error_message(const char *message, struct reply_error *out);
+void gateway_reply_error_message(const char *message, struct gateway_reply_error *out);
 
 #endif

@@ -20,15 +20,15 @@
 
 /* Of a string of an element no more octets are handed over: in base64 etcd's largest request, 1.5
  * MiB, and to spare. Whoever raises --max-request-bytes can have longer keys and values, which must
- * not stop all others; reply_kv() sees that they were cut. */
-#define STREAM_STRING_MAX   (3U << 20)
-#define STREAM_ELEMENT_MAX  (16U << 20) /* four such strings, and to spare */
-#define STREAM_ELEMENT_KEPT (1U << 20)  /* octets of memory between two elements */
-#define STREAM_REST_MAX     (64U << 10)
-#define STREAM_DEPTH_MAX    64
+ * not stop all others; gateway_reply_kv() sees that they were cut. */
+#define JSON_SPLIT_STRING_MAX   (3U << 20)
+#define JSON_SPLIT_ELEMENT_MAX  (16U << 20) /* four such strings, and to spare */
+#define JSON_SPLIT_ELEMENT_KEPT (1U << 20)  /* octets of memory between two elements */
+#define JSON_SPLIT_REST_MAX     (64U << 10)
+#define JSON_SPLIT_DEPTH_MAX    64
 
-/* Callbacks that return other than OK end the stream; stream_feed() returns that status. */
-struct stream_events {
+/* Callbacks that return other than OK end the stream; json_split_feed() returns that status. */
+struct json_split_events {
     /* The array begins; `text` is what the value had before it, unfinished. May be NULL. */
     enum status (*begin)(void *arg, const char *text, size_t len);
     /* An element of the array, an object. Borrowed, not NUL-terminated. */
@@ -37,9 +37,9 @@ struct stream_events {
     enum status (*rest)(void *arg, const char *text, size_t len);
 };
 
-struct stream {
+struct json_split {
     const char *parent, *array;
-    const struct stream_events *events;
+    const struct json_split_events *events;
     void *arg;
     struct buffer element, rest;
     unsigned depth;         /* open brackets of the rest */
@@ -56,18 +56,18 @@ struct stream {
 /* The array is the member `array` of the top-level value, or, unless `parent` is NULL, of its
  * member `parent`. array NULL: it is a top-level value itself, and an object that is one counts as
  * an element, too. All pointers must outlive the stream. */
-void stream_init(struct stream *stream, const char *parent, const char *array,
-                 const struct stream_events *events, void *arg);
-void stream_clear(struct stream *stream);
+void json_split_init(struct json_split *split, const char *parent, const char *array,
+                     const struct json_split_events *events, void *arg);
+void json_split_clear(struct json_split *split);
 
 /* The next octets, cut anywhere. BAD_REPLY: not JSON objects, or an element or the rest is over its
  * limit. NO_MEMORY. Else what a callback returned. */
-MUST_USE enum status stream_feed(struct stream *stream, const char *text, size_t len);
+MUST_USE enum status json_split_feed(struct json_split *split, const char *text, size_t len);
 
 /* Whether the stream stands between two values: a reply that ends elsewhere is cut off. */
-bool stream_is_between(const struct stream *stream);
+bool json_split_at_boundary(const struct json_split *split);
 
 /* Be ready for a new reply. */
-void stream_reset(struct stream *stream);
+void json_split_reset(struct json_split *split);
 
 #endif

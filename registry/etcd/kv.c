@@ -150,7 +150,7 @@ static void kv_finish_txn(void *arg, enum status status, const char *reply, size
 static bool kv_start_txn(struct etcd *etcd, const struct kv_txn *txn,
                          struct kv_transaction *transaction)
 {
-    struct call_request request = {
+    struct rpc_request request = {
         .method = CALL_TXN,
         .timeout_ms = txn->timeout_ms,
         .is_idempotent = txn->is_idempotent,
@@ -161,7 +161,7 @@ static bool kv_start_txn(struct etcd *etcd, const struct kv_txn *txn,
     };
     buffer_init(&transaction->body, KV_TXN_BODY_MAX);
     kv_add_txn(&transaction->body, txn);
-    return txn_shape_init(&transaction->asked, txn) == STATUS_OK && call_start(etcd, &request);
+    return txn_shape_init(&transaction->asked, txn) == STATUS_OK && rpc_start(etcd, &request);
 }
 
 void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg)

@@ -19,7 +19,7 @@ struct lease_request {
     struct etcd *etcd;
     int64_t id;
     uint64_t ttl_s;
-    enum call_method method;
+    enum rpc_method method;
     bool is_gone; /* says the reply, or: */
     int64_t granted_s, left_s;
     lease_done *done;
@@ -102,7 +102,7 @@ static bool lease_is_gone(struct lease_request *lease)
 static bool lease_read_kept(struct lease_request *lease, const cJSON *result)
 {
     int64_t ttl_s;
-    if (!reply_has_int(result, "TTL", &ttl_s))
+    if (!gateway_reply_has_int(result, "TTL", &ttl_s))
         return false;
     return ttl_s == 0 ? lease_is_gone(lease) : lease_is_alive(lease, ttl_s, ttl_s);
 }
@@ -112,7 +112,8 @@ static bool lease_read_kept(struct lease_request *lease, const cJSON *result)
 static bool lease_read_time_left(struct lease_request *lease, const cJSON *root)
 {
     int64_t left_s, granted_s;
-    if (!reply_has_int(root, "TTL", &left_s) || !reply_has_int(root, "grantedTTL", &granted_s))
+    if (!gateway_reply_has_int(root, "TTL", &left_s) ||
+        !gateway_reply_has_int(root, "grantedTTL", &granted_s))
         return false;
     return left_s < 0 ? lease_is_gone(lease) : lease_is_alive(lease, granted_s, left_s);
 }
@@ -120,21 +121,21 @@ static bool lease_read_time_left(struct lease_request *lease, const cJSON *root)
 static bool lease_read_grant(struct lease_request *lease, const cJSON *root)
 {
     int64_t ttl_s;
-    return reply_has_int(root, "TTL", &ttl_s) && lease_is_alive(lease, ttl_s, ttl_s);
+    return gateway_reply_has_int(root, "TTL", &ttl_s) && lease_is_alive(lease, ttl_s, ttl_s);
 }
 
 /* All but a revocation say which lease they speak of. */
 static bool lease_read(struct lease_request *lease, const cJSON *root)
 {
     static const char *const revoked[] = {"header", NULL};
-    struct reply_header header;
+    struct gateway_reply_header header;
     int64_t id;
     lease->is_gone = false;
-    if (!reply_header(root, &header))
+    if (!gateway_reply_header(root, &header))
         return false;
     if (lease->method == CALL_LEASE_REVOKE)
-        return reply_has_only(root, revoked);
-    if (!reply_has_int(root, "ID", &id) || id != lease->id)
+        return gateway_reply_has_only(root, revoked);
+    if (!gateway_reply_has_int(root, "ID", &id) || id != lease->id)
         return false;
     if (lease->method == CALL_LEASE_KEEP_ALIVE)
         return lease_read_kept(lease, root);
@@ -147,14 +148,14 @@ static bool lease_read(struct lease_request *lease, const cJSON *root)
 static enum status lease_check(void *arg, const char *reply, size_t len, struct detail *why)
 {
     struct lease_request *lease = arg;
-    struct reply_error error = {.message = "the reply makes no sense"};
-    cJSON *root = reply_parse(reply, len);
+    struct gateway_reply_error error = {.message = "the reply makes no sense"};
+    cJSON *root = gateway_reply_parse(reply, len);
     const cJSON *result = root;
     if (lease->method == CALL_LEASE_KEEP_ALIVE)
         result = cJSON_GetObjectItemCaseSensitive(root, "result");
     bool is_good = lease_read(lease, result);
     if (cJSON_GetObjectItemCaseSensitive(root, "error"))
-        reply_error(200, reply, len, &error);
+        gateway_reply_error(200, reply, len, &error);
     cJSON_Delete(root);
     return is_good ? STATUS_OK : detail_set(why, STATUS_BAD_REPLY, "lease: %s", error.message);
 }
@@ -187,7 +188,7 @@ static void lease_on_done(void *arg, enum status status, const char *reply, size
 
 static bool lease_send(struct lease_request *lease)
 {
-    struct call_request request = {
+    struct rpc_request request = {
         .method = lease->method,
         .is_idempotent = true,
         .build = lease_build,
@@ -195,10 +196,10 @@ static bool lease_send(struct lease_request *lease)
         .done = lease_on_done,
         .arg = lease,
     };
-    return call_start(lease->etcd, &request);
+    return rpc_start(lease->etcd, &request);
 }
 
-static void lease_start(struct etcd *etcd, enum call_method method, int64_t id, uint64_t ttl_s,
+static void lease_start(struct etcd *etcd, enum rpc_method method, int64_t id, uint64_t ttl_s,
                         lease_done *done, void *arg)
 {
     struct lease_request *lease = calloc(1, sizeof(*lease));

@@ -62,7 +62,7 @@ void member_clear(struct member_set *set)
     set->count = 0;
 }
 
-uint32_t member_bit(const struct member_set *set, const struct member *member)
+uint32_t member_mask(const struct member_set *set, const struct member *member)
 {
     return UINT32_C(1) << (member - set->list);
 }
@@ -72,7 +72,7 @@ struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_
     struct member *best = NULL;
     for (size_t i = 0; i < set->count; i++) {
         struct member *member = &set->list[(set->current + i) % set->count];
-        if (tried & member_bit(set, member))
+        if (tried & member_mask(set, member))
             continue;
         if (member->pause_until_ms <= now_ms)
             return member;
@@ -82,7 +82,7 @@ struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_
     return best;
 }
 
-void member_succeed(struct member_set *set, struct member *member)
+void member_mark_up(struct member_set *set, struct member *member)
 {
     member->failures = 0;
     member->pause_until_ms = 0;
@@ -171,7 +171,7 @@ void member_explain(const struct member_set *set, uint32_t tried, struct detail 
     size_t len = 0;
     for (size_t i = 0; i < set->count; i++) {
         const struct member *member = &set->list[i];
-        if (!(tried & member_bit(set, member)))
+        if (!(tried & member_mask(set, member)))
             continue;
         bool is_named = !member_lacks_addresses(member);
         int more =

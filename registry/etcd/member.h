@@ -59,9 +59,9 @@ void member_clear(struct member_set *set);
 struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_ms);
 
 /* Its bit. */
-uint32_t member_bit(const struct member_set *set, const struct member *member);
+uint32_t member_mask(const struct member_set *set, const struct member *member);
 
-void member_succeed(struct member_set *set, struct member *member);
+void member_mark_up(struct member_set *set, struct member *member);
 
 /* It may have moved: its addresses must be looked up again, at most every 5 s. */
 void member_fail(struct member *member, uint64_t now_ms, enum status status, const char *reason);

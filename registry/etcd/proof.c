@@ -158,7 +158,7 @@ static void proof_read_target(struct proof *proof)
                                proof_on_target, proof);
 }
 
-static void proof_on_created(void *arg, const struct reply_header *header)
+static void proof_on_created(void *arg, const struct gateway_reply_header *header)
 {
     struct proof *proof = arg;
     if (header->cluster_id != proof->plan.cluster_id)
@@ -273,7 +273,7 @@ static bool proof_has_settled(const struct proof *proof)
     uint64_t heard_ms = watch_last_seen_ms(proof->watch);
     if (heard_ms < proof->target_ms)
         heard_ms = proof->target_ms;
-    return now_ms - heard_ms >= PROOF_SILENCE_MS && !watch_is_amid(proof->watch);
+    return now_ms - heard_ms >= PROOF_SILENCE_MS && !watch_in_batch(proof->watch);
 }
 
 /* Whether the second watch has come to a stand, or takes too long. */
@@ -281,7 +281,7 @@ static bool proof_is_late(const struct proof *proof)
 {
     uint64_t now_ms = proof_now_ms(proof);
     uint64_t limit_ms = proof->step == PROOF_JOINING ? PROOF_JOIN_MS : PROOF_LIMIT_MS;
-    bool is_amid = proof->watch && watch_is_amid(proof->watch);
+    bool is_amid = proof->watch && watch_in_batch(proof->watch);
     return now_ms - proof->began_ms >= limit_ms ||
            (is_amid && now_ms - watch_last_seen_ms(proof->watch) >= PROOF_AMID_MS);
 }
@@ -322,9 +322,9 @@ struct proof *proof_start(struct etcd *etcd, const struct proof_plan *plan,
     return proof;
 }
 
-bool proof_is_amid(const struct proof *proof)
+bool proof_in_batch(const struct proof *proof)
 {
-    return proof->watch && watch_is_amid(proof->watch);
+    return proof->watch && watch_in_batch(proof->watch);
 }
 
 void proof_cancel(struct proof *proof)

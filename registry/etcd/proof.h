@@ -80,7 +80,7 @@ struct proof *proof_start(struct etcd *etcd, const struct proof_plan *plan,
 void proof_tick(struct proof *proof);
 
 /* Whether the second watch stands amid events. */
-bool proof_is_amid(const struct proof *proof);
+bool proof_in_batch(const struct proof *proof);
 
 /* Nothing is called any more; the second watch is stopped. Not after `done`. */
 void proof_cancel(struct proof *proof);

@@ -20,7 +20,7 @@
 
 struct range {
     struct etcd *etcd;
-    struct call *call;
+    struct rpc *rpc;
     struct kv_range range; /* but key and end are in these: */
     struct buffer next;    /* the first key of what is still missing */
     struct buffer end;
@@ -28,7 +28,7 @@ struct range {
     kv_each *each;
     kv_range_done *done;
     void *arg;
-    struct stream stream;
+    struct json_split split;
     struct kv_range_result result;
     uint32_t page; /* asked for in this page; 0 = as is usual: */
     uint32_t usual;
@@ -51,7 +51,7 @@ static void range_free(struct range *range)
         range->is_dead = true;
         return;
     }
-    stream_clear(&range->stream);
+    json_split_clear(&range->split);
     buffer_clear(&range->next);
     buffer_clear(&range->end);
     free(range);
@@ -98,7 +98,7 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
 {
     struct range *range = arg;
     uint32_t page = range_page(range, member);
-    stream_reset(&range->stream);
+    json_split_reset(&range->split);
     range_pass_cut(range);
     range->has_more = range->has_rest = false;
     range->given_before = range->given;
@@ -135,8 +135,8 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
 static enum status range_take_header(struct range *range, const cJSON *root)
 {
     struct kv_range_result *result = &range->result;
-    struct reply_header header;
-    if (!reply_header(root, &header) || header.revision < result->revision ||
+    struct gateway_reply_header header;
+    if (!gateway_reply_header(root, &header) || header.revision < result->revision ||
         (result->cluster_id != 0 && header.cluster_id != result->cluster_id))
         return STATUS_BAD_REPLY;
     if (result->revision == 0)
@@ -153,7 +153,7 @@ static enum status range_on_begin(void *arg, const char *text, size_t len)
 {
     struct range *range = arg;
     struct buffer copy;
-    buffer_init(&copy, STREAM_REST_MAX + 2);
+    buffer_init(&copy, JSON_SPLIT_REST_MAX + 2);
     buffer_add(&copy, text, len);
     buffer_add_text(&copy, "]}");
     cJSON *root = copy.status == STATUS_OK ? cJSON_ParseWithLength(copy.data, copy.len) : NULL;
@@ -183,7 +183,7 @@ static bool range_is_due(const struct range *range, const struct kv *kv)
         return false;
     if (end->len == 0 && range->page_keys > 0)
         return false;
-    return reply_kv_is_within(kv, next->data, next->len, end->data, end->len);
+    return gateway_reply_kv_is_within(kv, next->data, next->len, end->data, end->len);
 }
 
 static enum status range_on_element(void *arg, const char *text, size_t len)
@@ -191,7 +191,7 @@ static enum status range_on_element(void *arg, const char *text, size_t len)
     struct range *range = arg;
     struct kv kv;
     cJSON *object = cJSON_ParseWithLength(text, len);
-    bool is_good = reply_kv(object, &kv) && range_is_due(range, &kv);
+    bool is_good = gateway_reply_kv(object, &kv) && range_is_due(range, &kv);
     bool is_wanted = range_left(range) > 0;
     enum status status = STATUS_BAD_REPLY;
     if (is_good)
@@ -213,16 +213,16 @@ static bool range_is_whole(const struct range *range, const cJSON *root, uint64_
     static const char *const members[] = {"header", "kvs", "more", "count", NULL};
     const cJSON *kvs = cJSON_GetObjectItemCaseSensitive(root, "kvs");
     bool has_more;
-    if (!reply_has_bool(root, "more", &has_more) || (kvs && !cJSON_IsArray(kvs)))
+    if (!gateway_reply_has_bool(root, "more", &has_more) || (kvs && !cJSON_IsArray(kvs)))
         return false;
     if (range->range.count_only)
-        return !has_more && range->page_keys == 0 && reply_has_only(root, members);
+        return !has_more && range->page_keys == 0 && gateway_reply_has_only(root, members);
     if (has_more)
         return range->page_keys > 0 && range->page_keys < count;
     /* Etcd counts also the keys that are left out because they have not changed since. */
     bool is_all =
         range->range.min_mod_revision ? range->page_keys <= count : range->page_keys == count;
-    return is_all && (count > 0 || reply_has_only(root, members));
+    return is_all && (count > 0 || gateway_reply_has_only(root, members));
 }
 
 static enum status range_on_rest(void *arg, const char *text, size_t len)
@@ -231,9 +231,9 @@ static enum status range_on_rest(void *arg, const char *text, size_t len)
     uint64_t count;
     cJSON *root = range->has_rest ? NULL : cJSON_ParseWithLength(text, len);
     enum status status = STATUS_BAD_REPLY;
-    if (reply_has_uint(root, "count", &count) && range_is_whole(range, root, count))
+    if (gateway_reply_has_uint(root, "count", &count) && range_is_whole(range, root, count))
         status = range_take_header(range, root);
-    range->has_more = reply_bool(root, "more");
+    range->has_more = gateway_reply_bool(root, "more");
     range->has_rest = true;
     range->result.count = range->given_before + count;
     cJSON_Delete(root);
@@ -245,7 +245,7 @@ static enum status range_on_data(void *arg, const char *octets, size_t len, stru
     struct range *range = arg;
     range->octets += len;
     range->is_feeding = true;
-    enum status status = stream_feed(&range->stream, octets, len);
+    enum status status = json_split_feed(&range->split, octets, len);
     range->is_feeding = false;
     if (range->is_dead) {
         range_free(range);
@@ -262,7 +262,7 @@ static enum status range_check(void *arg, const char *reply, size_t len, struct 
 {
     const struct range *range = arg;
     (void)reply, (void)len;
-    if (range->has_rest && stream_is_between(&range->stream))
+    if (range->has_rest && json_split_at_boundary(&range->split))
         return STATUS_OK;
     return detail_set(why, STATUS_BAD_REPLY, "range: the reply was cut off");
 }
@@ -339,7 +339,7 @@ static void range_on_done(void *arg, enum status status, const char *reply, size
 {
     struct range *range = arg;
     (void)reply, (void)len;
-    range->call = NULL;
+    range->rpc = NULL;
     if (!range_has_next(range, status))
         range_finish(range, status, why);
     else if (!range_begin_page(range))
@@ -350,7 +350,7 @@ static bool range_begin_page(struct range *range)
 {
     bool is_short =
         range->end.len == 0 || (range->range.page && range->range.page <= RANGE_SHORT_PAGE);
-    struct call_request request = {
+    struct rpc_request request = {
         .method = CALL_RANGE,
         .timeout_ms = range->range.timeout_ms,
         .attempt_ms = is_short ? 0 : UINT32_MAX,
@@ -362,16 +362,17 @@ static bool range_begin_page(struct range *range)
         .done = range_on_done,
         .arg = range,
     };
-    range->call = call_start(range->etcd, &request);
+    range->rpc = rpc_start(range->etcd, &request);
     range->begun_ms = uv_now(range->etcd->loop);
     range->octets = 0;
-    return range->call;
+    return range->rpc;
 }
 
 struct range *range_start(struct etcd *etcd, const struct kv_range *options, struct member *pin,
                           kv_each *each, kv_range_done *done, void *arg)
 {
-    static const struct stream_events events = {range_on_begin, range_on_element, range_on_rest};
+    static const struct json_split_events events = {range_on_begin, range_on_element,
+                                                    range_on_rest};
     struct range *range = calloc(1, sizeof(*range));
     if (!range)
         return NULL;
@@ -385,7 +386,7 @@ struct range *range_start(struct etcd *etcd, const struct kv_range *options, str
                             .arg = arg};
     range->range.key = range->range.end = NULL;
     range->result.revision = options->revision;
-    stream_init(&range->stream, NULL, "kvs", &events, range);
+    json_split_init(&range->split, NULL, "kvs", &events, range);
     buffer_init(&range->next, RANGE_KEY_MAX);
     buffer_init(&range->end, RANGE_KEY_MAX);
     /* etcd refuses an empty key; "\0" is the first there can be. */
@@ -405,7 +406,7 @@ struct range *range_start(struct etcd *etcd, const struct kv_range *options, str
 
 void range_cancel(struct range *range)
 {
-    if (range->call)
-        call_cancel(range->call);
+    if (range->rpc)
+        rpc_cancel(range->rpc);
     range_free(range);
 }

@@ -8,330 +8,329 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_PAUSE_MS     25U
-#define CALL_PAUSE_MAX_MS 400
-#define CALL_REPLY_MAX    (8U << 20)
-#define CALL_BODY_MAX     (4U << 20)
+#define RPC_PAUSE_MS     25U
+#define RPC_PAUSE_MAX_MS 400
+#define RPC_REPLY_MAX    (8U << 20)
+#define RPC_BODY_MAX     (4U << 20)
 
-static void call_free(uv_handle_t *handle)
+static void rpc_free(uv_handle_t *handle)
 {
-    struct call *call = handle->data;
-    buffer_clear(&call->body);
-    buffer_clear(&call->reply);
-    free(call->token);
-    free(call);
+    struct rpc *rpc = handle->data;
+    buffer_clear(&rpc->body);
+    buffer_clear(&rpc->reply);
+    free(rpc->token);
+    free(rpc);
 }
 
 /* Take the call out of everything; its memory lives until the loop's next turn. */
-static void call_detach(struct call *call)
+static void rpc_detach(struct rpc *rpc)
 {
-    if (call->http)
-        http_cancel(call->http);
-    call->http = NULL;
-    call->phase = CALL_PHASE_ENDED;
-    *call->link = call->next;
-    if (call->next)
-        call->next->link = call->link;
-    uv_close((uv_handle_t *)&call->timer, call_free);
+    if (rpc->http)
+        http_client_cancel(rpc->http);
+    rpc->http = NULL;
+    rpc->phase = RPC_PHASE_ENDED;
+    *rpc->link = rpc->next;
+    if (rpc->next)
+        rpc->next->link = rpc->link;
+    uv_close((uv_handle_t *)&rpc->timer, rpc_free);
 }
 
 /* The last thing that is done with a call: `done` may close the client. */
-void call_finish(struct call *call, enum status status)
+void rpc_finish(struct rpc *rpc, enum status status)
 {
-    call_detach(call);
-    bool has_reply = status == STATUS_OK && call->reply.data;
-    call->request.done(call->request.arg, status, has_reply ? call->reply.data : NULL,
-                       has_reply ? call->reply.len : 0, &call->why);
+    rpc_detach(rpc);
+    bool has_reply = status == STATUS_OK && rpc->reply.data;
+    rpc->request.done(rpc->request.arg, status, has_reply ? rpc->reply.data : NULL,
+                      has_reply ? rpc->reply.len : 0, &rpc->why);
 }
 
-static uint32_t call_left_ms(const struct call *call)
+static uint32_t rpc_left_ms(const struct rpc *rpc)
 {
-    uint64_t now_ms = uv_now(call->etcd->loop);
-    return call->deadline_ms > now_ms ? (uint32_t)(call->deadline_ms - now_ms) : 0;
+    uint64_t now_ms = uv_now(rpc->etcd->loop);
+    return rpc->deadline_ms > now_ms ? (uint32_t)(rpc->deadline_ms - now_ms) : 0;
 }
 
-static void call_on_timer(uv_timer_t *timer);
+static void rpc_on_timer(uv_timer_t *timer);
 
-void call_arm(struct call *call, enum call_phase phase, uint32_t limit_ms)
+void rpc_set_phase(struct rpc *rpc, enum rpc_phase phase, uint32_t limit_ms)
 {
-    uint32_t left_ms = call_left_ms(call);
-    call->phase = phase;
-    uv_timer_start(&call->timer, call_on_timer, limit_ms < left_ms ? limit_ms : left_ms, 0);
+    uint32_t left_ms = rpc_left_ms(rpc);
+    rpc->phase = phase;
+    uv_timer_start(&rpc->timer, rpc_on_timer, limit_ms < left_ms ? limit_ms : left_ms, 0);
 }
 
 /* A write that may not be repeated is given all its time at once. */
-uint32_t call_attempt_ms(const struct call *call)
+uint32_t rpc_attempt_ms(const struct rpc *rpc)
 {
-    uint32_t left_ms = call_left_ms(call);
-    uint32_t limit_ms = call->request.attempt_ms;
-    if (!call->request.is_idempotent && !limit_ms)
+    uint32_t left_ms = rpc_left_ms(rpc);
+    uint32_t limit_ms = rpc->request.attempt_ms;
+    if (!rpc->request.is_idempotent && !limit_ms)
         limit_ms = left_ms;
     if (!limit_ms)
-        limit_ms = CALL_ATTEMPT_MS;
+        limit_ms = RPC_ATTEMPT_MS;
     return limit_ms < left_ms ? limit_ms : left_ms;
 }
 
-static void call_give_up(struct call *call)
+static void rpc_give_up(struct rpc *rpc)
 {
-    if (call->tried_ever)
-        member_explain(&call->etcd->members, call->tried_ever, &call->why);
+    if (rpc->tried_ever)
+        member_explain(&rpc->etcd->members, rpc->tried_ever, &rpc->why);
     else
-        detail_set(&call->why, call->status, "no answer in time");
-    locate_refresh(call->etcd);
-    call_finish(call, call->status);
+        detail_set(&rpc->why, rpc->status, "no answer in time");
+    discovery_refresh(rpc->etcd);
+    rpc_finish(rpc, rpc->status);
 }
 
 /* Every member has failed once more. */
-static void call_end_round(struct call *call)
+static void rpc_end_round(struct rpc *rpc)
 {
-    uint32_t pause_ms = CALL_PAUSE_MS << (call->rounds < 5 ? call->rounds : 5);
-    if (pause_ms > CALL_PAUSE_MAX_MS)
-        pause_ms = CALL_PAUSE_MAX_MS;
+    uint32_t pause_ms = RPC_PAUSE_MS << (rpc->rounds < 5 ? rpc->rounds : 5);
+    if (pause_ms > RPC_PAUSE_MAX_MS)
+        pause_ms = RPC_PAUSE_MAX_MS;
     pause_ms = pause_ms / 2 + member_random(pause_ms);
-    if (call->request.pin || !call->is_hopeful || call_left_ms(call) <= pause_ms) {
-        call_give_up(call);
+    if (rpc->request.pin || !rpc->is_retryable || rpc_left_ms(rpc) <= pause_ms) {
+        rpc_give_up(rpc);
         return;
     }
-    call->rounds++;
-    call->tried = 0;
-    call->is_hopeful = false;
-    call_arm(call, CALL_PHASE_PAUSE, pause_ms);
+    rpc->rounds++;
+    rpc->tried = 0;
+    rpc->is_retryable = false;
+    rpc_set_phase(rpc, RPC_PHASE_PAUSE, pause_ms);
 }
 
 /* The attempt has failed; go on with the next member on the loop's next turn. */
-void call_fail(struct call *call, enum status status, const char *reason, bool is_hopeful)
+void rpc_fail(struct rpc *rpc, enum status status, const char *reason, bool is_retryable)
 {
-    if (call->http)
-        http_cancel(call->http);
-    call->http = NULL;
-    member_fail(call->member, uv_now(call->etcd->loop), status, reason);
-    log_printf(&call->etcd->log, LOG_LEVEL_DEBUG, "%s: %s", call->member->endpoint.url, reason);
-    if (!member_lacks_addresses(call->member) &&
-        member_needs_addresses(call->member, uv_now(call->etcd->loop)))
-        locate_addresses(call->etcd, call->member);
-    call->member = NULL;
+    if (rpc->http)
+        http_client_cancel(rpc->http);
+    rpc->http = NULL;
+    member_fail(rpc->member, uv_now(rpc->etcd->loop), status, reason);
+    log_printf(&rpc->etcd->log, LOG_LEVEL_DEBUG, "%s: %s", rpc->member->endpoint.url, reason);
+    if (!member_lacks_addresses(rpc->member) &&
+        member_needs_addresses(rpc->member, uv_now(rpc->etcd->loop)))
+        discovery_addresses(rpc->etcd, rpc->member);
+    rpc->member = NULL;
     /* What is wrong with TLS will not pass by itself, so it is what to say. */
-    if (!status_is_tls(call->status))
-        call->status = status;
-    call->is_hopeful |= is_hopeful;
-    call_arm(call, CALL_PHASE_PAUSE, 0);
+    if (!status_is_tls(rpc->status))
+        rpc->status = status;
+    rpc->is_retryable |= is_retryable;
+    rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
 }
 
 /* Nobody knows whether the write was done. */
-void call_lose(struct call *call, const char *reason)
+void rpc_fail_unknown(struct rpc *rpc, const char *reason)
 {
-    detail_set(&call->why, STATUS_TIMED_OUT, "%s: %s; whether it was done is unknown",
-               call->member->endpoint.url, reason);
-    call_finish(call, STATUS_TIMED_OUT);
+    detail_set(&rpc->why, STATUS_TIMED_OUT, "%s: %s; whether it was done is unknown",
+               rpc->member->endpoint.url, reason);
+    rpc_finish(rpc, STATUS_TIMED_OUT);
 }
 
-static void call_on_timer(uv_timer_t *timer)
+static void rpc_on_timer(uv_timer_t *timer)
 {
-    struct call *call = timer->data;
-    if (call->phase == CALL_PHASE_PAUSE) {
-        call_step(call);
+    struct rpc *rpc = timer->data;
+    if (rpc->phase == RPC_PHASE_PAUSE) {
+        rpc_step(rpc);
         return;
     }
-    if (!call->member) {
-        call->status = STATUS_UNRESOLVED;
-        detail_set(&call->why, STATUS_UNRESOLVED, "discovery in %s: no answer from DNS in time",
-                   call->etcd->discovery.domain);
-        call_finish(call, STATUS_UNRESOLVED);
+    if (!rpc->member) {
+        rpc->status = STATUS_UNRESOLVED;
+        detail_set(&rpc->why, STATUS_UNRESOLVED, "discovery in %s: no answer from DNS in time",
+                   rpc->etcd->discovery.domain);
+        rpc_finish(rpc, STATUS_UNRESOLVED);
         return;
     }
-    if (call->phase == CALL_PHASE_PARKED && member_lacks_addresses(call->member)) {
-        char reason[sizeof(call->member->reason)];
+    if (rpc->phase == RPC_PHASE_WAITING && member_lacks_addresses(rpc->member)) {
+        char reason[sizeof(rpc->member->reason)];
         snprintf(reason, sizeof(reason), "cannot look up %s: no answer from DNS in time",
-                 call->member->endpoint.host);
-        call_fail(call, STATUS_UNRESOLVED, reason, true);
+                 rpc->member->endpoint.host);
+        rpc_fail(rpc, STATUS_UNRESOLVED, reason, true);
         return;
     }
-    bool was_sent = call->http && http_cancel(call->http) && call->phase == CALL_PHASE_SENT;
-    call->http = NULL;
-    if (was_sent && !call->request.is_idempotent)
-        call_lose(call, "no answer in time");
+    bool was_sent = rpc->http && http_client_cancel(rpc->http) && rpc->phase == RPC_PHASE_SENT;
+    rpc->http = NULL;
+    if (was_sent && !rpc->request.is_idempotent)
+        rpc_fail_unknown(rpc, "no answer in time");
     else
-        call_fail(call, STATUS_TIMED_OUT, "no answer in time", true);
+        rpc_fail(rpc, STATUS_TIMED_OUT, "no answer in time", true);
 }
 
-static void call_park(struct call *call)
+static void rpc_wait(struct rpc *rpc)
 {
-    call_arm(call, CALL_PHASE_PARKED, call->member ? CALL_ATTEMPT_MS : UINT32_MAX);
+    rpc_set_phase(rpc, RPC_PHASE_WAITING, rpc->member ? RPC_ATTEMPT_MS : UINT32_MAX);
 }
 
 /* False: parked, or over. */
-static bool call_has_members(struct call *call)
+static bool rpc_has_members(struct rpc *rpc)
 {
-    struct client_discovery *discovery = &call->etcd->discovery;
-    switch (locate_members(call->etcd)) {
-    case LOCATE_READY:
+    struct client_discovery *discovery = &rpc->etcd->discovery;
+    switch (discovery_members(rpc->etcd)) {
+    case DISCOVERY_READY:
         return true;
-    case LOCATE_BUSY:
-        call_park(call);
+    case DISCOVERY_PENDING:
+        rpc_wait(rpc);
         return false;
-    case LOCATE_FAILED:
+    case DISCOVERY_FAILED:
         break;
     }
-    call->why = discovery->why;
-    call_finish(call, discovery->status);
+    rpc->why = discovery->why;
+    rpc_finish(rpc, discovery->status);
     return false;
 }
 
 /* False: parked, or the attempt has failed. Addresses that were found before are used while they
  * are looked up anew: DNS may be away when etcd is well. */
-static bool call_has_addresses(struct call *call)
+static bool rpc_has_addresses(struct rpc *rpc)
 {
-    struct member *member = call->member;
-    bool is_due = member_needs_addresses(member, uv_now(call->etcd->loop));
-    if (is_due && !call->has_looked_up) {
-        call->has_looked_up = true;
-        locate_addresses(call->etcd, member);
+    struct member *member = rpc->member;
+    bool is_due = member_needs_addresses(member, uv_now(rpc->etcd->loop));
+    if (is_due && !rpc->has_looked_up) {
+        rpc->has_looked_up = true;
+        discovery_addresses(rpc->etcd, member);
     }
     if (!member_lacks_addresses(member))
         return true;
     if (member->is_looking_up) {
-        call_park(call);
+        rpc_wait(rpc);
     } else {
         char reason[sizeof(member->reason)];
         memcpy(reason, member->reason, sizeof(reason));
-        call_fail(call, STATUS_UNRESOLVED, reason, false);
+        rpc_fail(rpc, STATUS_UNRESOLVED, reason, false);
     }
     return false;
 }
 
 /* May end the call. */
-static void call_lack_token(struct call *call)
+static void rpc_lack_token(struct rpc *rpc)
 {
-    const struct reply_error error = call->etcd->auth.error;
-    if (error.class != REPLY_FINAL) {
-        call_fail(call, error.status, error.message, true);
+    const struct gateway_reply_error error = rpc->etcd->auth.error;
+    if (error.class != GATEWAY_REPLY_FINAL) {
+        rpc_fail(rpc, error.status, error.message, true);
         return;
     }
-    detail_set(&call->why, error.status, "%s: %s", call->member->endpoint.url, error.message);
-    call_finish(call, error.status);
+    detail_set(&rpc->why, error.status, "%s: %s", rpc->member->endpoint.url, error.message);
+    rpc_finish(rpc, error.status);
 }
 
 /* False: parked, or the attempt has failed. */
-static bool call_has_token(struct call *call)
+static bool rpc_has_token(struct rpc *rpc)
 {
-    struct client_auth *auth = &call->etcd->auth;
+    struct client_auth *auth = &rpc->etcd->auth;
     if (!auth_is_needed(auth))
         return true;
-    if (call->auth_failures != auth->failures) {
-        call->auth_failures = auth->failures;
-        call_lack_token(call);
-    } else if (auth_is_refused(auth, uv_now(call->etcd->loop))) {
-        call_lack_token(call);
-    } else if (auth_fetch(call->etcd, call->member) == STATUS_OK) {
-        call_park(call);
+    if (rpc->auth_failures != auth->failures) {
+        rpc->auth_failures = auth->failures;
+        rpc_lack_token(rpc);
+    } else if (auth_is_refused(auth, uv_now(rpc->etcd->loop))) {
+        rpc_lack_token(rpc);
+    } else if (auth_fetch(rpc->etcd, rpc->member) == STATUS_OK) {
+        rpc_wait(rpc);
     } else {
-        call_fail(call, STATUS_NO_MEMORY, "out of memory", false);
+        rpc_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
     }
     return false;
 }
 
 /* False: there is none left. */
-static bool call_pick(struct call *call)
+static bool rpc_pick(struct rpc *rpc)
 {
-    struct member_set *members = &call->etcd->members;
-    struct member *member = call->request.pin;
+    struct member_set *members = &rpc->etcd->members;
+    struct member *member = rpc->request.pin;
     if (!member)
-        member = member_find(members, call->tried, uv_now(call->etcd->loop));
-    if (!member || call->tried & member_bit(members, member) || call_left_ms(call) == 0)
+        member = member_find(members, rpc->tried, uv_now(rpc->etcd->loop));
+    if (!member || rpc->tried & member_mask(members, member) || rpc_left_ms(rpc) == 0)
         return false;
-    call->member = member;
-    call->tried |= member_bit(members, member);
-    call->tried_ever |= call->tried;
-    call->has_looked_up = call->has_changed_path = false;
-    call->auth_failures = call->etcd->auth.failures;
+    rpc->member = member;
+    rpc->tried |= member_mask(members, member);
+    rpc->tried_ever |= rpc->tried;
+    rpc->has_looked_up = rpc->has_changed_path = false;
+    rpc->auth_failures = rpc->etcd->auth.failures;
     return true;
 }
 
-void call_step(struct call *call)
+void rpc_step(struct rpc *rpc)
 {
-    if (!call->member) {
-        if (!call_has_members(call))
+    if (!rpc->member) {
+        if (!rpc_has_members(rpc))
             return;
-        if (!call_pick(call)) {
-            call_end_round(call);
+        if (!rpc_pick(rpc)) {
+            rpc_end_round(rpc);
             return;
         }
     }
-    if (!call_has_addresses(call))
+    if (!rpc_has_addresses(rpc))
         return;
-    if (!call->member->prefix)
-        call_send_version(call);
-    else if (call_has_token(call))
-        call_send(call);
+    if (!rpc->member->prefix)
+        rpc_send_version(rpc);
+    else if (rpc_has_token(rpc))
+        rpc_send(rpc);
 }
 
-void call_settle(struct call *call)
+void rpc_settle(struct rpc *rpc)
 {
-    uv_timer_stop(&call->timer);
-    auth_trust(&call->etcd->auth, call->request.method);
+    uv_timer_stop(&rpc->timer);
+    auth_trust(&rpc->etcd->auth, rpc->request.method);
 }
 
-void call_refuse(struct call *call, const struct reply_error *error)
+void rpc_refuse(struct rpc *rpc, const struct gateway_reply_error *error)
 {
-    struct client_auth *auth = &call->etcd->auth;
-    if (error->class == REPLY_TOKEN)
-        auth_forget(auth, call->token);
-    else if (error->class == REPLY_PERMISSION)
-        (void)auth_doubt(auth, call->request.method, call->token, uv_now(call->etcd->loop));
+    struct client_auth *auth = &rpc->etcd->auth;
+    if (error->class == GATEWAY_REPLY_TOKEN)
+        auth_forget(auth, rpc->token);
+    else if (error->class == GATEWAY_REPLY_PERMISSION)
+        (void)auth_doubt(auth, rpc->request.method, rpc->token, uv_now(rpc->etcd->loop));
 }
 
-void call_extend(struct call *call)
+void rpc_extend(struct rpc *rpc)
 {
-    uint32_t timeout_ms = call->request.timeout_ms;
-    call->deadline_ms =
-        uv_now(call->etcd->loop) + (timeout_ms ? timeout_ms : call->etcd->timeout_ms);
+    uint32_t timeout_ms = rpc->request.timeout_ms;
+    rpc->deadline_ms = uv_now(rpc->etcd->loop) + (timeout_ms ? timeout_ms : rpc->etcd->timeout_ms);
 }
 
-struct call *call_start(struct etcd *etcd, const struct call_request *request)
+struct rpc *rpc_start(struct etcd *etcd, const struct rpc_request *request)
 {
-    struct call *call = etcd->is_closing ? NULL : calloc(1, sizeof(*call));
-    if (!call)
+    struct rpc *rpc = etcd->is_closing ? NULL : calloc(1, sizeof(*rpc));
+    if (!rpc)
         return NULL;
     /* The caller may have worked for long since the loop looked at the clock. */
     uv_update_time(etcd->loop);
-    call->etcd = etcd;
-    call->request = *request;
-    call->status = STATUS_TIMED_OUT;
-    call_extend(call);
-    buffer_init(&call->body, CALL_BODY_MAX);
-    buffer_init(&call->reply, CALL_REPLY_MAX);
-    uv_timer_init(etcd->loop, &call->timer);
-    call->timer.data = call;
-    call->next = etcd->calls;
-    call->link = &etcd->calls;
-    if (call->next)
-        call->next->link = &call->next;
-    etcd->calls = call;
-    call_arm(call, CALL_PHASE_PAUSE, 0);
-    return call;
+    rpc->etcd = etcd;
+    rpc->request = *request;
+    rpc->status = STATUS_TIMED_OUT;
+    rpc_extend(rpc);
+    buffer_init(&rpc->body, RPC_BODY_MAX);
+    buffer_init(&rpc->reply, RPC_REPLY_MAX);
+    uv_timer_init(etcd->loop, &rpc->timer);
+    rpc->timer.data = rpc;
+    rpc->next = etcd->rpcs;
+    rpc->link = &etcd->rpcs;
+    if (rpc->next)
+        rpc->next->link = &rpc->next;
+    etcd->rpcs = rpc;
+    rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
+    return rpc;
 }
 
-void call_cancel(struct call *call)
+void rpc_cancel(struct rpc *rpc)
 {
-    call_detach(call);
+    rpc_detach(rpc);
 }
 
-struct member *call_member(const struct call *call)
+struct member *rpc_member(const struct rpc *rpc)
 {
-    return call->member;
+    return rpc->member;
 }
 
-void call_wake(struct etcd *etcd)
+void rpc_resume_all(struct etcd *etcd)
 {
-    for (struct call *call = etcd->calls; call; call = call->next)
-        if (call->phase == CALL_PHASE_PARKED)
-            call_arm(call, CALL_PHASE_PAUSE, 0);
+    for (struct rpc *rpc = etcd->rpcs; rpc; rpc = rpc->next)
+        if (rpc->phase == RPC_PHASE_WAITING)
+            rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
 }
 
-void call_close(struct etcd *etcd)
+void rpc_close(struct etcd *etcd)
 {
-    while (etcd->calls) {
-        detail_set(&etcd->calls->why, STATUS_CANCELLED, "cancelled");
-        call_finish(etcd->calls, STATUS_CANCELLED);
+    while (etcd->rpcs) {
+        detail_set(&etcd->rpcs->why, STATUS_CANCELLED, "cancelled");
+        rpc_finish(etcd->rpcs, STATUS_CANCELLED);
     }
 }

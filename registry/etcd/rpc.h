@@ -12,28 +12,28 @@
 #include "client.h"
 #include "rpc_request.h"
 
-struct call;
+struct rpc;
 
 /* Begin. `done` comes from the loop, even when there is no memory for the rest; NULL only when
  * there is none at all or the client is closing: then nothing will be called. */
-struct call *call_start(struct etcd *etcd, const struct call_request *request);
+struct rpc *rpc_start(struct etcd *etcd, const struct rpc_request *request);
 
 /* Nothing is called any more. Not after `done`. */
-void call_cancel(struct call *call);
+void rpc_cancel(struct rpc *rpc);
 
 /* The member that is being asked; NULL between attempts. */
-struct member *call_member(const struct call *call);
+struct member *rpc_member(const struct rpc *rpc);
 
 /* A stream has begun as it should: it has no time limit any more. */
-void call_settle(struct call *call);
+void rpc_settle(struct rpc *rpc);
 
 /* A line of a stream refuses what was asked for: a token that may be the reason is forgotten. */
-void call_refuse(struct call *call, const struct reply_error *error);
+void rpc_refuse(struct rpc *rpc, const struct gateway_reply_error *error);
 
 /* Step all parked calls on the loop's next turn. */
-void call_wake(struct etcd *etcd);
+void rpc_resume_all(struct etcd *etcd);
 
 /* End all calls with CANCELLED. */
-void call_close(struct etcd *etcd);
+void rpc_close(struct etcd *etcd);
 
 #endif

@@ -14,7 +14,7 @@
 struct member;
 
 /* X(name, path since 3.4, path before) */
-#define CALL_LIST(X)                                                                               \
+#define RPC_LIST(X)                                                                                \
     X(RANGE, "/kv/range", "/kv/range")                                                             \
     X(TXN, "/kv/txn", "/kv/txn")                                                                   \
     X(WATCH, "/watch", "/watch")                                                                   \
@@ -23,19 +23,19 @@ struct member;
     X(LEASE_TIME_LEFT, "/lease/timetolive", "/kv/lease/timetolive")                                \
     X(LEASE_REVOKE, "/lease/revoke", "/kv/lease/revoke")
 
-enum call_method {
-#define CALL_ENUM(name, path, old_path) CALL_##name,
-    CALL_LIST(CALL_ENUM)
-#undef CALL_ENUM
-        CALL_METHODS
+enum rpc_method {
+#define RPC_ENUM(name, path, old_path) CALL_##name,
+    RPC_LIST(RPC_ENUM)
+#undef RPC_ENUM
+        RPC_METHODS
 };
 
-struct call_request {
-    enum call_method method;
+struct rpc_request {
+    enum rpc_method method;
     uint32_t timeout_ms; /* for everything; 0 = the client's */
     uint32_t attempt_ms; /* for one attempt; 0 = 2 s */
     bool is_idempotent;  /* may be repeated when an outcome is unknown */
-    bool is_stream;      /* endless: no time limit after call_settle() */
+    bool is_stream;      /* endless: no time limit after rpc_settle() */
     struct member *pin;  /* this member only, one attempt; NULL = any */
     /* Write the body for an attempt on this member. */
     void (*build)(void *arg, const struct member *member, struct buffer *body);

@@ -5,111 +5,110 @@
 #include <stdio.h>
 #include <string.h>
 
-static_assert((int)CALL_METHODS <= CLIENT_KINDS, "a doubt for each");
+static_assert((int)RPC_METHODS <= CLIENT_KINDS, "a doubt for each");
 
-#define CALL_OUTCOME_TOKENS_MAX 4 /* tokens that one call may use up */
+#define RPC_RETRY_TOKENS_MAX 4 /* tokens that one call may use up */
 
-#define CALL_OUTCOME_NONSENSE_MAX 3 /* rounds of replies without sense */
+#define RPC_RETRY_NONSENSE_MAX 3 /* rounds of replies without sense */
 
 /* What is known to be an etcd may make sense a moment later; but whoever waits shall not wait long
  * for a proxy that never does. */
-void call_outcome_nonsense(struct call *call)
+void rpc_retry_nonsense(struct rpc *rpc)
 {
-    char reason[sizeof(call->member->reason)];
-    const char *text = call->why.text[0] ? call->why.text : status_text(STATUS_BAD_REPLY);
+    char reason[sizeof(rpc->member->reason)];
+    const char *text = rpc->why.text[0] ? rpc->why.text : status_text(STATUS_BAD_REPLY);
     snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, text);
-    if (call->request.is_idempotent)
-        call_fail(call, STATUS_BAD_REPLY, reason,
-                  call->member->version != 0 && call->rounds < CALL_OUTCOME_NONSENSE_MAX);
+    if (rpc->request.is_idempotent)
+        rpc_fail(rpc, STATUS_BAD_REPLY, reason,
+                 rpc->member->version != 0 && rpc->rounds < RPC_RETRY_NONSENSE_MAX);
     else
-        call_lose(call, reason);
+        rpc_fail_unknown(rpc, reason);
 }
 
-void call_outcome_answered(struct call *call)
+void rpc_retry_answered(struct rpc *rpc)
 {
     enum status status = STATUS_OK;
-    call->why.text[0] = '\0';
-    if (call->request.check)
-        status =
-            call->request.check(call->request.arg, call->reply.data, call->reply.len, &call->why);
+    rpc->why.text[0] = '\0';
+    if (rpc->request.check)
+        status = rpc->request.check(rpc->request.arg, rpc->reply.data, rpc->reply.len, &rpc->why);
     if (status == STATUS_BAD_REPLY) {
-        call_outcome_nonsense(call);
+        rpc_retry_nonsense(rpc);
         return;
     }
     if (status == STATUS_OK) {
-        member_succeed(&call->etcd->members, call->member);
-        auth_trust(&call->etcd->auth, call->request.method);
+        member_mark_up(&rpc->etcd->members, rpc->member);
+        auth_trust(&rpc->etcd->auth, rpc->request.method);
     }
-    call_finish(call, status);
+    rpc_finish(rpc, status);
 }
 
 /* It is the answer. */
-static void call_outcome_final(struct call *call, const struct reply_error *error)
+static void rpc_retry_final(struct rpc *rpc, const struct gateway_reply_error *error)
 {
-    member_succeed(&call->etcd->members, call->member);
-    detail_set(&call->why, error->status, "%s: %s", call->member->endpoint.url, error->message);
-    call_finish(call, error->status);
+    member_mark_up(&rpc->etcd->members, rpc->member);
+    detail_set(&rpc->why, error->status, "%s: %s", rpc->member->endpoint.url, error->message);
+    rpc_finish(rpc, error->status);
 }
 
-static void call_outcome_permission(struct call *call, const struct reply_error *error)
+static void rpc_retry_permission(struct rpc *rpc, const struct gateway_reply_error *error)
 {
-    uint64_t now_ms = uv_now(call->etcd->loop);
-    if (call->tokens < CALL_OUTCOME_TOKENS_MAX &&
-        auth_doubt(&call->etcd->auth, call->request.method, call->token, now_ms)) {
-        call->tokens++;
-        call_arm(call, CALL_PHASE_PAUSE, 0);
+    uint64_t now_ms = uv_now(rpc->etcd->loop);
+    if (rpc->tokens < RPC_RETRY_TOKENS_MAX &&
+        auth_doubt(&rpc->etcd->auth, rpc->request.method, rpc->token, now_ms)) {
+        rpc->tokens++;
+        rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
     } else {
-        call_outcome_final(call, error);
+        rpc_retry_final(rpc, error);
     }
 }
 
 /* An error of etcd about the token or its absence. */
-static void call_outcome_token(struct call *call, const struct reply_error *error)
+static void rpc_retry_token(struct rpc *rpc, const struct gateway_reply_error *error)
 {
-    struct client_auth *auth = &call->etcd->auth;
-    if (error->class == REPLY_NO_AUTH)
+    struct client_auth *auth = &rpc->etcd->auth;
+    if (error->class == GATEWAY_REPLY_NO_AUTH)
         auth_switch_off(auth);
     else
-        auth_forget(auth, call->token);
-    if (error->class == REPLY_TOKEN && !auth->user) {
-        detail_set(&call->why, STATUS_DENIED, "%s: etcd asks for a user and a password (%s)",
-                   call->member->endpoint.url, error->message);
-        call_finish(call, STATUS_DENIED);
-    } else if (++call->tokens >= CALL_OUTCOME_TOKENS_MAX) {
-        detail_set(&call->why, STATUS_DENIED, "%s: %s", call->member->endpoint.url, error->message);
-        call_finish(call, STATUS_DENIED);
-    } else if (call->tokens == 2) {
+        auth_forget(auth, rpc->token);
+    if (error->class == GATEWAY_REPLY_TOKEN && !auth->user) {
+        detail_set(&rpc->why, STATUS_DENIED, "%s: etcd asks for a user and a password (%s)",
+                   rpc->member->endpoint.url, error->message);
+        rpc_finish(rpc, STATUS_DENIED);
+    } else if (++rpc->tokens >= RPC_RETRY_TOKENS_MAX) {
+        detail_set(&rpc->why, STATUS_DENIED, "%s: %s", rpc->member->endpoint.url, error->message);
+        rpc_finish(rpc, STATUS_DENIED);
+    } else if (rpc->tokens == 2) {
         /* etcd#13134: a member that was added again may refuse what the others take. */
-        call_fail(call, STATUS_DENIED, error->message, true);
+        rpc_fail(rpc, STATUS_DENIED, error->message, true);
     } else {
-        call_arm(call, CALL_PHASE_PAUSE, 0);
+        rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
     }
 }
 
 /* The path does not exist: the member has been replaced by one of another version, or its version
  * could not be asked and /v3 was a guess. */
-static void call_outcome_path(struct call *call, const struct reply_error *error)
+static void rpc_retry_path(struct rpc *rpc, const struct gateway_reply_error *error)
 {
-    struct member *member = call->member;
-    if (call->has_changed_path) {
+    struct member *member = rpc->member;
+    if (rpc->has_changed_path) {
         /* etcd 3.4 with --config-file has its gateway off unless the file says otherwise. */
         bool is_etcd = member->version != 0;
         member->prefix = NULL;
-        call_fail(call, is_etcd ? STATUS_NO_GATEWAY : STATUS_BAD_REPLY,
-                  is_etcd ? status_text(STATUS_NO_GATEWAY) : error->message, false);
+        rpc_fail(rpc, is_etcd ? STATUS_NO_GATEWAY : STATUS_BAD_REPLY,
+                 is_etcd ? status_text(STATUS_NO_GATEWAY) : error->message, false);
         return;
     }
-    call->has_changed_path = true;
+    rpc->has_changed_path = true;
     member->prefix = member->version ? NULL : "/v3beta";
-    call_arm(call, CALL_PHASE_PAUSE, 0);
+    rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
 }
 
 /* Go's servers and some proxies tell who forgot TLS, in words of their own. */
-static bool call_outcome_needs_tls(const struct call *call, long http_status)
+static bool rpc_retry_needs_tls(const struct rpc *rpc, long http_status)
 {
     static const char *const words[] = {"HTTP request to an HTTPS server", "HTTPS port"};
-    const struct buffer *reply = &call->reply;
-    if (http_status != 400 || call->member->endpoint.is_https || !reply->data)
+    const struct buffer *reply = &rpc->reply;
+    if (http_status != 400 || rpc->member->endpoint.is_https || !reply->data)
         return false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (memmem(reply->data, reply->len, words[i], strlen(words[i])))
@@ -117,58 +116,58 @@ static bool call_outcome_needs_tls(const struct call *call, long http_status)
     return false;
 }
 
-void call_outcome_refused(struct call *call, long http_status)
+void rpc_retry_refused(struct rpc *rpc, long http_status)
 {
-    struct reply_error error;
-    if (call_outcome_needs_tls(call, http_status)) {
-        call_fail(call, STATUS_NOT_PLAIN, "the server speaks TLS", false);
+    struct gateway_reply_error error;
+    if (rpc_retry_needs_tls(rpc, http_status)) {
+        rpc_fail(rpc, STATUS_NOT_PLAIN, "the server speaks TLS", false);
         return;
     }
-    reply_error(http_status, call->reply.data, call->reply.len, &error);
+    gateway_reply_error(http_status, rpc->reply.data, rpc->reply.len, &error);
     switch (error.class) {
-    case REPLY_UNDONE:
-        call_fail(call, error.status, error.message, error.status == STATUS_UNREACHABLE);
+    case GATEWAY_REPLY_UNDONE:
+        rpc_fail(rpc, error.status, error.message, error.status == STATUS_UNREACHABLE);
         break;
-    case REPLY_UNKNOWN:
-        if (call->request.is_idempotent)
-            call_fail(call, error.status, error.message, true);
+    case GATEWAY_REPLY_UNKNOWN:
+        if (rpc->request.is_idempotent)
+            rpc_fail(rpc, error.status, error.message, true);
         else
-            call_lose(call, error.message);
+            rpc_fail_unknown(rpc, error.message);
         break;
-    case REPLY_TOKEN:
-    case REPLY_NO_AUTH:
-        call_outcome_token(call, &error);
+    case GATEWAY_REPLY_TOKEN:
+    case GATEWAY_REPLY_NO_AUTH:
+        rpc_retry_token(rpc, &error);
         break;
-    case REPLY_PATH:
-        call_outcome_path(call, &error);
+    case GATEWAY_REPLY_PATH:
+        rpc_retry_path(rpc, &error);
         break;
-    case REPLY_PERMISSION:
-        call_outcome_permission(call, &error);
+    case GATEWAY_REPLY_PERMISSION:
+        rpc_retry_permission(rpc, &error);
         break;
-    case REPLY_FINAL:
-        call_outcome_final(call, &error);
+    case GATEWAY_REPLY_FINAL:
+        rpc_retry_final(rpc, &error);
         break;
     }
 }
 
-static bool call_outcome_is_closed(const struct http_result *result)
+static bool rpc_retry_is_closed(const struct http_client_result *result)
 {
     return result->code == CURLE_GOT_NOTHING || result->code == CURLE_RECV_ERROR;
 }
 
 /* etcd over TLS just closes a connection that begins without; so does one that is ending. */
-static enum status call_outcome_kind(const struct call *call, const struct http_result *result)
+static enum status rpc_retry_kind(const struct rpc *rpc, const struct http_client_result *result)
 {
-    bool is_stranger = call->member->version == 0 && !call->member->endpoint.is_https;
-    return is_stranger && call_outcome_is_closed(result) ? STATUS_NOT_PLAIN : result->kind;
+    bool is_stranger = rpc->member->version == 0 && !rpc->member->endpoint.is_https;
+    return is_stranger && rpc_retry_is_closed(result) ? STATUS_NOT_PLAIN : result->kind;
 }
 
 /* Of a certificate that names another host, whom it had to name: not the one in the message. */
-static const char *call_outcome_reason(const struct call *call, const struct http_result *result,
-                                       char *out, size_t size)
+static const char *rpc_retry_reason(const struct rpc *rpc, const struct http_client_result *result,
+                                    char *out, size_t size)
 {
-    const char *domain = call->etcd->discovery.domain;
-    if (result->kind != STATUS_OTHER_NAME || !call->member->connect_to[0])
+    const char *domain = rpc->etcd->discovery.domain;
+    if (result->kind != STATUS_OTHER_NAME || !rpc->member->connect_to[0])
         return result->text;
     snprintf(
         out, size,
@@ -178,26 +177,26 @@ static const char *call_outcome_reason(const struct call *call, const struct htt
     return out;
 }
 
-void call_outcome_broken(struct call *call, const struct http_result *result)
+void rpc_retry_broken(struct rpc *rpc, const struct http_client_result *result)
 {
-    bool was_sent = call->phase == CALL_PHASE_SENT && result->was_sent;
+    bool was_sent = rpc->phase == RPC_PHASE_SENT && result->was_sent;
     /* Some releases of etcd close the connection instead of saying that a token is bad. */
-    if (was_sent && call_outcome_is_closed(result) && call->token && call->request.is_idempotent &&
-        !call->tokens) {
-        call->tokens++;
-        auth_forget(&call->etcd->auth, call->token);
-        call_arm(call, CALL_PHASE_PAUSE, 0);
+    if (was_sent && rpc_retry_is_closed(result) && rpc->token && rpc->request.is_idempotent &&
+        !rpc->tokens) {
+        rpc->tokens++;
+        auth_forget(&rpc->etcd->auth, rpc->token);
+        rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
         return;
     }
-    if (was_sent && !call->request.is_idempotent) {
-        call_lose(call, result->text);
+    if (was_sent && !rpc->request.is_idempotent) {
+        rpc_fail_unknown(rpc, result->text);
         return;
     }
-    char reason[sizeof(call->member->reason) + 100];
+    char reason[sizeof(rpc->member->reason) + 100];
     bool is_connect = result->code == CURLE_COULDNT_CONNECT;
     if (is_connect)
-        call->member->prefix = NULL; /* what comes back may be another version */
-    call_fail(call, call_outcome_kind(call, result),
-              call_outcome_reason(call, result, reason, sizeof(reason)),
-              was_sent || result->code == CURLE_OPERATION_TIMEDOUT);
+        rpc->member->prefix = NULL; /* what comes back may be another version */
+    rpc_fail(rpc, rpc_retry_kind(rpc, result),
+             rpc_retry_reason(rpc, result, reason, sizeof(reason)),
+             was_sent || result->code == CURLE_OPERATION_TIMEDOUT);
 }

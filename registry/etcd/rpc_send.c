@@ -4,85 +4,85 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CALL_SEND_BUFFER_LEN (256U << 10) /* for answers that are long */
+#define RPC_SEND_BUFFER_LEN (256U << 10) /* for answers that are long */
 
-static void call_send_on_done(void *arg, const struct http_result *result)
+static void rpc_send_on_done(void *arg, const struct http_client_result *result)
 {
-    struct call *call = arg;
-    call->http = NULL;
-    uv_timer_stop(&call->timer);
-    if (call->data_status == STATUS_BAD_REPLY)
-        call_outcome_nonsense(call);
-    else if (call->data_status != STATUS_OK)
-        call_finish(call, call->data_status);
-    else if (call->reply.status != STATUS_OK)
-        call_finish(call, detail_set(&call->why, call->reply.status, "%s: the reply is too long",
-                                     call->member->endpoint.url));
+    struct rpc *rpc = arg;
+    rpc->http = NULL;
+    uv_timer_stop(&rpc->timer);
+    if (rpc->data_status == STATUS_BAD_REPLY)
+        rpc_retry_nonsense(rpc);
+    else if (rpc->data_status != STATUS_OK)
+        rpc_finish(rpc, rpc->data_status);
+    else if (rpc->reply.status != STATUS_OK)
+        rpc_finish(rpc, detail_set(&rpc->why, rpc->reply.status, "%s: the reply is too long",
+                                   rpc->member->endpoint.url));
     else if (result->code != CURLE_OK)
-        call_outcome_broken(call, result);
+        rpc_retry_broken(rpc, result);
     else if (result->status != 200)
-        call_outcome_refused(call, result->status);
+        rpc_retry_refused(rpc, result->status);
     else
-        call_outcome_answered(call);
+        rpc_retry_answered(rpc);
 }
 
-static bool call_send_on_data(void *arg, long status, const char *octets, size_t len)
+static bool rpc_send_on_data(void *arg, long status, const char *octets, size_t len)
 {
-    struct call *call = arg;
-    if (status != 200 || !call->request.data) {
-        buffer_add(&call->reply, octets, len);
-        return call->reply.status == STATUS_OK;
+    struct rpc *rpc = arg;
+    if (status != 200 || !rpc->request.data) {
+        buffer_add(&rpc->reply, octets, len);
+        return rpc->reply.status == STATUS_OK;
     }
-    if (!call->request.is_stream) {
-        call_extend(call);
-        call_arm(call, CALL_PHASE_SENT, call_attempt_ms(call));
+    if (!rpc->request.is_stream) {
+        rpc_extend(rpc);
+        rpc_set_phase(rpc, RPC_PHASE_SENT, rpc_attempt_ms(rpc));
     }
-    enum status data_status = call->request.data(call->request.arg, octets, len, &call->why);
-    call->data_status = data_status;
+    enum status data_status = rpc->request.data(rpc->request.arg, octets, len, &rpc->why);
+    rpc->data_status = data_status;
     return data_status == STATUS_OK;
 }
 
-static void call_send_on_version(void *arg, const struct http_result *result)
+static void rpc_send_on_version(void *arg, const struct http_client_result *result)
 {
-    struct call *call = arg;
-    call->http = NULL;
+    struct rpc *rpc = arg;
+    rpc->http = NULL;
     if (result->code != CURLE_OK) {
-        call_outcome_broken(call, result);
+        rpc_retry_broken(rpc, result);
         return;
     }
     /* A proxy may let nothing but /v3 through. */
     if (result->status != 200 ||
-        !member_set_version(call->member, call->reply.data, call->reply.len)) {
-        call->member->version = 0;
-        call->member->prefix = "/v3";
+        !member_set_version(rpc->member, rpc->reply.data, rpc->reply.len)) {
+        rpc->member->version = 0;
+        rpc->member->prefix = "/v3";
     }
-    call_step(call);
+    rpc_step(rpc);
 }
 
-static bool call_send_on_version_data(void *arg, long status, const char *octets, size_t len)
+static bool rpc_send_on_version_data(void *arg, long status, const char *octets, size_t len)
 {
-    struct call *call = arg;
+    struct rpc *rpc = arg;
     (void)status;
-    buffer_add(&call->reply, octets, len);
-    return call->reply.status == STATUS_OK;
+    buffer_add(&rpc->reply, octets, len);
+    return rpc->reply.status == STATUS_OK;
 }
 
-void call_send_version(struct call *call)
+void rpc_send_version(struct rpc *rpc)
 {
-    char url[sizeof(call->member->endpoint.url) + 16];
-    snprintf(url, sizeof(url), "%s/version", call->member->request_url);
-    struct http_options options = {
-        .url = url, .addresses = call->member->addresses, .connect_to = call->member->connect_to};
-    buffer_reset(&call->reply);
-    call_arm(call, CALL_PHASE_VERSION, CALL_ATTEMPT_MS);
-    call->http = http_start(call->etcd->http, &options, call_send_on_version_data,
-                            call_send_on_version, call);
-    if (!call->http)
-        call_fail(call, STATUS_NO_MEMORY, "out of memory", false);
+    char url[sizeof(rpc->member->endpoint.url) + 16];
+    snprintf(url, sizeof(url), "%s/version", rpc->member->request_url);
+    struct http_client_options options = {
+        .url = url, .addresses = rpc->member->addresses, .connect_to = rpc->member->connect_to};
+    buffer_reset(&rpc->reply);
+    rpc_set_phase(rpc, RPC_PHASE_VERSION, RPC_ATTEMPT_MS);
+    rpc->http = http_client_start(rpc->etcd->http, &options, rpc_send_on_version_data,
+                                  rpc_send_on_version, rpc);
+    if (!rpc->http)
+        rpc_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
 }
 
 /* Append to a list of headers that is NULL once memory has run out. */
-static bool call_send_add_header(struct curl_slist **headers, const char *text)
+static bool rpc_send_add_header(struct curl_slist **headers, const char *text)
 {
     struct curl_slist *longer = curl_slist_append(*headers, text);
     if (longer)
@@ -90,70 +90,71 @@ static bool call_send_add_header(struct curl_slist **headers, const char *text)
     return longer;
 }
 
-static bool call_send_add_token(struct call *call, struct curl_slist **headers)
+static bool rpc_send_add_token(struct rpc *rpc, struct curl_slist **headers)
 {
-    const char *token = call->etcd->auth.token;
-    free(call->token);
-    call->token = NULL;
+    const char *token = rpc->etcd->auth.token;
+    free(rpc->token);
+    rpc->token = NULL;
     if (!token)
         return true;
     char *line = NULL;
     bool is_added = asprintf(&line, "Authorization: %s", token) > 0 &&
-                    call_send_add_header(headers, line) && (call->token = strdup(token));
+                    rpc_send_add_header(headers, line) && (rpc->token = strdup(token));
     free(line);
     return is_added;
 }
 
-static bool call_send_add_headers(struct call *call, struct curl_slist **headers)
+static bool rpc_send_add_headers(struct rpc *rpc, struct curl_slist **headers)
 {
     char deadline[40];
-    snprintf(deadline, sizeof(deadline), "Grpc-Timeout: %um", (unsigned)call_attempt_ms(call));
-    return call_send_add_header(headers, "Content-Type: application/json") &&
-           call_send_add_header(headers, "Expect:") &&
-           call_send_add_header(headers, call->request.is_stream ? "Grpc-Metadata-hasleader: true"
-                                                                 : deadline) &&
-           call_send_add_token(call, headers);
+    snprintf(deadline, sizeof(deadline), "Grpc-Timeout: %um", (unsigned)rpc_attempt_ms(rpc));
+    return rpc_send_add_header(headers, "Content-Type: application/json") &&
+           rpc_send_add_header(headers, "Expect:") &&
+           rpc_send_add_header(headers, rpc->request.is_stream ? "Grpc-Metadata-hasleader: true"
+                                                               : deadline) &&
+           rpc_send_add_token(rpc, headers);
 }
 
-void call_send(struct call *call)
+void rpc_send(struct rpc *rpc)
 {
     static const char *const paths[][2] = {
-#define CALL_ROW(name, path, old_path) [CALL_##name] = {path, old_path},
-        CALL_LIST(CALL_ROW)
-#undef CALL_ROW
+#define RPC_ROW(name, path, old_path) [CALL_##name] = {path, old_path},
+        RPC_LIST(RPC_ROW)
+#undef RPC_ROW
     };
-    const struct member *member = call->member;
+    const struct member *member = rpc->member;
     bool is_old = strcmp(member->prefix, "/v3") != 0;
     char url[sizeof(member->endpoint.url) + 48];
     snprintf(url, sizeof(url), "%s%s%s", member->request_url, member->prefix,
-             paths[call->request.method][is_old]);
-    call->data_status = STATUS_OK;
-    call->why.text[0] = '\0';
-    buffer_reset(&call->body);
-    buffer_reset(&call->reply);
-    call->request.build(call->request.arg, member, &call->body);
+             paths[rpc->request.method][is_old]);
+    rpc->data_status = STATUS_OK;
+    rpc->why.text[0] = '\0';
+    buffer_reset(&rpc->body);
+    buffer_reset(&rpc->reply);
+    rpc->request.build(rpc->request.arg, member, &rpc->body);
     struct curl_slist *headers = NULL;
-    if (call->body.status != STATUS_OK || !call_send_add_headers(call, &headers)) {
+    if (rpc->body.status != STATUS_OK || !rpc_send_add_headers(rpc, &headers)) {
         curl_slist_free_all(headers);
-        bool is_large = call->body.status == STATUS_TOO_LARGE;
+        bool is_large = rpc->body.status == STATUS_TOO_LARGE;
         enum status status = is_large ? STATUS_TOO_LARGE : STATUS_NO_MEMORY;
-        detail_set(&call->why, status, is_large ? "the request is too large" : "out of memory");
-        call_finish(call, status);
+        detail_set(&rpc->why, status, is_large ? "the request is too large" : "out of memory");
+        rpc_finish(rpc, status);
         return;
     }
-    struct http_options options = {
+    struct http_client_options options = {
         .url = url,
         .addresses = member->addresses,
         .connect_to = member->connect_to,
         .headers = headers,
-        .body = call->body.data,
-        .body_len = call->body.len,
-        .buffer_len = call->request.data ? CALL_SEND_BUFFER_LEN : 0,
-        .timeout_ms = call->request.data ? 0 : call_attempt_ms(call) + 500,
-        .is_once = !call->request.is_idempotent,
+        .body = rpc->body.data,
+        .body_len = rpc->body.len,
+        .buffer_len = rpc->request.data ? RPC_SEND_BUFFER_LEN : 0,
+        .timeout_ms = rpc->request.data ? 0 : rpc_attempt_ms(rpc) + 500,
+        .is_once = !rpc->request.is_idempotent,
     };
-    call_arm(call, CALL_PHASE_SENT, call_attempt_ms(call));
-    call->http = http_start(call->etcd->http, &options, call_send_on_data, call_send_on_done, call);
-    if (!call->http)
-        call_fail(call, STATUS_NO_MEMORY, "out of memory", false);
+    rpc_set_phase(rpc, RPC_PHASE_SENT, rpc_attempt_ms(rpc));
+    rpc->http =
+        http_client_start(rpc->etcd->http, &options, rpc_send_on_data, rpc_send_on_done, rpc);
+    if (!rpc->http)
+        rpc_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
 }

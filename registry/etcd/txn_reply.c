@@ -48,7 +48,8 @@ static bool txn_reply_read_kvs(cJSON *list, const char *key, const struct txn_sh
     const char *from = key, *end = key + op->key_len;
     size_t from_len = op->key_len;
     for (cJSON *object = list ? list->child : NULL; object; object = object->next) {
-        if (!reply_kv(object, kvs) || !reply_kv_is_within(kvs, from, from_len, end, op->end_len))
+        if (!gateway_reply_kv(object, kvs) ||
+            !gateway_reply_kv_is_within(kvs, from, from_len, end, op->end_len))
             return false;
         from = kvs->key; /* with its NUL: the next one that may come */
         from_len = kvs->key_len + 1;
@@ -65,9 +66,9 @@ static enum status txn_reply_read_get(cJSON *range, const char *key, const struc
     cJSON *list = cJSON_GetObjectItemCaseSensitive(range, "kvs");
     uint64_t count;
     bool has_more;
-    if (!reply_has_uint(range, "count", &count) || (list && !cJSON_IsArray(list)) ||
-        !reply_has_bool(range, "more", &has_more) || has_more || !reply_has_only(range, members) ||
-        count != (uint64_t)cJSON_GetArraySize(list))
+    if (!gateway_reply_has_uint(range, "count", &count) || (list && !cJSON_IsArray(list)) ||
+        !gateway_reply_has_bool(range, "more", &has_more) || has_more ||
+        !gateway_reply_has_only(range, members) || count != (uint64_t)cJSON_GetArraySize(list))
         return STATUS_BAD_REPLY;
     if (count == 0)
         return STATUS_OK;
@@ -90,7 +91,7 @@ static enum status txn_reply_read_op(cJSON *response, const char *key,
         return STATUS_BAD_REPLY;
     if (op->kind == KV_GET)
         return txn_reply_read_get(said, key, op, out);
-    if (op->kind == KV_DELETE && !reply_has_uint(said, "deleted", &out->deleted))
+    if (op->kind == KV_DELETE && !gateway_reply_has_uint(said, "deleted", &out->deleted))
         return STATUS_BAD_REPLY;
     return STATUS_OK;
 }
@@ -115,10 +116,11 @@ static enum status txn_reply_read_root(const struct txn_shape *shape, struct txn
 {
     static const char *const members[] = {"header", "succeeded", "responses", NULL};
     struct kv_txn_result *result = &reply->result;
-    struct reply_header header;
+    struct gateway_reply_header header;
     cJSON *list = cJSON_GetObjectItemCaseSensitive(reply->root, "responses");
-    if (!reply_header(reply->root, &header) || !reply_has_only(reply->root, members) ||
-        !reply_has_bool(reply->root, "succeeded", &result->succeeded) ||
+    if (!gateway_reply_header(reply->root, &header) ||
+        !gateway_reply_has_only(reply->root, members) ||
+        !gateway_reply_has_bool(reply->root, "succeeded", &result->succeeded) ||
         (list && !cJSON_IsArray(list)))
         return STATUS_BAD_REPLY;
     result->revision = header.revision;
@@ -136,7 +138,7 @@ static enum status txn_reply_read_root(const struct txn_shape *shape, struct txn
 enum status txn_reply_read(const struct txn_shape *shape, const char *text, size_t len,
                            struct txn_reply *out)
 {
-    struct txn_reply reply = {.root = reply_parse(text, len)};
+    struct txn_reply reply = {.root = gateway_reply_parse(text, len)};
     enum status status = txn_reply_read_root(shape, &reply);
     if (status == STATUS_OK)
         *out = reply;

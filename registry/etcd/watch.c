@@ -10,11 +10,11 @@
 
 struct watch {
     struct etcd *etcd;
-    struct call *call;
+    struct rpc *rpc;
     const struct watch_events *events;
     void *arg;
     struct buffer body;
-    struct stream stream;
+    struct json_split split;
     uint64_t last_seen_ms;
     struct buffer keys; /* the first, and behind it the end */
     size_t key_len;
@@ -34,7 +34,7 @@ static void watch_free(struct watch *watch)
     }
     buffer_clear(&watch->body);
     buffer_clear(&watch->keys);
-    stream_clear(&watch->stream);
+    json_split_clear(&watch->split);
     free(watch);
 }
 
@@ -64,8 +64,9 @@ static bool watch_read_type(const cJSON *event, bool *is_put)
 static bool watch_is_due(const struct watch *watch, const struct kv *kv)
 {
     return watch->is_created && kv->mod_revision >= watch->revision &&
-           reply_kv_is_within(kv, watch->keys.data, watch->key_len,
-                              watch->keys.data + watch->key_len, watch->keys.len - watch->key_len);
+           gateway_reply_kv_is_within(kv, watch->keys.data, watch->key_len,
+                                      watch->keys.data + watch->key_len,
+                                      watch->keys.len - watch->key_len);
 }
 
 static void watch_tell(struct watch *watch, bool is_put, const struct kv *kv)
@@ -85,7 +86,7 @@ static enum status watch_on_element(void *arg, const char *text, size_t len)
     struct kv kv;
     cJSON *event = cJSON_ParseWithLength(text, len);
     bool is_put;
-    bool is_good = reply_kv(cJSON_GetObjectItemCaseSensitive(event, "kv"), &kv) &&
+    bool is_good = gateway_reply_kv(cJSON_GetObjectItemCaseSensitive(event, "kv"), &kv) &&
                    watch_read_type(event, &is_put) && watch_is_due(watch, &kv);
     if (is_good)
         watch_tell(watch, is_put, &kv);
@@ -99,32 +100,32 @@ static enum status watch_on_element(void *arg, const char *text, size_t len)
 static enum status watch_cancelled(struct watch *watch, const cJSON *result)
 {
     const cJSON *reason = cJSON_GetObjectItemCaseSensitive(result, "cancel_reason");
-    struct reply_error error;
-    if (reply_int(result, "compact_revision"))
+    struct gateway_reply_error error;
+    if (gateway_reply_int(result, "compact_revision"))
         return detail_set(&watch->why, STATUS_COMPACTED, "watch: %s",
                           status_text(STATUS_COMPACTED));
     if (!cJSON_IsString(reason))
         return detail_set(&watch->why, STATUS_UNREACHABLE, "watch: cancelled by the server");
-    reply_error_message(reason->valuestring, &error);
-    call_refuse(watch->call, &error);
+    gateway_reply_error_message(reason->valuestring, &error);
+    rpc_refuse(watch->rpc, &error);
     return detail_set(&watch->why, error.status, "watch: %s", error.message);
 }
 
 /* Until now the attempt had its time limit; from now on the stream may idle. */
-static void watch_begin(struct watch *watch, const struct reply_header *header)
+static void watch_begin(struct watch *watch, const struct gateway_reply_header *header)
 {
     watch->is_created = true;
-    call_settle(watch->call);
+    rpc_settle(watch->rpc);
     watch->events->created(watch->arg, header);
 }
 
 static enum status watch_on_result(struct watch *watch, const cJSON *result)
 {
-    struct reply_header header = {0};
-    if (reply_bool(result, "canceled"))
+    struct gateway_reply_header header = {0};
+    if (gateway_reply_bool(result, "canceled"))
         return watch_cancelled(watch, result);
-    bool is_created = reply_bool(result, "created");
-    if (!reply_header(result, &header) || is_created == watch->is_created ||
+    bool is_created = gateway_reply_bool(result, "created");
+    if (!gateway_reply_header(result, &header) || is_created == watch->is_created ||
         (watch->has_events && header.revision < watch->revision))
         return STATUS_BAD_REPLY;
     if (is_created)
@@ -138,14 +139,14 @@ static enum status watch_on_result(struct watch *watch, const cJSON *result)
 static enum status watch_on_rest(void *arg, const char *text, size_t len)
 {
     struct watch *watch = arg;
-    struct reply_error error;
+    struct gateway_reply_error error;
     cJSON *root = cJSON_ParseWithLength(text, len);
     const cJSON *result = cJSON_GetObjectItemCaseSensitive(root, "result");
     enum status status;
     if (cJSON_IsObject(result)) {
         status = watch_on_result(watch, result);
     } else {
-        reply_error(200, text, len, &error);
+        gateway_reply_error(200, text, len, &error);
         status = detail_set(&watch->why, error.status, "watch: %s", error.message);
     }
     cJSON_Delete(root);
@@ -157,7 +158,7 @@ static enum status watch_on_data(void *arg, const char *octets, size_t len, stru
     struct watch *watch = arg;
     watch->last_seen_ms = uv_now(watch->etcd->loop);
     watch->is_feeding = true;
-    enum status status = stream_feed(&watch->stream, octets, len);
+    enum status status = json_split_feed(&watch->split, octets, len);
     watch->is_feeding = false;
     if (watch->is_dead) {
         watch_free(watch);
@@ -179,7 +180,7 @@ static void watch_on_done(void *arg, enum status status, const char *reply, size
         status = detail_set(&text, STATUS_UNREACHABLE, "watch: the stream ended");
     const struct watch_events *events = watch->events;
     void *owner = watch->arg;
-    watch->call = NULL;
+    watch->rpc = NULL;
     watch_free(watch);
     events->lost(owner, status, &text);
 }
@@ -200,20 +201,20 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
                           const char *end, size_t end_len, int64_t revision,
                           const struct watch_events *events, void *arg)
 {
-    static const struct stream_events stream_events = {.element = watch_on_element,
-                                                       .rest = watch_on_rest};
+    static const struct json_split_events stream_events = {.element = watch_on_element,
+                                                           .rest = watch_on_rest};
     struct watch *watch = calloc(1, sizeof(*watch));
     if (!watch)
         return NULL;
     *watch = (struct watch){
         .etcd = etcd, .events = events, .arg = arg, .key_len = key_len, .revision = revision};
-    stream_init(&watch->stream, "result", "events", &stream_events, watch);
+    json_split_init(&watch->split, "result", "events", &stream_events, watch);
     buffer_init(&watch->body, WATCH_BODY_MAX);
     watch_write_body(watch, key, key_len, end, end_len, revision);
     buffer_init(&watch->keys, WATCH_BODY_MAX);
     buffer_add(&watch->keys, key, key_len);
     buffer_add(&watch->keys, end, end_len);
-    struct call_request request = {
+    struct rpc_request request = {
         .method = CALL_WATCH,
         .is_idempotent = true,
         .is_stream = true,
@@ -224,8 +225,8 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
         .arg = watch,
     };
     if (watch->body.status == STATUS_OK && watch->keys.status == STATUS_OK)
-        watch->call = call_start(etcd, &request);
-    if (!watch->call) {
+        watch->rpc = rpc_start(etcd, &request);
+    if (!watch->rpc) {
         watch_free(watch);
         return NULL;
     }
@@ -240,13 +241,13 @@ void watch_hand_over(struct watch *watch, const struct watch_events *events, voi
 
 void watch_stop(struct watch *watch)
 {
-    call_cancel(watch->call);
+    rpc_cancel(watch->rpc);
     watch_free(watch);
 }
 
-bool watch_is_amid(const struct watch *watch)
+bool watch_in_batch(const struct watch *watch)
 {
-    return watch->has_events || !stream_is_between(&watch->stream);
+    return watch->has_events || !json_split_at_boundary(&watch->split);
 }
 
 uint64_t watch_last_seen_ms(const struct watch *watch)

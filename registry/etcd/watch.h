@@ -22,7 +22,7 @@ struct watch;
 
 struct watch_events {
     /* The member has accepted the watch. */
-    void (*created)(void *arg, const struct reply_header *header);
+    void (*created)(void *arg, const struct gateway_reply_header *header);
     void (*put)(void *arg, const struct kv *kv);
     void (*remove)(void *arg, const char *key, size_t key_len, int64_t revision);
     /* A line is over: all events up to `revision` have been told. */
@@ -45,7 +45,7 @@ void watch_hand_over(struct watch *watch, const struct watch_events *events, voi
 void watch_stop(struct watch *watch);
 
 /* Whether events of an unfinished line have been told. */
-bool watch_is_amid(const struct watch *watch);
+bool watch_in_batch(const struct watch *watch);
 
 /* uv_now() of the last octet received; 0 = none yet. */
 uint64_t watch_last_seen_ms(const struct watch *watch);

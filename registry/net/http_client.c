@@ -8,45 +8,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HTTP_CONNECTIONS_KEPT     16
-#define HTTP_KEEPALIVE_IDLE_S     5
-#define HTTP_KEEPALIVE_INTERVAL_S 2
-#define HTTP_USER_TIMEOUT_MS      8000
+#define HTTP_CLIENT_CONNECTIONS_KEPT     16
+#define HTTP_CLIENT_KEEPALIVE_IDLE_S     5
+#define HTTP_CLIENT_KEEPALIVE_INTERVAL_S 2
+#define HTTP_CLIENT_USER_TIMEOUT_MS      8000
 
 /* A request is in one of two lists: those in the multi handle, and those that wait to be added. */
-struct http_request {
-    struct http *http;
-    struct tls *tls; /* libcurl borrows what is in it */
+struct http_client_request {
+    struct http_client *http;
+    struct tls_files *tls; /* libcurl borrows what is in it */
     CURL *easy;
     struct curl_slist *headers, *addresses, *connect_to;
-    http_data *data;
-    http_done *done;
+    http_client_data *data;
+    http_client_done *done;
     void *arg;
     unsigned sends;
     bool is_once, is_added, is_cancelled;
     bool is_cert_asked; /* this connection's server wants a client certificate */
-    struct http_request *next, **link;
+    struct http_client_request *next, **link;
     char error[CURL_ERROR_SIZE];
 };
 
-struct http {
+struct http_client {
     uv_loop_t *loop;
     uv_timer_t timer;
     CURLM *multi;
-    struct tls *tls;
-    struct http_request *requests;
+    struct tls_files *tls;
+    struct http_client_request *requests;
     unsigned depth;   /* calls of libcurl and of callbacks under way */
     bool has_put_off; /* requests to add or to remove when depth is 0 */
     bool is_closing;
 };
 
-struct http_socket {
+struct http_client_socket {
     uv_poll_t poll;
-    struct http *http;
+    struct http_client *http;
     curl_socket_t fd;
 };
 
-static void http_request_free(struct http_request *request)
+static void http_client_request_free(struct http_client_request *request)
 {
     if (!request)
         return;
@@ -60,132 +60,133 @@ static void http_request_free(struct http_request *request)
     curl_easy_cleanup(request->easy);
     curl_slist_free_all(request->headers);
     curl_slist_free_all(request->addresses);
-    tls_free(request->tls);
+    tls_files_free(request->tls);
     curl_slist_free_all(request->connect_to);
     free(request);
 }
 
-static void http_free_timer(uv_handle_t *handle)
+static void http_client_free_timer(uv_handle_t *handle)
 {
     free(handle->data);
     curl_global_cleanup();
 }
 
-static void http_destroy(struct http *http)
+static void http_client_destroy(struct http_client *http)
 {
-    struct http_request *next;
-    for (struct http_request *request = http->requests; request; request = next) {
+    struct http_client_request *next;
+    for (struct http_client_request *request = http->requests; request; request = next) {
         next = request->next;
-        http_request_free(request);
+        http_client_request_free(request);
     }
     curl_multi_cleanup(http->multi);
-    tls_free(http->tls);
-    uv_close((uv_handle_t *)&http->timer, http_free_timer);
+    tls_files_free(http->tls);
+    uv_close((uv_handle_t *)&http->timer, http_client_free_timer);
 }
 
 /* Add and remove what had to wait for libcurl to return. */
-static void http_catch_up(struct http *http)
+static void http_client_catch_up(struct http_client *http)
 {
-    struct http_request *next;
+    struct http_client_request *next;
     http->has_put_off = false;
-    for (struct http_request *request = http->requests; request; request = next) {
+    for (struct http_client_request *request = http->requests; request; request = next) {
         next = request->next;
         if (request->is_cancelled)
-            http_request_free(request);
+            http_client_request_free(request);
         else if (!request->is_added)
             request->is_added = curl_multi_add_handle(http->multi, request->easy) == CURLM_OK;
     }
 }
 
-static void http_enter(struct http *http)
+static void http_client_enter(struct http_client *http)
 {
     http->depth++;
 }
 
-static void http_leave(struct http *http)
+static void http_client_leave(struct http_client *http)
 {
     if (--http->depth > 0)
         return;
     if (http->is_closing)
-        http_destroy(http);
+        http_client_destroy(http);
     else if (http->has_put_off)
-        http_catch_up(http);
+        http_client_catch_up(http);
 }
 
-static void http_explain(struct http_request *request, struct http_result *result)
+static void http_client_explain(struct http_client_request *request,
+                                struct http_client_result *result)
 {
-    struct http_failure failure = {.code = result->code,
-                                   .said = request->error,
-                                   .has_status = result->status != 0,
-                                   .is_cert_asked = request->is_cert_asked,
-                                   .has_cert = request->tls->cert.data != NULL};
+    struct http_client_failure failure = {.code = result->code,
+                                          .said = request->error,
+                                          .has_status = result->status != 0,
+                                          .is_cert_asked = request->is_cert_asked,
+                                          .has_cert = request->tls->cert.data != NULL};
     curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &failure.os_errno);
     curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verdict);
-    result->kind = http_failure_explain(&failure, result->text, sizeof(result->text));
+    result->kind = http_client_failure_explain(&failure, result->text, sizeof(result->text));
 }
 
-static void http_finish(struct http_request *request, CURLcode code)
+static void http_client_finish(struct http_client_request *request, CURLcode code)
 {
-    struct http_result result = {.code = code, .was_sent = request->sends > 0};
+    struct http_client_result result = {.code = code, .was_sent = request->sends > 0};
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &result.status);
     if (code != CURLE_OK)
-        http_explain(request, &result);
-    http_done *done = request->done;
+        http_client_explain(request, &result);
+    http_client_done *done = request->done;
     void *arg = request->arg;
-    http_request_free(request);
+    http_client_request_free(request);
     done(arg, &result);
 }
 
-static void http_act(struct http *http, curl_socket_t fd, int events)
+static void http_client_act(struct http_client *http, curl_socket_t fd, int events)
 {
     int running, left;
-    http_enter(http);
+    http_client_enter(http);
     curl_multi_socket_action(http->multi, fd, events, &running);
     for (CURLMsg *message;
          !http->is_closing && (message = curl_multi_info_read(http->multi, &left));) {
-        struct http_request *request = NULL;
+        struct http_client_request *request = NULL;
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
         if (request->is_cancelled)
-            http_request_free(request);
+            http_client_request_free(request);
         else
-            http_finish(request, code);
+            http_client_finish(request, code);
     }
-    http_leave(http);
+    http_client_leave(http);
 }
 
-static void http_on_timer(uv_timer_t *timer)
+static void http_client_on_timer(uv_timer_t *timer)
 {
-    http_act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+    http_client_act(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static int http_set_timer(CURLM *multi, long timeout_ms, void *arg)
+static int http_client_set_timer(CURLM *multi, long timeout_ms, void *arg)
 {
-    struct http *http = arg;
+    struct http_client *http = arg;
     (void)multi;
     if (timeout_ms < 0)
         return uv_timer_stop(&http->timer);
-    return uv_timer_start(&http->timer, http_on_timer, (uint64_t)timeout_ms, 0);
+    return uv_timer_start(&http->timer, http_client_on_timer, (uint64_t)timeout_ms, 0);
 }
 
-static void http_on_poll(uv_poll_t *poll, int status, int events)
+static void http_client_on_poll(uv_poll_t *poll, int status, int events)
 {
-    struct http_socket *socket = poll->data;
+    struct http_client_socket *socket = poll->data;
     /* Of a mere error libcurl says no more; when it reads it learns which. */
     int flags = status < 0 ? CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT : 0;
     flags |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
     flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
-    http_act(socket->http, socket->fd, flags);
+    http_client_act(socket->http, socket->fd, flags);
 }
 
-static void http_free_socket(uv_handle_t *handle)
+static void http_client_free_socket(uv_handle_t *handle)
 {
     free(handle->data);
 }
 
-static struct http_socket *http_new_socket(struct http *http, curl_socket_t fd)
+static struct http_client_socket *http_client_new_socket(struct http_client *http, curl_socket_t fd)
 {
-    struct http_socket *socket = calloc(1, sizeof(*socket));
+    struct http_client_socket *socket = calloc(1, sizeof(*socket));
     if (!socket || uv_poll_init_socket(http->loop, &socket->poll, fd) != 0) {
         free(socket);
         return NULL;
@@ -197,29 +198,30 @@ static struct http_socket *http_new_socket(struct http *http, curl_socket_t fd)
     return socket;
 }
 
-static int http_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
+static int http_client_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
 {
-    struct http *http = arg;
-    struct http_socket *socket = assigned;
+    struct http_client *http = arg;
+    struct http_client_socket *socket = assigned;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
         if (socket) {
             uv_poll_stop(&socket->poll);
-            uv_close((uv_handle_t *)&socket->poll, http_free_socket);
+            uv_close((uv_handle_t *)&socket->poll, http_client_free_socket);
             curl_multi_assign(http->multi, fd, NULL);
         }
         return 0;
     }
-    if (!socket && !(socket = http_new_socket(http, fd)))
+    if (!socket && !(socket = http_client_new_socket(http, fd)))
         return -1;
     int events =
         (what != CURL_POLL_OUT ? UV_READABLE : 0) | (what != CURL_POLL_IN ? UV_WRITABLE : 0);
-    return uv_poll_start(&socket->poll, events, http_on_poll) == 0 ? 0 : -1;
+    return uv_poll_start(&socket->poll, events, http_client_on_poll) == 0 ? 0 : -1;
 }
 
-enum status http_open(uv_loop_t *loop, struct tls *tls, struct http **out, struct detail *why)
+enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http_client **out,
+                             struct detail *why)
 {
-    struct http *http = calloc(1, sizeof(*http));
+    struct http_client *http = calloc(1, sizeof(*http));
     if (!http)
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
@@ -233,31 +235,31 @@ enum status http_open(uv_loop_t *loop, struct tls *tls, struct http **out, struc
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     }
     http->loop = loop;
-    http->tls = tls_share(tls);
+    http->tls = tls_files_share(tls);
     uv_timer_init(loop, &http->timer);
     http->timer.data = http;
-    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, http_set_socket);
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, http_client_set_socket);
     curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
-    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, http_set_timer);
+    curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, http_client_set_timer);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
-    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CONNECTIONS_KEPT);
+    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CLIENT_CONNECTIONS_KEPT);
     curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     *out = http;
     return STATUS_OK;
 }
 
-void http_close(struct http *http)
+void http_client_close(struct http_client *http)
 {
     http->is_closing = true;
-    for (struct http_request *request = http->requests; request; request = request->next)
+    for (struct http_client_request *request = http->requests; request; request = request->next)
         request->is_cancelled = true;
     if (http->depth == 0)
-        http_destroy(http);
+        http_client_destroy(http);
 }
 
-static size_t http_on_data(char *octets, size_t size, size_t count, void *arg)
+static size_t http_client_on_data(char *octets, size_t size, size_t count, void *arg)
 {
-    struct http_request *request = arg;
+    struct http_client_request *request = arg;
     long status = 0;
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
     size_t len = size * count;
@@ -268,9 +270,9 @@ static size_t http_on_data(char *octets, size_t size, size_t count, void *arg)
 
 /* libcurl repeats a request of its own accord when a kept connection closes before any octet of the
  * answer: for a write that may not be repeated, that is one time too many. */
-static int http_on_send(void *arg, char *ip, char *local_ip, int port, int local_port)
+static int http_client_on_send(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
-    struct http_request *request = arg;
+    struct http_client_request *request = arg;
     (void)ip, (void)local_ip, (void)port, (void)local_port;
     if (request->is_cancelled || (request->is_once && request->sends > 0))
         return CURL_PREREQFUNC_ABORT;
@@ -279,22 +281,22 @@ static int http_on_send(void *arg, char *ip, char *local_ip, int port, int local
 }
 
 /* A cut cable is noticed in seconds also by a watch that has nothing to send. */
-static int http_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+static int http_client_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
-    const unsigned timeout_ms = HTTP_USER_TIMEOUT_MS;
+    const unsigned timeout_ms = HTTP_CLIENT_USER_TIMEOUT_MS;
     (void)arg, (void)purpose;
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
     return CURL_SOCKOPT_OK;
 }
 
-void http_set_tls(struct http *http, struct tls *tls)
+void http_client_set_tls(struct http_client *http, struct tls_files *tls)
 {
-    tls_free(http->tls);
-    http->tls = tls_share(tls);
+    tls_files_free(http->tls);
+    http->tls = tls_files_share(tls);
 }
 
 /* Borrowed: the request keeps it. */
-static void http_set_blob(CURL *easy, CURLoption option, const struct file *file)
+static void http_client_set_blob(CURL *easy, CURLoption option, const struct file *file)
 {
     struct curl_blob blob = {file->data, file->len, CURL_BLOB_NOCOPY};
     if (file->data)
@@ -302,54 +304,55 @@ static void http_set_blob(CURL *easy, CURLoption option, const struct file *file
 }
 
 /* OpenSSL calls it when a server asks for a client's certificate, whether there is one or not. */
-static int http_on_cert_asked(SSL *ssl, void *arg)
+static int http_client_on_cert_asked(SSL *ssl, void *arg)
 {
-    struct http_request *request = arg;
+    struct http_client_request *request = arg;
     (void)ssl;
     request->is_cert_asked = true;
     return 1;
 }
 
 /* The request lives until its connection's handshake is over; there is none after the first. */
-static CURLcode http_on_context(CURL *easy, void *context, void *arg)
+static CURLcode http_client_on_context(CURL *easy, void *context, void *arg)
 {
     (void)easy;
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_cert_cb(context, http_on_cert_asked, arg);
+    SSL_CTX_set_cert_cb(context, http_client_on_cert_asked, arg);
     return CURLE_OK;
 }
 
 /* Whoever names authorities trusts no others: libcurl would add the system's directory. */
-static void http_use_tls(struct http_request *request)
+static void http_client_use_tls(struct http_client_request *request)
 {
     CURL *easy = request->easy;
-    const struct tls *tls = request->tls;
+    const struct tls_files *tls = request->tls;
     if (tls->ca.data || tls->ca_directory) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
         curl_easy_setopt(easy, CURLOPT_CAPATH, tls->ca_directory);
     }
-    http_set_blob(easy, CURLOPT_CAINFO_BLOB, &tls->ca);
-    http_set_blob(easy, CURLOPT_SSLCERT_BLOB, &tls->cert);
-    http_set_blob(easy, CURLOPT_SSLKEY_BLOB, &tls->key);
+    http_client_set_blob(easy, CURLOPT_CAINFO_BLOB, &tls->ca);
+    http_client_set_blob(easy, CURLOPT_SSLCERT_BLOB, &tls->cert);
+    http_client_set_blob(easy, CURLOPT_SSLKEY_BLOB, &tls->key);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, http_on_context);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, http_client_on_context);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request);
 }
 
-static void http_set_callbacks(struct http_request *request)
+static void http_client_set_callbacks(struct http_client_request *request)
 {
     CURL *easy = request->easy;
     curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_on_data);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_client_on_data);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, http_on_send);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, http_client_on_send);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, http_on_socket);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, http_client_on_socket);
 }
 
 /* Where to connect to. Without that list libcurl would connect to another host than was meant. */
-static bool http_set_place(struct http_request *request, const struct http_options *options)
+static bool http_client_set_place(struct http_client_request *request,
+                                  const struct http_client_options *options)
 {
     CURL *easy = request->easy;
     if (options->addresses) {
@@ -367,24 +370,25 @@ static bool http_set_place(struct http_request *request, const struct http_optio
     return true;
 }
 
-static bool http_set_options(struct http_request *request, const struct http_options *options)
+static bool http_client_set_options(struct http_client_request *request,
+                                    const struct http_client_options *options)
 {
     CURL *easy = request->easy;
-    http_set_callbacks(request);
-    http_use_tls(request);
+    http_client_set_callbacks(request);
+    http_client_use_tls(request);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)HTTP_KEEPALIVE_IDLE_S);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)HTTP_KEEPALIVE_INTERVAL_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)HTTP_CLIENT_KEEPALIVE_IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)HTTP_CLIENT_KEEPALIVE_INTERVAL_S);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
     if (options->buffer_len)
         curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)options->buffer_len);
     if (request->headers)
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
-    if (!http_set_place(request, options))
+    if (!http_client_set_place(request, options))
         return false;
     if (options->body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->body_len);
@@ -394,7 +398,7 @@ static bool http_set_options(struct http_request *request, const struct http_opt
     return curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK;
 }
 
-static void http_link(struct http *http, struct http_request *request)
+static void http_client_link(struct http_client *http, struct http_client_request *request)
 {
     request->next = http->requests;
     request->link = &http->requests;
@@ -403,40 +407,42 @@ static void http_link(struct http *http, struct http_request *request)
     http->requests = request;
 }
 
-struct http_request *http_start(struct http *http, const struct http_options *options,
-                                http_data *data, http_done *done, void *arg)
+struct http_client_request *http_client_start(struct http_client *http,
+                                              const struct http_client_options *options,
+                                              http_client_data *data, http_client_done *done,
+                                              void *arg)
 {
-    struct http_request *request = calloc(1, sizeof(*request));
+    struct http_client_request *request = calloc(1, sizeof(*request));
     if (!request) {
         curl_slist_free_all(options->headers);
         return NULL;
     }
     request->http = http;
-    request->tls = tls_share(http->tls);
+    request->tls = tls_files_share(http->tls);
     request->headers = options->headers;
     request->data = data;
     request->done = done;
     request->arg = arg;
     request->is_once = options->is_once;
     request->easy = curl_easy_init();
-    if (!request->easy || !http_set_options(request, options) || http->is_closing) {
-        http_request_free(request);
+    if (!request->easy || !http_client_set_options(request, options) || http->is_closing) {
+        http_client_request_free(request);
         return NULL;
     }
-    http_link(http, request);
+    http_client_link(http, request);
     http->has_put_off = true;
-    http_enter(http);
-    http_leave(http);
+    http_client_enter(http);
+    http_client_leave(http);
     return request;
 }
 
-bool http_cancel(struct http_request *request)
+bool http_client_cancel(struct http_client_request *request)
 {
-    struct http *http = request->http;
+    struct http_client *http = request->http;
     bool was_sent = request->sends > 0;
     request->is_cancelled = true;
     http->has_put_off = true;
-    http_enter(http);
-    http_leave(http);
+    http_client_enter(http);
+    http_client_leave(http);
     return was_sent;
 }

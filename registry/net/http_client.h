@@ -19,22 +19,22 @@
 #include <stdint.h>
 #include <uv.h>
 
-struct http;
-struct http_request;
+struct http_client;
+struct http_client_request;
 
 /* `tls` is shared. NO_MEMORY, SYSTEM. */
-MUST_USE enum status http_open(uv_loop_t *loop, struct tls *tls, struct http **out,
-                               struct detail *why);
+MUST_USE enum status http_client_open(uv_loop_t *loop, struct tls_files *tls,
+                                      struct http_client **out, struct detail *why);
 
 /* What later requests use. Those under way keep what they have; a connection that was made with
  * something else is not used again. */
-void http_set_tls(struct http *http, struct tls *tls);
+void http_client_set_tls(struct http_client *http, struct tls_files *tls);
 
 /* Cancel all requests and release; the handles close on the loop's next turns. */
-void http_close(struct http *http);
+void http_client_close(struct http_client *http);
 
 /* All is copied. */
-struct http_options {
+struct http_client_options {
     const char *url;
     const char *addresses;  /* CURLOPT_RESOLVE's HOST:PORT:ADDRESS,..; NULL for a literal */
     const char *connect_to; /* CURLOPT_CONNECT_TO's HOST:PORT:HOST:PORT; NULL or "" = the URL's */
@@ -46,24 +46,26 @@ struct http_options {
     bool is_once; /* never sent twice: libcurl does that when a kept connection turns out dead */
 };
 
-struct http_result {
+struct http_client_result {
     CURLcode code;
     long status;      /* of HTTP; 0 = there was none */
     bool was_sent;    /* the request may have reached the server */
-    enum status kind; /* of a failure: as http_failure_explain() says */
+    enum status kind; /* of a failure: as http_client_failure_explain() says */
     char text[200];   /* of a failure, for a person: "connection refused" */
 };
 
 /* `data` gets each piece as it comes, with the HTTP status; false gives up (code WRITE_ERROR).
  * `done` comes once, unless cancelled, and is the last. Both from the loop. */
-typedef bool http_data(void *arg, long status, const char *octets, size_t len);
-typedef void http_done(void *arg, const struct http_result *result);
+typedef bool http_client_data(void *arg, long status, const char *octets, size_t len);
+typedef void http_client_done(void *arg, const struct http_client_result *result);
 
 /* NULL: no memory; nothing will be called. */
-MUST_USE struct http_request *http_start(struct http *http, const struct http_options *options,
-                                         http_data *data, http_done *done, void *arg);
+MUST_USE struct http_client_request *http_client_start(struct http_client *http,
+                                                       const struct http_client_options *options,
+                                                       http_client_data *data,
+                                                       http_client_done *done, void *arg);
 
 /* Nothing is called any more. Not after `done`. True: the request may have reached the server. */
-bool http_cancel(struct http_request *request);
+bool http_client_cancel(struct http_client_request *request);
 
 #endif

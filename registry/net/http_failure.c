@@ -24,7 +24,7 @@ static enum status http_failure_say(const struct http_failure_text *text, enum s
 }
 
 /* The server's certificate was found wanting. */
-static enum status http_failure_certificate(const struct http_failure *failure,
+static enum status http_failure_certificate(const struct http_client_failure *failure,
                                             const struct http_failure_text *text)
 {
     /* libcurl compares the names itself, and leaves OpenSSL's verdict as it was. */
@@ -47,7 +47,7 @@ static enum status http_failure_certificate(const struct http_failure *failure,
 
 /* What the server said when it ended the handshake: "alert unknown ca", behind the last of
  * OpenSSL's colons, before the errno. STATUS_OK: nothing. */
-static enum status http_failure_alert(const struct http_failure *failure,
+static enum status http_failure_alert(const struct http_client_failure *failure,
                                       const struct http_failure_text *text)
 {
     const char *alert = strstr(failure->said, " alert ");
@@ -68,7 +68,7 @@ static enum status http_failure_alert(const struct http_failure *failure,
 }
 
 /* The handshake failed on this side. STATUS_OK: for no reason that has a sentence here. */
-static enum status http_failure_handshake(const struct http_failure *failure,
+static enum status http_failure_handshake(const struct http_client_failure *failure,
                                           const struct http_failure_text *text)
 {
     static const char *const no_tls[] = {"wrong version number", "packet length too long",
@@ -96,7 +96,7 @@ static bool http_failure_is_broken(CURLcode code)
 }
 
 /* STATUS_OK: it is not about TLS. */
-static enum status http_failure_tls(const struct http_failure *failure,
+static enum status http_failure_tls(const struct http_client_failure *failure,
                                     const struct http_failure_text *text)
 {
     if (failure->code == CURLE_PEER_FAILED_VERIFICATION)
@@ -115,7 +115,8 @@ static enum status http_failure_tls(const struct http_failure *failure,
     return status;
 }
 
-enum status http_failure_explain(const struct http_failure *failure, char *out, size_t size)
+enum status http_client_failure_explain(const struct http_client_failure *failure, char *out,
+                                        size_t size)
 {
     const struct http_failure_text text = {out, size};
     enum status status = http_failure_tls(failure, &text);

@@ -7,16 +7,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define TLS_FILE_MAX (16u << 20)
+#define TLS_FILES_FILE_MAX (16u << 20)
 
 /* Without it OpenSSL would ask for a key's pass phrase on the terminal. */
-static int tls_no_password(char *out, int size, int is_writing, void *arg)
+static int tls_files_no_password(char *out, int size, int is_writing, void *arg)
 {
     (void)out, (void)size, (void)is_writing, (void)arg;
     return 0;
 }
 
-static enum status tls_complain(const char *what, const char *path, struct detail *why)
+static enum status tls_files_complain(const char *what, const char *path, struct detail *why)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
@@ -24,21 +24,21 @@ static enum status tls_complain(const char *what, const char *path, struct detai
                       reason ? reason : "not in PEM format");
 }
 
-static enum status tls_read(const char *what, const char *path, bool may_wait, struct file *out,
-                            struct detail *why)
+static enum status tls_files_read(const char *what, const char *path, bool may_wait,
+                                  struct file *out, struct detail *why)
 {
     struct detail reason;
-    enum status status = file_read(path, TLS_FILE_MAX, may_wait, out, &reason);
+    enum status status = file_read(path, TLS_FILES_FILE_MAX, may_wait, out, &reason);
     if (status == STATUS_OK || status == STATUS_NO_MEMORY)
         return status;
     return detail_set(why, STATUS_BAD_INPUT, "%s %s: %s", what, path, reason.text);
 }
 
 /* At least one certificate. */
-static bool tls_is_bundle(BIO *bio)
+static bool tls_files_is_bundle(BIO *bio)
 {
     int count = 0;
-    STACK_OF(X509_INFO) *list = PEM_X509_INFO_read_bio(bio, NULL, tls_no_password, NULL);
+    STACK_OF(X509_INFO) *list = PEM_X509_INFO_read_bio(bio, NULL, tls_files_no_password, NULL);
     for (int i = 0; list && i < sk_X509_INFO_num(list); i++)
         count += sk_X509_INFO_value(list, i)->x509 != NULL;
     sk_X509_INFO_pop_free(list, X509_INFO_free);
@@ -46,12 +46,12 @@ static bool tls_is_bundle(BIO *bio)
 }
 
 /* The first certificate is the client's; all that follow must be readable, too. */
-static bool tls_take_chain(SSL_CTX *context, BIO *bio)
+static bool tls_files_take_chain(SSL_CTX *context, BIO *bio)
 {
-    X509 *cert = PEM_read_bio_X509_AUX(bio, NULL, tls_no_password, NULL);
+    X509 *cert = PEM_read_bio_X509_AUX(bio, NULL, tls_files_no_password, NULL);
     bool is_good = cert && SSL_CTX_use_certificate(context, cert) == 1;
     X509_free(cert);
-    while (is_good && (cert = PEM_read_bio_X509(bio, NULL, tls_no_password, NULL)))
+    while (is_good && (cert = PEM_read_bio_X509(bio, NULL, tls_files_no_password, NULL)))
         X509_free(cert);
     if (is_good && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
         ERR_clear_error(); /* the end */
@@ -59,16 +59,16 @@ static bool tls_take_chain(SSL_CTX *context, BIO *bio)
 }
 
 /* OpenSSL compares it with the certificate. */
-static bool tls_take_key(SSL_CTX *context, BIO *bio)
+static bool tls_files_take_key(SSL_CTX *context, BIO *bio)
 {
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, tls_no_password, NULL);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, tls_files_no_password, NULL);
     bool is_good = key && SSL_CTX_use_PrivateKey(context, key) == 1;
     EVP_PKEY_free(key);
     return is_good;
 }
 
-static enum status tls_check_pair(const struct tls *tls, const struct tls_files *files,
-                                  struct detail *why)
+static enum status tls_files_check_pair(const struct tls_files *tls,
+                                        const struct tls_files_files *files, struct detail *why)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     BIO *cert = BIO_new_mem_buf(tls->cert.data, (int)tls->cert.len);
@@ -77,22 +77,23 @@ static enum status tls_check_pair(const struct tls *tls, const struct tls_files 
     ERR_clear_error();
     if (!context || !cert || !key)
         status = detail_set(why, STATUS_NO_MEMORY, "out of memory");
-    else if (!tls_take_chain(context, cert))
-        status = tls_complain("client certificate", files->cert, why);
-    else if (!tls_take_key(context, key))
-        status = tls_complain("client key", files->key ? files->key : files->cert, why);
+    else if (!tls_files_take_chain(context, cert))
+        status = tls_files_complain("client certificate", files->cert, why);
+    else if (!tls_files_take_key(context, key))
+        status = tls_files_complain("client key", files->key ? files->key : files->cert, why);
     BIO_free(cert);
     BIO_free(key);
     SSL_CTX_free(context);
     return status;
 }
 
-static enum status tls_load_pair(struct tls *tls, const struct tls_files *files, bool may_wait,
-                                 struct detail *why)
+static enum status tls_files_load_pair(struct tls_files *tls, const struct tls_files_files *files,
+                                       bool may_wait, struct detail *why)
 {
     /* One PEM file may hold both, and a pipe can be read only once. */
     bool is_one = !files->key || strcmp(files->key, files->cert) == 0;
-    enum status status = tls_read("client certificate", files->cert, may_wait, &tls->cert, why);
+    enum status status =
+        tls_files_read("client certificate", files->cert, may_wait, &tls->cert, why);
     if (status == STATUS_OK && is_one) {
         tls->key = tls->cert;
         tls->key.data = malloc(tls->cert.len + 1);
@@ -100,63 +101,63 @@ static enum status tls_load_pair(struct tls *tls, const struct tls_files *files,
             return detail_set(why, STATUS_NO_MEMORY, "out of memory");
         memcpy(tls->key.data, tls->cert.data, tls->cert.len + 1);
     } else if (status == STATUS_OK) {
-        status = tls_read("client key", files->key, may_wait, &tls->key, why);
+        status = tls_files_read("client key", files->key, may_wait, &tls->key, why);
     }
-    return status == STATUS_OK ? tls_check_pair(tls, files, why) : status;
+    return status == STATUS_OK ? tls_files_check_pair(tls, files, why) : status;
 }
 
-static enum status tls_load_authorities(struct tls *tls, const char *path, bool may_wait,
-                                        struct detail *why)
+static enum status tls_files_load_authorities(struct tls_files *tls, const char *path,
+                                              bool may_wait, struct detail *why)
 {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         tls->ca_directory = strdup(path);
         return tls->ca_directory ? STATUS_OK : detail_set(why, STATUS_NO_MEMORY, "out of memory");
     }
-    enum status status = tls_read("CA bundle", path, may_wait, &tls->ca, why);
+    enum status status = tls_files_read("CA bundle", path, may_wait, &tls->ca, why);
     if (status != STATUS_OK)
         return status;
     BIO *bio = BIO_new_mem_buf(tls->ca.data, (int)tls->ca.len);
     if (!bio)
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     ERR_clear_error();
-    if (!tls_is_bundle(bio))
-        status = tls_complain("CA bundle", path, why);
+    if (!tls_files_is_bundle(bio))
+        status = tls_files_complain("CA bundle", path, why);
     ERR_clear_error();
     BIO_free(bio);
     return status;
 }
 
-enum status tls_load(const struct tls_files *files, bool may_wait, struct tls **out,
-                     struct detail *why)
+enum status tls_files_load(const struct tls_files_files *files, bool may_wait,
+                           struct tls_files **out, struct detail *why)
 {
     enum status status = STATUS_OK;
     if (files->key && !files->cert)
         return detail_set(why, STATUS_BAD_INPUT, "client key %s: without a client certificate",
                           files->key);
-    struct tls *tls = calloc(1, sizeof(*tls));
+    struct tls_files *tls = calloc(1, sizeof(*tls));
     if (!tls)
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     tls->references = 1;
     if (files->ca_bundle)
-        status = tls_load_authorities(tls, files->ca_bundle, may_wait, why);
+        status = tls_files_load_authorities(tls, files->ca_bundle, may_wait, why);
     if (status == STATUS_OK && files->cert)
-        status = tls_load_pair(tls, files, may_wait, why);
+        status = tls_files_load_pair(tls, files, may_wait, why);
     if (status == STATUS_OK)
         *out = tls;
     else
-        tls_free(tls);
+        tls_files_free(tls);
     return status;
 }
 
-struct tls *tls_share(struct tls *tls)
+struct tls_files *tls_files_share(struct tls_files *tls)
 {
     if (tls)
         tls->references++;
     return tls;
 }
 
-void tls_free(struct tls *tls)
+void tls_files_free(struct tls_files *tls)
 {
     if (!tls || --tls->references > 0)
         return;

@@ -18,7 +18,7 @@
 #define STREAM_MAX  65536
 #define SOCKETS_MAX 1024 /* highest descriptor + 1 */
 
-struct stream {
+struct json_split {
     size_t len;
     uint8_t octets[STREAM_MAX];
 };
@@ -29,7 +29,7 @@ struct echo {
     struct iovec vectors[BATCH];
     struct sockaddr_in clients[BATCH];
     uint8_t buffers[BATCH][MESSAGE_MAX];
-    struct stream *streams[SOCKETS_MAX];
+    struct json_split *streams[SOCKETS_MAX];
 };
 
 static _Noreturn void fail(const char *what)
@@ -98,7 +98,8 @@ static void echo_accept(struct echo *echo)
 {
     int on = 1, fd = accept4(echo->listener, NULL, NULL, 0);
 
-    if (fd < 0 || fd >= SOCKETS_MAX || !(echo->streams[fd] = calloc(1, sizeof(struct stream))) ||
+    if (fd < 0 || fd >= SOCKETS_MAX ||
+        !(echo->streams[fd] = calloc(1, sizeof(struct json_split))) ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
         fail("accept");
     watch(echo, fd);
@@ -106,7 +107,7 @@ static void echo_accept(struct echo *echo)
 
 static void echo_stream(struct echo *echo, int fd)
 {
-    struct stream *stream = echo->streams[fd];
+    struct json_split *stream = echo->streams[fd];
     ssize_t n = recv(fd, stream->octets + stream->len, STREAM_MAX - stream->len, MSG_DONTWAIT);
     size_t whole = 0;
 

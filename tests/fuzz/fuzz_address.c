@@ -19,11 +19,11 @@ static void check(bool holds)
 
 static void try_location(const char *text, size_t len)
 {
-    struct location location;
+    struct address location;
     struct detail why;
-    if (location_parse(text, len, &location, &why) != STATUS_OK)
+    if (address_parse(text, len, &location, &why) != STATUS_OK)
         return;
-    check(len <= LOCATION_TEXT_MAX && tree_is_clean_utf8(text, len));
+    check(len <= ADDRESS_TEXT_MAX && key_is_clean_utf8(text, len));
     check(location.port > 0 && location.host_len > 0);
     check(location.host >= text && location.host + location.host_len < text + len);
 }
@@ -55,25 +55,25 @@ static void try_list(const char *text, size_t len)
 
 static void try_tree(const char *text, size_t len)
 {
-    struct tree_root root;
-    struct tree_parts parts;
+    struct key_root root;
+    struct key_parts parts;
     struct kv_key key;
     struct detail why;
     char *string = strndup(text, len);
-    check(string != NULL && tree_root_parse("/r", &root, &why) == STATUS_OK);
-    tree_split(text, len, &parts);
-    if (tree_service_key(&root, string, string, &key, &why) == STATUS_OK) {
-        tree_split(key.text + root.len, key.len - root.len, &parts);
-        check(parts.kind == TREE_KIND_SERVICE && parts.type_len == parts.name_len);
+    check(string != NULL && key_root_parse("/r", &root, &why) == STATUS_OK);
+    key_split(text, len, &parts);
+    if (key_of_service(&root, string, string, &key, &why) == STATUS_OK) {
+        key_split(key.text + root.len, key.len - root.len, &parts);
+        check(parts.kind == KEY_KIND_SERVICE && parts.type_len == parts.name_len);
     }
-    if (tree_switch_key(&root, string, &key, &why) == STATUS_OK) {
-        tree_split(key.text + root.len, key.len - root.len, &parts);
-        check(parts.kind == TREE_KIND_SWITCH && parts.name_len == strlen(string));
+    if (key_of_switch(&root, string, &key, &why) == STATUS_OK) {
+        key_split(key.text + root.len, key.len - root.len, &parts);
+        check(parts.kind == KEY_KIND_SWITCH && parts.name_len == strlen(string));
     }
-    (void)!tree_check_switch(string, &why);
-    if (tree_root_parse(string, &root, &why) == STATUS_OK) {
-        struct tree_root again;
-        check(tree_root_parse(root.len > 0 ? root.text : "/", &again, &why) == STATUS_OK);
+    (void)!key_check_switch(string, &why);
+    if (key_root_parse(string, &root, &why) == STATUS_OK) {
+        struct key_root again;
+        check(key_root_parse(root.len > 0 ? root.text : "/", &again, &why) == STATUS_OK);
         check(strcmp(root.text, again.text) == 0);
     }
     free(string);
@@ -84,7 +84,7 @@ static void try_show(const char *text, size_t len)
     char *shown = malloc(len * UTF8_SHOW_MAX + 1);
     check(shown != NULL);
     size_t shown_len = utf8_show(text, len, shown, len * UTF8_SHOW_MAX + 1);
-    check(tree_is_clean_utf8(shown, shown_len));
+    check(key_is_clean_utf8(shown, shown_len));
     check(shown_len >= len);
     free(shown);
 }

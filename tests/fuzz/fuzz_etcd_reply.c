@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What was told, as a running hash. */
-struct told {
+struct change {
     uint64_t hash;
     unsigned count;
 };
@@ -21,7 +21,7 @@ static void check(bool holds)
         abort();
 }
 
-static void mix(struct told *told, uint8_t mark, const char *text, size_t len)
+static void mix(struct change *told, uint8_t mark, const char *text, size_t len)
 {
     told->hash = (told->hash ^ mark) * UINT64_C(1099511628211);
     for (size_t i = 0; i < len; i++)
@@ -38,14 +38,14 @@ static enum status on_begin(void *arg, const char *text, size_t len)
 static void try_kv(cJSON *object)
 {
     struct kv kv;
-    if (!reply_kv(object, &kv))
+    if (!gateway_reply_kv(object, &kv))
         return;
     check(kv.key && kv.value && kv.key[kv.key_len] == '\0' && kv.value[kv.value_len] == '\0');
 }
 
 static enum status on_element(void *arg, const char *text, size_t len)
 {
-    check(len >= 2 && len <= STREAM_ELEMENT_MAX && text[0] == '{');
+    check(len >= 2 && len <= JSON_SPLIT_ELEMENT_MAX && text[0] == '{');
     mix(arg, 'E', text, len);
     cJSON *object = cJSON_ParseWithLength(text, len);
     cJSON *kv = cJSON_GetObjectItemCaseSensitive(object, "kv");
@@ -58,25 +58,25 @@ static enum status on_rest(void *arg, const char *text, size_t len)
 {
     check(strlen(text) <= len);
     mix(arg, 'R', text, len);
-    struct reply_header header;
+    struct gateway_reply_header header;
     cJSON *root = cJSON_ParseWithLength(text, len);
-    if (!reply_header(root, &header))
-        reply_header(cJSON_GetObjectItemCaseSensitive(root, "result"), &header);
+    if (!gateway_reply_header(root, &header))
+        gateway_reply_header(cJSON_GetObjectItemCaseSensitive(root, "result"), &header);
     cJSON_Delete(root);
     return STATUS_OK;
 }
 
-static const struct stream_events events = {on_begin, on_element, on_rest};
+static const struct json_split_events events = {on_begin, on_element, on_rest};
 
 /* Pieces of 1 to `most` octets; 0 = all in one. */
 static enum status feed(const char *parent, const char *array, const uint8_t *data, size_t size,
-                        size_t most, struct told *told)
+                        size_t most, struct change *told)
 {
-    struct stream stream;
+    struct json_split stream;
     enum status status = STATUS_OK;
     uint32_t random = (uint32_t)(size * 2654435761U) ^ (size ? data[0] : 0);
-    *told = (struct told){0};
-    stream_init(&stream, parent, array, &events, told);
+    *told = (struct change){0};
+    json_split_init(&stream, parent, array, &events, told);
     for (size_t at = 0; at < size && status == STATUS_OK;) {
         random = random * 1664525U + 1013904223U;
         size_t part = most ? 1 + (random >> 16) % most : size;
@@ -84,18 +84,18 @@ static enum status feed(const char *parent, const char *array, const uint8_t *da
         char *copy = malloc(part);
         check(copy);
         memcpy(copy, data + at, part);
-        status = stream_feed(&stream, copy, part);
+        status = json_split_feed(&stream, copy, part);
         free(copy);
         at += part;
     }
-    stream_clear(&stream);
+    json_split_clear(&stream);
     return status;
 }
 
 static void try_stream(const char *parent, const char *array, const uint8_t *data, size_t size)
 {
     static const size_t mosts[] = {1, 3, 64};
-    struct told whole, cut;
+    struct change whole, cut;
     enum status status = feed(parent, array, data, size, 0, &whole);
     for (size_t i = 0; i < sizeof(mosts) / sizeof(mosts[0]); i++) {
         check(feed(parent, array, data, size, mosts[i], &cut) == status);
@@ -107,10 +107,11 @@ static void try_error(const uint8_t *data, size_t size)
 {
     static const long statuses[] = {200, 400, 404, 429, 503};
     for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-        struct reply_error error;
-        reply_error(statuses[i], (const char *)data, size, &error);
+        struct gateway_reply_error error;
+        gateway_reply_error(statuses[i], (const char *)data, size, &error);
         check(error.status != STATUS_OK && (unsigned)error.status < STATUS_COUNT);
-        check(error.class <= REPLY_PATH && memchr(error.message, '\0', sizeof(error.message)));
+        check(error.class <= GATEWAY_REPLY_PATH &&
+              memchr(error.message, '\0', sizeof(error.message)));
         for (const char *at = error.message; *at; at++)
             check((unsigned char)*at >= 0x20 && *at != 0x7f);
     }

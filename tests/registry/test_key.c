@@ -12,10 +12,10 @@
 #define X50  X10 X10 X10 X10 X10
 #define X200 X50 X50 X50 X50
 
-static struct tree_root root_of(const char *text)
+static struct key_root root_of(const char *text)
 {
-    struct tree_root root;
-    assert_int_equal(tree_root_parse(text, &root, NULL), STATUS_OK);
+    struct key_root root;
+    assert_int_equal(key_root_parse(text, &root, NULL), STATUS_OK);
     return root;
 }
 
@@ -35,7 +35,7 @@ static void brings_roots_into_one_form(void **state)
         {"/\xc3\xa9/ x", "/\xc3\xa9/ x"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct tree_root root = root_of(rows[i].text);
+        struct key_root root = root_of(rows[i].text);
         assert_string_equal(root.text, rows[i].root);
         assert_int_equal(root.len, strlen(rows[i].root));
     }
@@ -44,16 +44,16 @@ static void brings_roots_into_one_form(void **state)
 static void refuses_bad_roots(void **state)
 {
     (void)state;
-    char longest[TREE_ROOT_MAX + 2];
-    struct tree_root root = {.len = 7};
+    char longest[KEY_ROOT_MAX + 2];
+    struct key_root root = {.len = 7};
     struct detail why;
     memset(longest, 'x', sizeof(longest));
     longest[0] = '/';
-    longest[TREE_ROOT_MAX] = '\0';
-    assert_int_equal(root_of(longest).len, TREE_ROOT_MAX);
-    longest[TREE_ROOT_MAX] = 'x';
-    longest[TREE_ROOT_MAX + 1] = '\0';
-    assert_int_equal(tree_root_parse(longest, &root, &why), STATUS_BAD_INPUT);
+    longest[KEY_ROOT_MAX] = '\0';
+    assert_int_equal(root_of(longest).len, KEY_ROOT_MAX);
+    longest[KEY_ROOT_MAX] = 'x';
+    longest[KEY_ROOT_MAX + 1] = '\0';
+    assert_int_equal(key_root_parse(longest, &root, &why), STATUS_BAD_INPUT);
 
     static const struct {
         const char *text, *why;
@@ -63,7 +63,7 @@ static void refuses_bad_roots(void **state)
         {"/a\xff", "tree root \"/a\\xff\": must be UTF-8 without control characters"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        assert_int_equal(tree_root_parse(rows[i].text, &root, &why), STATUS_BAD_INPUT);
+        assert_int_equal(key_root_parse(rows[i].text, &root, &why), STATUS_BAD_INPUT);
         assert_string_equal(why.text, rows[i].why);
     }
     assert_int_equal(root.len, 7);
@@ -85,10 +85,9 @@ static void makes_service_keys(void **state)
         {"/foo", "__dns-sd", "x", "/foo/service/__dns-sd/x"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct tree_root root = root_of(rows[i].root);
+        struct key_root root = root_of(rows[i].root);
         struct kv_key key;
-        assert_int_equal(tree_service_key(&root, rows[i].type, rows[i].name, &key, NULL),
-                         STATUS_OK);
+        assert_int_equal(key_of_service(&root, rows[i].type, rows[i].name, &key, NULL), STATUS_OK);
         assert_string_equal(key.text, rows[i].key);
         assert_int_equal(key.len, strlen(rows[i].key));
     }
@@ -113,11 +112,11 @@ static void names_the_type_or_name_it_refuses(void **state)
         {"dns-sd", "n", "service type \"dns-sd\": is reserved for DNS-SD itself"},
         {"_DNS_SD._UDP", "n", "service type \"_DNS_SD._UDP\": is reserved for DNS-SD itself"},
     };
-    struct tree_root root = root_of("/foo");
+    struct key_root root = root_of("/foo");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct kv_key key = {.len = 7};
         struct detail why;
-        assert_int_equal(tree_service_key(&root, rows[i].type, rows[i].name, &key, &why),
+        assert_int_equal(key_of_service(&root, rows[i].type, rows[i].name, &key, &why),
                          STATUS_BAD_INPUT);
         assert_string_equal(why.text, rows[i].why);
         assert_int_equal(key.len, 7);
@@ -129,31 +128,31 @@ static void makes_switch_keys(void **state)
     (void)state;
     static const char *const good[] = {"a", "a/b", "features/super-cool-feature", "*", X200};
     static const char *const bad[] = {"", "/", "/a", "a/", "a//b", "a\nb", "a\xff"};
-    struct tree_root root = root_of("/foo");
+    struct key_root root = root_of("/foo");
     struct kv_key key;
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_int_equal(tree_switch_key(&root, good[i], &key, NULL), STATUS_OK);
+        assert_int_equal(key_of_switch(&root, good[i], &key, NULL), STATUS_OK);
         assert_memory_equal(key.text, "/foo/switch/", 12);
         assert_string_equal(key.text + 12, good[i]);
         assert_int_equal(key.len, 12 + strlen(good[i]));
     }
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(tree_switch_key(&root, bad[i], &key, NULL), STATUS_BAD_INPUT);
+        assert_int_equal(key_of_switch(&root, bad[i], &key, NULL), STATUS_BAD_INPUT);
 }
 
 static void bounds_the_length_of_a_key(void **state)
 {
     (void)state;
-    struct tree_root root = root_of("/foo");
+    struct key_root root = root_of("/foo");
     struct kv_key key;
     size_t room = KV_KEY_MAX - strlen("/foo/switch/");
     char *path = calloc(1, room + 2);
     assert_non_null(path);
     memset(path, 'x', room);
-    assert_int_equal(tree_switch_key(&root, path, &key, NULL), STATUS_OK);
+    assert_int_equal(key_of_switch(&root, path, &key, NULL), STATUS_OK);
     assert_int_equal(key.len, KV_KEY_MAX);
     path[room] = 'x';
-    assert_int_equal(tree_switch_key(&root, path, &key, NULL), STATUS_BAD_INPUT);
+    assert_int_equal(key_of_switch(&root, path, &key, NULL), STATUS_BAD_INPUT);
     free(path);
 }
 
@@ -175,7 +174,7 @@ static void refuses_to_write_switches_that_cannot_be_served(void **state)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct detail why = {.text = ""};
-        assert_int_equal(tree_check_switch(rows[i].path, &why),
+        assert_int_equal(key_check_switch(rows[i].path, &why),
                          rows[i].why ? STATUS_BAD_INPUT : STATUS_OK);
         if (rows[i].why)
             assert_non_null(strstr(why.text, rows[i].why));
@@ -185,22 +184,22 @@ static void refuses_to_write_switches_that_cannot_be_served(void **state)
 static void makes_prefixes_and_their_ends(void **state)
 {
     (void)state;
-    struct tree_root root = root_of("/foo"), top = root_of("/");
+    struct key_root root = root_of("/foo"), top = root_of("/");
     struct kv_key key, end;
-    tree_prefix(&root, TREE_ALL, &key);
+    key_prefix(&root, KEY_ALL, &key);
     assert_string_equal(key.text, "/foo/");
     kv_prefix_end(key.text, key.len, &end);
     assert_string_equal(end.text, "/foo0");
-    tree_prefix(&root, TREE_SERVICES, &key);
+    key_prefix(&root, KEY_SERVICES, &key);
     assert_string_equal(key.text, "/foo/service/");
-    tree_prefix(&root, TREE_SWITCHES, &key);
+    key_prefix(&root, KEY_SWITCHES, &key);
     assert_string_equal(key.text, "/foo/switch/");
-    tree_prefix(&top, TREE_ALL, &key);
+    key_prefix(&top, KEY_ALL, &key);
     assert_string_equal(key.text, "/");
-    assert_int_equal(tree_type_prefix(&root, "dns-sd", &key, NULL), STATUS_OK);
+    assert_int_equal(key_type_prefix(&root, "dns-sd", &key, NULL), STATUS_OK);
     assert_string_equal(key.text, "/foo/service/dns-sd/");
     assert_int_equal(key.len, 20);
-    assert_int_equal(tree_type_prefix(&root, "a/b", &key, NULL), STATUS_BAD_INPUT);
+    assert_int_equal(key_type_prefix(&root, "a/b", &key, NULL), STATUS_BAD_INPUT);
 
     static const struct {
         const char *prefix, *end;
@@ -221,31 +220,31 @@ static void takes_keys_apart(void **state)
     (void)state;
     static const struct {
         const char *key;
-        enum tree_kind kind;
+        enum key_kind kind;
         const char *type, *name;
     } rows[] = {
-        {"/service/t/n", TREE_KIND_SERVICE, "t", "n"},
-        {"/service/t/a/b", TREE_KIND_SERVICE, "t", "a/b"},
-        {"/service/t//", TREE_KIND_SERVICE, "t", "/"},
-        {"/service/t/\xff\n", TREE_KIND_SERVICE, "t", "\xff\n"},
-        {"/switch/a", TREE_KIND_SWITCH, "", "a"},
-        {"/switch/a/b", TREE_KIND_SWITCH, "", "a/b"},
-        {"/switch//", TREE_KIND_SWITCH, "", "/"},
-        {"", TREE_KIND_OTHER, "", ""},
-        {"/", TREE_KIND_OTHER, "", ""},
-        {"/service", TREE_KIND_OTHER, "", ""},
-        {"/service/", TREE_KIND_OTHER, "", ""},
-        {"/service/t", TREE_KIND_OTHER, "", ""},
-        {"/service/t/", TREE_KIND_OTHER, "", ""},
-        {"/service//n", TREE_KIND_OTHER, "", ""},
-        {"/switch/", TREE_KIND_OTHER, "", ""},
-        {"/switches/a", TREE_KIND_OTHER, "", ""},
-        {"/Service/t/n", TREE_KIND_OTHER, "", ""},
-        {"service/t/n", TREE_KIND_OTHER, "", ""},
+        {"/service/t/n", KEY_KIND_SERVICE, "t", "n"},
+        {"/service/t/a/b", KEY_KIND_SERVICE, "t", "a/b"},
+        {"/service/t//", KEY_KIND_SERVICE, "t", "/"},
+        {"/service/t/\xff\n", KEY_KIND_SERVICE, "t", "\xff\n"},
+        {"/switch/a", KEY_KIND_SWITCH, "", "a"},
+        {"/switch/a/b", KEY_KIND_SWITCH, "", "a/b"},
+        {"/switch//", KEY_KIND_SWITCH, "", "/"},
+        {"", KEY_KIND_OTHER, "", ""},
+        {"/", KEY_KIND_OTHER, "", ""},
+        {"/service", KEY_KIND_OTHER, "", ""},
+        {"/service/", KEY_KIND_OTHER, "", ""},
+        {"/service/t", KEY_KIND_OTHER, "", ""},
+        {"/service/t/", KEY_KIND_OTHER, "", ""},
+        {"/service//n", KEY_KIND_OTHER, "", ""},
+        {"/switch/", KEY_KIND_OTHER, "", ""},
+        {"/switches/a", KEY_KIND_OTHER, "", ""},
+        {"/Service/t/n", KEY_KIND_OTHER, "", ""},
+        {"service/t/n", KEY_KIND_OTHER, "", ""},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct tree_parts parts;
-        tree_split(rows[i].key, strlen(rows[i].key), &parts);
+        struct key_parts parts;
+        key_split(rows[i].key, strlen(rows[i].key), &parts);
         assert_int_equal(parts.kind, rows[i].kind);
         assert_int_equal(parts.type_len, strlen(rows[i].type));
         assert_int_equal(parts.name_len, strlen(rows[i].name));
@@ -261,24 +260,24 @@ static void finds_the_base_of_a_type(void **state)
     (void)state;
     static const struct {
         const char *type, *base;
-        enum tree_suffix suffix;
+        enum key_suffix suffix;
     } rows[] = {
-        {"ipp", "ipp", TREE_SUFFIX_NONE},
-        {"_ipp", "ipp", TREE_SUFFIX_NONE},
-        {"ipp._tcp", "ipp", TREE_SUFFIX_TCP},
-        {"_ipp._UdP", "ipp", TREE_SUFFIX_UDP},
-        {"__ipp", "_ipp", TREE_SUFFIX_NONE},
-        {"ipp._sctp", "ipp._sctp", TREE_SUFFIX_NONE},
-        {"_tcp", "tcp", TREE_SUFFIX_NONE},
-        {"._tcp", "", TREE_SUFFIX_TCP},
-        {"a._tcp._udp", "a._tcp", TREE_SUFFIX_UDP},
-        {"_", "", TREE_SUFFIX_NONE},
-        {"", "", TREE_SUFFIX_NONE},
-        {"_._tcp", "", TREE_SUFFIX_TCP},
+        {"ipp", "ipp", KEY_SUFFIX_NONE},
+        {"_ipp", "ipp", KEY_SUFFIX_NONE},
+        {"ipp._tcp", "ipp", KEY_SUFFIX_TCP},
+        {"_ipp._UdP", "ipp", KEY_SUFFIX_UDP},
+        {"__ipp", "_ipp", KEY_SUFFIX_NONE},
+        {"ipp._sctp", "ipp._sctp", KEY_SUFFIX_NONE},
+        {"_tcp", "tcp", KEY_SUFFIX_NONE},
+        {"._tcp", "", KEY_SUFFIX_TCP},
+        {"a._tcp._udp", "a._tcp", KEY_SUFFIX_UDP},
+        {"_", "", KEY_SUFFIX_NONE},
+        {"", "", KEY_SUFFIX_NONE},
+        {"_._tcp", "", KEY_SUFFIX_TCP},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct tree_base base;
-        tree_type_base(rows[i].type, strlen(rows[i].type), &base);
+        struct key_base base;
+        key_type_base(rows[i].type, strlen(rows[i].type), &base);
         assert_int_equal(base.suffix, rows[i].suffix);
         assert_int_equal(base.len, strlen(rows[i].base));
         assert_memory_equal(base.text, rows[i].base, base.len);

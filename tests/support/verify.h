@@ -325,7 +325,7 @@ static inline const char *verify_positive(const struct verify *verify, size_t ex
     }
     if (is_any && verify->transport == QUERY_UDP)
         return verify_any_udp(verify);
-    bool is_cut = reader->is_truncated || verify->result->is_window;
+    bool is_cut = reader->is_truncated || verify->result->is_sampled;
     if (is_cut ? count >= expected : count != expected)
         return is_cut ? "cut, but with all its records" : "a wrong number of records";
     const char *fault = verify_additional(verify);

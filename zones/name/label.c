@@ -58,7 +58,7 @@ static void append_hash(struct label *label, char mark, const char *original, si
 }
 
 /* "_" and the folded base; false when it is no [a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?. */
-static bool plain_type(const struct tree_base *base, struct label *out)
+static bool plain_type(const struct key_base *base, struct label *out)
 {
     *out = (struct label){.len = 1, .octets = {'_'}};
     if (base->len == 0 || base->len > BASE_MAX)
@@ -74,7 +74,7 @@ static bool plain_type(const struct tree_base *base, struct label *out)
 
 /* The first octets of an odd base: runs of anything but letters and digits are one '-', none at the
  * ends. Returns how many there are. */
-static size_t stem_of(const struct tree_base *base, uint8_t stem[ODD_STEM_MAX])
+static size_t stem_of(const struct key_base *base, uint8_t stem[ODD_STEM_MAX])
 {
     size_t len = 0;
     for (size_t i = 0; i < base->len && len < ODD_STEM_MAX; i++) {
@@ -90,7 +90,7 @@ static size_t stem_of(const struct tree_base *base, uint8_t stem[ODD_STEM_MAX])
 }
 
 /* "_", a readable stem with a letter in it, "-" and the hash. */
-static void odd_type(const struct tree_base *base, struct label *out)
+static void odd_type(const struct key_base *base, struct label *out)
 {
     uint8_t stem[ODD_STEM_MAX];
     size_t len = stem_of(base, stem);
@@ -106,7 +106,7 @@ static void odd_type(const struct tree_base *base, struct label *out)
 }
 
 /* Whether the label is "_" and the base, but for ASCII case. */
-static bool is_same(const struct label *label, const struct tree_base *base)
+static bool is_same(const struct label *label, const struct key_base *base)
 {
     if (label->len != base->len + 1)
         return false;
@@ -119,19 +119,19 @@ static bool is_same(const struct label *label, const struct tree_base *base)
 void label_type(const char *type, size_t len, struct label_type *out)
 {
     static const enum entry_protocol protocols[] = {
-        [TREE_SUFFIX_NONE] = ENTRY_PROTOCOL_NONE,
-        [TREE_SUFFIX_TCP] = ENTRY_PROTOCOL_TCP,
-        [TREE_SUFFIX_UDP] = ENTRY_PROTOCOL_UDP,
+        [KEY_SUFFIX_NONE] = ENTRY_PROTOCOL_NONE,
+        [KEY_SUFFIX_TCP] = ENTRY_PROTOCOL_TCP,
+        [KEY_SUFFIX_UDP] = ENTRY_PROTOCOL_UDP,
     };
-    struct tree_base base;
-    tree_type_base(type, len, &base);
+    struct key_base base;
+    key_type_base(type, len, &base);
     if (!plain_type(&base, &out->label))
         odd_type(&base, &out->label);
     out->protocol = protocols[base.suffix];
     out->base = base.text;
     out->base_len = base.len;
     out->is_changed = !is_same(&out->label, &base);
-    out->is_reserved = tree_is_reserved(&base);
+    out->is_reserved = key_is_reserved(&base);
 }
 
 static bool is_control(uint8_t octet)

@@ -25,7 +25,8 @@ static void check(const struct row *row, bool is_draining)
     char *out = NULL;
     size_t len = 0;
     struct detail why;
-    enum status status = state_set(row->value, strlen(row->value), is_draining, &out, &len, &why);
+    enum status status =
+        entry_state_set(row->value, strlen(row->value), is_draining, &out, &len, &why);
     if (status != row->status || (out && strcmp(out, row->expected) != 0))
         print_message("%s -> %d %s\n", row->value, status, out ? out : "");
     assert_int_equal(status, row->status);

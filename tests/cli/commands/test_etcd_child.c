@@ -22,15 +22,15 @@ static bool exists(const char *path)
 
 static void an_etcd_is_started_and_goes_with_its_data(void **state)
 {
-    struct child child;
+    struct etcd_child child;
     struct detail why = {""};
     (void)state;
-    assert_int_equal(child_start(NULL, NULL, NULL, &child, &why), STATUS_OK);
+    assert_int_equal(etcd_child_start(NULL, NULL, NULL, &child, &why), STATUS_OK);
     pid_t pid = child.pid;
-    assert_true(child_is_running(&child, &why));
+    assert_true(etcd_child_is_running(&child, &why));
     assert_true(child.port != 0 && child.port != 2379);
     assert_true(exists(child.data));
-    child_stop(&child);
+    etcd_child_stop(&child);
     assert_false(exists(child.data));
     assert_int_equal(kill(pid, 0), -1);
 }
@@ -38,43 +38,43 @@ static void an_etcd_is_started_and_goes_with_its_data(void **state)
 static void a_given_directory_stays(void **state)
 {
     char directory[] = "/tmp/empusa-test-XXXXXX", member[64];
-    struct child child;
+    struct etcd_child child;
     struct detail why = {""};
     (void)state;
     assert_non_null(mkdtemp(directory));
     for (int i = 0; i < 2; i++) { /* and may be used again */
-        assert_int_equal(child_start(directory, NULL, NULL, &child, &why), STATUS_OK);
-        child_stop(&child);
+        assert_int_equal(etcd_child_start(directory, NULL, NULL, &child, &why), STATUS_OK);
+        etcd_child_stop(&child);
     }
     snprintf(member, sizeof(member), "%s/member", directory);
     assert_true(exists(member));
     child.is_temporary = true; /* now it goes, too */
-    child_stop(&child);
+    etcd_child_stop(&child);
     assert_false(exists(directory));
 }
 
 static void one_that_ends_by_itself_is_noticed_with_its_last_words(void **state)
 {
-    struct child child;
+    struct etcd_child child;
     struct detail why = {""};
     (void)state;
-    assert_int_equal(child_start(NULL, NULL, NULL, &child, &why), STATUS_OK);
+    assert_int_equal(etcd_child_start(NULL, NULL, NULL, &child, &why), STATUS_OK);
     kill(child.pid, SIGKILL);
-    while (child_is_running(&child, &why))
+    while (etcd_child_is_running(&child, &why))
         usleep(1000);
     assert_non_null(strstr(why.text, "signal 9"));
     assert_int_equal(child.pid, 0);
-    child_stop(&child);
+    etcd_child_stop(&child);
 }
 
 static void a_missing_etcd_names_its_package(void **state)
 {
-    struct child child;
+    struct etcd_child child;
     struct detail why = {""};
     char *path = strdup(getenv("PATH"));
     (void)state;
     setenv("PATH", "/nonexistent:/dev", 1);
-    assert_int_equal(child_start(NULL, NULL, NULL, &child, &why), STATUS_NOT_FOUND);
+    assert_int_equal(etcd_child_start(NULL, NULL, NULL, &child, &why), STATUS_NOT_FOUND);
     assert_non_null(strstr(why.text, "etcd-server"));
     setenv("PATH", path, 1);
     free(path);
@@ -82,10 +82,11 @@ static void a_missing_etcd_names_its_package(void **state)
 
 static void a_directory_that_cannot_be_made_is_named(void **state)
 {
-    struct child child;
+    struct etcd_child child;
     struct detail why = {""};
     (void)state;
-    assert_int_equal(child_start("/nonexistent/data", NULL, NULL, &child, &why), STATUS_SYSTEM);
+    assert_int_equal(etcd_child_start("/nonexistent/data", NULL, NULL, &child, &why),
+                     STATUS_SYSTEM);
     assert_non_null(strstr(why.text, "/nonexistent/data"));
 }
 

@@ -11,8 +11,8 @@
 static enum status read_text(const char *root_text, const char *text, struct listed *out,
                              struct detail *why)
 {
-    struct tree_root root;
-    assert_int_equal(tree_root_parse(root_text, &root, why), STATUS_OK);
+    struct key_root root;
+    assert_int_equal(key_root_parse(root_text, &root, why), STATUS_OK);
     /* A copy of its own, so that a sanitizer sees a step beyond it. */
     size_t len = strlen(text);
     char *copy = malloc(len);

@@ -38,10 +38,10 @@ static void fill(struct options *options, const struct setting *settings)
 static void check(const struct row *row)
 {
     struct options options = {0};
-    struct tree_root root;
+    struct key_root root;
     struct registration registration;
     struct detail why = {""};
-    assert_int_equal(tree_root_parse("/foo", &root, &why), STATUS_OK);
+    assert_int_equal(key_root_parse("/foo", &root, &why), STATUS_OK);
     fill(&options, row->settings);
     enum status status = registration_read(&options, &root, &registration, &why);
     if (row->value) {
@@ -105,10 +105,10 @@ static void too_many_pairs_or_octets_are_refused(void **state)
     static const struct {
         size_t count, len;
     } rows[] = {{129, 4}, {40, 255}};
-    struct tree_root root;
+    struct key_root root;
     struct detail why = {""};
     (void)state;
-    assert_int_equal(tree_root_parse("/foo", &root, &why), STATUS_OK);
+    assert_int_equal(key_root_parse("/foo", &root, &why), STATUS_OK);
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct options options = {0};
         struct registration registration;

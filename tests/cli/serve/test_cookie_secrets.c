@@ -47,7 +47,7 @@ static void a_file_holds_one_or_two_secrets(void **state)
         assert_int_equal(write(fd, rows[i].text, (size_t)len), len);
         close(fd);
         assert_int_equal(options_set(&options, OPTION_COOKIE_SECRET, path, &why), STATUS_OK);
-        enum status status = secrets_load(&options, &env, &why);
+        enum status status = cookie_secrets_load(&options, &env, &why);
         assert_int_equal(status, rows[i].count ? STATUS_OK : STATUS_BAD_INPUT);
         if (rows[i].count) {
             assert_int_equal(env.secret_count, rows[i].count);
@@ -70,7 +70,7 @@ static void a_missing_file_keeps_what_there_is(void **state)
     (void)state;
     assert_int_equal(options_set(&options, OPTION_COOKIE_SECRET, "/nonexistent/file", &why),
                      STATUS_OK);
-    assert_int_equal(secrets_load(&options, &env, &why), STATUS_SYSTEM);
+    assert_int_equal(cookie_secrets_load(&options, &env, &why), STATUS_SYSTEM);
     assert_non_null(strstr(why.text, "--cookie-secret-file \"/nonexistent/file\": "));
     assert_int_equal(env.secrets[0][0], 42);
     options_clear(&options);
@@ -83,11 +83,11 @@ static void without_a_file_they_are_random_once(void **state)
     struct answer_env env = {0}, before;
     struct detail why;
     (void)state;
-    assert_int_equal(secrets_load(&options, &env, &why), STATUS_OK);
+    assert_int_equal(cookie_secrets_load(&options, &env, &why), STATUS_OK);
     assert_int_equal(env.secret_count, 1);
     assert_memory_not_equal(env.secrets[0], zero, sizeof(zero));
     before = env;
-    assert_int_equal(secrets_load(&options, &env, &why), STATUS_OK);
+    assert_int_equal(cookie_secrets_load(&options, &env, &why), STATUS_OK);
     assert_memory_equal(env.secrets, before.secrets, sizeof(env.secrets));
 }
 

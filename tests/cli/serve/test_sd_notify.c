@@ -42,7 +42,7 @@ static void the_manager_is_told_through_a_path_or_an_abstract_name(void **state)
         char said[16] = "";
         int fd = listen_at(names[i]);
         setenv("NOTIFY_SOCKET", names[i], 1);
-        assert_true(notify_send("READY=1"));
+        assert_true(sd_notify_send("READY=1"));
         assert_int_equal(recv(fd, said, sizeof(said) - 1, MSG_DONTWAIT), 7);
         assert_string_equal(said, "READY=1");
         close(fd);
@@ -58,14 +58,14 @@ static void nobody_listening_is_no_trouble(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         setenv("NOTIFY_SOCKET", names[i], 1);
-        assert_true(notify_send("READY=1"));
+        assert_true(sd_notify_send("READY=1"));
     }
     memset(longest, '/', sizeof(longest) - 1);
     longest[sizeof(longest) - 1] = '\0';
     setenv("NOTIFY_SOCKET", longest, 1);
-    assert_true(notify_send("READY=1"));
+    assert_true(sd_notify_send("READY=1"));
     unsetenv("NOTIFY_SOCKET");
-    assert_true(notify_send("READY=1"));
+    assert_true(sd_notify_send("READY=1"));
 }
 
 static void a_manager_that_does_not_read_is_not_waited_for(void **state)
@@ -75,11 +75,11 @@ static void a_manager_that_does_not_read_is_not_waited_for(void **state)
     snprintf(name, sizeof(name), "@empusa-test-%d", (int)getpid());
     int fd = listen_at(name);
     setenv("NOTIFY_SOCKET", name, 1);
-    while (notify_send("READY=1"))
+    while (sd_notify_send("READY=1"))
         continue;
     char said[16];
     assert_int_equal(recv(fd, said, sizeof(said), MSG_DONTWAIT), 7);
-    assert_true(notify_send("READY=1"));
+    assert_true(sd_notify_send("READY=1"));
     close(fd);
 }
 

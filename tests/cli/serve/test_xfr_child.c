@@ -22,7 +22,7 @@
 struct fixture {
     uv_loop_t loop;
     struct zone *zone;
-    struct transfers *transfers;
+    struct xfr_child *transfers;
 };
 
 static int set_up(void **state)
@@ -35,19 +35,19 @@ static int set_up(void **state)
     fixture = (struct fixture){0};
     *state = &fixture;
     return uv_loop_init(&fixture.loop) != 0 || zone_new(&options, &fixture.zone, &why) ||
-           transfers_start(&fixture.loop, fixture.zone, &log, &fixture.transfers);
+           xfr_child_start(&fixture.loop, fixture.zone, &log, &fixture.transfers);
 }
 
 static int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-    transfers_stop(fixture->transfers);
+    xfr_child_stop(fixture->transfers);
     uv_run(&fixture->loop, UV_RUN_DEFAULT);
     zone_free(fixture->zone);
     return uv_loop_close(&fixture->loop);
 }
 
-static const struct transfer_request request = {
+static const struct axfr_request request = {
     .type = 252,
     .head_len = HEADER_LEN + 7,
     .question_len = 7,
@@ -68,7 +68,7 @@ static int ask(struct fixture *fixture)
     int ends[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
     be_patient(ends[0]);
-    transfers_take(fixture->transfers, ends[1], &request);
+    xfr_child_take(fixture->transfers, ends[1], &request);
     return ends[0];
 }
 
@@ -88,7 +88,7 @@ static int ask_from(struct fixture *fixture, const char *host)
     assert_int_equal(bind(fd, (struct sockaddr *)&own, len), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&server, len), 0);
     be_patient(fd);
-    transfers_take(fixture->transfers, accept(listener, NULL, NULL), &request);
+    xfr_child_take(fixture->transfers, accept(listener, NULL, NULL), &request);
     close(listener);
     return fd;
 }
@@ -139,12 +139,12 @@ static void while_the_zone_changes_transfers_wait(void **state)
     struct fixture *fixture = *state;
     unsigned answers = 0;
     char byte;
-    transfers_hold(fixture->transfers, true);
+    xfr_child_hold(fixture->transfers, true);
     int fd = ask(fixture);
     turn(fixture);
     usleep(20000);
     assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
-    transfers_hold(fixture->transfers, false);
+    xfr_child_hold(fixture->transfers, false);
     assert_int_equal(answered(fd, &answers), 0);
     close(fd);
 }
@@ -153,15 +153,15 @@ static void while_etcd_is_away_nobody_waits_for_the_rest_of_a_change(void **stat
 {
     struct fixture *fixture = *state;
     unsigned answers = 0;
-    transfers_hold(fixture->transfers, true);
+    xfr_child_hold(fixture->transfers, true);
     int before = ask(fixture);
-    transfers_break(fixture->transfers, true);
+    xfr_child_break(fixture->transfers, true);
     assert_int_equal(answered(before, &answers), 2);
     int meanwhile = ask(fixture);
     turn(fixture);
     assert_int_equal(answered(meanwhile, &answers), 2);
-    transfers_break(fixture->transfers, false);
-    transfers_hold(fixture->transfers, false);
+    xfr_child_break(fixture->transfers, false);
+    xfr_child_hold(fixture->transfers, false);
     int after = ask(fixture);
     turn(fixture);
     assert_int_equal(answered(after, &answers), 0);
@@ -173,17 +173,17 @@ static void while_etcd_is_away_nobody_waits_for_the_rest_of_a_change(void **stat
 static void more_than_can_wait_are_refused(void **state)
 {
     struct fixture *fixture = *state;
-    int fds[TRANSFERS_QUEUE_MAX];
+    int fds[XFR_CHILD_QUEUE_MAX];
     unsigned answers = 0;
-    transfers_hold(fixture->transfers, true);
-    for (size_t i = 0; i < TRANSFERS_QUEUE_MAX; i++)
+    xfr_child_hold(fixture->transfers, true);
+    for (size_t i = 0; i < XFR_CHILD_QUEUE_MAX; i++)
         fds[i] = ask(fixture);
     int refused = ask(fixture);
     assert_int_equal(answered(refused, &answers), 2);
     assert_int_equal(answers, 0);
     close(refused);
-    transfers_hold(fixture->transfers, false);
-    for (size_t i = 0; i < TRANSFERS_QUEUE_MAX; i++) {
+    xfr_child_hold(fixture->transfers, false);
+    for (size_t i = 0; i < XFR_CHILD_QUEUE_MAX; i++) {
         /* As places become free, the next ones begin. */
         for (int k = 0; k < TURNS; k++) {
             char byte;
@@ -213,11 +213,11 @@ static bool has_begun(struct fixture *fixture, int fd)
 static void a_network_that_does_not_read_holds_up_itself_alone(void **state)
 {
     struct fixture *fixture = *state;
-    int slow[TRANSFERS_MAX];
+    int slow[XFR_CHILD_MAX];
     unsigned answers = 0;
     char byte;
     fill_zone(fixture);
-    for (int i = 0; i < TRANSFERS_MAX; i++) {
+    for (int i = 0; i < XFR_CHILD_MAX; i++) {
         char host[32];
         snprintf(host, sizeof(host), "127.0.1.%d", 1 + i);
         slow[i] = ask_from(fixture, host);
@@ -226,11 +226,11 @@ static void a_network_that_does_not_read_holds_up_itself_alone(void **state)
     int other = ask_from(fixture, "127.0.7.7");
     assert_true(has_begun(fixture, other));
     assert_int_equal(answered(other, &answers), 0);
-    assert_int_equal(recv(slow[TRANSFERS_CLIENT_MAX], &byte, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(recv(slow[XFR_CHILD_CLIENT_MAX], &byte, 1, MSG_DONTWAIT), -1);
     /* As soon as one of them goes away, the next has its turn. */
     close(slow[0]);
-    assert_true(has_begun(fixture, slow[TRANSFERS_CLIENT_MAX]));
-    for (int i = 1; i < TRANSFERS_MAX; i++)
+    assert_true(has_begun(fixture, slow[XFR_CHILD_CLIENT_MAX]));
+    for (int i = 1; i < XFR_CHILD_MAX; i++)
         close(slow[i]);
     close(other);
 }
@@ -257,17 +257,17 @@ static void who_reads_late_gets_all(void **state)
 static void a_network_of_which_too_many_wait_is_refused(void **state)
 {
     struct fixture *fixture = *state;
-    int fds[TRANSFERS_CLIENT_QUEUE_MAX];
+    int fds[XFR_CHILD_CLIENT_QUEUE_MAX];
     unsigned answers = 0;
-    transfers_hold(fixture->transfers, true);
-    for (int i = 0; i < TRANSFERS_CLIENT_QUEUE_MAX; i++)
+    xfr_child_hold(fixture->transfers, true);
+    for (int i = 0; i < XFR_CHILD_CLIENT_QUEUE_MAX; i++)
         fds[i] = ask_from(fixture, "127.0.1.1");
     int refused = ask_from(fixture, "127.0.1.2"), other = ask_from(fixture, "127.0.7.7");
     assert_int_equal(answered(refused, &answers), 5);
-    transfers_hold(fixture->transfers, false);
+    xfr_child_hold(fixture->transfers, false);
     assert_true(has_begun(fixture, other));
     assert_int_equal(answered(other, &answers), 0);
-    for (int i = 0; i < TRANSFERS_CLIENT_QUEUE_MAX; i++)
+    for (int i = 0; i < XFR_CHILD_CLIENT_QUEUE_MAX; i++)
         close(fds[i]);
     close(refused);
     close(other);
@@ -277,14 +277,14 @@ static void who_has_gone_waits_no_more(void **state)
 {
     struct fixture *fixture = *state;
     unsigned answers = 0;
-    transfers_hold(fixture->transfers, true);
-    for (int i = 0; i < TRANSFERS_QUEUE_MAX; i++) {
+    xfr_child_hold(fixture->transfers, true);
+    for (int i = 0; i < XFR_CHILD_QUEUE_MAX; i++) {
         char host[32];
-        snprintf(host, sizeof(host), "127.0.%d.1", i / TRANSFERS_CLIENT_QUEUE_MAX);
+        snprintf(host, sizeof(host), "127.0.%d.1", i / XFR_CHILD_CLIENT_QUEUE_MAX);
         close(i % 2 ? ask_from(fixture, host) : ask(fixture));
     }
     int fd = ask_from(fixture, "127.0.7.7");
-    transfers_hold(fixture->transfers, false);
+    xfr_child_hold(fixture->transfers, false);
     assert_true(has_begun(fixture, fd));
     assert_int_equal(answered(fd, &answers), 0);
     close(fd);
@@ -295,13 +295,13 @@ static void those_that_wait_at_the_end_are_refused(void **state)
     struct fixture *fixture = *state;
     struct log log = {0};
     unsigned answers = 0;
-    transfers_hold(fixture->transfers, true);
+    xfr_child_hold(fixture->transfers, true);
     int fd = ask(fixture);
-    transfers_stop(fixture->transfers);
+    xfr_child_stop(fixture->transfers);
     uv_run(&fixture->loop, UV_RUN_DEFAULT);
     assert_int_equal(answered(fd, &answers), 2);
     close(fd);
-    assert_int_equal(transfers_start(&fixture->loop, fixture->zone, &log, &fixture->transfers),
+    assert_int_equal(xfr_child_start(&fixture->loop, fixture->zone, &log, &fixture->transfers),
                      STATUS_OK);
 }
 

@@ -11,35 +11,35 @@
 static const char *const services[] = {"Service", "Location", "TTL"};
 static const char *const switches[] = {"Switch", "Value", "TTL"};
 
-static struct table *make(const char *const *headers)
+static struct text_table *make(const char *const *headers)
 {
-    struct table *table = NULL;
-    assert_int_equal(table_new(headers, 3, &table), STATUS_OK);
+    struct text_table *table = NULL;
+    assert_int_equal(text_table_new(headers, 3, &table), STATUS_OK);
     return table;
 }
 
-static void fill(struct table_cell *row, const char *const *cells)
+static void fill(struct text_table_cell *row, const char *const *cells)
 {
     for (size_t i = 0; i < 3; i++)
-        row[i] = (struct table_cell){cells[i], strlen(cells[i])};
+        row[i] = (struct text_table_cell){cells[i], strlen(cells[i])};
 }
 
-static void measure(struct table *table, const char *const *cells)
+static void measure(struct text_table *table, const char *const *cells)
 {
-    struct table_cell row[3];
+    struct text_table_cell row[3];
     fill(row, cells);
-    table_measure(table, row);
+    text_table_measure(table, row);
 }
 
-static void print_row(struct table *table, const char *const *cells, FILE *file)
+static void print_row(struct text_table *table, const char *const *cells, FILE *file)
 {
-    struct table_cell row[3];
+    struct text_table_cell row[3];
     fill(row, cells);
-    table_row(table, row, file);
+    text_table_row(table, row, file);
 }
 
 /* The whole table, and free it. The caller frees the text. */
-static char *print(struct table *table, const char *const cells[][3], size_t count)
+static char *print(struct text_table *table, const char *const cells[][3], size_t count)
 {
     char *text = NULL;
     size_t len = 0;
@@ -47,12 +47,12 @@ static char *print(struct table *table, const char *const cells[][3], size_t cou
     assert_non_null(file);
     for (size_t i = 0; i < count; i++)
         measure(table, cells[i]);
-    table_begin(table, file);
+    text_table_begin(table, file);
     for (size_t i = 0; i < count; i++)
         print_row(table, cells[i], file);
-    table_end(table, file);
+    text_table_end(table, file);
     assert_int_equal(fclose(file), 0);
-    table_free(table);
+    text_table_free(table);
     return text;
 }
 
@@ -178,18 +178,18 @@ static void prints_what_tabulate_prints(void **state)
 static void shows_controls_and_broken_utf8_as_octets(void **state)
 {
     (void)state;
-    struct table *table = make(switches);
-    const struct table_cell row[] = {{"a\nb", 3}, {"\0\xff\x1b[2J", 6}, {NULL, 0}};
+    struct text_table *table = make(switches);
+    const struct text_table_cell row[] = {{"a\nb", 3}, {"\0\xff\x1b[2J", 6}, {NULL, 0}};
     char *text = NULL;
     size_t len = 0;
     FILE *file = open_memstream(&text, &len);
     assert_non_null(file);
-    table_measure(table, row);
-    table_begin(table, file);
-    table_row(table, row, file);
-    table_end(table, file);
+    text_table_measure(table, row);
+    text_table_begin(table, file);
+    text_table_row(table, row, file);
+    text_table_end(table, file);
     fclose(file);
-    table_free(table);
+    text_table_free(table);
     assert_string_equal(text, "+----------+-----------------+-------+\n"
                               "| Switch   | Value           | TTL   |\n"
                               "|----------+-----------------+-------|\n"
@@ -211,18 +211,18 @@ static void changes_no_cell(void **state)
 static void a_cell_that_was_not_measured_sticks_out(void **state)
 {
     (void)state;
-    struct table *table = make(services);
+    struct text_table *table = make(services);
     char *text = NULL;
     size_t len = 0;
     FILE *file = open_memstream(&text, &len);
     assert_non_null(file);
     measure(table, (const char *const[]){"a/b", "c:1", "5"});
-    table_begin(table, file);
+    text_table_begin(table, file);
     print_row(table, (const char *const[]){"a/a-long-name", "c:1", "1234567"}, file);
     print_row(table, (const char *const[]){"a/b", "c:1", "never"}, file);
-    table_end(table, file);
+    text_table_end(table, file);
     fclose(file);
-    table_free(table);
+    text_table_free(table);
     assert_string_equal(text, "+-----------+------------+-------+\n"
                               "| Service   | Location   |   TTL |\n"
                               "|-----------+------------+-------|\n"
@@ -301,28 +301,28 @@ static void combining_characters_without_end_are_cut(void **state)
 static void prints_any_number_of_rows(void **state)
 {
     (void)state;
-    struct table *table = make(services);
+    struct text_table *table = make(services);
     char *text = NULL;
     size_t len = 0;
     FILE *file = open_memstream(&text, &len);
     assert_non_null(file);
     measure(table, (const char *const[]){"type/service-99999", "10.1.2.3:80", "60"});
-    table_begin(table, file);
+    text_table_begin(table, file);
     for (unsigned i = 0; i < 100000; i++) {
         char name[32], ttl[16];
         snprintf(name, sizeof(name), "type/service-%u", i);
         snprintf(ttl, sizeof(ttl), "%u", i % 60);
         print_row(table, (const char *const[]){name, "10.1.2.3:80", ttl}, file);
     }
-    table_end(table, file);
+    text_table_end(table, file);
     fclose(file);
     static const char last[] = "| type/service-99999 | 10.1.2.3:80 |    39 |\n"
                                "+--------------------+-------------+-------+\n";
     assert_int_equal(len, (100000 + 4) * strlen("| type/service-99999 | 10.1.2.3:80 |    39 |\n"));
     assert_string_equal(text + len - strlen(last), last);
     free(text);
-    table_free(table);
-    table_free(NULL);
+    text_table_free(table);
+    text_table_free(NULL);
 }
 
 int main(void)

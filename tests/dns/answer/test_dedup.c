@@ -8,20 +8,20 @@
 
 #include <cmocka.h>
 
-static struct seen seen;
+static struct dedup seen;
 
 static void knows_what_it_has_seen(void **state)
 {
     (void)state;
-    static const uint64_t sizes[] = {0, 1, SEEN_FEW - 1, SEEN_FEW, SEEN_FEW + 1, 100, 4096};
+    static const uint64_t sizes[] = {0, 1, DEDUP_FEW - 1, DEDUP_FEW, DEDUP_FEW + 1, 100, 4096};
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
-        seen_clear(&seen);
+        dedup_clear(&seen);
         for (uint64_t i = 0; i < sizes[s]; i++) {
-            assert_true(seen_add(&seen, i * 64, i % 3));
-            assert_false(seen_add(&seen, i * 64, i % 3));
+            assert_true(dedup_add(&seen, i * 64, i % 3));
+            assert_false(dedup_add(&seen, i * 64, i % 3));
         }
         for (uint64_t i = 0; i < sizes[s]; i++)
-            assert_false(seen_add(&seen, i * 64, i % 3));
+            assert_false(dedup_add(&seen, i * 64, i % 3));
     }
 }
 
@@ -32,23 +32,23 @@ static void pairs_are_equal_in_both_halves_only(void **state)
         uint64_t a, b;
     } rows[] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}, {UINT64_MAX, 0}, {0, UINT64_MAX}, {1, 2},
                 {2, 1}, {3, 3}, {3, 4}, {4, 3}, {4, 4},          {5, 5},          {5, 6}};
-    seen_clear(&seen);
+    dedup_clear(&seen);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_true(seen_add(&seen, rows[i].a, rows[i].b));
+        assert_true(dedup_add(&seen, rows[i].a, rows[i].b));
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        assert_false(seen_add(&seen, rows[i].a, rows[i].b));
+        assert_false(dedup_add(&seen, rows[i].a, rows[i].b));
 }
 
 static void never_fills(void **state)
 {
     (void)state;
     uint64_t added = 0;
-    seen_clear(&seen);
+    dedup_clear(&seen);
     for (uint64_t i = 0; i < 100000; i++)
-        added += seen_add(&seen, i, 7);
-    assert_true(added > SEEN_SLOTS / 2 && added < SEEN_SLOTS);
+        added += dedup_add(&seen, i, 7);
+    assert_true(added > DEDUP_SLOTS / 2 && added < DEDUP_SLOTS);
     for (uint64_t i = 0; i < 100000; i++)
-        assert_false(seen_add(&seen, i, 7));
+        assert_false(dedup_add(&seen, i, 7));
 }
 
 static void forgets_all_when_cleared(void **state)
@@ -56,11 +56,11 @@ static void forgets_all_when_cleared(void **state)
     (void)state;
     seen.edition = UINT32_MAX - 2; /* editions begin anew after the last */
     for (unsigned round = 0; round < 6; round++) {
-        seen_clear(&seen);
+        dedup_clear(&seen);
         for (uint64_t i = 0; i < 50; i++)
-            assert_true(seen_add(&seen, i, i));
+            assert_true(dedup_add(&seen, i, i));
         for (uint64_t i = 0; i < 50; i++)
-            assert_false(seen_add(&seen, i, i));
+            assert_false(dedup_add(&seen, i, i));
     }
 }
 
@@ -70,10 +70,10 @@ static void remembers_as_an_array_does(void **state)
     struct random random = random_begin(5);
     for (unsigned round = 0; round < 2000; round++) {
         bool has[8][8] = {{false}};
-        seen_clear(&seen);
+        dedup_clear(&seen);
         for (uint64_t i = random_draw(&random, 60); i > 0; i--) {
             uint64_t a = random_draw(&random, 8), b = random_draw(&random, 8);
-            assert_int_equal(seen_add(&seen, a << 40, b << 20), !has[a][b]);
+            assert_int_equal(dedup_add(&seen, a << 40, b << 20), !has[a][b]);
             has[a][b] = true;
         }
     }
@@ -82,8 +82,8 @@ static void remembers_as_an_array_does(void **state)
 static size_t longest_run(void)
 {
     size_t longest = 0, run = 0;
-    for (size_t i = 0; i < 2 * SEEN_SLOTS; i++) {
-        run = seen.editions[i % SEEN_SLOTS] == seen.edition ? run + 1 : 0;
+    for (size_t i = 0; i < 2 * DEDUP_SLOTS; i++) {
+        run = seen.editions[i % DEDUP_SLOTS] == seen.edition ? run + 1 : 0;
         longest = run > longest ? run : longest;
     }
     return longest;
@@ -98,7 +98,7 @@ static uint64_t next_address(unsigned kind, uint64_t before)
     uint64_t known = UINT64_MAX * UINT64_C(0x9e3779b97f4a7c15);
     do
         before++;
-    while (((before ^ known) * UINT64_C(0xff51afd7ed558ccd) >> 40) % SEEN_SLOTS >= 4);
+    while (((before ^ known) * UINT64_C(0xff51afd7ed558ccd) >> 40) % DEDUP_SLOTS >= 4);
     return before;
 }
 
@@ -107,12 +107,12 @@ static void chosen_pairs_do_not_fall_together(void **state)
     (void)state;
     for (unsigned kind = 0; kind < 5; kind++) {
         memset(&seen, 0, sizeof(seen));
-        assert_int_equal(seen_init(&seen), STATUS_OK);
-        seen_clear(&seen);
+        assert_int_equal(dedup_init(&seen), STATUS_OK);
+        dedup_clear(&seen);
         uint64_t address = 0;
         for (unsigned i = 0; i < 4000; i++) {
             address = next_address(kind, address);
-            assert_true(seen_add(&seen, address, UINT64_MAX));
+            assert_true(dedup_add(&seen, address, UINT64_MAX));
         }
         assert_in_range(longest_run(), 1, 400);
     }

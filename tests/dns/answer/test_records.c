@@ -66,7 +66,7 @@ static void tcp_carries_a_type_whole(void **state)
     for (unsigned j = 0; j < 3; j++) {
         world_ask(&world, "_many._tcp." Z, set_types[j], QUERY_TCP);
         assert_int_equal(world_count(&world, READ_ANSWER), 500);
-        assert_false(world.ask.result.is_window || world.ask.result.is_truncated);
+        assert_false(world.ask.result.is_sampled || world.ask.result.is_truncated);
     }
     world_close(&world);
 }
@@ -100,7 +100,7 @@ static void a_type_too_large_for_any_message_is_a_window(void **state)
         ask_send(&world.ask, &query, QUERY_TCP);
         if (world.ask.fault)
             fail_msg("%s type %u: %s", rows[i].name, rows[i].type, world.ask.fault);
-        assert_true(world.ask.result.is_window);
+        assert_true(world.ask.result.is_sampled);
         assert_false(world.ask.result.is_truncated);
         assert_true(world.ask.result.len > 65535 - 100);
         assert_true(world_count(&world, READ_ANSWER) > 500);

@@ -23,7 +23,7 @@ static void an_answer_is_counted_by_what_it_says(void **state)
     (void)state;
     struct counters counters = {.dropped = 0}, sum = {.dropped = 3};
     const struct answer_result results[] = {
-        {.type = 33, .rcode = 0, .has_cookie = true, .has_valid_cookie = true, .is_window = true},
+        {.type = 33, .rcode = 0, .has_cookie = true, .has_valid_cookie = true, .is_sampled = true},
         {.type = 33, .rcode = 1, .has_cookie = true},
         {.type = 16, .rcode = 4095, .is_truncated = true},
     };
@@ -41,7 +41,7 @@ static void an_answer_is_counted_by_what_it_says(void **state)
     assert_int_equal(sum.rcodes[QUERY_TCP][1], 2);
     assert_int_equal(sum.rcodes[QUERY_TCP][COUNTERS_RCODES - 1], 2);
     assert_int_equal(sum.malformed, 2);
-    assert_int_equal(sum.windowed, 2);
+    assert_int_equal(sum.sampled, 2);
     assert_int_equal(sum.truncated, 2);
     assert_int_equal(sum.cookies_valid, 2);
     assert_int_equal(sum.cookies_other, 2);

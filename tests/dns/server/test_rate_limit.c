@@ -7,14 +7,14 @@
 #define RATE   10
 #define SECOND 1000000
 
-static struct limit limit;
+static struct rate_limit limit;
 static uint64_t now_us = UINT64_C(1700000000) * SECOND;
 
 static int setup(void **state)
 {
     static const uint64_t seed[2] = {UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210)};
     (void)state;
-    limit_init(&limit, RATE, seed);
+    rate_limit_init(&limit, RATE, seed);
     return 0;
 }
 
@@ -24,7 +24,7 @@ static unsigned draw(const char *client, unsigned asked)
     struct sockaddr_storage address = client_address(client, 1024);
     unsigned allowed = 0;
     for (unsigned i = 0; i < asked; i++)
-        allowed += limit_allows(&limit, (const struct sockaddr *)&address, now_us);
+        allowed += rate_limit_allows(&limit, (const struct sockaddr *)&address, now_us);
     return allowed;
 }
 
@@ -82,10 +82,10 @@ static void a_flood_of_prefixes_frees_the_idle_not_the_heavy(void **state)
 {
     (void)state;
     assert_int_equal(draw("192.0.2.1", 100), RATE);
-    for (uint32_t i = 0; i < 4 * LIMIT_BUCKETS * LIMIT_WAYS; i++) {
+    for (uint32_t i = 0; i < 4 * RATE_LIMIT_BUCKETS * RATE_LIMIT_WAYS; i++) {
         struct sockaddr_in client = {.sin_family = AF_INET,
                                      .sin_addr.s_addr = htonl(0x0a000000 + (i << 8))};
-        assert_true(limit_allows(&limit, (const struct sockaddr *)&client, now_us));
+        assert_true(rate_limit_allows(&limit, (const struct sockaddr *)&client, now_us));
     }
     assert_int_equal(draw("192.0.2.1", 100), 0);
 }
@@ -106,9 +106,9 @@ static void a_high_rate_is_a_rate(void **state)
 {
     static const uint64_t seed[2] = {1, 2};
     (void)state;
-    limit_init(&limit, 100000, seed);
+    rate_limit_init(&limit, 100000, seed);
     assert_int_equal(draw("192.0.2.1", 200000), 100000);
-    limit_init(&limit, UINT32_MAX, seed);
+    rate_limit_init(&limit, UINT32_MAX, seed);
     assert_int_equal(draw("192.0.2.1", 200000), 200000);
 }
 

@@ -10,7 +10,7 @@
 /* In place of dns/server/rate_limit.c, which exempts loopback. */
 static unsigned allowance;
 
-bool limit_allows(struct limit *limit, const struct sockaddr *client, uint64_t now_us)
+bool rate_limit_allows(struct rate_limit *limit, const struct sockaddr *client, uint64_t now_us)
 {
     (void)limit;
     (void)client;
@@ -19,9 +19,9 @@ bool limit_allows(struct limit *limit, const struct sockaddr *client, uint64_t n
 }
 
 static struct {
-    struct respond respond;
-    struct respond_env env;
-    const struct respond_env *published;
+    struct batch batch;
+    struct batch_env env;
+    const struct batch_env *published;
     struct counters counters;
     struct acl acl;
     struct udp udp;
@@ -30,15 +30,15 @@ static struct {
     bool is_wildcard;
 } server;
 
-static void open_server(const char *host, struct limit *limit)
+static void open_server(const char *host, struct rate_limit *limit)
 {
     int guard = -1;
     memset(&server, 0, sizeof(server));
-    server.env = (struct respond_env){.version = 1, .env = {.nsid_len = 2, .nsid = "v1"}};
+    server.env = (struct batch_env){.version = 1, .env = {.nsid_len = 2, .nsid = "v1"}};
     server.published = &server.env;
-    server.respond = (struct respond){
+    server.batch = (struct batch){
         .published = &server.published, .counters = &server.counters, .is_online = true};
-    udp_init(&server.udp, &server.respond, limit);
+    udp_init(&server.udp, &server.batch, limit);
     server.address = client_address(host, 0);
     assert_int_equal(socket_claim(&server.address, &guard, NULL), STATUS_OK);
     assert_int_equal(socket_open_udp(&server.address, &server.fd, NULL), STATUS_OK);
@@ -90,10 +90,10 @@ static void a_turn_ends_after_its_rounds(void **state)
     uint8_t bytes[128];
     open_server("127.0.0.1", NULL);
     int fd = client_connect(&server.address, SOCK_DGRAM);
-    for (uint16_t i = 0; i < 3 * RESPOND_BATCH; i++)
+    for (uint16_t i = 0; i < 3 * BATCH_SIZE; i++)
         client_send(fd, bytes, client_query(bytes, i, "a", CLIENT_TYPE_A));
     udp_serve(&server.udp, server.fd, false, 2);
-    assert_int_equal(server.counters.queries[QUERY_UDP][COUNTERS_TYPE_A], 2 * RESPOND_BATCH);
+    assert_int_equal(server.counters.queries[QUERY_UDP][COUNTERS_TYPE_A], 2 * BATCH_SIZE);
     close(fd);
     close(server.fd);
 }
@@ -162,7 +162,7 @@ static void strangers_are_refused_before_any_look_up(void **state)
     uint8_t reply[UDP_REPLY_MAX];
     open_server("127.0.0.1", NULL);
     assert_int_equal(acl_add(&server.acl, "10.0.0.0/8", NULL), STATUS_OK);
-    server.respond.allow = &server.acl;
+    server.batch.allow = &server.acl;
     int fd = client_connect(&server.address, SOCK_DGRAM);
     fake_prepared = fake_fetched = 0;
     assert_int_equal(ask(fd, "a", reply), 24);
@@ -181,7 +181,7 @@ over_the_limit_every_second_answer_is_truncated_and_the_others_are_withheld(void
 {
     (void)state;
     uint8_t reply[UDP_REPLY_MAX];
-    open_server("127.0.0.1", (struct limit *)&server);
+    open_server("127.0.0.1", (struct rate_limit *)&server);
     int fd = client_connect(&server.address, SOCK_DGRAM);
     allowance = 2;
     for (int i = 0; i < 6; i++) {
@@ -223,10 +223,10 @@ static void a_published_environment_holds_from_the_next_batch(void **state)
     open_server("127.0.0.1", NULL);
     int fd = client_connect(&server.address, SOCK_DGRAM);
     assert_int_equal(ask(fd, "a", reply), 26);
-    server.env = (struct respond_env){.version = 2, .env = {.nsid_len = 5, .nsid = "later"}};
+    server.env = (struct batch_env){.version = 2, .env = {.nsid_len = 5, .nsid = "later"}};
     assert_int_equal(ask(fd, "a", reply), 29);
     assert_memory_equal(reply + 24, "later", 5);
-    assert_in_range(server.respond.env.now_s, time(NULL) - 2, time(NULL));
+    assert_in_range(server.batch.env.now_s, time(NULL) - 2, time(NULL));
     close(fd);
     close(server.fd);
 }

@@ -22,7 +22,7 @@ static struct {
     struct zone *zone;
     struct answer_env env;
     struct reader reader;
-    struct transfer_request request;
+    struct axfr_request request;
     struct reader_record *records; /* of all messages; their data lies in `data` */
     size_t count, messages, message_max;
     uint8_t *data, *stream;
@@ -185,7 +185,7 @@ static bool collect(void *arg, const uint8_t *bytes, size_t len)
 static enum status transfer(void)
 {
     world.stream_len = world.messages = 0;
-    return transfer_messages(world.zone, &world.request, collect, NULL);
+    return axfr_messages(world.zone, &world.request, collect, NULL);
 }
 
 static const struct query *read_query(const struct ask_query *octets,
@@ -203,7 +203,7 @@ static void request_of(const char *name, uint16_t type, bool has_edns)
     struct ask_query octets = ask_query(name, type);
     if (has_edns)
         ask_opt(&octets, 1232, 0, NULL, 0);
-    transfer_query_keep(&world.env, read_query(&octets, QUERY_TCP), &world.request);
+    xfr_query_keep(&world.env, read_query(&octets, QUERY_TCP), &world.request);
 }
 
 static void a_transfer_is_the_dump_between_two_soa_records(void **state)
@@ -301,23 +301,23 @@ static void a_question_earns_the_zone_or_a_soa_record(void **state)
         if (rows[i].soa_type)
             put_soa(&octets, rows[i].soa_type, rows[i].serial, rows[i].data_len);
         assert_int_equal(
-            transfer_query_kind(read_query(&octets, rows[i].transport), zone_view(world.zone)),
+            xfr_query_kind(read_query(&octets, rows[i].transport), zone_view(world.zone)),
             rows[i].kind);
     }
 }
 
-static const struct transfer_pace pace = {.patience_ms = 5000, .octets_per_s = 1000};
+static const struct axfr_pace pace = {.patience_ms = 5000, .octets_per_s = 1000};
 
 struct serving {
     int fd;
-    const struct transfer_pace *pace;
+    const struct axfr_pace *pace;
     enum status status;
 };
 
 static void *serve(void *arg)
 {
     struct serving *serving = arg;
-    serving->status = transfer_serve(world.zone, &world.request, serving->pace, serving->fd);
+    serving->status = axfr_serve(world.zone, &world.request, serving->pace, serving->fd);
     close(serving->fd);
     return NULL;
 }
@@ -357,7 +357,7 @@ static void a_client_that_goes_away_ends_its_transfer(void **state)
     request_of("Empusa.internal.", TYPE_AXFR, true);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     close(fds[0]);
-    assert_int_equal(transfer_serve(world.zone, &world.request, &pace, fds[1]), STATUS_UNREACHABLE);
+    assert_int_equal(axfr_serve(world.zone, &world.request, &pace, fds[1]), STATUS_UNREACHABLE);
     close(fds[1]);
 }
 
@@ -365,7 +365,7 @@ static void a_client_that_goes_away_ends_its_transfer(void **state)
 static void a_client_that_is_too_slow_ends_its_transfer(void **state)
 {
     (void)state;
-    static const struct transfer_pace slow = {.patience_ms = 200, .octets_per_s = 1000000000};
+    static const struct axfr_pace slow = {.patience_ms = 200, .octets_per_s = 1000000000};
     int fds[2];
     uint8_t bytes[2048];
     pthread_t thread;
@@ -387,7 +387,7 @@ static void a_refusal_is_one_message(void **state)
     uint8_t bytes[512];
     request_of("Empusa.internal.", TYPE_AXFR, true);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    transfer_refuse(&world.request, 2, fds[1]);
+    axfr_refuse(&world.request, 2, fds[1]);
     size_t len = read_to_end(fds[0], bytes, sizeof(bytes));
     close(fds[0]);
     assert_int_equal(len, 2u + reader_get16(bytes));
@@ -399,10 +399,10 @@ static void a_refusal_is_one_message(void **state)
 }
 
 /* A server that makes transfers on the spot. */
-static void take(void *arg, int fd, const struct transfer_request *request)
+static void take(void *arg, int fd, const struct axfr_request *request)
 {
     assert_ptr_equal(arg, &world);
-    enum status status = transfer_serve(world.zone, request, &pace, fd);
+    enum status status = axfr_serve(world.zone, request, &pace, fd);
     (void)status; /* a test sees what came */
     close(fd);
 }

@@ -12,13 +12,13 @@
 #define L61 L10 L10 L10 L10 L10 L10 "a"
 
 /* From a block of exactly that size, so that a sanitizer sees a step beyond it. */
-static enum status parse(const char *text, size_t len, struct location *out, char **copy)
+static enum status parse(const char *text, size_t len, struct address *out, char **copy)
 {
     struct detail why = {.text = ""};
     *copy = malloc(len ? len : 1);
     assert_non_null(*copy);
     memcpy(*copy, text, len);
-    enum status status = location_parse(*copy, len, out, &why);
+    enum status status = address_parse(*copy, len, out, &why);
     assert_true((status == STATUS_OK) == (why.text[0] == '\0'));
     return status;
 }
@@ -74,7 +74,7 @@ static void takes_good_locations(void **state)
           255}},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct location location;
+        struct address location;
         char *copy;
         assert_int_equal(parse(rows[i].text, strlen(rows[i].text), &location, &copy), STATUS_OK);
         assert_int_equal(location.kind, rows[i].kind);
@@ -172,14 +172,14 @@ static void refuses_everything_else(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(bad_locations) / sizeof(bad_locations[0]); i++) {
-        struct location location = {.port = 7};
+        struct address location = {.port = 7};
         char *copy;
         size_t len = bad_locations[i].len ? bad_locations[i].len : strlen(bad_locations[i].text);
         if (parse(bad_locations[i].text, len, &location, &copy) != STATUS_BAD_INPUT)
             fail_msg("taken: %s", bad_locations[i].text);
         assert_int_equal(location.port, 7);
         assert_null(location.host);
-        assert_int_equal(location_parse(copy, len, &location, NULL), STATUS_BAD_INPUT);
+        assert_int_equal(address_parse(copy, len, &location, NULL), STATUS_BAD_INPUT);
         free(copy);
     }
 }
@@ -205,9 +205,9 @@ static void says_what_is_wrong(void **state)
         {"a\nb:80", "the host has a '\\x0a' in it"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct location location;
+        struct address location;
         struct detail why;
-        assert_int_equal(location_parse(rows[i].text, strlen(rows[i].text), &location, &why),
+        assert_int_equal(address_parse(rows[i].text, strlen(rows[i].text), &location, &why),
                          STATUS_BAD_INPUT);
         assert_string_equal(why.text, rows[i].why);
     }

@@ -574,12 +574,12 @@ static void a_member_that_moved_is_found(void **state)
     /* Nobody is at the address that is known now. */
     struct resolver_address gone = {.family = AF_INET, .octets = {127, 0, 0, 9}};
     assert_int_equal(member_set_addresses(member, &gone, 1, 300, uv_now(&client.loop)), STATUS_OK);
-    http_close(client.etcd->http);
-    struct tls *tls;
+    http_client_close(client.etcd->http);
+    struct tls_files *tls;
     struct detail why;
-    assert_int_equal(tls_load(&(struct tls_files){0}, true, &tls, &why), STATUS_OK);
-    assert_int_equal(http_open(&client.loop, tls, &client.etcd->http, &why), STATUS_OK);
-    tls_free(tls);
+    assert_int_equal(tls_files_load(&(struct tls_files_files){0}, true, &tls, &why), STATUS_OK);
+    assert_int_equal(http_client_open(&client.loop, tls, &client.etcd->http, &why), STATUS_OK);
+    tls_files_free(tls);
     unsigned asked = named_dns.asked;
     assert_int_equal(read_key("k").status, STATUS_UNREACHABLE);
     assert_int_equal(named_dns.asked, asked); /* it was looked up a moment ago */

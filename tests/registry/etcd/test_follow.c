@@ -26,13 +26,13 @@ struct owner {
     enum status lost_status;
     char why[512];
     uint64_t count_lie;
-    struct mirror **stop_at_put;
+    struct follow **stop_at_put;
 };
 
 static struct etcd_server servers[3];
 static uv_loop_t loop;
 static struct etcd *etcd;
-static struct mirror *mirror;
+static struct follow *mirror;
 static struct owner owner;
 
 static struct key **owner_find(struct owner *o, const char *name, size_t len)
@@ -79,7 +79,7 @@ static void on_put(void *arg, const struct kv *kv)
     memcpy((*at)->value, kv->value, kv->value_len + 1);
     (*at)->is_marked = true;
     if (o->stop_at_put) {
-        mirror_stop(*o->stop_at_put);
+        follow_stop(*o->stop_at_put);
         *o->stop_at_put = NULL;
     }
 }
@@ -134,7 +134,7 @@ static uint64_t on_count(void *arg)
     return o->count + o->count_lie;
 }
 
-static const struct mirror_events events = {on_load_begin, on_put,     on_remove, on_load_end,
+static const struct follow_events events = {on_load_begin, on_put,     on_remove, on_load_end,
                                             on_commit,     on_contact, on_count};
 
 static const char *value_of(const char *name)
@@ -183,14 +183,14 @@ static void open_client(size_t server_count)
 
 static void start_mirror(const char *prefix)
 {
-    assert_int_equal(mirror_start(etcd, prefix, strlen(prefix), &events, &owner, &mirror),
+    assert_int_equal(follow_start(etcd, prefix, strlen(prefix), &events, &owner, &mirror),
                      STATUS_OK);
 }
 
 static int close_client(void **state)
 {
     (void)state;
-    mirror_stop(mirror);
+    follow_stop(mirror);
     mirror = NULL;
     etcd_close(etcd);
     uv_close((uv_handle_t *)&ticker, NULL);
@@ -394,7 +394,7 @@ static void restore_and_overtake(struct etcd_server *server, bool has_more)
 
 static void forget_all(void)
 {
-    mirror_stop(mirror);
+    follow_stop(mirror);
     assert_true(etcd_server_post(&servers[0], "/v3/kv/deleterange",
                                  "{\"key\":\"L2Iv\",\"range_end\":\"L2Iw\"}"));
     for (size_t i = 0; i < KEYS; i++)
@@ -452,7 +452,7 @@ static void a_wrong_count_makes_a_load(void **state)
     (void)state;
     assert_true(etcd_server_put(&servers[0], "/m/a", "1"));
     start_mirror("/m/");
-    mirror_set_proof(mirror, 500, 0);
+    follow_set_proof(mirror, 500, 0);
     assert_true(RUN_UNTIL(owner.is_live, 5000));
     owner.count_lie = 1;
     assert_true(etcd_server_put(&servers[0], "elsewhere", "1"));

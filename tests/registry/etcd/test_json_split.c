@@ -12,14 +12,14 @@
 #include <cmocka.h>
 
 /* Everything that is told, one mark and a text after the other. */
-struct told {
+struct change {
     struct buffer text;
     unsigned elements;
     size_t longest;
     enum status answer; /* of each callback */
 };
 
-static enum status tell(struct told *told, const char *mark, const char *text, size_t len)
+static enum status tell(struct change *told, const char *mark, const char *text, size_t len)
 {
     buffer_add_text(&told->text, mark);
     buffer_add(&told->text, text, len);
@@ -42,27 +42,27 @@ static enum status on_rest(void *arg, const char *text, size_t len)
     return tell(arg, "R", text, len);
 }
 
-static const struct stream_events events = {on_begin, on_element, on_rest};
+static const struct json_split_events events = {on_begin, on_element, on_rest};
 
 /* Feed in pieces of `piece` octets. */
 static enum status feed(const char *parent, const char *array, const char *text, size_t piece,
-                        struct told *told, bool *is_between)
+                        struct change *told, bool *is_between)
 {
-    struct stream stream;
+    struct json_split stream;
     enum status status = STATUS_OK;
     size_t len = strlen(text);
-    stream_init(&stream, parent, array, &events, told);
+    json_split_init(&stream, parent, array, &events, told);
     for (size_t at = 0; at < len && status == STATUS_OK; at += piece) {
         size_t part = len - at < piece ? len - at : piece;
         /* A copy of its own, so that a sanitizer sees a step beyond it. */
         char *copy = malloc(part);
         assert_non_null(copy);
         memcpy(copy, text + at, part);
-        status = stream_feed(&stream, copy, part);
+        status = json_split_feed(&stream, copy, part);
         free(copy);
     }
-    *is_between = stream_is_between(&stream);
-    stream_clear(&stream);
+    *is_between = json_split_at_boundary(&stream);
+    json_split_clear(&stream);
     return status;
 }
 
@@ -134,7 +134,7 @@ static void replies_are_taken_apart_wherever_they_are_cut(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (size_t piece = 1; piece <= strlen(rows[i].text) + 1; piece++) {
-            struct told told = {.answer = STATUS_OK};
+            struct change told = {.answer = STATUS_OK};
             bool is_between;
             buffer_init(&told.text, 4096);
             assert_int_equal(
@@ -150,7 +150,7 @@ static void replies_are_taken_apart_wherever_they_are_cut(void **state)
 static void a_callback_may_end_it(void **state)
 {
     (void)state;
-    struct told told = {.answer = STATUS_CANCELLED};
+    struct change told = {.answer = STATUS_CANCELLED};
     bool is_between;
     buffer_init(&told.text, 4096);
     assert_int_equal(feed(NULL, "kvs", "{\"kvs\":[{},{}]}", 99, &told, &is_between),
@@ -165,11 +165,11 @@ static void depth_is_bounded(void **state)
     static const char *const heads[] = {"", "{\"kvs\":[{\"a\":"};
     for (size_t i = 0; i < 2; i++) {
         char text[400];
-        struct told told = {.answer = STATUS_OK};
+        struct change told = {.answer = STATUS_OK};
         bool is_between;
         buffer_init(&told.text, 4096);
         strcpy(text, heads[i]);
-        for (unsigned k = 0; k <= STREAM_DEPTH_MAX; k++)
+        for (unsigned k = 0; k <= JSON_SPLIT_DEPTH_MAX; k++)
             strcat(text, "{\"\":");
         assert_int_equal(feed(NULL, "kvs", text, 7, &told, &is_between), STATUS_BAD_REPLY);
         buffer_clear(&told.text);
@@ -178,7 +178,7 @@ static void depth_is_bounded(void **state)
 
 static enum status count_element(void *arg, const char *text, size_t len)
 {
-    struct told *told = arg;
+    struct change *told = arg;
     assert_int_equal(text[0], '{');
     told->elements++;
     told->longest = len > told->longest ? len : told->longest;
@@ -191,29 +191,29 @@ static enum status ignore(void *arg, const char *text, size_t len)
     return STATUS_OK;
 }
 
-static const struct stream_events counting = {ignore, count_element, ignore};
+static const struct json_split_events counting = {ignore, count_element, ignore};
 
 static void a_line_of_megabytes_needs_memory_for_one_element(void **state)
 {
     (void)state;
     static const char event[] = "{\"kv\":{\"key\":\"L2Zvby9zZXJ2aWNlL3R5cGUvbmFtZQ==\","
                                 "\"mod_revision\":\"123456\",\"value\":\"YmF6OjEyMzU=\"}},";
-    struct told told = {0};
-    struct stream stream;
-    stream_init(&stream, "result", "events", &counting, &told);
-    assert_int_equal(stream_feed(&stream, "{\"result\":{\"events\":[", 21), STATUS_OK);
+    struct change told = {0};
+    struct json_split stream;
+    json_split_init(&stream, "result", "events", &counting, &told);
+    assert_int_equal(json_split_feed(&stream, "{\"result\":{\"events\":[", 21), STATUS_OK);
     /* 22 MB in pieces of odd lengths. */
     size_t len = sizeof(event) - 1, at = 0;
     for (size_t sent = 0; sent < 22000000;) {
         size_t part = 1 + sent % 97;
         part = part < len - at ? part : len - at;
-        assert_int_equal(stream_feed(&stream, event + at, part), STATUS_OK);
+        assert_int_equal(json_split_feed(&stream, event + at, part), STATUS_OK);
         at = (at + part) % len;
         sent += part;
     }
     assert_true(told.elements > 200000);
     assert_true(stream.element.capacity < 1024 && stream.rest.capacity < 1024);
-    stream_clear(&stream);
+    json_split_clear(&stream);
 }
 
 /* What etcd never sends: an element of many strings, a long rest. */
@@ -221,21 +221,21 @@ static void sizes_are_bounded(void **state)
 {
     (void)state;
     static const char *const heads[] = {"{\"kvs\":[{\"a\":[", "{\"a\":\""};
-    static const size_t limits[] = {STREAM_ELEMENT_MAX, STREAM_REST_MAX};
+    static const size_t limits[] = {JSON_SPLIT_ELEMENT_MAX, JSON_SPLIT_REST_MAX};
     for (size_t i = 0; i < 2; i++) {
-        struct told told = {0};
-        struct stream stream;
+        struct change told = {0};
+        struct json_split stream;
         char many[4096];
         size_t sent = 0;
         enum status status;
         memset(many, '7', sizeof(many));
-        stream_init(&stream, NULL, "kvs", &counting, &told);
-        status = stream_feed(&stream, heads[i], strlen(heads[i]));
+        json_split_init(&stream, NULL, "kvs", &counting, &told);
+        status = json_split_feed(&stream, heads[i], strlen(heads[i]));
         for (; status == STATUS_OK; sent += sizeof(many))
-            status = stream_feed(&stream, many, sizeof(many));
+            status = json_split_feed(&stream, many, sizeof(many));
         assert_int_equal(status, STATUS_BAD_REPLY);
         assert_in_range(sent, limits[i] - sizeof(many), limits[i] + sizeof(many));
-        stream_clear(&stream);
+        json_split_clear(&stream);
     }
 }
 
@@ -249,22 +249,23 @@ static void a_long_string_is_cut(void **state)
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) * 4; i++) {
         const char *unit = units[i / 4];
         size_t piece = pieces[i % 4], units_len = strlen(unit);
-        struct told told = {.answer = STATUS_OK};
+        struct change told = {.answer = STATUS_OK};
         struct buffer text;
         bool is_between;
         buffer_init(&text, 64U << 20);
         buffer_init(&told.text, 64U << 20);
         buffer_add_text(&text, "{\"kvs\":[{\"a\":\"short\",\"b\":\"");
-        for (size_t at = 0; at < STREAM_STRING_MAX + 4096; at += units_len)
+        for (size_t at = 0; at < JSON_SPLIT_STRING_MAX + 4096; at += units_len)
             buffer_add(&text, unit, units_len);
         buffer_add_text(&text, "\",\"c\":7},{}]}");
         assert_int_equal(feed(NULL, "kvs", text.data, piece, &told, &is_between), STATUS_OK);
         char *element = strchr(told.text.data, 'E') + 1, *end = strstr(element, "E{}");
         assert_non_null(end);
-        assert_in_range(end - element, STREAM_STRING_MAX, STREAM_STRING_MAX + 40);
+        assert_in_range(end - element, JSON_SPLIT_STRING_MAX, JSON_SPLIT_STRING_MAX + 40);
         cJSON *object = cJSON_ParseWithLength(element, (size_t)(end - element));
         assert_string_equal(cJSON_GetObjectItem(object, "a")->valuestring, "short");
-        assert_true(strlen(cJSON_GetObjectItem(object, "b")->valuestring) > STREAM_STRING_MAX / 7);
+        assert_true(strlen(cJSON_GetObjectItem(object, "b")->valuestring) >
+                    JSON_SPLIT_STRING_MAX / 7);
         assert_int_equal(cJSON_GetObjectItem(object, "c")->valueint, 7);
         cJSON_Delete(object);
         buffer_clear(&text);
@@ -275,17 +276,17 @@ static void a_long_string_is_cut(void **state)
 /* Processor time that a string of so many backslashes takes. */
 static double measure(size_t len)
 {
-    struct told told = {0};
-    struct stream stream;
+    struct change told = {0};
+    struct json_split stream;
     char *text = malloc(len);
     assert_non_null(text);
     memset(text, '\\', len);
-    stream_init(&stream, NULL, "kvs", &counting, &told);
-    assert_int_equal(stream_feed(&stream, "{\"kvs\":[{\"a\":\"", 14), STATUS_OK);
+    json_split_init(&stream, NULL, "kvs", &counting, &told);
+    assert_int_equal(json_split_feed(&stream, "{\"kvs\":[{\"a\":\"", 14), STATUS_OK);
     clock_t began = clock();
-    assert_int_equal(stream_feed(&stream, text, len), STATUS_OK);
+    assert_int_equal(json_split_feed(&stream, text, len), STATUS_OK);
     double took = (double)(clock() - began + 1);
-    stream_clear(&stream);
+    json_split_clear(&stream);
     free(text);
     return took;
 }
@@ -303,15 +304,15 @@ static void a_string_costs_its_length(void **state)
 static void a_stream_can_begin_anew(void **state)
 {
     (void)state;
-    struct told told = {0};
-    struct stream stream;
-    stream_init(&stream, NULL, "kvs", &counting, &told);
-    assert_int_equal(stream_feed(&stream, "{\"kvs\":[{},{\"a\":\"\\", 19), STATUS_OK);
-    stream_reset(&stream);
-    assert_true(stream_is_between(&stream));
-    assert_int_equal(stream_feed(&stream, "{\"kvs\":[{}]}", 12), STATUS_OK);
+    struct change told = {0};
+    struct json_split stream;
+    json_split_init(&stream, NULL, "kvs", &counting, &told);
+    assert_int_equal(json_split_feed(&stream, "{\"kvs\":[{},{\"a\":\"\\", 19), STATUS_OK);
+    json_split_reset(&stream);
+    assert_true(json_split_at_boundary(&stream));
+    assert_int_equal(json_split_feed(&stream, "{\"kvs\":[{}]}", 12), STATUS_OK);
     assert_int_equal(told.elements, 2);
-    stream_clear(&stream);
+    json_split_clear(&stream);
 }
 
 int main(void)

@@ -33,9 +33,9 @@ static void the_one_that_answered_is_asked_first(void **state)
     (void)state;
     struct member_set *set = new_set("a:1,b:1,c:1");
     assert_ptr_equal(member_find(set, 0, 1000), &set->list[0]);
-    member_succeed(set, &set->list[1]);
+    member_mark_up(set, &set->list[1]);
     assert_ptr_equal(member_find(set, 0, 1000), &set->list[1]);
-    assert_ptr_equal(member_find(set, member_bit(set, &set->list[1]), 1000), &set->list[2]);
+    assert_ptr_equal(member_find(set, member_mask(set, &set->list[1]), 1000), &set->list[2]);
     assert_null(member_find(set, 7, 1000));
     free_set(set);
 }
@@ -63,7 +63,7 @@ static void who_failed_comes_last_for_a_while(void **state)
                   "cannot look up c: no answer");
     member_explain(set, 2, &why);
     assert_string_equal(why.text, "http://10.0.0.2:1: no answer in time");
-    member_succeed(set, &set->list[0]);
+    member_mark_up(set, &set->list[0]);
     assert_ptr_equal(member_find(set, 0, 1000), &set->list[0]);
     free_set(set);
 }
@@ -85,7 +85,7 @@ static void members_are_a_set(void **state)
     uint32_t seen = 0;
     struct member *member;
     while ((member = member_find(set, seen, 0)))
-        seen |= member_bit(set, member);
+        seen |= member_mask(set, member);
     assert_int_equal(seen, UINT32_MAX);
     struct detail why;
     member_explain(set, UINT32_MAX, &why);

@@ -21,7 +21,7 @@
 
 static struct client_loop client;
 static struct fake_gateway gateway;
-static struct mirror *mirror;
+static struct follow *mirror;
 
 static struct owner {
     unsigned loads, puts, commits;
@@ -61,7 +61,7 @@ static void on_commit(void *arg, int64_t revision)
     if (++owner.commits < 2 || !owner.stops_at_commit)
         return;
     owner.is_stopped = true;
-    mirror_stop(mirror);
+    follow_stop(mirror);
     mirror = NULL;
 }
 
@@ -79,28 +79,28 @@ static uint64_t on_count(void *arg)
     return 1;
 }
 
-static const struct mirror_events events = {on_load,   on_put,     on_remove, on_load_end,
+static const struct follow_events events = {on_load,   on_put,     on_remove, on_load_end,
                                             on_commit, on_contact, on_count};
 
-static const struct mirror_events uncounted = {on_load,   on_put,     on_remove, on_load_end,
+static const struct follow_events uncounted = {on_load,   on_put,     on_remove, on_load_end,
                                                on_commit, on_contact, NULL};
 
-static void open_mirror(const struct mirror_events *told, const struct fake_row *rows, size_t count)
+static void open_mirror(const struct follow_events *told, const struct fake_row *rows, size_t count)
 {
     client_loop_open(&client);
     assert_true(fake_gateway_start(&gateway, &client.loop, rows, count));
     assert_int_equal(client_loop_connect(&client, gateway.endpoint, (struct etcd_options){0}),
                      STATUS_OK);
     owner = (struct owner){0};
-    assert_int_equal(mirror_start(client.etcd, "a", 1, told, NULL, &mirror), STATUS_OK);
-    mirror_set_proof(mirror, 100, 20000);
+    assert_int_equal(follow_start(client.etcd, "a", 1, told, NULL, &mirror), STATUS_OK);
+    follow_set_proof(mirror, 100, 20000);
     CLIENT_LOOP_UNTIL(&client, owner.is_live, 5000);
     assert_true(owner.is_live);
 }
 
 static void close_mirror(void)
 {
-    mirror_stop(mirror);
+    follow_stop(mirror);
     mirror = NULL;
     client_loop_close_client(&client);
     fake_gateway_stop(&gateway);
@@ -170,9 +170,9 @@ static void a_second_watch_that_is_behind_makes_no_load(void **state)
         {"/v3/watch", 200, CREATED("1") LINE("1"), FAKE_CHUNK, 1},
         {"/v3/watch", 200, CREATED("1"), FAKE_CHUNK, 0},
         {"/v3/kv/range", 200, RANGE("9", "9"), FAKE_KEEP, 0}};
-    struct mirror_facts facts = {0};
+    struct follow_counts facts = {0};
     open_mirror(&uncounted, rows, 5);
-    CLIENT_LOOP_UNTIL(&client, (mirror_count(mirror, &facts), facts.proofs > 0), 20000);
+    CLIENT_LOOP_UNTIL(&client, (follow_count(mirror, &facts), facts.proofs > 0), 20000);
     assert_int_equal(facts.proofs, 1);
     assert_int_equal(facts.repairs, 0);
     assert_int_equal(owner.loads, 1);

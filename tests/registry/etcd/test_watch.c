@@ -44,7 +44,7 @@ static void tell(struct outcome *outcome, char mark, int64_t number)
     }
 }
 
-static void on_created(void *arg, const struct reply_header *header)
+static void on_created(void *arg, const struct gateway_reply_header *header)
 {
     tell(arg, 'C', header->revision);
 }
@@ -200,7 +200,7 @@ static void a_stream_may_idle_and_be_stopped_anywhere(void **state)
     CLIENT_LOOP_UNTIL(&client, false, 3000); /* longer than an attempt may take */
     assert_string_equal(idle.told, "C7 P8 R9 W9 ");
     assert_int_equal(idle.lost, 0);
-    assert_false(watch_is_amid(watch));
+    assert_false(watch_in_batch(watch));
     watch_stop(watch);
     struct outcome stopped = {.told = ""};
     watch = start(&stopped);
@@ -271,7 +271,7 @@ static uint64_t owner_count(void *arg)
     return owner->count;
 }
 
-static const struct mirror_events owner_events = {owner_load_begin, owner_put,    owner_remove,
+static const struct follow_events owner_events = {owner_load_begin, owner_put,    owner_remove,
                                                   owner_load_end,   owner_commit, owner_contact,
                                                   owner_count};
 
@@ -318,9 +318,9 @@ static void a_doubtful_history_is_loaded_again(void **state)
             {"/v3/watch", 200, "{\"result\":{" HEADER("9") ",\"created\":true}}\n", FAKE_CHUNK, 0},
         };
         struct owner owner = {0};
-        struct mirror *mirror;
+        struct follow *mirror;
         open_fake(fakes, 7);
-        assert_int_equal(mirror_start(client.etcd, "a", 1, &owner_events, &owner, &mirror),
+        assert_int_equal(follow_start(client.etcd, "a", 1, &owner_events, &owner, &mirror),
                          STATUS_OK);
         CLIENT_LOOP_UNTIL(&client,
                           owner.ends == resumptions[i].loads && owner.is_live &&
@@ -331,7 +331,7 @@ static void a_doubtful_history_is_loaded_again(void **state)
             fail_msg("row %zu: %u loads", i, owner.loads);
         assert_int_equal(owner.count, 1);
         assert_true(owner.is_live);
-        mirror_stop(mirror);
+        follow_stop(mirror);
         close_fake();
     }
 }
@@ -348,16 +348,16 @@ static void each_reason_of_an_outage_is_told_once(void **state)
         {"/v3/watch", 400, "{\"message\":\"etcdserver: out of order\",\"code\":3}", FAKE_KEEP, 0},
     };
     struct owner owner = {0};
-    struct mirror *mirror;
+    struct follow *mirror;
     open_fake(fakes, 5);
-    assert_int_equal(mirror_start(client.etcd, "a", 1, &owner_events, &owner, &mirror), STATUS_OK);
+    assert_int_equal(follow_start(client.etcd, "a", 1, &owner_events, &owner, &mirror), STATUS_OK);
     CLIENT_LOOP_UNTIL(&client, owner.losses == 3, 20000);
     CLIENT_LOOP_UNTIL(&client, false, 2000);
     assert_int_equal(owner.losses, 3);
     assert_non_null(strstr(owner.reasons[0], "the stream ended"));
     assert_non_null(strstr(owner.reasons[1], "out of order"));
     assert_non_null(strstr(owner.reasons[2], "no leader"));
-    mirror_stop(mirror);
+    follow_stop(mirror);
     close_fake();
 }
 
@@ -371,15 +371,15 @@ static void it_resumes_behind_the_last_event_told(void **state)
         {"/v3/watch", 0, NULL, FAKE_MUTE, 0},
     };
     struct owner owner = {0};
-    struct mirror *mirror;
+    struct follow *mirror;
     open_fake(fakes, 4);
-    assert_int_equal(mirror_start(client.etcd, "a", 1, &owner_events, &owner, &mirror), STATUS_OK);
+    assert_int_equal(follow_start(client.etcd, "a", 1, &owner_events, &owner, &mirror), STATUS_OK);
     CLIENT_LOOP_UNTIL(&client, gateway.used[3], 3000);
     assert_non_null(strstr(gateway.last_body, "\"start_revision\":\"10\""));
     assert_int_equal(owner.revision, 9);
     assert_int_equal(owner.commits, 2);
     assert_false(owner.is_live);
-    mirror_stop(mirror);
+    follow_stop(mirror);
     close_fake();
 }
 

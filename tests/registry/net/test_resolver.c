@@ -200,7 +200,8 @@ static const struct {
     {.lose_first = 1, .lose_count = UINT_MAX, .status = STATUS_TIMED_OUT},
 };
 #define TRIALS                                                                                     \
-    (2 * sizeof(faults) / sizeof(faults[0])) /* each with a host and with SRV records              \
+    (2 * sizeof(faults) /                                                                          \
+     sizeof(faults[0])) /* each with a host and with SRV records              \
                                               */
 
 struct trial {
