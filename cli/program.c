@@ -170,7 +170,7 @@ const struct command_table *program_table(void)
     return &table;
 }
 
-static int help(const struct call *call, const struct parse_result *result)
+static int program_help(const struct call *call, const struct parse_result *result)
 {
     if (call->command)
         help_command(call->command, stdout);
@@ -182,7 +182,7 @@ static int help(const struct call *call, const struct parse_result *result)
 }
 
 /* Those that only print need nothing. */
-static int run(struct call *call)
+static int program_run_run(struct call *call)
 {
     struct detail why;
     bool needs_loop = call->command->needs_etcd || call->command->run == dev_command;
@@ -205,10 +205,10 @@ int program_run(int argc, char **argv)
     case PARSE_RUN:
         call.log = output_log(options_level(&call.options));
         options_warn(&call.options, &call.config, &call.log);
-        exit_status = run(&call);
+        exit_status = program_run_run(&call);
         break;
     case PARSE_HELP:
-        exit_status = help(&call, &result);
+        exit_status = program_help(&call, &result);
         break;
     case PARSE_VERSION:
         puts("empusa " EMPUSA_VERSION);

@@ -21,7 +21,7 @@ struct reader {
     uint8_t nul;     /* stands for U+0000; 0 = there is none */
 };
 
-static size_t key_len_of(const char *pair, size_t len)
+static size_t entry_key_len_of(const char *pair, size_t len)
 {
     const char *equals = len > 0 ? memchr(pair, '=', len) : NULL;
     return equals ? (size_t)(equals - pair) : len;
@@ -29,7 +29,7 @@ static size_t key_len_of(const char *pair, size_t len)
 
 enum status entry_check_txt(const char *pair, size_t len, struct detail *why)
 {
-    size_t key_len = key_len_of(pair, len);
+    size_t key_len = entry_key_len_of(pair, len);
     if (key_len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "the key is empty");
     if (len > ENTRY_TXT_PAIR_MAX)
@@ -40,7 +40,7 @@ enum status entry_check_txt(const char *pair, size_t len, struct detail *why)
     return STATUS_OK;
 }
 
-static void strip_underscore(const char **subtype, size_t *len)
+static void entry_strip_underscore(const char **subtype, size_t *len)
 {
     if (*len > 0 && **subtype == '_') {
         ++*subtype;
@@ -50,7 +50,7 @@ static void strip_underscore(const char **subtype, size_t *len)
 
 enum status entry_check_subtype(const char *subtype, size_t len, struct detail *why)
 {
-    strip_underscore(&subtype, &len);
+    entry_strip_underscore(&subtype, &len);
     if (len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "must not be empty");
     if (len > ENTRY_SUBTYPE_MAX)
@@ -60,22 +60,22 @@ enum status entry_check_subtype(const char *subtype, size_t len, struct detail *
     return STATUS_OK;
 }
 
-static int compare_strings(const void *left, const void *right)
+static int entry_compare_strings(const void *left, const void *right)
 {
     const struct entry_string *a = left, *b = right;
     int order = memcmp(a->text, b->text, a->len < b->len ? a->len : b->len);
     return order ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-static size_t whole_len_of(const char *text, size_t len)
+static size_t entry_whole_len_of(const char *text, size_t len)
 {
     (void)text;
     return len;
 }
 
 /* Keep the first of the strings whose keys are the same name, and sort. Returns how many stay. */
-static uint16_t sort_strings(struct entry_string *strings, uint16_t count,
-                             size_t (*key_len)(const char *text, size_t len))
+static uint16_t entry_sort_strings(struct entry_string *strings, uint16_t count,
+                                   size_t (*key_len)(const char *text, size_t len))
 {
     uint16_t kept = 0;
     for (uint16_t i = 0; i < count; i++) {
@@ -88,20 +88,21 @@ static uint16_t sort_strings(struct entry_string *strings, uint16_t count,
             strings[kept++] = strings[i];
     }
     if (kept > 1)
-        qsort(strings, kept, sizeof(*strings), compare_strings);
+        qsort(strings, kept, sizeof(*strings), entry_compare_strings);
     return kept;
 }
 
 unsigned entry_sort(struct entry *entry)
 {
     uint16_t txt_count = entry->txt_count;
-    entry->txt_count = sort_strings(entry->txt, txt_count, key_len_of);
-    entry->subtype_count = sort_strings(entry->subtypes, entry->subtype_count, whole_len_of);
+    entry->txt_count = entry_sort_strings(entry->txt, txt_count, entry_key_len_of);
+    entry->subtype_count =
+        entry_sort_strings(entry->subtypes, entry->subtype_count, entry_whole_len_of);
     return (unsigned)(txt_count - entry->txt_count);
 }
 
 /* Copy a string of cJSON's behind what has been copied so far. */
-static size_t copy_text(struct reader *reader, char *to, const char *string)
+static size_t entry_copy_text(struct reader *reader, char *to, const char *string)
 {
     size_t len = strlen(string);
     for (size_t i = 0; i < len; i++)
@@ -109,7 +110,7 @@ static size_t copy_text(struct reader *reader, char *to, const char *string)
     return len;
 }
 
-static bool read_location(struct reader *reader, const cJSON *item, struct detail *why)
+static bool entry_read_location(struct reader *reader, const cJSON *item, struct detail *why)
 {
     struct entry *entry = reader->entry;
     if (!cJSON_IsString(item)) {
@@ -117,14 +118,14 @@ static bool read_location(struct reader *reader, const cJSON *item, struct detai
         return false;
     }
     entry->location_text.text = reader->text;
-    size_t len = copy_text(reader, reader->text, item->valuestring);
+    size_t len = entry_copy_text(reader, reader->text, item->valuestring);
     entry->location_text.len = entry_text_len(reader->text, len);
     reader->text += len;
     return address_parse(entry->location_text.text, entry->location_text.len, &entry->location,
                          why) == STATUS_OK;
 }
 
-static bool read_protocol(struct reader *reader, const cJSON *item)
+static bool entry_read_protocol(struct reader *reader, const cJSON *item)
 {
     if (!cJSON_IsString(item))
         return false;
@@ -137,7 +138,7 @@ static bool read_protocol(struct reader *reader, const cJSON *item)
     return true;
 }
 
-static bool read_u16(const cJSON *item, bool *has, uint16_t *out)
+static bool entry_read_u16(const cJSON *item, bool *has, uint16_t *out)
 {
     if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= UINT16_MAX) ||
         item->valuedouble > (uint16_t)item->valuedouble)
@@ -147,17 +148,17 @@ static bool read_u16(const cJSON *item, bool *has, uint16_t *out)
     return true;
 }
 
-static bool read_priority(struct reader *reader, const cJSON *item)
+static bool entry_read_priority(struct reader *reader, const cJSON *item)
 {
-    return read_u16(item, &reader->entry->has_priority, &reader->entry->priority);
+    return entry_read_u16(item, &reader->entry->has_priority, &reader->entry->priority);
 }
 
-static bool read_weight(struct reader *reader, const cJSON *item)
+static bool entry_read_weight(struct reader *reader, const cJSON *item)
 {
-    return read_u16(item, &reader->entry->has_weight, &reader->entry->weight);
+    return entry_read_u16(item, &reader->entry->has_weight, &reader->entry->weight);
 }
 
-static bool read_state(struct reader *reader, const cJSON *item)
+static bool entry_read_state(struct reader *reader, const cJSON *item)
 {
     if (!cJSON_IsString(item))
         return false;
@@ -165,16 +166,16 @@ static bool read_state(struct reader *reader, const cJSON *item)
     return reader->entry->is_draining || strcmp(item->valuestring, "up") == 0;
 }
 
-static bool read_pair(struct reader *reader, const cJSON *item)
+static bool entry_read_pair(struct reader *reader, const cJSON *item)
 {
     struct entry *entry = reader->entry;
     if ((!cJSON_IsString(item) && !cJSON_IsTrue(item)) || strchr(item->string, '=') ||
         entry->txt_count == ENTRY_TXT_MAX)
         return false;
-    size_t len = copy_text(reader, reader->text, item->string);
+    size_t len = entry_copy_text(reader, reader->text, item->string);
     if (cJSON_IsString(item)) {
         reader->text[len++] = '=';
-        len += copy_text(reader, reader->text + len, item->valuestring);
+        len += entry_copy_text(reader, reader->text + len, item->valuestring);
     }
     if (entry_check_txt(reader->text, len, NULL) != STATUS_OK ||
         reader->txt_size + len + 1 > ENTRY_TXT_SIZE_MAX)
@@ -185,36 +186,37 @@ static bool read_pair(struct reader *reader, const cJSON *item)
     return true;
 }
 
-static bool read_txt(struct reader *reader, const cJSON *item)
+static bool entry_read_txt(struct reader *reader, const cJSON *item)
 {
     const cJSON *pair;
     if (!cJSON_IsObject(item))
         return false;
-    cJSON_ArrayForEach(pair, item) reader->entry->ignored += !read_pair(reader, pair);
+    cJSON_ArrayForEach(pair, item) reader->entry->ignored += !entry_read_pair(reader, pair);
     return true;
 }
 
-static bool read_subtype(struct reader *reader, const cJSON *item)
+static bool entry_read_subtype(struct reader *reader, const cJSON *item)
 {
     struct entry *entry = reader->entry;
     if (!cJSON_IsString(item) || entry->subtype_count == ENTRY_SUBTYPES_MAX)
         return false;
     const char *text = reader->text;
-    size_t len = copy_text(reader, reader->text, item->valuestring);
+    size_t len = entry_copy_text(reader, reader->text, item->valuestring);
     if (entry_check_subtype(text, len, NULL) != STATUS_OK)
         return false;
     reader->text += len;
-    strip_underscore(&text, &len);
+    entry_strip_underscore(&text, &len);
     entry->subtypes[entry->subtype_count++] = (struct entry_string){text, len};
     return true;
 }
 
-static bool read_subtypes(struct reader *reader, const cJSON *item)
+static bool entry_read_subtypes(struct reader *reader, const cJSON *item)
 {
     const cJSON *subtype;
     if (!cJSON_IsArray(item))
         return false;
-    cJSON_ArrayForEach(subtype, item) reader->entry->ignored += !read_subtype(reader, subtype);
+    cJSON_ArrayForEach(subtype, item) reader->entry->ignored +=
+        !entry_read_subtype(reader, subtype);
     return true;
 }
 
@@ -222,11 +224,12 @@ static const struct {
     const char *name;
     bool (*read)(struct reader *reader, const cJSON *item); /* false: ignored */
 } members[] = {
-    {"protocol", read_protocol}, {"priority", read_priority}, {"weight", read_weight},
-    {"txt", read_txt},           {"subtypes", read_subtypes}, {"state", read_state},
+    {"protocol", entry_read_protocol}, {"priority", entry_read_priority},
+    {"weight", entry_read_weight},     {"txt", entry_read_txt},
+    {"subtypes", entry_read_subtypes}, {"state", entry_read_state},
 };
 
-static size_t child_count(const cJSON *object, const char *name, size_t max)
+static size_t entry_child_count(const cJSON *object, const char *name, size_t max)
 {
     int count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(object, name));
     return (size_t)count < max ? (size_t)count : max;
@@ -234,10 +237,10 @@ static size_t child_count(const cJSON *object, const char *name, size_t max)
 
 /* One block for the arrays and, behind them, all strings: decoded, with '=' instead of the quotes
  * and the colon, they are never longer than the value they come from. */
-static bool allocate(struct reader *reader, const cJSON *object, size_t len)
+static bool entry_allocate(struct reader *reader, const cJSON *object, size_t len)
 {
-    size_t txt = child_count(object, "txt", ENTRY_TXT_MAX);
-    size_t subtypes = child_count(object, "subtypes", ENTRY_SUBTYPES_MAX);
+    size_t txt = entry_child_count(object, "txt", ENTRY_TXT_MAX);
+    size_t subtypes = entry_child_count(object, "subtypes", ENTRY_SUBTYPES_MAX);
     size_t size = (txt + subtypes) * sizeof(struct entry_string);
     struct entry_string *strings = cJSON_malloc(size + len);
     if (!strings)
@@ -249,21 +252,21 @@ static bool allocate(struct reader *reader, const cJSON *object, size_t len)
     return true;
 }
 
-static void note_ignored(struct entry *entry, const char *member)
+static void entry_note_ignored(struct entry *entry, const char *member)
 {
     if (!entry->ignored_member)
         entry->ignored_member = member;
 }
 
-static enum status read_members(struct reader *reader, const cJSON *object, size_t len,
-                                struct detail *why)
+static enum status entry_read_members(struct reader *reader, const cJSON *object, size_t len,
+                                      struct detail *why)
 {
     const cJSON *location = cJSON_GetObjectItemCaseSensitive(object, "location");
     if (!location)
         return detail_set(why, STATUS_BAD_INPUT, "no member \"location\"");
-    if (!allocate(reader, object, len))
+    if (!entry_allocate(reader, object, len))
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
-    if (!read_location(reader, location, why))
+    if (!entry_read_location(reader, location, why))
         return detail_wrap(why, STATUS_BAD_INPUT, "member \"location\"");
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
@@ -271,11 +274,11 @@ static enum status read_members(struct reader *reader, const cJSON *object, size
         if (item && !members[i].read(reader, item))
             reader->entry->ignored++;
         if (reader->entry->ignored > ignored)
-            note_ignored(reader->entry, members[i].name);
+            entry_note_ignored(reader->entry, members[i].name);
     }
     unsigned dropped = entry_sort(reader->entry);
     if (dropped > 0)
-        note_ignored(reader->entry, "txt");
+        entry_note_ignored(reader->entry, "txt");
     reader->entry->ignored += dropped;
     if (reader->entry->txt_count == 0)
         reader->entry->txt = NULL;
@@ -285,7 +288,7 @@ static enum status read_members(struct reader *reader, const cJSON *object, size
 }
 
 /* Read the text of an object with nothing but blanks behind it. */
-static enum status parse_text(const char *text, size_t len, cJSON **out, struct detail *why)
+static enum status entry_parse_text(const char *text, size_t len, cJSON **out, struct detail *why)
 {
     const char *end = NULL;
     /* cJSON returns NULL for both; malloc() tells them apart. */
@@ -305,8 +308,8 @@ static enum status parse_text(const char *text, size_t len, cJSON **out, struct 
     return STATUS_OK;
 }
 
-static enum status parse_json(const char *value, size_t len, struct entry *entry,
-                              struct detail *why)
+static enum status entry_parse_json(const char *value, size_t len, struct entry *entry,
+                                    struct detail *why)
 {
     struct reader reader = {.entry = entry};
     enum status status = STATUS_BAD_INPUT;
@@ -316,11 +319,11 @@ static enum status parse_json(const char *value, size_t len, struct entry *entry
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     size_t text_len = entry_text_prepare(value, len, text, &reader.nul);
     if (text_len > 0)
-        status = parse_text(text, text_len, &object, why);
+        status = entry_parse_text(text, text_len, &object, why);
     else
         (void)detail_set(why, status, "not JSON");
     if (status == STATUS_OK)
-        status = read_members(&reader, object, len, why);
+        status = entry_read_members(&reader, object, len, why);
     cJSON_Delete(object);
     cJSON_free(text);
     return status;
@@ -342,7 +345,7 @@ enum status entry_parse(const char *value, size_t len, struct entry *out, struct
     len = entry_text_len(value, len);
     entry.location_text = (struct entry_string){value, len};
     if (len > 0 && value[0] == '{')
-        status = parse_json(value, len, &entry, why);
+        status = entry_parse_json(value, len, &entry, why);
     else
         status = address_parse(value, len, &entry.location, why);
     if (status == STATUS_OK)

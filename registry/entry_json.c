@@ -10,127 +10,128 @@ struct writer {
     size_t len;
 };
 
-static void put(struct writer *writer, const char *text, size_t len)
+static void entry_json_put(struct writer *writer, const char *text, size_t len)
 {
     if (writer->out)
         memcpy(writer->out + writer->len, text, len);
     writer->len += len;
 }
 
-static void put_string(struct writer *writer, const char *text)
+static void entry_json_put_string(struct writer *writer, const char *text)
 {
-    put(writer, text, strlen(text));
+    entry_json_put(writer, text, strlen(text));
 }
 
 /* RFC 8259 7: the quote, the backslash and what is below 0x20 must be escaped; 0x7f is, too, so
  * that nobody's terminal gets one. */
-static void put_quoted(struct writer *writer, const char *text, size_t len)
+static void entry_json_put_quoted(struct writer *writer, const char *text, size_t len)
 {
-    put_string(writer, "\"");
+    entry_json_put_string(writer, "\"");
     for (size_t i = 0; i < len; i++) {
         char escaped[8];
         if (text[i] == '"' || text[i] == '\\')
-            put_string(writer, "\\");
+            entry_json_put_string(writer, "\\");
         if ((uint8_t)text[i] < 0x20 || text[i] == 0x7f) {
             snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)(uint8_t)text[i]);
-            put_string(writer, escaped);
+            entry_json_put_string(writer, escaped);
         } else {
-            put(writer, text + i, 1);
+            entry_json_put(writer, text + i, 1);
         }
     }
-    put_string(writer, "\"");
+    entry_json_put_string(writer, "\"");
 }
 
-static void put_number(struct writer *writer, const char *name, uint16_t number)
+static void entry_json_put_number(struct writer *writer, const char *name, uint16_t number)
 {
     char text[48];
     snprintf(text, sizeof(text), ",\"%s\":%u", name, (unsigned)number);
-    put_string(writer, text);
+    entry_json_put_string(writer, text);
 }
 
-static void put_txt(struct writer *writer, const struct entry *entry)
+static void entry_json_put_txt(struct writer *writer, const struct entry *entry)
 {
-    put_string(writer, ",\"txt\":{");
+    entry_json_put_string(writer, ",\"txt\":{");
     for (uint16_t i = 0; i < entry->txt_count; i++) {
         const struct entry_string *pair = &entry->txt[i];
         const char *equals = pair->len > 0 ? memchr(pair->text, '=', pair->len) : NULL;
         size_t key_len = equals ? (size_t)(equals - pair->text) : pair->len;
-        put_string(writer, i > 0 ? "," : "");
-        put_quoted(writer, pair->text, key_len);
-        put_string(writer, ":");
+        entry_json_put_string(writer, i > 0 ? "," : "");
+        entry_json_put_quoted(writer, pair->text, key_len);
+        entry_json_put_string(writer, ":");
         if (equals)
-            put_quoted(writer, equals + 1, pair->len - key_len - 1);
+            entry_json_put_quoted(writer, equals + 1, pair->len - key_len - 1);
         else
-            put_string(writer, "true");
+            entry_json_put_string(writer, "true");
     }
-    put_string(writer, "}");
+    entry_json_put_string(writer, "}");
 }
 
 /* A reader takes one leading '_' away: what begins with one needs another. */
-static void put_subtype(struct writer *writer, const struct entry_string *subtype)
+static void entry_json_put_subtype(struct writer *writer, const struct entry_string *subtype)
 {
     char text[1 + ENTRY_SUBTYPE_MAX] = "_";
     bool is_longer = subtype->len > 0 && subtype->text[0] == '_' && subtype->len < sizeof(text);
     if (is_longer)
         memcpy(text + 1, subtype->text, subtype->len);
-    put_quoted(writer, is_longer ? text : subtype->text, subtype->len + is_longer);
+    entry_json_put_quoted(writer, is_longer ? text : subtype->text, subtype->len + is_longer);
 }
 
-static void put_subtypes(struct writer *writer, const struct entry *entry)
+static void entry_json_put_subtypes(struct writer *writer, const struct entry *entry)
 {
-    put_string(writer, ",\"subtypes\":[");
+    entry_json_put_string(writer, ",\"subtypes\":[");
     for (uint16_t i = 0; i < entry->subtype_count; i++) {
-        put_string(writer, i > 0 ? "," : "");
-        put_subtype(writer, &entry->subtypes[i]);
+        entry_json_put_string(writer, i > 0 ? "," : "");
+        entry_json_put_subtype(writer, &entry->subtypes[i]);
     }
-    put_string(writer, "]");
+    entry_json_put_string(writer, "]");
 }
 
-static void put_object(struct writer *writer, const struct entry *entry)
+static void entry_json_put_object(struct writer *writer, const struct entry *entry)
 {
-    put_string(writer, "{\"location\":");
-    put_quoted(writer, entry->location_text.text, entry->location_text.len);
+    entry_json_put_string(writer, "{\"location\":");
+    entry_json_put_quoted(writer, entry->location_text.text, entry->location_text.len);
     if (entry->protocol != ENTRY_PROTOCOL_NONE)
-        put_string(writer, entry->protocol == ENTRY_PROTOCOL_TCP ? ",\"protocol\":\"tcp\""
-                                                                 : ",\"protocol\":\"udp\"");
+        entry_json_put_string(writer, entry->protocol == ENTRY_PROTOCOL_TCP
+                                          ? ",\"protocol\":\"tcp\""
+                                          : ",\"protocol\":\"udp\"");
     if (entry->has_priority)
-        put_number(writer, "priority", entry->priority);
+        entry_json_put_number(writer, "priority", entry->priority);
     if (entry->has_weight)
-        put_number(writer, "weight", entry->weight);
+        entry_json_put_number(writer, "weight", entry->weight);
     if (entry->txt_count > 0)
-        put_txt(writer, entry);
+        entry_json_put_txt(writer, entry);
     if (entry->subtype_count > 0)
-        put_subtypes(writer, entry);
+        entry_json_put_subtypes(writer, entry);
     if (entry->is_draining)
-        put_string(writer, ",\"state\":\"draining\"");
-    put_string(writer, "}");
+        entry_json_put_string(writer, ",\"state\":\"draining\"");
+    entry_json_put_string(writer, "}");
 }
 
-static bool is_plain(const struct entry *entry)
+static bool entry_json_is_plain(const struct entry *entry)
 {
     return entry->protocol == ENTRY_PROTOCOL_NONE && !entry->has_priority && !entry->has_weight &&
            !entry->is_draining && entry->txt_count == 0 && entry->subtype_count == 0;
 }
 
-static void put_value(struct writer *writer, const struct entry *entry)
+static void entry_json_put_value(struct writer *writer, const struct entry *entry)
 {
-    if (is_plain(entry))
-        put(writer, entry->location_text.text, entry->location_text.len);
+    if (entry_json_is_plain(entry))
+        entry_json_put(writer, entry->location_text.text, entry->location_text.len);
     else
-        put_object(writer, entry);
+        entry_json_put_object(writer, entry);
 }
 
 enum status entry_render(const struct entry *entry, char **out, size_t *out_len)
 {
     struct writer writer = {.out = NULL};
-    put_value(&writer, entry);
+    entry_json_put_value(&writer, entry);
     if (writer.len > ENTRY_VALUE_MAX)
         return STATUS_TOO_LARGE;
     char *text = cJSON_malloc(writer.len + 1);
     if (!text)
         return STATUS_NO_MEMORY;
     writer = (struct writer){.out = text};
-    put_value(&writer, entry);
+    entry_json_put_value(&writer, entry);
     text[writer.len] = '\0';
     *out = text;
     *out_len = writer.len;

@@ -22,7 +22,7 @@ struct text {
 };
 
 /* An octet that stands for U+0000; 0 when the value has all of them in it. */
-static uint8_t choose_stand_in(const char *value, size_t len)
+static uint8_t entry_text_choose_stand_in(const char *value, size_t len)
 {
     for (int octet = 0xff; octet > 0xf4; octet--)
         if (!memchr(value, octet, len))
@@ -30,14 +30,14 @@ static uint8_t choose_stand_in(const char *value, size_t len)
     return 0;
 }
 
-static void copy(struct text *text, size_t len)
+static void entry_text_copy(struct text *text, size_t len)
 {
     memcpy(text->out, text->at, len);
     text->out += len;
     text->at += len;
 }
 
-static void replace(struct text *text, size_t len, const char *with)
+static void entry_text_replace(struct text *text, size_t len, const char *with)
 {
     size_t with_len = strlen(with);
     memcpy(text->out, with, with_len);
@@ -46,7 +46,7 @@ static void replace(struct text *text, size_t len, const char *with)
 }
 
 /* The number in \uXXXX at this place; -1: there is none. */
-static int escape_at(const struct text *text, const char *at)
+static int entry_text_escape_at(const struct text *text, const char *at)
 {
     int unit = 0;
     if (text->end - at < ESCAPE_LEN || at[0] != '\\' || at[1] != 'u')
@@ -62,45 +62,45 @@ static int escape_at(const struct text *text, const char *at)
 }
 
 /* Of two surrogates the second half follows at once. */
-static void copy_unit(struct text *text, int unit)
+static void entry_text_copy_unit(struct text *text, int unit)
 {
-    int next = escape_at(text, text->at + ESCAPE_LEN);
+    int next = entry_text_escape_at(text, text->at + ESCAPE_LEN);
     bool is_pair = unit >= 0xd800 && unit < 0xdc00 && next >= 0xdc00 && next < 0xe000;
     if (unit == 0 && text->stand_in) {
         text->has_nul = true;
         *text->out++ = (char)text->stand_in;
         text->at += ESCAPE_LEN;
     } else if (is_pair) {
-        copy(text, (size_t)2 * ESCAPE_LEN);
+        entry_text_copy(text, (size_t)2 * ESCAPE_LEN);
     } else if (unit == 0 || (unit >= 0xd800 && unit < 0xe000)) {
-        replace(text, ESCAPE_LEN, "\\ufffd");
+        entry_text_replace(text, ESCAPE_LEN, "\\ufffd");
     } else {
-        copy(text, ESCAPE_LEN);
+        entry_text_copy(text, ESCAPE_LEN);
     }
 }
 
-static bool copy_string(struct text *text)
+static bool entry_text_copy_string(struct text *text)
 {
-    copy(text, 1);
+    entry_text_copy(text, 1);
     while (text->at < text->end && *text->at != '"') {
         if (*text->at == '\0' || (*text->at == '\\' && text->at + 1 == text->end))
             return false;
-        int unit = escape_at(text, text->at);
+        int unit = entry_text_escape_at(text, text->at);
         if (unit >= 0)
-            copy_unit(text, unit);
+            entry_text_copy_unit(text, unit);
         else if (*text->at == '\\' && text->at[1] == 'u')
             return false;
         else
-            copy(text, *text->at == '\\' ? 2 : 1);
+            entry_text_copy(text, *text->at == '\\' ? 2 : 1);
     }
     if (text->at == text->end)
         return false;
-    copy(text, 1);
+    entry_text_copy(text, 1);
     return true;
 }
 
 /* What is copied is never longer than what it comes from: there is room for the NUL. */
-static bool copy_number(struct text *text)
+static bool entry_text_copy_number(struct text *text)
 {
     char *number = text->out, *stop, made[32];
     size_t len = 0;
@@ -108,7 +108,7 @@ static bool copy_number(struct text *text)
         len++;
     if (text->at + len == text->end)
         return false;
-    copy(text, len);
+    entry_text_copy(text, len);
     if (len <= NUMBER_MAX)
         return true;
     *text->out = '\0';
@@ -120,11 +120,11 @@ static bool copy_number(struct text *text)
     else
         snprintf(made, sizeof(made), "%.17g", value);
     text->out = number;
-    replace(text, 0, made);
+    entry_text_replace(text, 0, made);
     return true;
 }
 
-static void open_bracket(struct text *text)
+static void entry_text_open_bracket(struct text *text)
 {
     size_t bit = text->depth++;
     if (bit == DEPTH_MAX)
@@ -132,10 +132,10 @@ static void open_bracket(struct text *text)
     text->brackets[bit / 8] &= (uint8_t) ~(1U << bit % 8);
     if (*text->at == '[')
         text->brackets[bit / 8] |= (uint8_t)(1U << bit % 8);
-    copy(text, 1);
+    entry_text_copy(text, 1);
 }
 
-static bool close_bracket(struct text *text)
+static bool entry_text_close_bracket(struct text *text)
 {
     if (text->depth == 0)
         return false;
@@ -143,7 +143,7 @@ static bool close_bracket(struct text *text)
     bool is_array = text->brackets[bit / 8] >> bit % 8 & 1;
     if (is_array != (*text->at == ']'))
         return false;
-    copy(text, 1);
+    entry_text_copy(text, 1);
     if (bit == DEPTH_MAX) {
         text->out = text->deep;
         *text->out++ = '0';
@@ -151,28 +151,30 @@ static bool close_bracket(struct text *text)
     return true;
 }
 
-static bool copy_next(struct text *text)
+static bool entry_text_copy_next(struct text *text)
 {
     char c = *text->at;
     if (c == '"')
-        return copy_string(text);
+        return entry_text_copy_string(text);
     if (c == '-' || (c >= '0' && c <= '9'))
-        return copy_number(text);
+        return entry_text_copy_number(text);
     if (c == '}' || c == ']')
-        return close_bracket(text);
+        return entry_text_close_bracket(text);
     if (c == '{' || c == '[')
-        open_bracket(text);
+        entry_text_open_bracket(text);
     else
-        copy(text, 1);
+        entry_text_copy(text, 1);
     return c != '\0';
 }
 
 size_t entry_text_prepare(const char *value, size_t len, char *out, uint8_t *nul)
 {
-    struct text text = {
-        .at = value, .end = value + len, .out = out, .stand_in = choose_stand_in(value, len)};
+    struct text text = {.at = value,
+                        .end = value + len,
+                        .out = out,
+                        .stand_in = entry_text_choose_stand_in(value, len)};
     while (text.at < text.end)
-        if (!copy_next(&text))
+        if (!entry_text_copy_next(&text))
             return 0;
     if (text.depth > 0)
         return 0;

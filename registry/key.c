@@ -10,7 +10,8 @@ static const char service_part[] = "/service/";
 static const char switch_part[] = "/switch/";
 
 /* <what> "<text>": <fault> */
-static enum status refuse(struct detail *why, const char *what, const char *text, const char *fault)
+static enum status key_refuse(struct detail *why, const char *what, const char *text,
+                              const char *fault)
 {
     char shown[sizeof(why->text) / 2];
     utf8_show(text, strlen(text), shown, sizeof(shown));
@@ -30,7 +31,7 @@ int key_is_clean_utf8(const char *text, size_t len)
 }
 
 /* What is wrong with any text that goes into a key; NULL = nothing. */
-static const char *text_fault(const char *text)
+static const char *key_text_fault(const char *text)
 {
     if (*text == '\0')
         return "must not be empty";
@@ -40,9 +41,9 @@ static const char *text_fault(const char *text)
 }
 
 /* What is wrong with a type or a name; NULL = nothing. */
-static const char *part_fault(const char *text)
+static const char *key_part_fault(const char *text)
 {
-    const char *fault = text_fault(text);
+    const char *fault = key_text_fault(text);
     if (fault)
         return fault;
     if (strchr(text, '/'))
@@ -54,14 +55,14 @@ static const char *part_fault(const char *text)
 
 enum status key_root_parse(const char *text, struct key_root *out, struct detail *why)
 {
-    const char *fault = text_fault(text);
+    const char *fault = key_text_fault(text);
     struct key_root root = {.len = 0};
     if (fault)
-        return refuse(why, "tree root", text, fault);
+        return key_refuse(why, "tree root", text, fault);
     for (const char *at = text + strspn(text, "/"); *at != '\0'; at += strspn(at, "/")) {
         size_t len = strcspn(at, "/");
         if (root.len + 1 + len > KEY_ROOT_MAX)
-            return refuse(why, "tree root", text, "longer than 512 octets");
+            return key_refuse(why, "tree root", text, "longer than 512 octets");
         root.text[root.len++] = '/';
         memcpy(root.text + root.len, at, len);
         root.len += len;
@@ -72,8 +73,8 @@ enum status key_root_parse(const char *text, struct key_root *out, struct detail
 }
 
 /* Put strings together. Roots, parts and the checks before keep them within KV_KEY_MAX. */
-static void join(struct kv_key *out, const struct key_root *root, const char *part,
-                 const char *first, const char *between, const char *second)
+static void key_join(struct kv_key *out, const struct key_root *root, const char *part,
+                     const char *first, const char *between, const char *second)
 {
     const char *pieces[] = {root->text, part, first, between, second};
     out->len = 0;
@@ -88,48 +89,48 @@ static void join(struct kv_key *out, const struct key_root *root, const char *pa
 enum status key_of_service(const struct key_root *root, const char *type, const char *name,
                            struct kv_key *out, struct detail *why)
 {
-    const char *fault = part_fault(type);
+    const char *fault = key_part_fault(type);
     struct key_base base;
     key_type_base(type, strlen(type), &base);
     if (!fault && key_is_reserved(&base))
         fault = "is reserved for DNS-SD itself";
     if (fault)
-        return refuse(why, "service type", type, fault);
-    fault = part_fault(name);
+        return key_refuse(why, "service type", type, fault);
+    fault = key_part_fault(name);
     if (fault)
-        return refuse(why, "service name", name, fault);
-    join(out, root, service_part, type, "/", name);
+        return key_refuse(why, "service name", name, fault);
+    key_join(out, root, service_part, type, "/", name);
     return STATUS_OK;
 }
 
 enum status key_of_switch(const struct key_root *root, const char *path, struct kv_key *out,
                           struct detail *why)
 {
-    const char *fault = text_fault(path);
+    const char *fault = key_text_fault(path);
     size_t len = strlen(path);
     if (!fault && (path[0] == '/' || path[len - 1] == '/' || strstr(path, "//")))
         fault = "a part between two '/' is empty";
     if (!fault && root->len + sizeof(switch_part) - 1 + len > KV_KEY_MAX)
         fault = "too long";
     if (fault)
-        return refuse(why, "switch", path, fault);
-    join(out, root, switch_part, path, "", "");
+        return key_refuse(why, "switch", path, fault);
+    key_join(out, root, switch_part, path, "", "");
     return STATUS_OK;
 }
 
 enum status key_check_switch(const char *path, struct detail *why)
 {
     if (strlen(path) + 1 > KEY_SWITCH_LABELS_MAX)
-        return refuse(why, "switch", path, "too long for a DNS name");
+        return key_refuse(why, "switch", path, "too long for a DNS name");
     for (const char *at = path;; at++) {
         size_t len = strcspn(at, "/");
         if (len == 0)
-            return refuse(why, "switch", path, "a part between two '/' is empty");
+            return key_refuse(why, "switch", path, "a part between two '/' is empty");
         if (len > KEY_COMPONENT_MAX)
-            return refuse(why, "switch", path,
-                          "a part is longer than the 63 octets of a DNS label");
+            return key_refuse(why, "switch", path,
+                              "a part is longer than the 63 octets of a DNS label");
         if (len == 1 && *at == '*')
-            return refuse(why, "switch", path, "a part must not be '*' alone");
+            return key_refuse(why, "switch", path, "a part must not be '*' alone");
         at += len;
         if (*at == '\0')
             return STATUS_OK;
@@ -140,20 +141,20 @@ void key_prefix(const struct key_root *root, enum key_part part, struct kv_key *
 {
     static const char *const parts[] = {
         [KEY_ALL] = "/", [KEY_SERVICES] = service_part, [KEY_SWITCHES] = switch_part};
-    join(out, root, parts[part], "", "", "");
+    key_join(out, root, parts[part], "", "", "");
 }
 
 enum status key_type_prefix(const struct key_root *root, const char *type, struct kv_key *out,
                             struct detail *why)
 {
-    const char *fault = part_fault(type);
+    const char *fault = key_part_fault(type);
     if (fault)
-        return refuse(why, "service type", type, fault);
-    join(out, root, service_part, type, "/", "");
+        return key_refuse(why, "service type", type, fault);
+    key_join(out, root, service_part, type, "/", "");
     return STATUS_OK;
 }
 
-static bool take_prefix(const char **text, size_t *len, const char *prefix)
+static bool key_take_prefix(const char **text, size_t *len, const char *prefix)
 {
     size_t prefix_len = strlen(prefix);
     if (*len < prefix_len || memcmp(*text, prefix, prefix_len) != 0)
@@ -166,12 +167,12 @@ static bool take_prefix(const char **text, size_t *len, const char *prefix)
 void key_split(const char *key, size_t len, struct key_parts *out)
 {
     *out = (struct key_parts){.kind = KEY_KIND_OTHER};
-    if (take_prefix(&key, &len, switch_part)) {
+    if (key_take_prefix(&key, &len, switch_part)) {
         if (len > 0)
             *out = (struct key_parts){.kind = KEY_KIND_SWITCH, .name = key, .name_len = len};
         return;
     }
-    if (!take_prefix(&key, &len, service_part))
+    if (!key_take_prefix(&key, &len, service_part))
         return;
     const char *slash = memchr(key, '/', len);
     size_t type_len = slash ? (size_t)(slash - key) : len;

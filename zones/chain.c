@@ -2,7 +2,7 @@
 
 /* Where `instance` belongs in a chain that is ordered by key: behind the returned one, NULL =
  * first. */
-static struct instance *predecessor(struct instance *head, const struct instance *instance)
+static struct instance *chain_predecessor(struct instance *head, const struct instance *instance)
 {
     struct instance *before = NULL;
     for (struct instance *at = head; at && at != instance; at = at->next) {
@@ -14,7 +14,7 @@ static struct instance *predecessor(struct instance *head, const struct instance
 }
 
 /* Another instance is the first of a name that stays. */
-static void move_head(struct zone *zone, struct instance *old_head, struct instance *head)
+static void chain_move_head(struct zone *zone, struct instance *old_head, struct instance *head)
 {
     owner_replace(zone, &old_head->record.node, &head->record.node);
     head->position = old_head->position;
@@ -25,7 +25,7 @@ static void move_head(struct zone *zone, struct instance *old_head, struct insta
 
 /* An instance named _sub stands where its type's subtypes have their parent, an empty non-terminal.
  */
-static bool is_above_subtypes(const struct instance *instance)
+static bool chain_is_above_subtypes(const struct instance *instance)
 {
     static const uint8_t label[] = "\4_sub";
     const uint8_t *name = instance_label(instance);
@@ -36,7 +36,8 @@ static bool is_above_subtypes(const struct instance *instance)
 }
 
 /* The first instance of a name comes, perhaps before the last has been taken away. */
-static enum status first_of_name(struct zone *zone, struct instance *dying, struct instance *new)
+static enum status chain_first_of_name(struct zone *zone, struct instance *dying,
+                                       struct instance *new)
 {
     struct set *type = new->type;
     enum status status = members_append(&type->members, new, &new->position);
@@ -47,14 +48,14 @@ static enum status first_of_name(struct zone *zone, struct instance *dying, stru
         owner_replace(zone, &dying->record.node, &new->record.node);
         return STATUS_OK;
     }
-    status = is_above_subtypes(new) ? owner_add_deep(zone, &new->record.node)
-                                    : owner_add(zone, &new->record.node);
+    status = chain_is_above_subtypes(new) ? owner_add_deep(zone, &new->record.node)
+                                          : owner_add(zone, &new->record.node);
     if (status != STATUS_OK)
         (void)members_remove(&type->members, new->position);
     return status;
 }
 
-static void last_of_name(struct zone *zone, struct instance *old)
+static void chain_last_of_name(struct zone *zone, struct instance *old)
 {
     struct set *type = old->type;
     struct instance *moved =
@@ -67,10 +68,10 @@ static void last_of_name(struct zone *zone, struct instance *old)
 }
 
 /* Link `new` at its place in the chain, over `old` if that is its key's. Returns the head. */
-static struct instance *link_new(struct zone *zone, struct instance *head, struct instance *old,
-                                 struct instance *new)
+static struct instance *chain_link_new(struct zone *zone, struct instance *head,
+                                       struct instance *old, struct instance *new)
 {
-    struct instance *before = head == old ? NULL : predecessor(head, new);
+    struct instance *before = head == old ? NULL : chain_predecessor(head, new);
     struct instance *at = before ? before->next : head;
     new->next = at == old &&old ? old->next : at;
     if (old)
@@ -79,28 +80,29 @@ static struct instance *link_new(struct zone *zone, struct instance *head, struc
         rcu_publish(before->next, new);
         return head;
     }
-    move_head(zone, head, new);
+    chain_move_head(zone, head, new);
     return new;
 }
 
 /* Unlink `old` from its chain, the key going. Returns the head, NULL when none is left. */
-static struct instance *unlink_old(struct zone *zone, struct instance *head, struct instance *old)
+static struct instance *chain_unlink_old(struct zone *zone, struct instance *head,
+                                         struct instance *old)
 {
-    struct instance *before = predecessor(head, old);
+    struct instance *before = chain_predecessor(head, old);
     if (before) {
         rcu_publish(before->next, old->next);
         return head;
     }
     if (!old->next) {
-        last_of_name(zone, old);
+        chain_last_of_name(zone, old);
         return NULL;
     }
-    move_head(zone, old, old->next);
+    chain_move_head(zone, old, old->next);
     return old->next;
 }
 
 /* The first instance with this one's name. */
-static struct instance *head_of(const struct zone *zone, struct instance *instance)
+static struct instance *chain_head_of(const struct zone *zone, struct instance *instance)
 {
     if (instance->position != MEMBERS_NONE)
         return instance;
@@ -109,7 +111,7 @@ static struct instance *head_of(const struct zone *zone, struct instance *instan
     return found && found->kind == NODE_INSTANCE ? (struct instance *)found : NULL;
 }
 
-static bool is_crowded(const struct instance *head)
+static bool chain_is_crowded(const struct instance *head)
 {
     unsigned count = 0;
     for (; head; head = head->next)
@@ -117,20 +119,20 @@ static bool is_crowded(const struct instance *head)
     return count >= CHAIN_MAX;
 }
 
-static enum status enter(struct zone *zone, struct instance *head, struct instance *old,
-                         struct instance *new)
+static enum status chain_enter(struct zone *zone, struct instance *head, struct instance *old,
+                               struct instance *new)
 {
     struct instance *dying = head && head->is_dying ? head : NULL;
     if (dying || !head) {
-        enum status status = first_of_name(zone, dying, new);
+        enum status status = chain_first_of_name(zone, dying, new);
         if (status != STATUS_OK)
             return status;
         head = new;
-    } else if (!old && is_crowded(head)) {
+    } else if (!old && chain_is_crowded(head)) {
         return STATUS_TOO_LARGE;
     } else {
         zone->counts.collisions += !old;
-        head = link_new(zone, head, old, new);
+        head = chain_link_new(zone, head, old, new);
     }
     if (old)
         subtype_leave(zone, head, old);
@@ -141,12 +143,12 @@ static enum status enter(struct zone *zone, struct instance *head, struct instan
     return STATUS_OK;
 }
 
-static void leave(struct zone *zone, struct instance *old)
+static void chain_leave(struct zone *zone, struct instance *old)
 {
-    struct instance *head = head_of(zone, old);
+    struct instance *head = chain_head_of(zone, old);
     if (head != old || old->next)
         zone->counts.collisions--;
-    head = unlink_old(zone, head, old);
+    head = chain_unlink_old(zone, head, old);
     subtype_leave(zone, head, old);
 }
 
@@ -154,15 +156,15 @@ enum status chain_swap(struct zone *zone, struct instance *old, struct instance 
 {
     bool is_same_name = old && new &&instance_has_name_of(old, new);
     if (new) {
-        struct instance *head = head_of(zone, is_same_name ? old : new);
-        enum status status = enter(zone, head, is_same_name ? old : NULL, new);
+        struct instance *head = chain_head_of(zone, is_same_name ? old : new);
+        enum status status = chain_enter(zone, head, is_same_name ? old : NULL, new);
         if (status != STATUS_OK)
             return status;
     }
     if (!old)
         return STATUS_OK;
     if (!is_same_name)
-        leave(zone, old);
+        chain_leave(zone, old);
     zone->counts.services--;
     zone->counts.ignored_members -= old->ignored;
     instance_release(zone, old);
@@ -175,7 +177,7 @@ void chain_settle(struct zone *zone, struct instance *instance)
 {
     if (instance->is_gone)
         rcu_retire(instance);
-    else if (is_above_subtypes(instance))
+    else if (chain_is_above_subtypes(instance))
         owner_remove_deep(zone, &instance->record.node);
     else
         owner_remove(zone, &instance->record.node);

@@ -20,7 +20,8 @@ struct dump {
     uint8_t rdata[RDATA_MEMBER_TXT_MAX];
 };
 
-static void put(struct dump *dump, uint16_t type, uint32_t ttl_s, const uint8_t *rdata, size_t len)
+static void dump_put(struct dump *dump, uint16_t type, uint32_t ttl_s, const uint8_t *rdata,
+                     size_t len)
 {
     struct dump_record record = {.owner = dump->owner,
                                  .owner_len = (uint16_t)dump->owner_len,
@@ -33,14 +34,14 @@ static void put(struct dump *dump, uint16_t type, uint32_t ttl_s, const uint8_t 
 }
 
 /* Owner of the records to come: a name below the zone. */
-static void set_owner(struct dump *dump, const uint8_t *name, size_t len)
+static void dump_set_owner(struct dump *dump, const uint8_t *name, size_t len)
 {
     memcpy(dump->owner, name, len);
     memcpy(dump->owner + len, dump->view->wire, dump->view->wire_len);
     dump->owner_len = len + dump->view->wire_len;
 }
 
-static bool is_new(struct dump *dump, uint64_t a, uint64_t b)
+static bool dump_is_new(struct dump *dump, uint64_t a, uint64_t b)
 {
     bool added = false;
     enum status status = pairs_add(&dump->seen, a, b, &added);
@@ -49,7 +50,7 @@ static bool is_new(struct dump *dump, uint64_t a, uint64_t b)
     return added;
 }
 
-static void put_srv(struct dump *dump, const struct walk *from)
+static void dump_put_srv(struct dump *dump, const struct walk *from)
 {
     struct walk walk = *from;
     const struct instance *instance;
@@ -57,11 +58,13 @@ static void put_srv(struct dump *dump, const struct walk *from)
     uint32_t ttl_s = walk_ttl(from, dump->view->record_ttl_s);
     pairs_reset(&dump->seen);
     while (dump->status == STATUS_OK && (instance = walk_next(&walk)))
-        if (is_single || is_new(dump, (uintptr_t)instance->target, rdata_srv_key(instance)))
-            put(dump, RDATA_SRV, ttl_s, dump->rdata, rdata_srv(dump->view, instance, dump->rdata));
+        if (is_single || dump_is_new(dump, (uintptr_t)instance->target, rdata_srv_key(instance)))
+            dump_put(dump, RDATA_SRV, ttl_s, dump->rdata,
+                     rdata_srv(dump->view, instance, dump->rdata));
 }
 
-static void put_walk_addresses(struct dump *dump, const struct walk *from, enum rdata_type type)
+static void dump_put_walk_addresses(struct dump *dump, const struct walk *from,
+                                    enum rdata_type type)
 {
     struct walk walk = *from;
     const struct instance *instance;
@@ -72,32 +75,32 @@ static void put_walk_addresses(struct dump *dump, const struct walk *from, enum 
         for (uint32_t i = 0; i < list.count; i++) {
             uint64_t pair[2] = {0};
             memcpy(pair, list.octets + (size_t)i * list.len, list.len);
-            if (is_new(dump, pair[0], pair[1]))
-                put(dump, (uint16_t)type, ttl_s, list.octets + (size_t)i * list.len, list.len);
+            if (dump_is_new(dump, pair[0], pair[1]))
+                dump_put(dump, (uint16_t)type, ttl_s, list.octets + (size_t)i * list.len, list.len);
         }
     }
 }
 
-static void put_view(struct dump *dump, const struct walk *walk)
+static void dump_put_view(struct dump *dump, const struct walk *walk)
 {
-    put_walk_addresses(dump, walk, RDATA_A);
-    put_walk_addresses(dump, walk, RDATA_AAAA);
-    put_srv(dump, walk);
+    dump_put_walk_addresses(dump, walk, RDATA_A);
+    dump_put_walk_addresses(dump, walk, RDATA_AAAA);
+    dump_put_srv(dump, walk);
 }
 
 /* `head` and what follows it below the zone. */
-static void put_ptr(struct dump *dump, uint32_t ttl_s, const uint8_t *head, size_t head_len,
-                    const uint8_t *tail, size_t tail_len)
+static void dump_put_ptr(struct dump *dump, uint32_t ttl_s, const uint8_t *head, size_t head_len,
+                         const uint8_t *tail, size_t tail_len)
 {
     const struct view *view = dump->view;
     memcpy(dump->rdata, head, head_len);
     memcpy(dump->rdata + head_len, tail, tail_len);
     memcpy(dump->rdata + head_len + tail_len, view->wire, view->wire_len);
-    put(dump, RDATA_PTR, ttl_s, dump->rdata, head_len + tail_len + view->wire_len);
+    dump_put(dump, RDATA_PTR, ttl_s, dump->rdata, head_len + tail_len + view->wire_len);
 }
 
 /* From a type or subtype to its instances, which lie below the type. */
-static void put_members(struct dump *dump, const struct set *set, const struct node *type)
+static void dump_put_members(struct dump *dump, const struct set *set, const struct node *type)
 {
     const struct members *members = set->members.published;
     struct walk walk = {.sets = {members}};
@@ -105,37 +108,37 @@ static void put_members(struct dump *dump, const struct set *set, const struct n
     const struct instance *instance;
     while (dump->status == STATUS_OK && (instance = walk_name(&walk))) {
         const uint8_t *label = instance_label(instance);
-        put_ptr(dump, ttl_s, label, 1u + label[0], node_name(type), type->name_len);
+        dump_put_ptr(dump, ttl_s, label, 1u + label[0], node_name(type), type->name_len);
     }
 }
 
-static void put_type_txt(struct dump *dump, const struct set *set)
+static void dump_put_type_txt(struct dump *dump, const struct set *set)
 {
     struct walk walk = {.sets = {set->members.published}};
     uint32_t ttl_s = walk_ttl(&walk, dump->view->record_ttl_s);
     const struct instance *instance;
     while (dump->status == STATUS_OK && (instance = walk_name(&walk)))
-        put(dump, RDATA_TXT, ttl_s, dump->rdata, rdata_member_txt(instance, dump->rdata));
+        dump_put(dump, RDATA_TXT, ttl_s, dump->rdata, rdata_member_txt(instance, dump->rdata));
 }
 
-static bool is_udp(const struct node *type)
+static bool dump_is_udp(const struct node *type)
 {
     return node_name(type)[type->name_len - 3] == 'u';
 }
 
 /* The node with the same labels in the other protocol, if it is of the same kind. */
-static const struct node *counterpart(const struct dump *dump, const struct node *node)
+static const struct node *dump_counterpart(const struct dump *dump, const struct node *node)
 {
     uint8_t name[NAME_MAX_LEN + NAME_PAD];
     size_t len = node->name_len;
     memcpy(name, node_name(node), len);
-    memcpy(name + len - 5, is_udp(node) ? "\4_tcp" : "\4_udp", 5);
+    memcpy(name + len - 5, dump_is_udp(node) ? "\4_tcp" : "\4_udp", 5);
     const struct node *other = owner_find(dump->zone, name, len);
     return other && other->kind == node->kind ? other : NULL;
 }
 
 /* [<label>.]<type without its _>.service. False: too long. */
-static bool set_view_owner(struct dump *dump, const struct node *node)
+static bool dump_set_view_owner(struct dump *dump, const struct node *node)
 {
     const uint8_t *name = node_name(node), *type = name;
     size_t label_len = node->kind == NODE_INSTANCE ? 1u + name[0] : 0;
@@ -148,130 +151,130 @@ static bool set_view_owner(struct dump *dump, const struct node *node)
     view[label_len] = (uint8_t)(type[0] - 1);
     memcpy(view + label_len + 1, type + 2, type[0] - 1u);
     memcpy(view + len - 8, "\7service", 8);
-    set_owner(dump, view, len);
+    dump_set_owner(dump, view, len);
     return true;
 }
 
 /* Of a name that exists with both protocols, _tcp gives the view of both. */
-static void put_instance_view(struct dump *dump, const struct instance *instance,
-                              bool has_counterpart)
+static void dump_put_instance_view(struct dump *dump, const struct instance *instance,
+                                   bool has_counterpart)
 {
     const struct node *node = &instance->record.node;
     if (!name_is_host_label(node_name(node)))
         return;
-    const struct node *other = has_counterpart ? counterpart(dump, node) : NULL;
+    const struct node *other = has_counterpart ? dump_counterpart(dump, node) : NULL;
     struct walk walk = {.chains = {instance, (const struct instance *)other}};
-    if ((other && is_udp(node)) || !set_view_owner(dump, node))
+    if ((other && dump_is_udp(node)) || !dump_set_view_owner(dump, node))
         return;
-    put_view(dump, &walk);
+    dump_put_view(dump, &walk);
 }
 
-static void put_instance(struct dump *dump, const struct instance *instance)
+static void dump_put_instance(struct dump *dump, const struct instance *instance)
 {
     static const uint8_t nothing[1]; /* RFC 6763 6.1: nothing to say is one empty string */
     const struct node *node = &instance->record.node;
     struct walk walk = {.chains = {instance}};
-    set_owner(dump, node_name(node), node->name_len);
-    put_srv(dump, &walk);
-    put(dump, RDATA_TXT, instance->record.ttl_s,
-        instance->txt_len ? instance_txt(instance) : nothing,
-        instance->txt_len ? instance->txt_len : 1);
+    dump_set_owner(dump, node_name(node), node->name_len);
+    dump_put_srv(dump, &walk);
+    dump_put(dump, RDATA_TXT, instance->record.ttl_s,
+             instance->txt_len ? instance_txt(instance) : nothing,
+             instance->txt_len ? instance->txt_len : 1);
 }
 
-static void put_type(struct dump *dump, const struct node *node)
+static void dump_put_type(struct dump *dump, const struct node *node)
 {
     const struct set *type = (const struct set *)node;
-    const struct node *other = counterpart(dump, node);
+    const struct node *other = dump_counterpart(dump, node);
     struct walk walk = {.sets = {type->members.published}};
     const struct instance *instance;
-    set_owner(dump, node_name(node), node->name_len);
-    put_members(dump, type, node);
-    put_srv(dump, &walk);
-    put_type_txt(dump, type);
-    if (!other || !is_udp(node)) {
+    dump_set_owner(dump, node_name(node), node->name_len);
+    dump_put_members(dump, type, node);
+    dump_put_srv(dump, &walk);
+    dump_put_type_txt(dump, type);
+    if (!other || !dump_is_udp(node)) {
         struct walk view = walk;
         view.sets[1] = other ? ((const struct set *)other)->members.published : NULL;
-        if (set_view_owner(dump, node))
-            put_view(dump, &view);
+        if (dump_set_view_owner(dump, node))
+            dump_put_view(dump, &view);
     }
     while (dump->status == STATUS_OK && (instance = walk_name(&walk))) {
-        put_instance(dump, instance);
-        put_instance_view(dump, instance, other != NULL);
+        dump_put_instance(dump, instance);
+        dump_put_instance_view(dump, instance, other != NULL);
     }
 }
 
-static void put_list(struct dump *dump)
+static void dump_put_list(struct dump *dump)
 {
     const struct set *list = dump->zone->types;
     const struct members *members = list->members.published;
-    set_owner(dump, node_name(&list->node), list->node.name_len);
+    dump_set_owner(dump, node_name(&list->node), list->node.name_len);
     for (uint32_t i = 0; members && i < members->count; i++) {
         const struct set *type = members_at(members, i);
         if (type)
-            put_ptr(dump, members->ttl_s, node_name(&type->node), type->node.name_len, dump->owner,
-                    0);
+            dump_put_ptr(dump, members->ttl_s, node_name(&type->node), type->node.name_len,
+                         dump->owner, 0);
     }
 }
 
-static void put_target(struct dump *dump, const struct node *node)
+static void dump_put_target(struct dump *dump, const struct node *node)
 {
     static const enum rdata_type types[] = {RDATA_A, RDATA_AAAA};
     const struct target *target = (const struct target *)node;
-    set_owner(dump, node_name(node), node->name_len);
+    dump_set_owner(dump, node_name(node), node->name_len);
     for (unsigned t = 0; t < 2; t++) {
         struct rdata_addresses list = rdata_addresses(target, types[t]);
         for (uint32_t i = 0; i < list.count; i++)
-            put(dump, (uint16_t)types[t], target->ttl_s, list.octets + (size_t)i * list.len,
-                list.len);
+            dump_put(dump, (uint16_t)types[t], target->ttl_s, list.octets + (size_t)i * list.len,
+                     list.len);
     }
 }
 
-static void put_fixed(struct dump *dump, const struct node *node)
+static void dump_put_fixed(struct dump *dump, const struct node *node)
 {
     static const enum rdata_type types[] = {RDATA_A, RDATA_AAAA, RDATA_PTR};
     const struct fixed *fixed = (const struct fixed *)node;
-    set_owner(dump, node_name(node), node->name_len);
+    dump_set_owner(dump, node_name(node), node->name_len);
     for (unsigned t = 0; t < sizeof(types) / sizeof(types[0]); t++)
         for (unsigned i = 0; i < fixed->count; i++)
             if (fixed->records[i].type == types[t])
-                put(dump, fixed->records[i].type, VIEW_STATIC_TTL_S,
-                    (const uint8_t *)fixed + fixed->records[i].rdata_at,
-                    fixed->records[i].rdata_len);
+                dump_put(dump, fixed->records[i].type, VIEW_STATIC_TTL_S,
+                         (const uint8_t *)fixed + fixed->records[i].rdata_at,
+                         fixed->records[i].rdata_len);
 }
 
-static void put_apex(struct dump *dump)
+static void dump_put_apex(struct dump *dump)
 {
     const struct view *view = dump->view;
-    set_owner(dump, view->wire, 0);
-    put(dump, RDATA_SOA, VIEW_SOA_TTL_S, dump->rdata, rdata_soa(view, dump->rdata));
+    dump_set_owner(dump, view->wire, 0);
+    dump_put(dump, RDATA_SOA, VIEW_SOA_TTL_S, dump->rdata, rdata_soa(view, dump->rdata));
     for (unsigned i = 0; i < view->ns_count; i++)
-        put(dump, RDATA_NS, VIEW_STATIC_TTL_S, view->ns[i].wire, view->ns[i].wire_len);
+        dump_put(dump, RDATA_NS, VIEW_STATIC_TTL_S, view->ns[i].wire, view->ns[i].wire_len);
 }
 
-static void put_node(struct dump *dump, const struct node *node)
+static void dump_put_node(struct dump *dump, const struct node *node)
 {
     const struct switch_ *switch_ = (const struct switch_ *)node;
     switch (node->kind) {
     case NODE_FIXED:
-        put_fixed(dump, node);
+        dump_put_fixed(dump, node);
         break;
     case NODE_LIST:
-        put_list(dump);
+        dump_put_list(dump);
         break;
     case NODE_TYPE:
-        put_type(dump, node);
+        dump_put_type(dump, node);
         break;
     case NODE_SUBTYPE:
-        set_owner(dump, node_name(node), node->name_len);
-        put_members(dump, (const struct set *)node, &((const struct set *)node)->parent->node);
+        dump_set_owner(dump, node_name(node), node->name_len);
+        dump_put_members(dump, (const struct set *)node, &((const struct set *)node)->parent->node);
         break;
     case NODE_ADDRESS:
     case NODE_HOST:
-        put_target(dump, node);
+        dump_put_target(dump, node);
         break;
     case NODE_SWITCH:
-        set_owner(dump, node_name(node), node->name_len);
-        put(dump, RDATA_TXT, switch_->record.ttl_s, switch_txt(switch_), switch_->txt_len);
+        dump_set_owner(dump, node_name(node), node->name_len);
+        dump_put(dump, RDATA_TXT, switch_->record.ttl_s, switch_txt(switch_), switch_->txt_len);
         break;
     default:
         break;
@@ -285,7 +288,7 @@ struct row {
     const struct node *node;
 };
 
-static uint64_t order_of(const struct node *node)
+static uint64_t dump_order_of(const struct node *node)
 {
     uint64_t begin;
     if (node->kind == NODE_ADDRESS) {
@@ -300,7 +303,7 @@ static uint64_t order_of(const struct node *node)
     return (uint64_t)node->kind << 56 | begin;
 }
 
-static int compare_rows(const void *left, const void *right)
+static int dump_compare_rows(const void *left, const void *right)
 {
     const struct row *a = left, *b = right;
     uint8_t names[2][NAME_MAX_LEN];
@@ -313,19 +316,19 @@ static int compare_rows(const void *left, const void *right)
     return order ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-static bool is_wanted(const struct node *node)
+static bool dump_is_wanted(const struct node *node)
 {
     return node->kind >= NODE_FIXED && node->kind != NODE_INSTANCE; /* which come with their type */
 }
 
-static enum status collect(const struct zone *zone, struct row **out, size_t *out_count)
+static enum status dump_collect(const struct zone *zone, struct row **out, size_t *out_count)
 {
     struct row *rows = NULL;
     size_t count = 0, room = 0;
     uint64_t position = 0;
     const struct node *node;
     while ((node = table_each(&zone->view.names, &position))) {
-        if (!is_wanted(node))
+        if (!dump_is_wanted(node))
             continue;
         if (count == room) {
             room = room ? room * 2 : 64;
@@ -336,10 +339,10 @@ static enum status collect(const struct zone *zone, struct row **out, size_t *ou
             }
             rows = larger;
         }
-        rows[count++] = (struct row){order_of(node), node};
+        rows[count++] = (struct row){dump_order_of(node), node};
     }
     if (count > 1)
-        qsort(rows, count, sizeof(*rows), compare_rows);
+        qsort(rows, count, sizeof(*rows), dump_compare_rows);
     *out = rows;
     *out_count = count;
     return STATUS_OK;
@@ -359,12 +362,12 @@ enum status zone_dump(const struct zone *zone, dump_each *each, void *arg)
                         .seen = {.seed = &zone->view.seed}};
     struct row *rows;
     size_t count;
-    enum status status = collect(zone, &rows, &count);
+    enum status status = dump_collect(zone, &rows, &count);
     if (status != STATUS_OK)
         return status;
-    put_apex(&dump);
+    dump_put_apex(&dump);
     for (size_t i = 0; i < count && dump.status == STATUS_OK; i++)
-        put_node(&dump, rows[i].node);
+        dump_put_node(&dump, rows[i].node);
     free(rows);
     pairs_clear(&dump.seen);
     return dump.status;

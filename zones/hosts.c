@@ -57,16 +57,16 @@ struct hosts {
     bool has_warned;
 };
 
-static int compare(const void *a, const void *b)
+static int hosts_compare(const void *a, const void *b)
 {
     return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
 }
 
-static void pump(struct hosts *hosts);
+static void hosts_pump(struct hosts *hosts);
 
-static void on_pump(uv_timer_t *timer)
+static void hosts_on_pump(uv_timer_t *timer)
 {
-    pump(timer->data);
+    hosts_pump(timer->data);
 }
 
 enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct log *log,
@@ -87,7 +87,7 @@ enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct
 }
 
 /* Of those that are new the newest comes first: a flood before it does not hold it up. */
-static void enqueue(struct host *host, enum host_state state)
+static void hosts_enqueue(struct host *host, enum host_state state)
 {
     struct host_queue *queue = &host->hosts->queues[state];
     bool is_new = state == HOST_NEW || (state == HOST_LEFT_OUT && host->failures == 0);
@@ -102,7 +102,7 @@ static void enqueue(struct host *host, enum host_state state)
     host->hosts->counts.left_out += state == HOST_LEFT_OUT;
 }
 
-static void dequeue(struct host *host)
+static void hosts_dequeue(struct host *host)
 {
     *host->link = host->next;
     if (host->next)
@@ -112,36 +112,36 @@ static void dequeue(struct host *host)
     host->hosts->counts.left_out -= host->state == HOST_LEFT_OUT;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void hosts_on_timer(uv_timer_t *timer)
 {
     struct host *host = timer->data;
-    enqueue(host, HOST_AGAIN);
-    pump(host->hosts);
+    hosts_enqueue(host, HOST_AGAIN);
+    hosts_pump(host->hosts);
 }
 
 /* Hosts that were told at once are not asked for again at once: up to an eighth of the time
  * earlier. */
-static void ask_in(struct host *host, uint64_t seconds)
+static void hosts_ask_in(struct host *host, uint64_t seconds)
 {
     uint64_t ms = seconds * 1000;
     struct hosts *hosts = host->hosts;
     hosts->jitter = hosts->jitter * 1103515245u + 12345u;
     ms -= ms / 8 * (hosts->jitter >> 16) / 65536;
     host->state = HOST_KNOWN;
-    uv_timer_start(&host->timer, on_timer, ms, 0);
+    uv_timer_start(&host->timer, hosts_on_timer, ms, 0);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void hosts_on_closed(uv_handle_t *handle)
 {
     free(handle->data);
 }
 
-static void release(struct host *host)
+static void hosts_release(struct host *host)
 {
-    uv_close((uv_handle_t *)&host->timer, on_closed);
+    uv_close((uv_handle_t *)&host->timer, hosts_on_closed);
 }
 
-static uint32_t retry_s(const struct host *host, enum status status)
+static uint32_t hosts_retry_s(const struct host *host, enum status status)
 {
     uint32_t max_s = status == STATUS_NOT_FOUND ? RETRY_MAX_S : RETRY_DNS_S;
     uint32_t wait_s = RETRY_MIN_S << (host->failures < 6 ? host->failures - 1 : 5);
@@ -149,21 +149,21 @@ static uint32_t retry_s(const struct host *host, enum status status)
 }
 
 /* Who waits first gets the place that has become free; who failed in one, not at once. */
-static void admit(struct hosts *hosts)
+static void hosts_admit(struct hosts *hosts)
 {
     struct host *host = hosts->queues[HOST_LEFT_OUT].first;
     hosts->placed--;
     if (!host)
         return;
-    dequeue(host);
+    hosts_dequeue(host);
     hosts->placed++;
     if (host->failures)
-        ask_in(host, retry_s(host, STATUS_NOT_FOUND));
+        hosts_ask_in(host, hosts_retry_s(host, STATUS_NOT_FOUND));
     else
-        enqueue(host, HOST_NEW);
+        hosts_enqueue(host, HOST_NEW);
 }
 
-static uint32_t refresh_s(uint32_t ttl_s)
+static uint32_t hosts_refresh_s(uint32_t ttl_s)
 {
     if (ttl_s == 0)
         return REFRESH_FILE_S;
@@ -174,53 +174,53 @@ static uint32_t refresh_s(uint32_t ttl_s)
 
 /* Whether a host that has failed leaves its place to one that waits: at once where that has never
  * been looked up and this one does not exist. */
-static bool gives_way(const struct host *host, enum status status)
+static bool hosts_gives_way(const struct host *host, enum status status)
 {
     const struct host *waiting = host->hosts->queues[HOST_LEFT_OUT].first;
     return waiting &&
            (host->failures >= PATIENCE || (waiting->failures == 0 && status == STATUS_NOT_FOUND));
 }
 
-static void fail(struct host *host, enum status status)
+static void hosts_fail(struct host *host, enum status status)
 {
     struct hosts *hosts = host->hosts;
     hosts->counts.failures++;
     host->failures++;
-    if (gives_way(host, status)) {
-        enqueue(host, HOST_LEFT_OUT);
-        admit(hosts);
+    if (hosts_gives_way(host, status)) {
+        hosts_enqueue(host, HOST_LEFT_OUT);
+        hosts_admit(hosts);
     } else {
-        ask_in(host, retry_s(host, status));
+        hosts_ask_in(host, hosts_retry_s(host, status));
     }
 }
 
-static void on_host(void *arg, enum status status, const struct resolver_address *addresses,
-                    size_t count, uint32_t ttl_s, const struct detail *why)
+static void hosts_on_host(void *arg, enum status status, const struct resolver_address *addresses,
+                          size_t count, uint32_t ttl_s, const struct detail *why)
 {
     struct host *host = arg;
     struct hosts *hosts = host->hosts;
     (void)why;
     hosts->lookups--;
     if (host->is_unwanted) {
-        release(host);
+        hosts_release(host);
     } else if (status == STATUS_OK) {
         host->failures = 0;
-        ask_in(host, refresh_s(ttl_s));
+        hosts_ask_in(host, hosts_refresh_s(ttl_s));
         hosts->found(hosts->arg, host->name, addresses, count,
-                     ttl_s ? refresh_s(ttl_s) : UINT32_MAX);
+                     ttl_s ? hosts_refresh_s(ttl_s) : UINT32_MAX);
     } else if (status == STATUS_CANCELLED) {
         host->state = HOST_KNOWN;
         return;
     } else {
-        fail(host, status);
+        hosts_fail(host, status);
         if (status == STATUS_NOT_FOUND)
             hosts->found(hosts->arg, host->name, NULL, 0, UINT32_MAX);
     }
-    pump(hosts);
+    hosts_pump(hosts);
 }
 
 /* The next to look up: in turn one that is new and one that is not. */
-static struct host *next_host(const struct hosts *hosts)
+static struct host *hosts_next_host(const struct hosts *hosts)
 {
     struct host *fresh = hosts->queues[HOST_NEW].first;
     struct host *again = hosts->queues[HOST_AGAIN].first;
@@ -229,7 +229,7 @@ static struct host *next_host(const struct hosts *hosts)
 
 /* Begin the look-ups that may begin now. The budget is a point in time that each look-up moves on
  * by a tick: it may lie a burst behind now, but not before it. */
-static void pump(struct hosts *hosts)
+static void hosts_pump(struct hosts *hosts)
 {
     const uint64_t burst_ms = UINT64_C(1) * HOSTS_BURST * TICK_MS;
     uint64_t now_ms = uv_now(hosts->loop);
@@ -237,24 +237,24 @@ static void pump(struct hosts *hosts)
     if (hosts->budget_ms < earliest_ms)
         hosts->budget_ms = earliest_ms;
     while (hosts->lookups < HOSTS_LOOKUPS_MAX) {
-        struct host *host = next_host(hosts);
+        struct host *host = hosts_next_host(hosts);
         if (!host)
             return;
         if (hosts->budget_ms >= now_ms) {
-            uv_timer_start(&hosts->pump, on_pump, hosts->budget_ms - now_ms + TICK_MS, 0);
+            uv_timer_start(&hosts->pump, hosts_on_pump, hosts->budget_ms - now_ms + TICK_MS, 0);
             return;
         }
         hosts->budget_ms += TICK_MS;
         hosts->was_again = host->state == HOST_AGAIN;
-        dequeue(host);
+        hosts_dequeue(host);
         host->state = HOST_ASKED;
         hosts->lookups++;
         hosts->counts.lookups++;
-        resolver_host(hosts->resolver, host->name, on_host, host);
+        resolver_host(hosts->resolver, host->name, hosts_on_host, host);
     }
 }
 
-static void warn(struct hosts *hosts)
+static void hosts_warn(struct hosts *hosts)
 {
     if (!hosts->has_warned)
         log_printf(&hosts->log, LOG_LEVEL_WARNING,
@@ -274,7 +274,7 @@ void hosts_want(void *arg, const char *name)
     }
     memcpy(host->name, name, strlen(name) + 1);
     host->hosts = hosts;
-    struct host **found = tsearch(host, &hosts->tree, compare);
+    struct host **found = tsearch(host, &hosts->tree, hosts_compare);
     if (!found || *found != host) {
         free(host);
         return;
@@ -283,30 +283,30 @@ void hosts_want(void *arg, const char *name)
     host->timer.data = host;
     uv_unref((uv_handle_t *)&host->timer);
     if (hosts->placed >= HOSTS_MAX) {
-        enqueue(host, HOST_LEFT_OUT);
-        warn(hosts);
+        hosts_enqueue(host, HOST_LEFT_OUT);
+        hosts_warn(hosts);
         return;
     }
     hosts->placed++;
-    enqueue(host, HOST_NEW);
+    hosts_enqueue(host, HOST_NEW);
     /* Not from here: the zone is in the midst of a change. */
     if (!uv_is_active((uv_handle_t *)&hosts->pump))
-        uv_timer_start(&hosts->pump, on_pump, 0, 0);
+        uv_timer_start(&hosts->pump, hosts_on_pump, 0, 0);
 }
 
-static void forget(struct hosts *hosts, struct host *host)
+static void hosts_forget(struct hosts *hosts, struct host *host)
 {
     bool has_place = host->state != HOST_LEFT_OUT;
-    tdelete(host, &hosts->tree, compare);
+    tdelete(host, &hosts->tree, hosts_compare);
     uv_timer_stop(&host->timer);
     if (host->state < HOST_QUEUES)
-        dequeue(host);
+        hosts_dequeue(host);
     if (host->state == HOST_ASKED)
         host->is_unwanted = true;
     else
-        release(host);
+        hosts_release(host);
     if (has_place)
-        admit(hosts);
+        hosts_admit(hosts);
 }
 
 void hosts_unwant(void *arg, const char *name)
@@ -316,9 +316,9 @@ void hosts_unwant(void *arg, const char *name)
     if (strlen(name) >= sizeof(key.name))
         return;
     memcpy(key.name, name, strlen(name) + 1);
-    struct host **found = tfind(&key, &hosts->tree, compare);
+    struct host **found = tfind(&key, &hosts->tree, hosts_compare);
     if (found)
-        forget(hosts, *found);
+        hosts_forget(hosts, *found);
 }
 
 void hosts_count(const struct hosts *hosts, struct hosts_counts *out)
@@ -326,7 +326,7 @@ void hosts_count(const struct hosts *hosts, struct hosts_counts *out)
     *out = hosts ? hosts->counts : (struct hosts_counts){0};
 }
 
-static void on_stopped(uv_handle_t *handle)
+static void hosts_on_stopped(uv_handle_t *handle)
 {
     free(handle->data);
 }
@@ -336,6 +336,6 @@ void hosts_stop(struct hosts *hosts)
     if (!hosts)
         return;
     while (hosts->tree)
-        forget(hosts, *(struct host **)hosts->tree);
-    uv_close((uv_handle_t *)&hosts->pump, on_stopped);
+        hosts_forget(hosts, *(struct host **)hosts->tree);
+    uv_close((uv_handle_t *)&hosts->pump, hosts_on_stopped);
 }

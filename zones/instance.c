@@ -22,19 +22,19 @@ struct draft {
     struct txt_place type_place;
 };
 
-static const struct instance *as_instance(const struct record *record)
+static const struct instance *instance_as_instance(const struct record *record)
 {
     return record && record->node.kind == NODE_INSTANCE ? (const struct instance *)record : NULL;
 }
 
-static void draft_host(const struct entry *entry, struct draft *draft)
+static void instance_draft_host(const struct entry *entry, struct draft *draft)
 {
     draft->host_len = entry->location.kind == HOST_KIND_NAME
                           ? target_host_wire(&entry->location, draft->host)
                           : 0;
 }
 
-static void draft_txt(const struct entry *entry, struct draft *draft)
+static void instance_draft_txt(const struct entry *entry, struct draft *draft)
 {
     bool has_type = draft->type.is_changed;
     draft->txt_len = 0;
@@ -46,8 +46,8 @@ static void draft_txt(const struct entry *entry, struct draft *draft)
 }
 
 /* <label>.<type>.<_tcp|_udp> */
-static enum zone_skip draft_name(const struct zone *zone, const struct entry *entry,
-                                 struct draft *draft)
+static enum zone_skip instance_draft_name(const struct zone *zone, const struct entry *entry,
+                                          struct draft *draft)
 {
     enum entry_protocol protocol = draft->type.protocol;
     if (protocol == ENTRY_PROTOCOL_NONE)
@@ -71,8 +71,8 @@ static enum zone_skip draft_name(const struct zone *zone, const struct entry *en
     return ZONE_SERVED;
 }
 
-static enum zone_skip draft_all(const struct zone *zone, const struct key_parts *parts,
-                                const struct entry *entry, struct draft *draft)
+static enum zone_skip instance_draft_all(const struct zone *zone, const struct key_parts *parts,
+                                         const struct entry *entry, struct draft *draft)
 {
     label_type(parts->type, parts->type_len, &draft->type);
     if (draft->type.is_reserved)
@@ -80,13 +80,13 @@ static enum zone_skip draft_all(const struct zone *zone, const struct key_parts 
     label_instance(parts->name, parts->name_len, &draft->label, &draft->is_mangled);
     draft->key_is_derived = !draft->is_mangled && parts->type_len + 1 == draft->type.label.len &&
                             memcmp(parts->type, draft->type.label.octets + 1, parts->type_len) == 0;
-    draft_host(entry, draft);
-    draft_txt(entry, draft);
-    return draft_name(zone, entry, draft);
+    instance_draft_host(entry, draft);
+    instance_draft_txt(entry, draft);
+    return instance_draft_name(zone, entry, draft);
 }
 
-static struct instance *assemble(const struct draft *draft, const struct entry *entry,
-                                 const struct change *told)
+static struct instance *instance_assemble(const struct draft *draft, const struct entry *entry,
+                                          const struct change *told)
 {
     size_t stored_key = draft->key_is_derived ? 0 : told->key_len;
     size_t location = entry->location_text.len;
@@ -140,10 +140,10 @@ bool instance_has_name_of(const struct instance *a, const struct instance *b)
 }
 
 /* The target and the type of a new instance: those of the key's old one, or looked up. */
-static enum status find_references(struct zone *zone, const struct draft *draft,
-                                   const struct entry *entry, const struct instance *old,
-                                   const struct instance *new, struct target **target,
-                                   struct set **type)
+static enum status instance_find_references(struct zone *zone, const struct draft *draft,
+                                            const struct entry *entry, const struct instance *old,
+                                            const struct instance *new, struct target **target,
+                                            struct set **type)
 {
     enum status status = STATUS_OK;
     if (old && target_is_address(old->target, &entry->location))
@@ -161,14 +161,15 @@ static enum status find_references(struct zone *zone, const struct draft *draft,
 }
 
 /* What the instance refers to; on failure nothing is held. */
-static enum status hold_references(struct zone *zone, const struct draft *draft,
-                                   const struct entry *entry, const struct instance *old,
-                                   struct instance *instance)
+static enum status instance_hold_references(struct zone *zone, const struct draft *draft,
+                                            const struct entry *entry, const struct instance *old,
+                                            struct instance *instance)
 {
     uint32_t ttl_s = instance->record.ttl_s;
     struct target *target;
     struct set *type;
-    enum status status = find_references(zone, draft, entry, old, instance, &target, &type);
+    enum status status =
+        instance_find_references(zone, draft, entry, old, instance, &target, &type);
     if (status == STATUS_OK)
         status = target_ref(zone, target, ttl_s);
     if (status != STATUS_OK)
@@ -207,17 +208,18 @@ enum status instance_new(struct zone *zone, const struct key_parts *parts,
         return status;
     struct draft draft;
     struct instance *instance = NULL;
-    *skip = draft_all(zone, parts, &entry, &draft);
+    *skip = instance_draft_all(zone, parts, &entry, &draft);
     if (*skip != ZONE_SERVED) {
         status = STATUS_BAD_INPUT;
         goto done;
     }
-    instance = assemble(&draft, &entry, told);
+    instance = instance_assemble(&draft, &entry, told);
     if (!instance) {
         status = STATUS_NO_MEMORY;
         goto done;
     }
-    status = hold_references(zone, &draft, &entry, as_instance(told->old), instance);
+    status =
+        instance_hold_references(zone, &draft, &entry, instance_as_instance(told->old), instance);
     if (status == STATUS_OK)
         *out = instance;
     else

@@ -23,7 +23,7 @@ uint64_t owner_hash(const struct zone *zone, const uint8_t *name, size_t len)
     return name_hash(&zone->view.seed, folded, len);
 }
 
-static uint64_t hash_of(const struct zone *zone, const struct node *node)
+static uint64_t owner_hash_of(const struct zone *zone, const struct node *node)
 {
     return owner_hash(zone, node_name(node), node->name_len);
 }
@@ -39,7 +39,7 @@ struct node *owner_find(const struct zone *zone, const uint8_t *name, size_t len
 
 enum status owner_add(struct zone *zone, struct node *node)
 {
-    enum status status = table_insert(&zone->view.names, hash_of(zone, node), node);
+    enum status status = table_insert(&zone->view.names, owner_hash_of(zone, node), node);
     if (status == STATUS_OK)
         zone->counts.names++;
     return status;
@@ -48,24 +48,24 @@ enum status owner_add(struct zone *zone, struct node *node)
 void owner_replace(struct zone *zone, struct node *old, struct node *node)
 {
     node->children = old->children;
-    table_replace(&zone->view.names, hash_of(zone, node), old, node);
+    table_replace(&zone->view.names, owner_hash_of(zone, node), old, node);
 }
 
 void owner_remove(struct zone *zone, struct node *node)
 {
-    table_remove(&zone->view.names, hash_of(zone, node), node);
+    table_remove(&zone->view.names, owner_hash_of(zone, node), node);
     zone->counts.names--;
     rcu_retire(node);
 }
 
 /* The parent's name within a name: what follows the first label. */
-static size_t parent_at(const uint8_t *name)
+static size_t owner_parent_at(const uint8_t *name)
 {
     return 1u + name[0];
 }
 
 /* Make sure that there is a node by this name, and count one more child of it. */
-static enum status hold_parent(struct zone *zone, const uint8_t *name, size_t len)
+static enum status owner_hold_parent(struct zone *zone, const uint8_t *name, size_t len)
 {
     if (len == 0)
         return STATUS_OK;
@@ -86,7 +86,7 @@ static enum status hold_parent(struct zone *zone, const uint8_t *name, size_t le
     return STATUS_OK;
 }
 
-static void drop_parent(struct zone *zone, const uint8_t *name, size_t len)
+static void owner_drop_parent(struct zone *zone, const uint8_t *name, size_t len)
 {
     struct node *node = len ? owner_find(zone, name, len) : NULL;
     if (!node)
@@ -99,19 +99,19 @@ static void drop_parent(struct zone *zone, const uint8_t *name, size_t len)
 enum status owner_add_deep(struct zone *zone, struct node *node)
 {
     const uint8_t *name = node_name(node);
-    size_t len = node->name_len, at = parent_at(name);
+    size_t len = node->name_len, at = owner_parent_at(name);
     struct node *empty = owner_find(zone, name, len);
     if (empty) {
         owner_replace(zone, empty, node);
         rcu_retire(empty);
         return STATUS_OK;
     }
-    enum status status = hold_parent(zone, name + at, len - at);
+    enum status status = owner_hold_parent(zone, name + at, len - at);
     if (status != STATUS_OK)
         return status;
     status = owner_add(zone, node);
     if (status != STATUS_OK)
-        drop_parent(zone, name + at, len - at);
+        owner_drop_parent(zone, name + at, len - at);
     return status;
 }
 
@@ -123,10 +123,10 @@ void owner_remove_deep(struct zone *zone, struct node *node)
         return;
     }
     uint8_t name[NAME_MAX_LEN + NAME_PAD];
-    size_t len = node->name_len, at = parent_at(node_name(node));
+    size_t len = node->name_len, at = owner_parent_at(node_name(node));
     memcpy(name, node_name(node), len);
     owner_remove(zone, node);
-    drop_parent(zone, name + at, len - at);
+    owner_drop_parent(zone, name + at, len - at);
 }
 
 enum status owner_reserve_pending(struct zone *zone, size_t count)

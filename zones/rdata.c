@@ -5,8 +5,8 @@
 static_assert(RDATA_MEMBER_TXT_MAX >= TXT_MEMBER_SIZE_MAX, "room for any instance");
 
 /* "<key>=<value>", cut at 255 octets. */
-static uint8_t *put_pair(uint8_t *at, const char *key, size_t key_len, const uint8_t *value,
-                         size_t value_len)
+static uint8_t *rdata_put_pair(uint8_t *at, const char *key, size_t key_len, const uint8_t *value,
+                               size_t value_len)
 {
     if (key_len + value_len > 255)
         value_len = 255 - key_len;
@@ -23,8 +23,8 @@ size_t rdata_member_txt(const struct instance *instance, uint8_t *out)
     const uint8_t *txt = instance_txt(instance);
     size_t before = instance->type_len ? instance->type_at : instance->txt_len;
     size_t after = (size_t)instance->txt_len - before - instance->type_len;
-    uint8_t *at = put_pair(out, "name=", 5, name, name_len);
-    at = put_pair(at, "location=", 9, instance_location(instance), instance->location_len);
+    uint8_t *at = rdata_put_pair(out, "name=", 5, name, name_len);
+    at = rdata_put_pair(at, "location=", 9, instance_location(instance), instance->location_len);
     memcpy(at, txt, before);
     memcpy(at + before, txt + before + instance->type_len, after);
     return (size_t)(at - out) + before + after;

@@ -9,7 +9,7 @@ struct skipped {
     uint8_t key[];
 };
 
-static const uint8_t *stored_key(const struct record *record)
+static const uint8_t *record_stored_key(const struct record *record)
 {
     switch (record->node.kind) {
     case NODE_SKIPPED:
@@ -23,7 +23,7 @@ static const uint8_t *stored_key(const struct record *record)
 }
 
 /* An instance whose key follows from its name: label, and the type without its '_'. */
-static size_t derive_key(const struct record *record, uint8_t *buffer)
+static size_t record_derive_key(const struct record *record, uint8_t *buffer)
 {
     const uint8_t *label = node_name(&record->node), *type = label + 1 + label[0];
     uint8_t *at = buffer;
@@ -40,9 +40,9 @@ const uint8_t *record_key(const struct record *record, uint8_t buffer[RECORD_KEY
 {
     if (record->key_len > 0 || record->node.kind != NODE_INSTANCE) {
         *len = record->key_len;
-        return stored_key(record);
+        return record_stored_key(record);
     }
-    *len = derive_key(record, buffer);
+    *len = record_derive_key(record, buffer);
     return buffer;
 }
 
@@ -86,7 +86,8 @@ struct record *record_find(const struct zone *zone, const char *key, size_t len,
     return NULL;
 }
 
-static enum status skipped_new(const struct change *told, enum zone_skip skip, struct record **out)
+static enum status record_skipped_new(const struct change *told, enum zone_skip skip,
+                                      struct record **out)
 {
     struct skipped *skipped = malloc(sizeof(*skipped) + told->key_len + NAME_PAD);
     if (!skipped)
@@ -101,7 +102,7 @@ static enum status skipped_new(const struct change *told, enum zone_skip skip, s
 }
 
 /* What is written again and again is said once; what was asked for is not said. */
-static bool is_worth_saying(const struct record *old, enum zone_skip skip)
+static bool record_is_worth_saying(const struct record *old, enum zone_skip skip)
 {
     bool is_known = old && old->node.kind == NODE_SKIPPED && old->skip == skip;
     return !is_known && skip != ZONE_SKIP_SWITCHES_OFF;
@@ -110,16 +111,16 @@ static bool is_worth_saying(const struct record *old, enum zone_skip skip)
 enum status record_new_skipped(const struct zone *zone, const struct change *told,
                                enum zone_skip skip, const char *why, struct record **out)
 {
-    if (is_worth_saying(told->old, skip))
+    if (record_is_worth_saying(told->old, skip))
         log_printf(&zone->log, LOG_LEVEL_WARNING, "%.*s is not published: %s",
                    (int)(told->key_len < 300 ? told->key_len : 300), told->key,
                    *why ? why : zone_skip_text(skip));
-    return skipped_new(told, skip, out);
+    return record_skipped_new(told, skip, out);
 }
 
 /* What a key is in the zone. BAD_INPUT: it cannot be; *skip and *why say why. */
-static enum status served_new(struct zone *zone, const struct change *told, struct record **out,
-                              enum zone_skip *skip, struct detail *why)
+static enum status record_served_new(struct zone *zone, const struct change *told,
+                                     struct record **out, enum zone_skip *skip, struct detail *why)
 {
     struct key_parts parts;
     struct instance *instance = NULL;
@@ -146,7 +147,7 @@ enum status record_new(struct zone *zone, const struct change *told, struct reco
     struct detail why;
     enum zone_skip skip;
     why.text[0] = '\0';
-    enum status status = served_new(zone, told, out, &skip, &why);
+    enum status status = record_served_new(zone, told, out, &skip, &why);
     if (status == STATUS_BAD_INPUT)
         status = record_new_skipped(zone, told, skip, why.text, out);
     return status;
@@ -160,12 +161,12 @@ void record_drop(struct zone *zone, struct record *record)
         free(record);
 }
 
-static struct instance *as_instance(struct record *record)
+static struct instance *record_as_instance(struct record *record)
 {
     return record && record->node.kind == NODE_INSTANCE ? (struct instance *)record : NULL;
 }
 
-static struct switch_ *as_switch(struct record *record)
+static struct switch_ *record_as_switch(struct record *record)
 {
     return record && record->node.kind == NODE_SWITCH ? (struct switch_ *)record : NULL;
 }
@@ -173,10 +174,10 @@ static struct switch_ *as_switch(struct record *record)
 enum status record_enter(struct zone *zone, struct record *old, struct record *new)
 {
     enum status status = STATUS_OK;
-    if (as_instance(old) || as_instance(new))
-        status = chain_swap(zone, as_instance(old), as_instance(new));
-    if (status == STATUS_OK && (as_switch(old) || as_switch(new)))
-        status = switch_swap(zone, as_switch(old), as_switch(new));
+    if (record_as_instance(old) || record_as_instance(new))
+        status = chain_swap(zone, record_as_instance(old), record_as_instance(new));
+    if (status == STATUS_OK && (record_as_switch(old) || record_as_switch(new)))
+        status = switch_swap(zone, record_as_switch(old), record_as_switch(new));
     if (status != STATUS_OK)
         return status;
     if (old && old->node.kind == NODE_SKIPPED) {

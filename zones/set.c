@@ -70,7 +70,7 @@ void set_touch(struct zone *zone, struct set *set)
     zone->dirty = set;
 }
 
-static void warn_if_large(struct zone *zone, struct set *set, uint32_t was)
+static void set_warn_if_large(struct zone *zone, struct set *set, uint32_t was)
 {
     uint32_t now = set->members.live;
     if (was <= LARGE_TYPE && now > LARGE_TYPE)
@@ -88,16 +88,16 @@ static void warn_if_large(struct zone *zone, struct set *set, uint32_t was)
                text, zone->domain, LARGE_TYPE);
 }
 
-static void publish(struct zone *zone, struct set *set)
+static void set_publish(struct zone *zone, struct set *set)
 {
     uint32_t was = set->members.published ? set->members.published->count : 0;
     members_publish(&set->members, ttls_least(&set->ttls, zone->view.record_ttl_s));
     if (set->node.kind == NODE_TYPE)
-        warn_if_large(zone, set, was);
+        set_warn_if_large(zone, set, was);
 }
 
 /* The list's TTL is the least of its types'. Without memory it stays as it was. */
-static void list_ttl(struct zone *zone, struct set *type)
+static void set_list_ttl(struct zone *zone, struct set *type)
 {
     struct set *list = zone->types;
     uint32_t most = zone->view.record_ttl_s;
@@ -109,7 +109,7 @@ static void list_ttl(struct zone *zone, struct set *type)
 }
 
 /* Let the list of types hold a type that has instances, and no other. */
-static void list_type(struct zone *zone, struct set *type, bool is_wanted)
+static void set_list_type(struct zone *zone, struct set *type, bool is_wanted)
 {
     struct set *list = zone->types;
     if (is_wanted == (type->position != MEMBERS_NONE))
@@ -126,11 +126,11 @@ static void list_type(struct zone *zone, struct set *type, bool is_wanted)
     zone->counts.types--;
 }
 
-static void publish_dirty(struct zone *zone, bool is_empty)
+static void set_publish_dirty(struct zone *zone, bool is_empty)
 {
     for (struct set *set = zone->dirty; set; set = set->next_dirty)
         if ((set->members.live == 0) == is_empty)
-            publish(zone, set);
+            set_publish(zone, set);
 }
 
 /* What has members is published before what points at it; what has lost them all, after. */
@@ -138,14 +138,14 @@ void set_publish_all(struct zone *zone)
 {
     if (!zone->dirty)
         return;
-    publish_dirty(zone, false);
+    set_publish_dirty(zone, false);
     for (struct set *set = zone->dirty; set; set = set->next_dirty)
         if (set->node.kind == NODE_TYPE) {
-            list_type(zone, set, set->members.live > 0);
-            list_ttl(zone, set);
+            set_list_type(zone, set, set->members.live > 0);
+            set_list_ttl(zone, set);
         }
-    publish(zone, zone->types);
-    publish_dirty(zone, true);
+    set_publish(zone, zone->types);
+    set_publish_dirty(zone, true);
     while (zone->dirty) {
         struct set *set = zone->dirty;
         zone->dirty = set->next_dirty;

@@ -5,7 +5,7 @@
 /* Of the instances that share a name, one row for a set has a position: the set holds the name's
  * head once, whoever of them names the subtype. */
 
-static uint32_t *row_position(const struct instance *instance, const struct set *set)
+static uint32_t *subtype_row_position(const struct instance *instance, const struct set *set)
 {
     struct instance_subtypes *subtypes = instance->subtypes;
     for (uint32_t i = 0; subtypes && i < subtypes->count; i++)
@@ -15,17 +15,17 @@ static uint32_t *row_position(const struct instance *instance, const struct set 
 }
 
 /* The position that the name has in a set, from whichever instance stands for it. */
-static uint32_t *held_position(struct instance *head, const struct set *set)
+static uint32_t *subtype_held_position(struct instance *head, const struct set *set)
 {
     for (struct instance *at = head; at; at = at->next) {
-        uint32_t *position = row_position(at, set);
+        uint32_t *position = subtype_row_position(at, set);
         if (position && *position != MEMBERS_NONE)
             return position;
     }
     return NULL;
 }
 
-static void let_go(struct zone *zone, struct set *set, uint32_t ttl_s)
+static void subtype_let_go(struct zone *zone, struct set *set, uint32_t ttl_s)
 {
     ttls_remove(&set->ttls, ttl_s, zone->view.record_ttl_s);
     set_touch(zone, set);
@@ -39,17 +39,17 @@ void subtype_drop(struct zone *zone, struct instance *instance)
 {
     struct instance_subtypes *subtypes = instance->subtypes;
     for (uint32_t i = 0; subtypes && i < subtypes->count; i++)
-        let_go(zone, subtypes->rows[i].set, instance->record.ttl_s);
+        subtype_let_go(zone, subtypes->rows[i].set, instance->record.ttl_s);
     free(subtypes);
     instance->subtypes = NULL;
 }
 
-static enum status add_row(struct zone *zone, struct instance *instance,
-                           const struct entry_string *name)
+static enum status subtype_add_row(struct zone *zone, struct instance *instance,
+                                   const struct entry_string *name)
 {
     struct set *set;
     enum status status = set_get_subtype(zone, instance->type, name->text, name->len, &set);
-    if (status == STATUS_TOO_LARGE || (status == STATUS_OK && row_position(instance, set)))
+    if (status == STATUS_TOO_LARGE || (status == STATUS_OK && subtype_row_position(instance, set)))
         return STATUS_OK; /* its name cannot be had, or another letter's case of one named before */
     if (status == STATUS_OK)
         status = ttls_add(&set->ttls, instance->record.ttl_s, zone->view.record_ttl_s);
@@ -74,7 +74,7 @@ enum status subtype_new(struct zone *zone, struct instance *instance, const stru
     instance->subtypes = subtypes;
     enum status status = STATUS_OK;
     for (uint32_t i = 0; i < entry->subtype_count && status == STATUS_OK; i++)
-        status = add_row(zone, instance, &entry->subtypes[i]);
+        status = subtype_add_row(zone, instance, &entry->subtypes[i]);
     return status;
 }
 
@@ -82,7 +82,7 @@ void subtype_inherit(struct instance *old, struct instance *new)
 {
     struct instance_subtypes *subtypes = old->subtypes;
     for (uint32_t i = 0; subtypes && i < subtypes->count; i++) {
-        uint32_t *position = row_position(new, subtypes->rows[i].set);
+        uint32_t *position = subtype_row_position(new, subtypes->rows[i].set);
         if (!position)
             continue;
         *position = subtypes->rows[i].position;
@@ -91,12 +91,12 @@ void subtype_inherit(struct instance *old, struct instance *new)
 }
 
 /* Take the name out of a set; the last member moves to its place. */
-static void take_out(struct set *set, uint32_t position)
+static void subtype_take_out(struct set *set, uint32_t position)
 {
     uint32_t last = (set->members.draft ? set->members.draft : set->members.published)->count - 1;
     struct instance *moved = (struct instance *)(uintptr_t)members_remove(&set->members, position);
     for (; moved; moved = moved->next) {
-        uint32_t *theirs = row_position(moved, set);
+        uint32_t *theirs = subtype_row_position(moved, set);
         if (theirs && *theirs == last) {
             *theirs = position;
             return;
@@ -114,13 +114,13 @@ void subtype_leave(struct zone *zone, struct instance *head, struct instance *ol
         if (position == MEMBERS_NONE)
             continue;
         struct instance *heir = head;
-        while (heir && !row_position(heir, set))
+        while (heir && !subtype_row_position(heir, set))
             heir = heir->next;
         if (heir) {
-            *row_position(heir, set) = position;
+            *subtype_row_position(heir, set) = position;
             members_replace(&set->members, position, old, head);
         } else {
-            take_out(set, position);
+            subtype_take_out(set, position);
         }
     }
     subtype_drop(zone, old);
@@ -132,7 +132,7 @@ void subtype_join(struct zone *zone, struct instance *head, struct instance *new
     for (uint32_t i = 0; subtypes && i < subtypes->count; i++) {
         struct set *set = subtypes->rows[i].set;
         set_touch(zone, set);
-        if (held_position(head, set))
+        if (subtype_held_position(head, set))
             continue;
         uint32_t position;
         if (members_append(&set->members, head, &position) == STATUS_OK)

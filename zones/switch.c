@@ -41,14 +41,14 @@ enum status switch_new(const struct zone *zone, const struct key_parts *parts,
 
 /* Another key may differ from this one in letters' case alone; the smallest key's value is shown.
  */
-static struct switch_ *head_of(const struct zone *zone, const struct switch_ *switch_)
+static struct switch_ *switch_head_of(const struct zone *zone, const struct switch_ *switch_)
 {
     const struct node *node = &switch_->record.node;
     struct node *found = owner_find(zone, node_name(node), node->name_len);
     return found && found->kind == NODE_SWITCH ? (struct switch_ *)found : NULL;
 }
 
-static bool is_crowded(const struct switch_ *head)
+static bool switch_is_crowded(const struct switch_ *head)
 {
     unsigned count = 0;
     for (; head; head = head->next)
@@ -56,12 +56,12 @@ static bool is_crowded(const struct switch_ *head)
     return count >= CHAIN_MAX;
 }
 
-static enum status enter(struct zone *zone, struct switch_ *head, struct switch_ *old,
-                         struct switch_ *new)
+static enum status switch_enter(struct zone *zone, struct switch_ *head, struct switch_ *old,
+                                struct switch_ *new)
 {
     if (!head)
         return owner_add_deep(zone, &new->record.node);
-    if (!old && is_crowded(head))
+    if (!old && switch_is_crowded(head))
         return STATUS_TOO_LARGE;
     struct switch_ *before = NULL, *at = head;
     while (at && record_compare(&at->record, &new->record) < 0) {
@@ -77,9 +77,9 @@ static enum status enter(struct zone *zone, struct switch_ *head, struct switch_
     return STATUS_OK;
 }
 
-static void leave(struct zone *zone, struct switch_ *old)
+static void switch_leave(struct zone *zone, struct switch_ *old)
 {
-    struct switch_ *head = head_of(zone, old);
+    struct switch_ *head = switch_head_of(zone, old);
     if (head == old && !old->next) {
         owner_remove_deep(zone, &old->record.node); /* with children it stays as their parent */
         return;
@@ -99,13 +99,13 @@ static void leave(struct zone *zone, struct switch_ *old)
 enum status switch_swap(struct zone *zone, struct switch_ *old, struct switch_ *new)
 {
     if (new) {
-        enum status status = enter(zone, head_of(zone, new), old, new);
+        enum status status = switch_enter(zone, switch_head_of(zone, new), old, new);
         if (status != STATUS_OK)
             return status;
         if (old)
             rcu_retire(old);
     } else if (old) {
-        leave(zone, old);
+        switch_leave(zone, old);
     }
     zone->has_changed = true;
     zone->counts.switches += (uint64_t)(new != NULL) - (uint64_t)(old != NULL);

@@ -28,7 +28,8 @@ uint64_t target_hash_elsewhere(const void *arg, const void *item)
     return owner_hash(zone, node_name(&target->node), target->node.name_len);
 }
 
-static struct target *find_elsewhere(const struct zone *zone, const uint8_t *name, size_t len)
+static struct target *target_find_elsewhere(const struct zone *zone, const uint8_t *name,
+                                            size_t len)
 {
     uint8_t folded[NAME_MAX_LEN + NAME_PAD];
     name_fold(folded, name, len);
@@ -41,7 +42,7 @@ static struct target *find_elsewhere(const struct zone *zone, const uint8_t *nam
 }
 
 /* The name below the zone: "10-1-2-3.addr" or "baz.host". */
-static size_t inside_name(const struct address *location, uint8_t name[NAME_MAX_LEN])
+static size_t target_inside_name(const struct address *location, uint8_t name[NAME_MAX_LEN])
 {
     size_t len;
     if (location->kind == HOST_KIND_NAME) {
@@ -59,35 +60,35 @@ static size_t inside_name(const struct address *location, uint8_t name[NAME_MAX_
 }
 
 /* A dotless host's name as it was asked for, NUL-terminated. */
-static void host_text(const struct target *target, char out[NAME_LABEL_MAX + 1])
+static void target_host_text(const struct target *target, char out[NAME_LABEL_MAX + 1])
 {
     const uint8_t *name = node_name(&target->node);
     name_fold_exact((uint8_t *)out, name + 1, name[0]);
     out[name[0]] = '\0';
 }
 
-static bool is_dotless(const struct target *target)
+static bool target_is_dotless(const struct target *target)
 {
     const uint8_t *name = node_name(&target->node);
     return target->node.kind == NODE_HOST && name[target->node.name_len - 1] != 0;
 }
 
-static void say_wanted(struct zone *zone, const struct target *target, bool is_wanted)
+static void target_say_wanted(struct zone *zone, const struct target *target, bool is_wanted)
 {
     void (*say)(void *, const char *) = is_wanted ? zone->host_wanted : zone->host_unwanted;
-    if (!say || target->is_fixed || !is_dotless(target))
+    if (!say || target->is_fixed || !target_is_dotless(target))
         return;
     char text[NAME_LABEL_MAX + 1];
-    host_text(target, text);
+    target_host_text(target, text);
     say(zone->arg, text);
 }
 
-static void count_target(struct zone *zone, const struct target *target, bool is_more)
+static void target_count_target(struct zone *zone, const struct target *target, bool is_more)
 {
     uint64_t one = is_more ? 1 : (uint64_t)-1;
     if (target->node.kind == NODE_ADDRESS)
         zone->counts.addresses += one;
-    if (!is_dotless(target))
+    if (!target_is_dotless(target))
         return;
     zone->counts.hosts += one;
     if (!target->addresses)
@@ -101,8 +102,8 @@ static enum status target_enter(struct zone *zone, struct target *target)
             ? table_insert(&zone->elsewhere, target_hash_elsewhere(zone, target), target)
             : owner_add(zone, &target->node);
     if (status == STATUS_OK) {
-        count_target(zone, target, true);
-        say_wanted(zone, target, true);
+        target_count_target(zone, target, true);
+        target_say_wanted(zone, target, true);
     }
     return status;
 }
@@ -141,7 +142,7 @@ bool target_is_address(const struct target *target, const struct address *locati
 }
 
 /* "10-1-2-3" for 10.1.2.3: the label that stands for the address that it spells. */
-static bool read_address_label(const uint8_t *wire, struct address *location)
+static bool target_read_address_label(const uint8_t *wire, struct address *location)
 {
     char text[NAME_LABEL_MAX + 1];
     struct label label;
@@ -162,7 +163,7 @@ static bool read_address_label(const uint8_t *wire, struct address *location)
     return false;
 }
 
-static bool ends_in(const uint8_t *wire, size_t len, const uint8_t *tail, size_t tail_len)
+static bool target_ends_in(const uint8_t *wire, size_t len, const uint8_t *tail, size_t tail_len)
 {
     size_t first = 1u + wire[0];
     return len == first + tail_len &&
@@ -171,7 +172,7 @@ static bool ends_in(const uint8_t *wire, size_t len, const uint8_t *tail, size_t
 
 /* A name in full that is one of ours, "baz.host.<zone>" or "10-1-2-3.addr.<zone>", is the same
  * target as "baz" or 10.1.2.3. */
-static struct address own_name(const struct zone *zone, const struct address *location)
+static struct address target_own_name(const struct zone *zone, const struct address *location)
 {
     struct address own = *location;
     uint8_t wire[NAME_MAX_LEN], addr[NAME_MAX_LEN + 5];
@@ -180,11 +181,11 @@ static struct address own_name(const struct zone *zone, const struct address *lo
     size_t len = target_host_wire(location, wire);
     memcpy(addr, "\4addr", 5);
     memcpy(addr + 5, zone->view.wire, zone->view.wire_len);
-    if (ends_in(wire, len, zone->view.host, zone->view.host_len)) {
+    if (target_ends_in(wire, len, zone->view.host, zone->view.host_len)) {
         own.is_dotted = false;
         own.host_len = wire[0];
-    } else if (ends_in(wire, len, addr, zone->view.wire_len + 5u) &&
-               !read_address_label(wire, &own)) {
+    } else if (target_ends_in(wire, len, addr, zone->view.wire_len + 5u) &&
+               !target_read_address_label(wire, &own)) {
         own = *location;
     }
     return own;
@@ -193,10 +194,10 @@ static struct address own_name(const struct zone *zone, const struct address *lo
 enum status target_get(struct zone *zone, const struct address *location, struct target **out)
 {
     uint8_t name[NAME_MAX_LEN + 5 + NAME_PAD];
-    struct address own = own_name(zone, location);
+    struct address own = target_own_name(zone, location);
     bool is_elsewhere = own.kind == HOST_KIND_NAME && (own.is_dotted || !zone->host_is_inside);
-    size_t len = is_elsewhere ? target_host_wire(&own, name) : inside_name(&own, name);
-    struct target *target = is_elsewhere ? find_elsewhere(zone, name, len)
+    size_t len = is_elsewhere ? target_host_wire(&own, name) : target_inside_name(&own, name);
+    struct target *target = is_elsewhere ? target_find_elsewhere(zone, name, len)
                                          : (struct target *)owner_find(zone, name, len);
     if (!target)
         return target_make(zone, &own, name, len, is_elsewhere, out);
@@ -204,7 +205,7 @@ enum status target_get(struct zone *zone, const struct address *location, struct
     return STATUS_OK;
 }
 
-static void set_ttl(struct zone *zone, struct target *target)
+static void target_set_ttl(struct zone *zone, struct target *target)
 {
     uint32_t ttl_s = ttls_least(&target->ttls, zone->view.record_ttl_s);
     if (target->resolved_ttl_s < ttl_s)
@@ -218,14 +219,14 @@ enum status target_ref(struct zone *zone, struct target *target, uint32_t ttl_s)
     if (status != STATUS_OK)
         return status;
     target->refs++;
-    set_ttl(zone, target);
+    target_set_ttl(zone, target);
     return STATUS_OK;
 }
 
 void target_unref(struct zone *zone, struct target *target, uint32_t ttl_s)
 {
     ttls_remove(&target->ttls, ttl_s, zone->view.record_ttl_s);
-    set_ttl(zone, target);
+    target_set_ttl(zone, target);
     if (--target->refs == 0 && !target->is_listed) {
         target->is_listed = true;
         owner_pend(zone, &target->node);
@@ -245,8 +246,8 @@ void target_settle(struct zone *zone, struct target *target)
     target->is_listed = false;
     if (target->refs > 0)
         return;
-    say_wanted(zone, target, false);
-    count_target(zone, target, false);
+    target_say_wanted(zone, target, false);
+    target_count_target(zone, target, false);
     ttls_clear(&target->ttls);
     if (target->node.kind == NODE_HOST)
         rcu_retire(target->addresses);
@@ -258,7 +259,8 @@ void target_settle(struct zone *zone, struct target *target)
     rcu_retire(target);
 }
 
-static struct node_addresses *addresses_new(const struct resolver_address *list, size_t count)
+static struct node_addresses *target_addresses_new(const struct resolver_address *list,
+                                                   size_t count)
 {
     size_t v4 = 0, v6 = 0;
     for (size_t i = 0; i < count; i++) {
@@ -278,7 +280,7 @@ static struct node_addresses *addresses_new(const struct resolver_address *list,
     return all;
 }
 
-static bool is_same(const struct node_addresses *a, const struct node_addresses *b)
+static bool target_is_same(const struct node_addresses *a, const struct node_addresses *b)
 {
     if (!a || !b)
         return a == b;
@@ -287,8 +289,8 @@ static bool is_same(const struct node_addresses *a, const struct node_addresses 
 }
 
 /* Sorted and without duplicates, so that the same addresses in another order are no change. */
-static size_t sort_addresses(struct resolver_address *list, const struct resolver_address *from,
-                             size_t count)
+static size_t target_sort_addresses(struct resolver_address *list,
+                                    const struct resolver_address *from, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
@@ -309,26 +311,26 @@ static size_t sort_addresses(struct resolver_address *list, const struct resolve
 
 #define ADDRESSES_MAX 64 /* of one host; more are left out */
 
-static bool set_addresses(struct zone *zone, struct target *target,
-                          const struct resolver_address *addresses, size_t count)
+static bool target_set_addresses(struct zone *zone, struct target *target,
+                                 const struct resolver_address *addresses, size_t count)
 {
     struct resolver_address list[ADDRESSES_MAX + 1];
-    count = sort_addresses(list, addresses, count < ADDRESSES_MAX ? count : ADDRESSES_MAX);
+    count = target_sort_addresses(list, addresses, count < ADDRESSES_MAX ? count : ADDRESSES_MAX);
     struct node_addresses *old = target->addresses, *new = NULL;
-    if (count && !(new = addresses_new(list, count)))
+    if (count && !(new = target_addresses_new(list, count)))
         return false; /* the last good result is kept */
-    if (is_same(old, new)) {
+    if (target_is_same(old, new)) {
         free(new);
         return false;
     }
-    count_target(zone, target, false);
+    target_count_target(zone, target, false);
     rcu_publish(target->addresses, new);
-    count_target(zone, target, true);
+    target_count_target(zone, target, true);
     rcu_retire(old);
     return true;
 }
 
-static struct target *find_host(struct zone *zone, const char *name)
+static struct target *target_find_host(struct zone *zone, const char *name)
 {
     size_t len = strlen(name);
     uint8_t wire[NAME_LABEL_MAX + 6 + NAME_PAD];
@@ -339,18 +341,18 @@ static struct target *find_host(struct zone *zone, const char *name)
     memcpy(wire + 1 + len, "\4host", 5);
     if (zone->host_is_inside)
         return (struct target *)owner_find(zone, wire, len + 6);
-    return find_elsewhere(zone, wire, len + 1);
+    return target_find_elsewhere(zone, wire, len + 1);
 }
 
 bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                      size_t count, uint32_t ttl_s)
 {
-    struct target *target = find_host(zone, name);
+    struct target *target = target_find_host(zone, name);
     if (!target || target->is_fixed)
         return false;
     target->resolved_ttl_s = ttl_s;
-    set_ttl(zone, target);
-    return set_addresses(zone, target, addresses, count);
+    target_set_ttl(zone, target);
+    return target_set_addresses(zone, target, addresses, count);
 }
 
 enum status target_add_fixed(struct zone *zone, const char *name,
@@ -380,6 +382,6 @@ enum status target_add_fixed(struct zone *zone, const char *name,
     target->is_fixed = true;
     if (target->refs == 0)
         target->refs = 1;
-    (void)set_addresses(zone, target, all, count);
+    (void)target_set_addresses(zone, target, all, count);
     return STATUS_OK;
 }

@@ -36,7 +36,7 @@ void text_free(struct text *text)
     free(text);
 }
 
-static void put(struct text *text, const char *string)
+static void text_put(struct text *text, const char *string)
 {
     size_t len = strlen(string);
     if (ldns_buffer_reserve(text->line, len))
@@ -44,18 +44,18 @@ static void put(struct text *text, const char *string)
 }
 
 /* What every reader takes as it is; Knot takes nothing else. */
-static bool is_plain(uint8_t octet)
+static bool text_is_plain(uint8_t octet)
 {
     uint8_t folded = name_fold_octet(octet);
     return (folded >= 'a' && folded <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' ||
            octet == '_' || octet == '*' || octet == '/';
 }
 
-static char *octet_to_text(uint8_t octet, char *at)
+static char *text_octet_to_text(uint8_t octet, char *at)
 {
     /* RFC 3597 5: a backslash and '#' alone begin unknown data. */
     bool is_printable = octet > 0x20 && octet < 0x7f && octet != '#';
-    if (!is_plain(octet))
+    if (!text_is_plain(octet))
         *at++ = '\\';
     if (is_printable) {
         *at++ = (char)octet;
@@ -67,22 +67,23 @@ static char *octet_to_text(uint8_t octet, char *at)
     return at;
 }
 
-static void put_name(struct text *text, const uint8_t *name)
+static void text_put_name(struct text *text, const uint8_t *name)
 {
     char *at = text->name;
     if (name[0] == 0)
         *at++ = '.';
     for (; name[0] != 0; name += 1u + name[0]) {
         for (unsigned i = 1; i <= name[0]; i++)
-            at = octet_to_text(name[i], at);
+            at = text_octet_to_text(name[i], at);
         *at++ = '.';
     }
     *at = '\0';
-    put(text, text->name);
+    text_put(text, text->name);
 }
 
 /* ldns reads whole records: with the root as owner it does not copy the name. */
-static enum status read_data(struct text *text, const struct dump_record *record, ldns_rr **out)
+static enum status text_read_data(struct text *text, const struct dump_record *record,
+                                  ldns_rr **out)
 {
     size_t position = 0;
     uint8_t *at = text->wire;
@@ -99,13 +100,13 @@ static enum status read_data(struct text *text, const struct dump_record *record
     return status == LDNS_STATUS_MEM_ERR ? STATUS_NO_MEMORY : STATUS_BAD_INPUT;
 }
 
-static void put_data(struct text *text, const ldns_rr *rr)
+static void text_put_data(struct text *text, const ldns_rr *rr)
 {
     for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
         const ldns_rdf *field = ldns_rr_rdf(rr, i);
-        put(text, i == 0 ? "\t" : " ");
+        text_put(text, i == 0 ? "\t" : " ");
         if (ldns_rdf_get_type(field) == LDNS_RDF_TYPE_DNAME)
-            put_name(text, ldns_rdf_data(field));
+            text_put_name(text, ldns_rdf_data(field));
         else
             ldns_rdf2buffer_str(text->line, field);
     }
@@ -115,15 +116,15 @@ enum status text_line(struct text *text, const struct dump_record *record, const
                       size_t *out_len)
 {
     ldns_rr *rr = NULL;
-    enum status status = read_data(text, record, &rr);
+    enum status status = text_read_data(text, record, &rr);
     if (status != STATUS_OK)
         return status;
     ldns_buffer_clear(text->line);
-    put_name(text, record->owner);
+    text_put_name(text, record->owner);
     ldns_buffer_printf(text->line, "\t%u\tIN\t", record->ttl_s);
     ldns_rr_type2buffer_str(text->line, (ldns_rr_type)record->type);
-    put_data(text, rr);
-    put(text, "\n");
+    text_put_data(text, rr);
+    text_put(text, "\n");
     ldns_rr_free(rr);
     if (ldns_buffer_status(text->line) != LDNS_STATUS_OK)
         return STATUS_NO_MEMORY;
@@ -138,7 +139,7 @@ struct output {
     enum status status;
 };
 
-static bool write_line(void *arg, const struct dump_record *record)
+static bool text_write_line(void *arg, const struct dump_record *record)
 {
     struct output *output = arg;
     const char *line;
@@ -155,7 +156,7 @@ enum status text_zone(const struct zone *zone, FILE *file)
     enum status status = text_new(&output.text);
     if (status != STATUS_OK)
         return status;
-    status = zone_dump(zone, write_line, &output);
+    status = zone_dump(zone, text_write_line, &output);
     text_free(output.text);
     return status == STATUS_CANCELLED ? output.status : status;
 }

@@ -28,7 +28,7 @@ bool walk_is_single(const struct walk *from)
     return walk_next(&walk) && !walk_next(&walk);
 }
 
-static uint32_t chain_ttl(const struct instance *chain, uint32_t most)
+static uint32_t walk_chain_ttl(const struct instance *chain, uint32_t most)
 {
     for (; chain; chain = chain->next)
         if (chain->record.ttl_s < most)
@@ -41,7 +41,7 @@ uint32_t walk_ttl(const struct walk *walk, uint32_t most)
     for (unsigned i = 0; i < 2; i++) {
         if (walk->sets[i] && walk->sets[i]->ttl_s < most)
             most = walk->sets[i]->ttl_s;
-        most = chain_ttl(walk->chains[i], most);
+        most = walk_chain_ttl(walk->chains[i], most);
     }
     return most;
 }

@@ -26,7 +26,7 @@ const char *zone_domain(const struct zone *zone)
     return zone->domain;
 }
 
-static uint64_t hash_of_node(const void *arg, const void *item)
+static uint64_t zone_hash_of_node(const void *arg, const void *item)
 {
     const struct node *node = item;
     return owner_hash(arg, node_name(node), node->name_len);
@@ -40,7 +40,7 @@ static enum status zone_init(struct zone *zone, const struct zone_options *optio
     zone->log = options->log;
     enum status status = name_seed_init(&zone->view.seed);
     if (status == STATUS_OK)
-        status = table_init(&zone->view.names, hash_of_node, zone);
+        status = table_init(&zone->view.names, zone_hash_of_node, zone);
     if (status == STATUS_OK)
         status = table_init(&zone->keys, record_hash, zone);
     if (status == STATUS_OK)
@@ -70,7 +70,7 @@ enum status zone_new(const struct zone_options *options, struct zone **out, stru
     return STATUS_OK;
 }
 
-static void free_node(struct node *node)
+static void zone_free_node(struct node *node)
 {
     switch (node->kind) {
     case NODE_LIST:
@@ -99,12 +99,12 @@ void zone_free(struct zone *zone)
     if (zone->view.names.slots) {
         zone_commit(zone, 0);
         while ((node = (struct node *)(uintptr_t)table_each(&zone->view.names, &position)))
-            free_node(node);
+            zone_free_node(node);
     }
     position = 0;
     while (zone->elsewhere.slots &&
            (node = (struct node *)(uintptr_t)table_each(&zone->elsewhere, &position)))
-        free_node(node);
+        zone_free_node(node);
     position = 0;
     while (zone->keys.slots &&
            (node = (struct node *)(uintptr_t)table_each(&zone->keys, &position))) {
@@ -123,8 +123,8 @@ void zone_free(struct zone *zone)
 }
 
 /* A key too long to keep stands by its beginning and a hash of the whole. */
-static size_t short_key(const struct zone *zone, const char **key, size_t len,
-                        char buffer[RECORD_KEY_KEPT + 1])
+static size_t zone_short_key(const struct zone *zone, const char **key, size_t len,
+                             char buffer[RECORD_KEY_KEPT + 1])
 {
     if (len <= RECORD_KEY_KEPT)
         return len;
@@ -139,15 +139,15 @@ static size_t short_key(const struct zone *zone, const char **key, size_t len,
     return RECORD_KEY_KEPT;
 }
 
-static uint32_t ttl_of(const struct zone *zone, int64_t lease)
+static uint32_t zone_ttl_of(const struct zone *zone, int64_t lease)
 {
     uint32_t ttl_s = lease_ttl_of_id(lease);
     return lease == 0 || ttl_s > zone->view.record_ttl_s ? zone->view.record_ttl_s : ttl_s;
 }
 
 /* Let `new` stand for its key. It is taken over, or dropped. */
-static enum status replace_record(struct zone *zone, uint64_t hash, const struct change *told,
-                                  struct record *new)
+static enum status zone_replace_record(struct zone *zone, uint64_t hash, const struct change *told,
+                                       struct record *new)
 {
     struct record *old = told->old;
     new->mod_revision = told->mod_revision;
@@ -176,7 +176,7 @@ bool zone_is_partial(const struct zone *zone)
 
 /* A key could not be told. What was known of it is better than nothing: a load must not sweep it.
  */
-static void become_partial(struct zone *zone, struct record *old)
+static void zone_become_partial(struct zone *zone, struct record *old)
 {
     if (old)
         old->mark = zone->mark & 63;
@@ -185,7 +185,7 @@ static void become_partial(struct zone *zone, struct record *old)
 }
 
 /* A load that could tell all has been published. */
-static void become_whole(struct zone *zone)
+static void zone_become_whole(struct zone *zone)
 {
     if (!zone->is_loading && zone->is_whole)
         __atomic_store_n(&zone->view.is_partial, false, __ATOMIC_RELEASE);
@@ -195,7 +195,7 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
                      size_t value_len, int64_t mod_revision, int64_t lease)
 {
     char buffer[RECORD_KEY_KEPT + 1];
-    key_len = short_key(zone, &key, key_len, buffer);
+    key_len = zone_short_key(zone, &key, key_len, buffer);
     uint64_t hash = record_hash_key(zone, key, key_len);
     struct record *old = record_find(zone, key, key_len, hash), *new = NULL;
     bool is_crowded_out = old && old->skip == ZONE_SKIP_CROWDED_NAME; /* is there a place now? */
@@ -203,23 +203,24 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
         old->mark = zone->mark & 63;
         return STATUS_OK;
     }
-    struct change told = {key, value, key_len, value_len, mod_revision, ttl_of(zone, lease), old};
+    struct change told = {key, value, key_len, value_len, mod_revision, zone_ttl_of(zone, lease),
+                          old};
     enum status status = owner_reserve_pending(zone, PENDING_PER_KEY);
     if (status == STATUS_OK)
         status = record_new(zone, &told, &new);
     if (status == STATUS_OK)
-        status = replace_record(zone, hash, &told, new);
+        status = zone_replace_record(zone, hash, &told, new);
     if (status == STATUS_TOO_LARGE) {
         status = record_new_skipped(zone, &told, ZONE_SKIP_CROWDED_NAME, "", &new);
         if (status == STATUS_OK)
-            status = replace_record(zone, hash, &told, new);
+            status = zone_replace_record(zone, hash, &told, new);
     }
     if (status != STATUS_OK)
-        become_partial(zone, old);
+        zone_become_partial(zone, old);
     return status;
 }
 
-static void remove_record(struct zone *zone, uint64_t hash, struct record *record)
+static void zone_remove_record(struct zone *zone, uint64_t hash, struct record *record)
 {
     if (owner_reserve_pending(zone, PENDING_PER_KEY) != STATUS_OK)
         zone_commit(zone, 0); /* empties the list, which was made with room for one key */
@@ -231,11 +232,11 @@ static void remove_record(struct zone *zone, uint64_t hash, struct record *recor
 void zone_remove(struct zone *zone, const char *key, size_t key_len)
 {
     char buffer[RECORD_KEY_KEPT + 1];
-    key_len = short_key(zone, &key, key_len, buffer);
+    key_len = zone_short_key(zone, &key, key_len, buffer);
     uint64_t hash = record_hash_key(zone, key, key_len);
     struct record *record = record_find(zone, key, key_len, hash);
     if (record)
-        remove_record(zone, hash, record);
+        zone_remove_record(zone, hash, record);
 }
 
 void zone_load_begin(struct zone *zone)
@@ -258,7 +259,7 @@ void zone_load_end(struct zone *zone)
     while ((record = (struct record *)(uintptr_t)table_each(&zone->keys, &position))) {
         if (record->mark == zone->mark)
             continue;
-        remove_record(zone, record_hash(zone, record), record);
+        zone_remove_record(zone, record_hash(zone, record), record);
         if (zone->pending_count > PENDING_MANY)
             zone_commit(zone, 0);
         if (slots != zone->keys.slots) { /* the table was copied: what is left is elsewhere */
@@ -269,7 +270,7 @@ void zone_load_end(struct zone *zone)
     zone->is_loading = false;
 }
 
-static void settle(struct zone *zone, bool sets)
+static void zone_settle(struct zone *zone, bool sets)
 {
     for (size_t i = 0; i < zone->pending_count; i++) {
         struct node *node = zone->pending[i];
@@ -289,12 +290,12 @@ static void settle(struct zone *zone, bool sets)
 }
 
 /* RFC 1982: later by sequence-space arithmetic. */
-static bool is_later(uint32_t a, uint32_t b)
+static bool zone_is_later(uint32_t a, uint32_t b)
 {
     return (int32_t)(a - b) > 0;
 }
 
-static void set_serial(struct zone *zone, int64_t revision, bool was_changed)
+static void zone_set_serial(struct zone *zone, int64_t revision, bool was_changed)
 {
     uint32_t old = zone->view.serial, serial = (uint32_t)revision;
     if (revision > 0)
@@ -302,7 +303,7 @@ static void set_serial(struct zone *zone, int64_t revision, bool was_changed)
     bool is_first = revision > 0 && !zone->has_served;
     if (!was_changed && !is_first)
         return;
-    if (revision <= 0 || (zone->has_served && !is_later(serial, old)))
+    if (revision <= 0 || (zone->has_served && !zone_is_later(serial, old)))
         serial = old + 1;
     if (serial == 0)
         serial = 1;
@@ -314,14 +315,14 @@ void zone_commit(struct zone *zone, int64_t revision)
 {
     zone->has_changed = zone->has_changed || zone->dirty;
     set_publish_all(zone);
-    settle(zone, false);
-    settle(zone, true); /* types after their subtypes, whose parents they are */
+    zone_settle(zone, false);
+    zone_settle(zone, true); /* types after their subtypes, whose parents they are */
     zone->pending_count = 0;
-    set_serial(zone, revision, zone->has_changed && !zone->is_loading);
+    zone_set_serial(zone, revision, zone->has_changed && !zone->is_loading);
     if (!zone->is_loading) /* the serial tells of a load as a whole */
         zone->has_changed = false;
     if (revision > 0)
-        become_whole(zone);
+        zone_become_whole(zone);
     rcu_collect();
 }
 

@@ -8,7 +8,7 @@
 #define PART_MIN  3
 #define WORDS_MAX 64
 
-static bool is_same(const char *a, const char *b)
+static bool command_is_same(const char *a, const char *b)
 {
     return a && b ? strcmp(a, b) == 0 : a == b;
 }
@@ -18,7 +18,7 @@ const struct command *command_find(const struct command_table *table, const char
 {
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
-        if (is_same(command->group, group) && strcmp(command->name, name) == 0)
+        if (command_is_same(command->group, group) && strcmp(command->name, name) == 0)
             return command;
     }
     return NULL;
@@ -42,19 +42,19 @@ const char *command_word(const struct command_table *table, const char *group, s
     }
     for (size_t k = 0; k < table->count; k++) {
         const struct command *command = &table->commands[k];
-        if (!command->is_hidden && is_same(command->group, group) && i-- == 0)
+        if (!command->is_hidden && command_is_same(command->group, group) && i-- == 0)
             return command->name;
     }
     return NULL;
 }
 
-static size_t least(size_t a, size_t b)
+static size_t command_least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
 /* Optimal string alignment. Three rows of the matrix at a time suffice. */
-static size_t distance_of(const char *a, size_t a_len, const char *b, size_t b_len)
+static size_t command_distance_of(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t rows[3][WORD_MAX + 1];
     if (a_len > WORD_MAX || b_len > WORD_MAX)
@@ -65,9 +65,10 @@ static size_t distance_of(const char *a, size_t a_len, const char *b, size_t b_l
         size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *two_above = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t k = 1; k <= b_len; k++) {
-            row[k] = least(above[k - 1] + (a[i - 1] != b[k - 1]), least(above[k], row[k - 1]) + 1);
+            row[k] = command_least(above[k - 1] + (a[i - 1] != b[k - 1]),
+                                   command_least(above[k], row[k - 1]) + 1);
             if (i > 1 && k > 1 && a[i - 1] == b[k - 2] && a[i - 2] == b[k - 1])
-                row[k] = least(row[k], two_above[k - 2] + 1);
+                row[k] = command_least(row[k], two_above[k - 2] + 1);
         }
     }
     return rows[a_len % 3][b_len];
@@ -75,12 +76,12 @@ static size_t distance_of(const char *a, size_t a_len, const char *b, size_t b_l
 
 size_t command_distance(const char *typed, const char *word)
 {
-    return distance_of(typed, strlen(typed), word, strlen(word));
+    return command_distance_of(typed, strlen(typed), word, strlen(word));
 }
 
 /* Short words are many: a slip in one leaves its first letter. */
-static bool is_slip(const char *typed, size_t len, const char *word, size_t word_len,
-                    size_t distance)
+static bool command_is_slip(const char *typed, size_t len, const char *word, size_t word_len,
+                            size_t distance)
 {
     size_t longer = len > word_len ? len : word_len;
     size_t allowed = longer < 3 ? 0 : longer < 6 ? 1 : longer < 9 ? 2 : 3;
@@ -88,7 +89,7 @@ static bool is_slip(const char *typed, size_t len, const char *word, size_t word
 }
 
 /* Whether a part of `word`, from a '-' or its beginning on, begins with `typed` or almost is it. */
-static bool is_part(const char *typed, size_t len, const char *word)
+static bool command_is_part(const char *typed, size_t len, const char *word)
 {
     size_t word_len = strlen(word);
     if (len < PART_MIN || len * 3 < word_len)
@@ -98,20 +99,20 @@ static bool is_part(const char *typed, size_t len, const char *word)
         size_t part_len = strlen(part);
         if (part_len >= len && memcmp(part, typed, len) == 0)
             return true;
-        if (part != word &&
-            is_slip(typed, len, part, part_len, distance_of(typed, len, part, part_len)))
+        if (part != word && command_is_slip(typed, len, part, part_len,
+                                            command_distance_of(typed, len, part, part_len)))
             return true;
     }
     return false;
 }
 
 /* How likely it was meant, the less the likelier; SIZE_MAX: not at all. */
-static size_t rank_of(const char *typed, size_t len, const char *word)
+static size_t command_rank_of(const char *typed, size_t len, const char *word)
 {
-    size_t word_len = strlen(word), distance = distance_of(typed, len, word, word_len);
-    if (is_slip(typed, len, word, word_len, distance))
+    size_t word_len = strlen(word), distance = command_distance_of(typed, len, word, word_len);
+    if (command_is_slip(typed, len, word, word_len, distance))
         return distance;
-    return is_part(typed, len, word) ? WORD_MAX : SIZE_MAX;
+    return command_is_part(typed, len, word) ? WORD_MAX : SIZE_MAX;
 }
 
 const char *command_suggest(const char *typed, size_t len, const char *const *names, size_t count)
@@ -119,7 +120,7 @@ const char *command_suggest(const char *typed, size_t len, const char *const *na
     const char *best = NULL;
     size_t best_rank = SIZE_MAX;
     for (size_t i = 0; i < count; i++) {
-        size_t rank = rank_of(typed, len, names[i]);
+        size_t rank = command_rank_of(typed, len, names[i]);
         if (rank == SIZE_MAX || rank > best_rank)
             continue;
         /* The same name may be there twice: "ttl" of services and of switches. */
@@ -132,12 +133,12 @@ const char *command_suggest(const char *typed, size_t len, const char *const *na
 
 /* Whether the word may follow `group`; after none, commands of groups are looked at, too: "list".
  */
-static bool may_follow(const char *group, const struct command *command)
+static bool command_may_follow(const char *group, const struct command *command)
 {
-    return !command->is_hidden && (!group || is_same(command->group, group));
+    return !command->is_hidden && (!group || command_is_same(command->group, group));
 }
 
-static void add_meant(const char *group, const char *name, char *out, size_t size)
+static void command_add_meant(const char *group, const char *name, char *out, size_t size)
 {
     size_t len = strlen(out);
     snprintf(out + len, size - len, "%s\"%s%s%s\"", len ? " or " : "", group ? group : "",
@@ -152,7 +153,7 @@ bool command_nearest(const struct command_table *table, const char *group, const
     for (size_t i = 0; !group && i < table->group_count; i++)
         names[count++] = table->groups[i].name;
     for (size_t i = 0; i < table->count && count < WORDS_MAX; i++) {
-        if (may_follow(group, &table->commands[i]))
+        if (command_may_follow(group, &table->commands[i]))
             names[count++] = table->commands[i].name;
     }
     const char *best = command_suggest(word, strlen(word), names, count);
@@ -160,11 +161,11 @@ bool command_nearest(const struct command_table *table, const char *group, const
         return false;
     out[0] = '\0';
     if (!group && command_group(table, best))
-        add_meant(NULL, best, out, size);
+        command_add_meant(NULL, best, out, size);
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
-        if (may_follow(group, command) && strcmp(command->name, best) == 0)
-            add_meant(command->group, best, out, size);
+        if (command_may_follow(group, command) && strcmp(command->name, best) == 0)
+            command_add_meant(command->group, best, out, size);
     }
     return true;
 }

@@ -11,20 +11,20 @@
 
 #define NAME_SIZE 64
 
-static void print_words(const struct command_table *table, const char *group)
+static void completion_print_words(const struct command_table *table, const char *group)
 {
     const char *word;
     for (size_t i = 0; (word = command_word(table, group, i)); i++)
         printf("%s ", word);
 }
 
-static void print_options(const enum option_id *options, size_t count)
+static void completion_print_options(const enum option_id *options, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         printf("--%s ", option_row(options[i])->name);
 }
 
-static void print_global_options(void)
+static void completion_print_global_options(void)
 {
     for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
         printf("--%s ", option_row((enum option_id)i)->name);
@@ -32,30 +32,30 @@ static void print_global_options(void)
 }
 
 /* "a|b" as "a b". */
-static void print_choices(const char *text)
+static void completion_print_choices(const char *text)
 {
     for (; *text; text++)
         putchar(*text == '|' ? ' ' : *text);
 }
 
-static const char *choices(const struct option_row *row)
+static const char *completion_choices(const struct option_row *row)
 {
     return row->kind == OPTION_LEVEL ? "DEBUG|INFO|WARNING|ERROR" : row->argument;
 }
 
-static bool has_choices(const struct option_row *row)
+static bool completion_has_choices(const struct option_row *row)
 {
     return row->kind == OPTION_CHOICE || row->kind == OPTION_LEVEL;
 }
 
-static bool is_file(const struct option_row *row)
+static bool completion_is_file(const struct option_row *row)
 {
     return row->argument &&
            (strcmp(row->argument, "FILE") == 0 || strcmp(row->argument, "DIR") == 0);
 }
 
 /* Whether another row of the same name and kind came before: one case suffices. */
-static bool is_repeated(size_t id)
+static bool completion_is_repeated(size_t id)
 {
     for (size_t i = 0; i < id; i++) {
         if (strcmp(option_row((enum option_id)i)->name, option_row((enum option_id)id)->name) == 0)
@@ -65,16 +65,17 @@ static bool is_repeated(size_t id)
 }
 
 /* Options that are followed by a value: by a word of a few, by a file, by something else. */
-static void print_value_cases(void)
+static void completion_print_value_cases(void)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *row = option_row((enum option_id)i);
-        if (!row->argument || is_repeated(i) || !(has_choices(row) || is_file(row)))
+        if (!row->argument || completion_is_repeated(i) ||
+            !(completion_has_choices(row) || completion_is_file(row)))
             continue;
         printf("    --%s) ", row->name);
-        if (has_choices(row)) {
+        if (completion_has_choices(row)) {
             fputs("candidates='", stdout);
-            print_choices(choices(row));
+            completion_print_choices(completion_choices(row));
             puts("' ;;");
         } else {
             puts("files=yes ;;");
@@ -83,23 +84,23 @@ static void print_value_cases(void)
 }
 
 /* "--a<between>--b ...": all options that are followed by a value. */
-static void print_valued_options(const char *between)
+static void completion_print_valued_options(const char *between)
 {
     bool has_one = false;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *row = option_row((enum option_id)i);
-        if (!row->argument || is_repeated(i))
+        if (!row->argument || completion_is_repeated(i))
             continue;
         printf("%s--%s", has_one ? between : "", row->name);
         has_one = true;
     }
 }
 
-static void print_command_cases(const struct command_table *table)
+static void completion_print_command_cases(const struct command_table *table)
 {
     for (size_t i = 0; i < table->group_count; i++) {
         printf("    %s) names='", table->groups[i].name);
-        print_words(table, table->groups[i].name);
+        completion_print_words(table, table->groups[i].name);
         puts("' ;;");
     }
     for (size_t i = 0; i < table->count; i++) {
@@ -112,7 +113,7 @@ static void print_command_cases(const struct command_table *table)
         if (command->run == completion_command)
             fputs("names='bash zsh fish' ", stdout);
         fputs("flags='", stdout);
-        print_options(command->options, command->option_count);
+        completion_print_options(command->options, command->option_count);
         puts("' ;;");
     }
 }
@@ -227,86 +228,86 @@ static const char zsh_functions[] =
     "fi";
 
 /* For bash and zsh: arrays begin at 0. */
-static void print_find(const struct command_table *table)
+static void completion_print_find(const struct command_table *table)
 {
     fputs(find_head, stdout);
-    print_valued_options(" | ");
+    completion_print_valued_options(" | ");
     fputs(find_words, stdout);
     for (size_t i = 0; i < table->group_count; i++)
         printf("%s%s", i ? " | " : "", table->groups[i].name);
     fputs(find_middle, stdout);
     fputs("    '') names='", stdout);
-    print_words(table, NULL);
+    completion_print_words(table, NULL);
     puts("' ;;");
-    print_command_cases(table);
+    completion_print_command_cases(table);
     fputs("    esac\n"
           "    [[ -n $ended ]] || names=\"$names $flags ",
           stdout);
-    print_global_options();
+    completion_print_global_options();
     puts("\"\n"
          "    candidates=''\n"
          "    case $option in\n"
          "    '') candidates=$names ;;");
-    print_value_cases();
+    completion_print_value_cases();
     puts("    esac\n"
          "}");
 }
 
-static void print_bash(const struct command_table *table)
+static void completion_print_bash(const struct command_table *table)
 {
     puts("# empusa completion bash: source it, or put it into bash-completion's folder.");
-    print_find(table);
+    completion_print_find(table);
     puts(bash_functions);
 }
 
-static void print_zsh(const struct command_table *table)
+static void completion_print_zsh(const struct command_table *table)
 {
     puts("#compdef empusa\n"
          "# empusa completion zsh: put it as _empusa into a folder of $fpath, or source it.");
-    print_find(table);
+    completion_print_find(table);
     puts(zsh_functions);
 }
 
 /* A description between single quotes. */
-static void print_quoted(const char *text)
+static void completion_print_quoted(const char *text)
 {
     for (; *text; text++)
         fputs(*text == '\'' ? "\\'" : (char[]){*text, '\0'}, stdout);
 }
 
-static void print_fish_option(const char *condition, const struct option_row *row)
+static void completion_print_fish_option(const char *condition, const struct option_row *row)
 {
     printf("complete -c empusa -n '%s' -l %s ", condition, row->name);
-    if (has_choices(row)) {
+    if (completion_has_choices(row)) {
         fputs("-xa '", stdout);
-        print_choices(choices(row));
+        completion_print_choices(completion_choices(row));
         fputs("' ", stdout);
     } else if (row->argument) {
-        fputs(is_file(row) ? "-rF " : "-x ", stdout);
+        fputs(completion_is_file(row) ? "-rF " : "-x ", stdout);
     }
     fputs("-d '", stdout);
-    print_quoted(row->help);
+    completion_print_quoted(row->help);
     puts("'");
 }
 
-static void print_fish_command(const struct command *command)
+static void completion_print_fish_command(const struct command *command)
 {
     char condition[NAME_SIZE + 16] = "__empusa_in ";
     size_t len = strlen(condition);
     command_full_name(command, condition + len, sizeof(condition) - len);
     for (size_t i = 0; i < command->option_count; i++)
-        print_fish_option(condition, option_row(command->options[i]));
+        completion_print_fish_option(condition, option_row(command->options[i]));
 }
 
-static void print_fish_word(const char *group, const char *word, const char *summary)
+static void completion_print_fish_word(const char *group, const char *word, const char *summary)
 {
     printf("complete -c empusa -n '__empusa_is %s' -a %s -d '", group ? group : "", word);
-    print_quoted(summary);
+    completion_print_quoted(summary);
     puts("'");
 }
 
 /* fish's own __fish_use_subcommand takes the value of an option for a command. */
-static void print_fish_functions(void)
+static void completion_print_fish_functions(void)
 {
     fputs("# empusa completion fish: put it as empusa.fish into ~/.config/fish/completions.\n"
           "function __empusa_words -d 'the words before the cursor that are no options'\n"
@@ -327,7 +328,7 @@ static void print_fish_functions(void)
           "                set ended yes\n"
           "            case ",
           stdout);
-    print_valued_options(" ");
+    completion_print_valued_options(" ");
     puts("\n"
          "                set skip yes\n"
          "            case '-*'\n"
@@ -350,19 +351,19 @@ static void print_fish_functions(void)
          "complete -c empusa -l version -d 'show the version'");
 }
 
-static void print_fish(const struct command_table *table)
+static void completion_print_fish(const struct command_table *table)
 {
-    print_fish_functions();
+    completion_print_fish_functions();
     for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
-        print_fish_option("true", option_row((enum option_id)i));
+        completion_print_fish_option("true", option_row((enum option_id)i));
     for (size_t i = 0; i < table->group_count; i++)
-        print_fish_word(NULL, table->groups[i].name, table->groups[i].summary);
+        completion_print_fish_word(NULL, table->groups[i].name, table->groups[i].summary);
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
         if (command->is_hidden)
             continue;
-        print_fish_word(command->group, command->name, command->summary);
-        print_fish_command(command);
+        completion_print_fish_word(command->group, command->name, command->summary);
+        completion_print_fish_command(command);
     }
     puts("complete -c empusa -n '__empusa_is completion' -a 'bash zsh fish'");
 }
@@ -372,7 +373,9 @@ int completion_command(struct call *call)
     static const struct {
         const char *shell;
         void (*print)(const struct command_table *table);
-    } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
+    } shells[] = {{"bash", completion_print_bash},
+                  {"zsh", completion_print_zsh},
+                  {"fish", completion_print_fish}};
     for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
         if (strcmp(call->operands[0], shells[i].shell) == 0) {
             shells[i].print(call->table);

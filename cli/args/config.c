@@ -28,24 +28,24 @@ ssize_t config_read_octets(const char *path, char *out, size_t size)
     return got < 0 ? -1 : (ssize_t)len;
 }
 
-static bool is_blank(char c)
+static bool config_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
 }
 
 /* Text without blanks at its ends; what stood behind it becomes a NUL. */
-static char *trim(char *text)
+static char *config_trim(char *text)
 {
-    while (is_blank(*text))
+    while (config_is_blank(*text))
         text++;
     size_t len = strlen(text);
-    while (len > 0 && is_blank(text[len - 1]))
+    while (len > 0 && config_is_blank(text[len - 1]))
         len--;
     text[len] = '\0';
     return text;
 }
 
-static bool is_name(const char *text)
+static bool config_is_name(const char *text)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
     return *text && strchr(letters, *text) &&
@@ -53,7 +53,7 @@ static bool is_name(const char *text)
                '\0';
 }
 
-static enum status unquote(char **value, struct detail *why)
+static enum status config_unquote(char **value, struct detail *why)
 {
     char quote = **value;
     size_t len = strlen(*value);
@@ -68,25 +68,26 @@ static enum status unquote(char **value, struct detail *why)
 }
 
 /* A line without its LF. */
-static enum status read_line(struct config *config, char *line, unsigned number, struct detail *why)
+static enum status config_read_line(struct config *config, char *line, unsigned number,
+                                    struct detail *why)
 {
-    line = trim(line);
+    line = config_trim(line);
     if (*line == '\0' || *line == '#' || *line == ';')
         return STATUS_OK;
     char *equals = strchr(line, '=');
     if (!equals)
         return detail_set(why, STATUS_BAD_INPUT, "not NAME=VALUE");
     *equals = '\0';
-    char *name = trim(line), *value = trim(equals + 1);
-    if (!is_name(name))
+    char *name = config_trim(line), *value = config_trim(equals + 1);
+    if (!config_is_name(name))
         return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is no name of a variable", name);
-    enum status status = unquote(&value, why);
+    enum status status = config_unquote(&value, why);
     if (status == STATUS_OK)
         config->items[config->count++] = (struct config_item){name, value, number};
     return status;
 }
 
-static enum status read_lines(struct config *config, size_t len, struct detail *why)
+static enum status config_read_lines(struct config *config, size_t len, struct detail *why)
 {
     size_t mark = strlen(BYTE_ORDER_MARK);
     char *line = config->text, *end = config->text + len;
@@ -98,7 +99,7 @@ static enum status read_lines(struct config *config, size_t len, struct detail *
             line_end = end;
         *line_end = '\0';
         enum status status = strlen(line) == (size_t)(line_end - line)
-                                 ? read_line(config, line, number, why)
+                                 ? config_read_line(config, line, number, why)
                                  : detail_set(why, STATUS_BAD_INPUT, "a NUL octet: is it a text?");
         if (status != STATUS_OK)
             return detail_wrap(why, status, "line %u", number);
@@ -107,7 +108,7 @@ static enum status read_lines(struct config *config, size_t len, struct detail *
     return STATUS_OK;
 }
 
-static enum status read_file(const char *path, struct config *config, struct detail *why)
+static enum status config_read_file(const char *path, struct config *config, struct detail *why)
 {
     config->size = CONFIG_SIZE_MAX + 1;
     config->text = malloc(config->size);
@@ -126,13 +127,13 @@ static enum status read_file(const char *path, struct config *config, struct det
     config->items = calloc(line_count, sizeof(*config->items));
     if (!config->items)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    return read_lines(config, (size_t)len, why);
+    return config_read_lines(config, (size_t)len, why);
 }
 
 enum status config_read(const char *path, struct config *out, struct detail *why)
 {
     struct config config = {0};
-    enum status status = read_file(path, &config, why);
+    enum status status = config_read_file(path, &config, why);
     if (status == STATUS_OK)
         *out = config;
     else

@@ -13,7 +13,8 @@
 
 /* A password may hold a comma or a blank, and so be in several items of the list: none is quoted.
  */
-static enum status refuse_user(const struct options *options, enum option_id id, struct detail *why)
+static enum status connect_refuse_user(const struct options *options, enum option_id id,
+                                       struct detail *why)
 {
     for (size_t i = 0; i < options_count(options, id); i++)
         if (strchr(options_item(options, id, i), '@'))
@@ -25,8 +26,8 @@ static enum status refuse_user(const struct options *options, enum option_id id,
     return STATUS_OK;
 }
 
-static enum status read_endpoints(const struct options *options, bool is_https,
-                                  struct endpoint *list, size_t *count, struct detail *why)
+static enum status connect_read_endpoints(const struct options *options, bool is_https,
+                                          struct endpoint *list, size_t *count, struct detail *why)
 {
     for (size_t i = 0; i < options_count(options, OPTION_ETCD_ENDPOINT); i++) {
         const char *text = options_item(options, OPTION_ETCD_ENDPOINT, i);
@@ -39,7 +40,7 @@ static enum status read_endpoints(const struct options *options, bool is_https,
 }
 
 /* NULL: there is none, or a variable holds the password itself. */
-static const char *password_file(const struct options *options)
+static const char *connect_password_file(const struct options *options)
 {
     const struct option_value *value = &options->values[OPTION_ETCD_PASSWORD];
     bool is_itself = value->variable && strcmp(value->variable, PASSWORD_VARIABLE) == 0;
@@ -47,17 +48,18 @@ static const char *password_file(const struct options *options)
 }
 
 /* The option that names the file which holds the password: its own, or that of variables. */
-static enum option_id password_holder(const struct options *options)
+static enum option_id connect_password_holder(const struct options *options)
 {
     bool is_variable = options->values[OPTION_ETCD_PASSWORD].source == OPTION_FILE;
-    return is_variable && !password_file(options) ? OPTION_CONFIG : OPTION_ETCD_PASSWORD;
+    return is_variable && !connect_password_file(options) ? OPTION_CONFIG : OPTION_ETCD_PASSWORD;
 }
 
 /* Secrets may come; and of a file that others may read it is said. */
-static void protect(const struct options *options, const struct log *log)
+static void connect_protect(const struct options *options, const struct log *log)
 {
-    enum option_id id = password_holder(options);
-    const char *file = id == OPTION_CONFIG ? options_text(options, id) : password_file(options);
+    enum option_id id = connect_password_holder(options);
+    const char *file =
+        id == OPTION_CONFIG ? options_text(options, id) : connect_password_file(options);
     if (!options_has(options, OPTION_ETCD_PASSWORD) && !options_has(options, OPTION_ETCD_CERT))
         return;
     harden_secrets();
@@ -65,14 +67,15 @@ static void protect(const struct options *options, const struct log *log)
         harden_warn(log, option_row(id)->name, file);
 }
 
-static void forget(char *secret)
+static void connect_forget(char *secret)
 {
     if (secret)
         explicit_bzero(secret, strlen(secret));
     free(secret);
 }
 
-static enum status read_password(const struct options *options, char **out, struct detail *why)
+static enum status connect_read_password(const struct options *options, char **out,
+                                         struct detail *why)
 {
     char *password = NULL;
     enum status status = options_secret(options, OPTION_ETCD_PASSWORD, &password, why);
@@ -91,7 +94,7 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
     struct endpoint *endpoints = calloc(ENDPOINT_LIST_MAX, sizeof(*endpoints));
     if (!endpoints)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    protect(options, log);
+    connect_protect(options, log);
     char *password = NULL;
     struct etcd_options wanted = {
         .endpoints = endpoints,
@@ -104,27 +107,28 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
         .timeout_ms = (uint32_t)options_number(options, OPTION_ETCD_TIMEOUT) * MS_PER_S,
         .log = *log,
     };
-    enum status status = refuse_user(options, OPTION_ETCD_ENDPOINT, why);
+    enum status status = connect_refuse_user(options, OPTION_ETCD_ENDPOINT, why);
     if (status == STATUS_OK)
-        status = refuse_user(options, OPTION_ETCD_DISCOVERY_SRV, why);
+        status = connect_refuse_user(options, OPTION_ETCD_DISCOVERY_SRV, why);
     if (status == STATUS_OK)
-        status = read_endpoints(options, wanted.is_https, endpoints, &wanted.endpoint_count, why);
+        status = connect_read_endpoints(options, wanted.is_https, endpoints, &wanted.endpoint_count,
+                                        why);
     if (status == STATUS_OK)
-        status = read_password(options, &password, why);
+        status = connect_read_password(options, &password, why);
     if (status == STATUS_OK) {
         wanted.password = wanted.user ? password : NULL;
         status = etcd_open(loop, &wanted, out, why);
     }
-    forget(password);
+    connect_forget(password);
     free(endpoints);
     return status;
 }
 
 /* Whoever answers meanwhile cannot wait for what comes through a pipe; nor is it there again. */
-static enum status check_again(const struct options *options, struct detail *why)
+static enum status connect_check_again(const struct options *options, struct detail *why)
 {
     struct stat st;
-    const char *path = password_file(options);
+    const char *path = connect_password_file(options);
     if (!path || stat(path, &st) != 0 || !S_ISFIFO(st.st_mode))
         return STATUS_OK;
     return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": a pipe cannot be read again",
@@ -134,11 +138,11 @@ static enum status check_again(const struct options *options, struct detail *why
 enum status connect_reload(struct etcd *etcd, const struct options *options, struct detail *why)
 {
     char *password = NULL;
-    enum status status = check_again(options, why);
+    enum status status = connect_check_again(options, why);
     if (status == STATUS_OK)
-        status = read_password(options, &password, why);
+        status = connect_read_password(options, &password, why);
     if (status == STATUS_OK)
         status = etcd_reload(etcd, password, why);
-    forget(password);
+    connect_forget(password);
     return status;
 }

@@ -11,7 +11,7 @@
 #define FACTS_SIZE 256
 
 /* No backslash, hyphen or leading control character means anything else than itself. */
-static void roff_octet(char octet, bool at_start)
+static void docs_roff_octet(char octet, bool at_start)
 {
     if (at_start && (octet == '.' || octet == '\''))
         fputs("\\&", stdout);
@@ -24,7 +24,7 @@ static void roff_octet(char octet, bool at_start)
 }
 
 /* A name is of no use to whoever copies it when a hyphen and a line's end are in it. */
-static bool is_name(const char *word, size_t len)
+static bool docs_is_name(const char *word, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (strchr("_-/:=", word[i]))
@@ -33,67 +33,67 @@ static bool is_name(const char *word, size_t len)
 }
 
 /* The rest of a word that has begun. */
-static void roff_rest(const char *text)
+static void docs_roff_rest(const char *text)
 {
     for (; *text; text++)
-        roff_octet(*text, false);
+        docs_roff_octet(*text, false);
 }
 
-static void roff(const char *text)
+static void docs_roff(const char *text)
 {
     bool at_start = true, is_in_word = false;
     for (; *text; text++) {
         size_t len = strcspn(text, " \n");
-        if (!is_in_word && is_name(text, len))
+        if (!is_in_word && docs_is_name(text, len))
             fputs("\\%", stdout); /* no hyphenation */
         is_in_word = len > 0;
-        roff_octet(*text, at_start);
+        docs_roff_octet(*text, at_start);
         at_start = *text == '\n';
     }
 }
 
-static void roff_option(const struct option_row *row)
+static void docs_roff_option(const struct option_row *row)
 {
     char facts[FACTS_SIZE];
     help_facts(row, facts, sizeof(facts));
     fputs(".TP\n\\fB\\%\\-\\-", stdout);
-    roff_rest(row->name);
+    docs_roff_rest(row->name);
     fputs("\\fR", stdout);
     if (row->argument) {
         fputs(" \\fI", stdout);
-        roff(row->argument);
+        docs_roff(row->argument);
         fputs("\\fR", stdout);
     }
     putchar('\n');
-    roff(row->help);
+    docs_roff(row->help);
     if (*facts) {
         fputs(" (", stdout);
-        roff(facts);
+        docs_roff(facts);
         putchar(')');
     }
     putchar('\n');
 }
 
-static void roff_command(const struct command *command)
+static void docs_roff_command(const struct command *command)
 {
     char name[NAME_SIZE];
     command_full_name(command, name, sizeof(name));
     fputs(".SS empusa ", stdout);
-    roff(name);
+    docs_roff(name);
     if (command->operands) {
         putchar(' ');
-        roff(command->operands);
+        docs_roff(command->operands);
     }
     printf("\n%c", command->summary[0] - ('a' - 'A'));
-    roff(command->summary + 1);
+    docs_roff(command->summary + 1);
     fputs(".\n", stdout);
     if (command->text) {
-        roff(command->text);
+        docs_roff(command->text);
         putchar('\n');
     }
 }
 
-static void roff_head(const char *name, const char *section, const char *summary)
+static void docs_roff_head(const char *name, const char *section, const char *summary)
 {
     char upper[NAME_SIZE];
     size_t i = 0;
@@ -101,15 +101,15 @@ static void roff_head(const char *name, const char *section, const char *summary
         upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - ('a' - 'A') : name[i]);
     upper[i] = '\0';
     fputs(".TH ", stdout);
-    roff(upper);
+    docs_roff(upper);
     printf(" %s \"\" \"empusa " EMPUSA_VERSION "\"\n.SH NAME\n", section);
-    roff(name);
+    docs_roff(name);
     fputs(" \\- ", stdout);
-    roff(summary);
+    docs_roff(summary);
     putchar('\n');
 }
 
-static void roff_tail(const char *other)
+static void docs_roff_tail(const char *other)
 {
     puts(".SH EXIT STATUS\n0: done; 1: not done, with one line that says why; 2: wrong usage.\n"
          ".SH MESSAGES\nMessages go to standard error as \\fILEVEL\\fR:root:\\fItext\\fR, results "
@@ -128,9 +128,9 @@ static const char late_writes[] =
     "refreshes takes its lease back when it ends. After an error that says that it is unknown "
     "whether something was done, look before you go on.";
 
-static void man_empusa(const struct command_table *table)
+static void docs_man_empusa(const struct command_table *table)
 {
-    roff_head("empusa", "1", "a service registry on etcd whose contents are also DNS");
+    docs_roff_head("empusa", "1", "a service registry on etcd whose contents are also DNS");
     puts(".SH SYNOPSIS\n\\fBempusa\\fR \\fIcommand\\fR [\\fIoperand\\fR...] [\\fIoption\\fR...]\n"
          ".SH DESCRIPTION\nServices and switches live below one key of etcd, each under a lease "
          "where "
@@ -144,7 +144,7 @@ static void man_empusa(const struct command_table *table)
          "quotes around the value is taken off, nothing is expanded, and no line goes on in the "
          "next one. It may be systemd\\(cqs EnvironmentFile, too.");
     for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
-        roff_option(option_row((enum option_id)i));
+        docs_roff_option(option_row((enum option_id)i));
     puts(".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nshow help, also that of a command\n"
          ".TP\n\\fB\\-\\-version\\fR\nshow the version\n.SH COMMANDS");
     for (size_t i = 0; i < table->count; i++) {
@@ -152,38 +152,38 @@ static void man_empusa(const struct command_table *table)
         bool has_page = strcmp(command->name, "serve") == 0 || strcmp(command->name, "dev") == 0;
         if (command->is_hidden)
             continue;
-        roff_command(command);
+        docs_roff_command(command);
         if (has_page) {
             puts("Options: \\fBempusa\\-serve\\fR(8).");
             continue;
         }
         for (size_t k = 0; k < command->option_count; k++)
-            roff_option(option_row(command->options[k]));
+            docs_roff_option(option_row(command->options[k]));
     }
     puts(late_writes);
-    roff_tail("empusa\\-serve(8), etcd(1)");
+    docs_roff_tail("empusa\\-serve(8), etcd(1)");
 }
 
-static void man_serve(const struct command_table *table)
+static void docs_man_serve(const struct command_table *table)
 {
     const struct command *command = command_find(table, NULL, "serve");
-    roff_head("empusa-serve", "8", command->summary);
+    docs_roff_head("empusa-serve", "8", command->summary);
     puts(".SH SYNOPSIS\n\\fBempusa serve\\fR [\\fIoption\\fR...]\n.SH DESCRIPTION");
-    roff(command->text);
+    docs_roff(command->text);
     puts(
         "\nWhile etcd is away it goes on answering what it knows, marked as stale, until the stale "
         "limit.\n.SH OPTIONS\nThe options that all commands have in common: \\fBempusa\\fR(1).");
     for (size_t i = 0; i < command->option_count; i++)
-        roff_option(option_row(command->options[i]));
-    roff_tail("empusa(1), etcd(1)");
+        docs_roff_option(option_row(command->options[i]));
+    docs_roff_tail("empusa(1), etcd(1)");
 }
 
 int docs_man(struct call *call)
 {
     if (strcmp(call->operands[0], "empusa") == 0) {
-        man_empusa(call->table);
+        docs_man_empusa(call->table);
     } else if (strcmp(call->operands[0], "empusa-serve") == 0) {
-        man_serve(call->table);
+        docs_man_serve(call->table);
     } else {
         log_printf(&call->log, LOG_LEVEL_ERROR, "PAGE \"%s\": not one of empusa, empusa-serve",
                    call->operands[0]);
@@ -193,7 +193,7 @@ int docs_man(struct call *call)
 }
 
 /* Text for a cell: a '|' would end it, and <x> would be HTML. */
-static void cell(const char *text)
+static void docs_cell(const char *text)
 {
     for (; *text; text++) {
         if (*text == '|')
@@ -205,12 +205,12 @@ static void cell(const char *text)
     }
 }
 
-static void markdown_option(const struct option_row *row)
+static void docs_markdown_option(const struct option_row *row)
 {
     printf("| `--%s", row->name);
     if (row->argument) {
         putchar(' ');
-        cell(row->argument);
+        docs_cell(row->argument);
     }
     fputs("` | ", stdout);
     if (row->variable)
@@ -218,15 +218,15 @@ static void markdown_option(const struct option_row *row)
     if (row->second_variable)
         printf(", then `%s`", row->second_variable);
     fputs(" | ", stdout);
-    cell(row->fallback ? row->fallback : row->default_help ? row->default_help : "");
+    docs_cell(row->fallback ? row->fallback : row->default_help ? row->default_help : "");
     fputs(" | ", stdout);
-    cell(row->help);
+    docs_cell(row->help);
     if (row->kind == OPTION_LIST || row->kind == OPTION_REPEATED)
         fputs("; repeatable", stdout);
     puts(" |");
 }
 
-static void markdown_commands(const struct command_table *table)
+static void docs_markdown_commands(const struct command_table *table)
 {
     puts("| command | operands | |\n|---|---|---|");
     for (size_t i = 0; i < table->count; i++) {
@@ -236,12 +236,12 @@ static void markdown_commands(const struct command_table *table)
             continue;
         command_full_name(command, name, sizeof(name));
         printf("| `%s` | %s | ", name, command->operands ? command->operands : "");
-        cell(command->summary);
+        docs_cell(command->summary);
         puts(" |");
     }
 }
 
-static void markdown_options(const struct command *command)
+static void docs_markdown_options(const struct command *command)
 {
     bool is_serve = strcmp(command->name, "serve") == 0;
     char name[NAME_SIZE];
@@ -249,19 +249,19 @@ static void markdown_options(const struct command *command)
     printf("\n%s: `empusa %s`\n\n| %s | variable | default | |\n|---|---|---|---|\n",
            is_serve ? "Options of" : "Its own options", name, is_serve ? "option" : name);
     for (size_t i = 0; i < command->option_count; i++)
-        markdown_option(option_row(command->options[i]));
+        docs_markdown_option(option_row(command->options[i]));
 }
 
 int docs_markdown(struct call *call)
 {
     const struct command_table *table = call->table;
-    markdown_commands(table);
+    docs_markdown_commands(table);
     puts("\n| global option | variable | default | |\n|---|---|---|---|");
     for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
-        markdown_option(option_row((enum option_id)i));
+        docs_markdown_option(option_row((enum option_id)i));
     for (size_t i = 0; i < table->count; i++) {
         if (!table->commands[i].is_hidden && table->commands[i].option_count > 0)
-            markdown_options(&table->commands[i]);
+            docs_markdown_options(&table->commands[i]);
     }
     return output_finish(&call->log, 0);
 }

@@ -32,7 +32,7 @@ void help_wrap(const char *text, size_t indent, size_t width, FILE *file)
         fputc('\n', file);
 }
 
-static void fact(char *out, size_t size, const char *word, const char *text)
+static void help_fact(char *out, size_t size, const char *word, const char *text)
 {
     size_t len = strlen(out);
     snprintf(out + len, size - len, "%s%s%s", len > 0 ? ", " : "", word, text);
@@ -42,20 +42,20 @@ void help_facts(const struct option_row *row, char *out, size_t size)
 {
     out[0] = '\0';
     if (row->variable)
-        fact(out, size, "variable ", row->variable);
+        help_fact(out, size, "variable ", row->variable);
     if (row->second_variable)
-        fact(out, size, "then ", row->second_variable);
+        help_fact(out, size, "then ", row->second_variable);
     if (row->fallback || row->default_help)
-        fact(out, size, "default ", row->fallback ? row->fallback : row->default_help);
+        help_fact(out, size, "default ", row->fallback ? row->fallback : row->default_help);
     if (row->kind == OPTION_LIST)
-        fact(out, size, "repeatable, or a list with commas or blanks", "");
+        help_fact(out, size, "repeatable, or a list with commas or blanks", "");
     if (row->kind == OPTION_REPEATED)
-        fact(out, size, "repeatable", "");
+        help_fact(out, size, "repeatable", "");
     if (row->is_required)
-        fact(out, size, "required", "");
+        help_fact(out, size, "required", "");
 }
 
-static void print_option(const struct option_row *row, FILE *file)
+static void help_print_option(const struct option_row *row, FILE *file)
 {
     char facts[FACTS_SIZE];
     help_facts(row, facts, sizeof(facts));
@@ -69,13 +69,13 @@ static void print_option(const struct option_row *row, FILE *file)
     }
 }
 
-static void print_flag(const char *flag, const char *help, FILE *file)
+static void help_print_flag(const char *flag, const char *help, FILE *file)
 {
     fprintf(file, "  %s\n", flag);
     help_wrap(help, OPTION_INDENT, WIDTH, file);
 }
 
-static void print_command(const struct command *command, FILE *file)
+static void help_print_command(const struct command *command, FILE *file)
 {
     char name[NAME_SIZE], shown[NAME_SIZE * 2];
     command_full_name(command, name, sizeof(name));
@@ -84,14 +84,14 @@ static void print_command(const struct command *command, FILE *file)
     fprintf(file, "  %-*s %s\n", COMMAND_WIDTH, shown, command->summary);
 }
 
-static void print_commands(const struct command_table *table, const char *group, FILE *file)
+static void help_print_commands(const struct command_table *table, const char *group, FILE *file)
 {
     fputs("\nCommands:\n", file);
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
         bool is_asked = !group || (command->group && strcmp(group, command->group) == 0);
         if (is_asked && !command->is_hidden)
-            print_command(command, file);
+            help_print_command(command, file);
     }
 }
 
@@ -100,12 +100,12 @@ void help_program(const struct command_table *table, FILE *file)
     fputs("Usage: empusa COMMAND [OPERAND...] [OPTION...]\n\n"
           "A service registry on etcd whose contents are also DNS.\n",
           file);
-    print_commands(table, NULL, file);
+    help_print_commands(table, NULL, file);
     fputs("\nOptions of every command, anywhere on the line:\n", file);
     for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
-        print_option(option_row((enum option_id)i), file);
-    print_flag("-h, --help", "show this, or the help of a command, and exit", file);
-    print_flag("--version", "show the version and exit", file);
+        help_print_option(option_row((enum option_id)i), file);
+    help_print_flag("-h, --help", "show this, or the help of a command, and exit", file);
+    help_print_flag("--version", "show the version and exit", file);
     fputc('\n', file);
     help_wrap(
         "An option wins over its variable in the environment, and that over the same one in the "
@@ -119,7 +119,7 @@ void help_group(const struct command_table *table, const struct command_group *g
 {
     fprintf(file, "Usage: empusa %s COMMAND [OPERAND...] [OPTION...]\n\n", group->name);
     help_wrap(group->summary, 0, WIDTH, file);
-    print_commands(table, group->name, file);
+    help_print_commands(table, group->name, file);
     fprintf(file,
             "\nSee also: empusa %s COMMAND --help, and empusa --help for the options of every\n"
             "command.\n",
@@ -140,7 +140,7 @@ void help_command(const struct command *command, FILE *file)
     }
     fputs("\nOptions:\n", file);
     for (size_t i = 0; i < command->option_count; i++)
-        print_option(option_row(command->options[i]), file);
-    print_flag("-h, --help", "show this and exit", file);
+        help_print_option(option_row(command->options[i]), file);
+    help_print_flag("-h, --help", "show this and exit", file);
     fputs("\nThe options of every command: empusa --help\n", file);
 }

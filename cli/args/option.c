@@ -47,7 +47,7 @@ const struct option_row *option_row(enum option_id id)
     return &rows[id];
 }
 
-static void value_clear(struct option_value *value)
+static void option_value_clear(struct option_value *value)
 {
     for (size_t i = 0; i < value->count; i++)
         free(value->texts[i]);
@@ -58,11 +58,11 @@ static void value_clear(struct option_value *value)
 void options_clear(struct options *options)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        value_clear(&options->values[i]);
+        option_value_clear(&options->values[i]);
 }
 
 /* Only digits, so no sign, blank or base, and no overflow. */
-static bool read_number(const char *text, uint64_t *out)
+static bool option_read_number(const char *text, uint64_t *out)
 {
     uint64_t number = 0;
     if (!*text)
@@ -79,7 +79,7 @@ static bool read_number(const char *text, uint64_t *out)
     return true;
 }
 
-static bool read_level(const char *text, enum log_level *out)
+static bool option_read_level(const char *text, enum log_level *out)
 {
     for (size_t i = 0; i < COUNT(levels); i++) {
         if (strcasecmp(text, levels[i].name) == 0) {
@@ -90,7 +90,7 @@ static bool read_level(const char *text, enum log_level *out)
     return false;
 }
 
-static bool read_flag(const char *text, bool *out)
+static bool option_read_flag(const char *text, bool *out)
 {
     for (size_t i = 0; i < COUNT(flags); i++) {
         if (strcasecmp(text, flags[i].text) == 0) {
@@ -101,7 +101,7 @@ static bool read_flag(const char *text, bool *out)
     return false;
 }
 
-static bool is_choice(const char *choices, const char *text)
+static bool option_is_choice(const char *choices, const char *text)
 {
     size_t len = strlen(text);
     while (*choices) {
@@ -113,27 +113,27 @@ static bool is_choice(const char *choices, const char *text)
     return false;
 }
 
-static enum status check(const struct option_row *row, const char *text, struct detail *why)
+static enum status option_check(const struct option_row *row, const char *text, struct detail *why)
 {
     uint64_t number;
     enum log_level level;
     bool flag;
     switch (row->kind) {
     case OPTION_NUMBER:
-        if (read_number(text, &number) && number >= row->min && number <= row->max)
+        if (option_read_number(text, &number) && number >= row->min && number <= row->max)
             return STATUS_OK;
         return detail_set(why, STATUS_BAD_INPUT, "not a whole number from %llu to %llu",
                           (unsigned long long)row->min, (unsigned long long)row->max);
     case OPTION_CHOICE:
-        if (is_choice(row->argument, text))
+        if (option_is_choice(row->argument, text))
             return STATUS_OK;
         return detail_set(why, STATUS_BAD_INPUT, "not one of %s", row->argument);
     case OPTION_LEVEL:
-        if (read_level(text, &level))
+        if (option_read_level(text, &level))
             return STATUS_OK;
         return detail_set(why, STATUS_BAD_INPUT, "not one of DEBUG, INFO, WARNING, ERROR");
     case OPTION_FLAG:
-        if (read_flag(text, &flag))
+        if (option_read_flag(text, &flag))
             return STATUS_OK;
         return detail_set(why, STATUS_BAD_INPUT, "neither yes nor no");
     default:
@@ -141,7 +141,7 @@ static enum status check(const struct option_row *row, const char *text, struct 
     }
 }
 
-static enum status append(struct option_value *value, const char *text, size_t len)
+static enum status option_append(struct option_value *value, const char *text, size_t len)
 {
     char *copy = strndup(text, len);
     char **texts = realloc(value->texts, (value->count + 1) * sizeof(*texts));
@@ -156,27 +156,27 @@ static enum status append(struct option_value *value, const char *text, size_t l
 }
 
 /* One value of the option, checked. */
-static enum status add_one(struct options *options, enum option_id id, const char *text, size_t len,
-                           struct detail *why)
+static enum status option_add_one(struct options *options, enum option_id id, const char *text,
+                                  size_t len, struct detail *why)
 {
     struct option_value *value = &options->values[id];
-    enum status status = append(value, text, len);
+    enum status status = option_append(value, text, len);
     if (status != STATUS_OK)
         return detail_set(why, status, "%s", status_text(status));
     const char *copy = value->texts[value->count - 1];
-    status = check(&rows[id], copy, why);
+    status = option_check(&rows[id], copy, why);
     return status == STATUS_OK ? status : options_fault(options, id, copy, why);
 }
 
 /* Between two items stands a comma, blanks, or both. */
-static enum status add_list(struct options *options, enum option_id id, const char *text,
-                            struct detail *why)
+static enum status option_add_list(struct options *options, enum option_id id, const char *text,
+                                   struct detail *why)
 {
     bool has_comma;
     text += strspn(text, BLANKS);
     do {
         size_t len = strcspn(text, "," BLANKS);
-        enum status status = add_one(options, id, text, len, why);
+        enum status status = option_add_one(options, id, text, len, why);
         if (status != STATUS_OK)
             return status;
         text += len + strspn(text + len, BLANKS);
@@ -187,12 +187,12 @@ static enum status add_list(struct options *options, enum option_id id, const ch
     return STATUS_OK;
 }
 
-static enum status add(struct options *options, enum option_id id, const char *text,
-                       struct detail *why)
+static enum status option_add(struct options *options, enum option_id id, const char *text,
+                              struct detail *why)
 {
     if (rows[id].kind == OPTION_LIST)
-        return add_list(options, id, text, why);
-    return add_one(options, id, text, strlen(text), why);
+        return option_add_list(options, id, text, why);
+    return option_add_one(options, id, text, strlen(text), why);
 }
 
 enum status options_set(struct options *options, enum option_id id, const char *text,
@@ -201,19 +201,19 @@ enum status options_set(struct options *options, enum option_id id, const char *
     struct option_value *value = &options->values[id];
     bool is_repeatable = rows[id].kind == OPTION_LIST || rows[id].kind == OPTION_REPEATED;
     if (!is_repeatable || value->source != OPTION_ARGUMENT)
-        value_clear(value);
+        option_value_clear(value);
     value->source = OPTION_ARGUMENT;
-    return add(options, id, text ? text : "yes", why);
+    return option_add(options, id, text ? text : "yes", why);
 }
 
 void options_unset(struct options *options, enum option_id id)
 {
-    value_clear(&options->values[id]);
+    option_value_clear(&options->values[id]);
 }
 
 /* What a variable has in the environment, or (config not NULL) in the file. NULL: nothing. */
-static const char *look_up(struct option_value *value, const char *name,
-                           const struct config *config)
+static const char *option_look_up(struct option_value *value, const char *name,
+                                  const struct config *config)
 {
     const struct config_item *item = config && name ? config_find(config, name) : NULL;
     const char *text = config ? (item ? item->value : NULL) : name ? getenv(name) : NULL;
@@ -232,25 +232,25 @@ enum status options_complete(struct options *options, enum option_id id,
     struct option_value *value = &options->values[id];
     if (value->source != OPTION_UNSET)
         return STATUS_OK;
-    const char *text = look_up(value, row->variable, NULL);
+    const char *text = option_look_up(value, row->variable, NULL);
     if (!text)
-        text = look_up(value, row->second_variable, NULL);
+        text = option_look_up(value, row->second_variable, NULL);
     /* A file names no further one. */
     if (id == OPTION_CONFIG)
         config = NULL;
     if (!text && config)
-        text = look_up(value, row->variable, config);
+        text = option_look_up(value, row->variable, config);
     if (!text && config)
-        text = look_up(value, row->second_variable, config);
+        text = option_look_up(value, row->second_variable, config);
     if (text)
-        return add(options, id, text, why);
+        return option_add(options, id, text, why);
     if (!row->fallback)
         return STATUS_OK;
     value->source = OPTION_DEFAULT;
-    return add(options, id, row->fallback, why);
+    return option_add(options, id, row->fallback, why);
 }
 
-static bool is_variable(const char *name)
+static bool option_is_variable(const char *name)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if ((rows[i].variable && strcmp(rows[i].variable, name) == 0) ||
@@ -268,7 +268,7 @@ void options_warn(const struct options *options, const struct config *config, co
         const struct config_item *item = &config->items[i];
         bool is_self = strcmp(item->name, rows[OPTION_CONFIG].variable) == 0;
         bool is_unknown =
-            strncmp(item->name, PREFIX, strlen(PREFIX)) == 0 && !is_variable(item->name);
+            strncmp(item->name, PREFIX, strlen(PREFIX)) == 0 && !option_is_variable(item->name);
         if ((is_self || is_unknown) && ++count <= WARNINGS_MAX)
             log_printf(log, LOG_LEVEL_WARNING, "%s, line %u: %s %s", file, item->line, item->name,
                        is_self ? "names no further file" : "is no variable of empusa's");
@@ -302,24 +302,24 @@ uint64_t options_number(const struct options *options, enum option_id id)
 {
     const char *text = options_text(options, id);
     uint64_t number = 0;
-    return text && read_number(text, &number) ? number : 0;
+    return text && option_read_number(text, &number) ? number : 0;
 }
 
 bool options_flag(const struct options *options, enum option_id id)
 {
     const char *text = options_text(options, id);
     bool flag = false;
-    return text && read_flag(text, &flag) && flag;
+    return text && option_read_flag(text, &flag) && flag;
 }
 
 enum log_level options_level(const struct options *options)
 {
     const char *text = options_text(options, OPTION_LOG_LEVEL);
     enum log_level level = LOG_LEVEL_INFO;
-    return text && read_level(text, &level) ? level : LOG_LEVEL_INFO;
+    return text && option_read_level(text, &level) ? level : LOG_LEVEL_INFO;
 }
 
-static enum status read_secret(const char *path, char **out, struct detail *why)
+static enum status option_read_secret(const char *path, char **out, struct detail *why)
 {
     char text[SECRET_MAX + 1];
     ssize_t len = config_read_octets(path, text, sizeof(text));
@@ -346,7 +346,7 @@ enum status options_secret(const struct options *options, enum option_id id, cha
         if (!secret)
             status = detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     } else if (value->count > 0) {
-        status = read_secret(value->texts[0], &secret, why);
+        status = option_read_secret(value->texts[0], &secret, why);
         if (status != STATUS_OK)
             detail_wrap(why, status, "--%s \"%s\"", rows[id].name, value->texts[0]);
     }
@@ -356,7 +356,7 @@ enum status options_secret(const struct options *options, enum option_id id, cha
 }
 
 /* Whoever checked the value may have named it, too: `service type "a/b": the fault`. */
-static const char *fault_of(const char *sentence)
+static const char *option_fault_of(const char *sentence)
 {
     const char *fault = sentence;
     for (const char *p = sentence; (p = strstr(p, "\": ")); p++)
@@ -365,7 +365,7 @@ static const char *fault_of(const char *sentence)
 }
 
 /* Whether a value may be a part of one with a user and a password, which hold a comma. */
-static bool may_be_secret(const struct option_value *value)
+static bool option_may_be_secret(const struct option_value *value)
 {
     for (size_t i = 0; i < value->count; i++)
         if (strchr(value->texts[i], '@'))
@@ -374,11 +374,11 @@ static bool may_be_secret(const struct option_value *value)
 }
 
 /* The value as it may be quoted. */
-static const char *quotable(const struct option_value *from, const char *value, char *space,
-                            size_t size)
+static const char *option_quotable(const struct option_value *from, const char *value, char *space,
+                                   size_t size)
 {
     if (!strchr(value, '@'))
-        return may_be_secret(from) ? "***" : value;
+        return option_may_be_secret(from) ? "***" : value;
     if (strlen(value) >= size)
         return "***";
     memcpy(space, value, strlen(value) + 1);
@@ -394,8 +394,8 @@ enum status options_fault(const struct options *options, enum option_id id, cons
     const char *name = rows[id].name;
     const char *path = from->source == OPTION_FILE ? options_text(options, OPTION_CONFIG) : "";
     mask_words(said.text);
-    value = quotable(from, value, space.text, sizeof(space.text));
-    const char *sentence = fault_of(said.text);
+    value = option_quotable(from, value, space.text, sizeof(space.text));
+    const char *sentence = option_fault_of(said.text);
     size_t value_len = strlen(value), len = strlen(sentence), path_len = strlen(path);
     bool fits = value_len + len + path_len + NAMES_SIZE <= sizeof(why->text);
     utf8_shorten(value, value_len, shown.text, fits ? sizeof(shown.text) : VALUE_SHOWN);

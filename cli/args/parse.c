@@ -36,23 +36,23 @@ struct word {
 };
 
 /* `status` is what detail_set() gives back. */
-static enum parse_verdict wrong(enum status status)
+static enum parse_verdict parse_wrong(enum status status)
 {
     (void)status;
     return PARSE_WRONG;
 }
 
 /* A negative number is none, nor is "-" alone. */
-static bool is_short_option(const char *argument)
+static bool parse_is_short_option(const char *argument)
 {
     return argument[0] == '-' && argument[1] != '\0' && argument[1] != '-' &&
            !(argument[1] >= '0' && argument[1] <= '9');
 }
 
-static struct word split(const char *argument)
+static struct word parse_split(const char *argument)
 {
     struct word word = {.text = argument};
-    if (is_short_option(argument)) {
+    if (parse_is_short_option(argument)) {
         word.kind = WORD_SHORT;
     } else if (argument[0] == '-' && argument[1] == '-' && argument[2] != '\0') {
         word.kind = WORD_OPTION;
@@ -63,7 +63,7 @@ static struct word split(const char *argument)
     return word;
 }
 
-static bool next_word(struct cursor *cursor, struct word *out)
+static bool parse_next_word(struct cursor *cursor, struct word *out)
 {
     if (cursor->at < cursor->argc && !cursor->has_ended &&
         strcmp(cursor->argv[cursor->at], "--") == 0) {
@@ -73,57 +73,59 @@ static bool next_word(struct cursor *cursor, struct word *out)
     if (cursor->at >= cursor->argc)
         return false;
     const char *argument = cursor->argv[cursor->at++];
-    *out = cursor->has_ended ? (struct word){.text = argument} : split(argument);
+    *out = cursor->has_ended ? (struct word){.text = argument} : parse_split(argument);
     return true;
 }
 
-static bool is_named(const struct word *word, const char *name)
+static bool parse_is_named(const struct word *word, const char *name)
 {
     return word->kind == WORD_OPTION && strlen(name) == word->name_len &&
            memcmp(name, word->name, word->name_len) == 0;
 }
 
-static bool is_help(const struct word *word)
+static bool parse_is_help(const struct word *word)
 {
-    return is_named(word, "help") || (word->kind == WORD_SHORT && strcmp(word->text, "-h") == 0);
+    return parse_is_named(word, "help") ||
+           (word->kind == WORD_SHORT && strcmp(word->text, "-h") == 0);
 }
 
 /* The options that the command takes, its own and the global ones; without a command all there are.
  */
-static size_t option_count(const struct cursor *cursor)
+static size_t parse_option_count(const struct cursor *cursor)
 {
     const struct command *command = cursor->call->command;
     return command ? OPTION_GLOBAL_COUNT + command->option_count : OPTION_COUNT;
 }
 
-static enum option_id option_at(const struct cursor *cursor, size_t i)
+static enum option_id parse_option_at(const struct cursor *cursor, size_t i)
 {
     const struct command *command = cursor->call->command;
     return command && i >= OPTION_GLOBAL_COUNT ? command->options[i - OPTION_GLOBAL_COUNT]
                                                : (enum option_id)i;
 }
 
-static bool find_option(const struct cursor *cursor, const struct word *word, enum option_id *out)
+static bool parse_find_option(const struct cursor *cursor, const struct word *word,
+                              enum option_id *out)
 {
-    for (size_t i = 0; i < option_count(cursor); i++) {
-        *out = option_at(cursor, i);
-        if (is_named(word, option_row(*out)->name))
+    for (size_t i = 0; i < parse_option_count(cursor); i++) {
+        *out = parse_option_at(cursor, i);
+        if (parse_is_named(word, option_row(*out)->name))
             return true;
     }
     return false;
 }
 
-static bool is_any_option(const struct word *word)
+static bool parse_is_any_option(const struct word *word)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (is_named(word, option_row((enum option_id)i)->name))
+        if (parse_is_named(word, option_row((enum option_id)i)->name))
             return true;
     }
-    return is_help(word) || is_named(word, "version");
+    return parse_is_help(word) || parse_is_named(word, "version");
 }
 
 /* Where one reads more: "empusa service list --help". */
-static const char *help_of(const struct cursor *cursor, char out[NAME_MAX_SHOWN])
+static const char *parse_help_of(const struct cursor *cursor, char out[NAME_MAX_SHOWN])
 {
     char name[NAME_MAX_SHOWN - 1] = "";
     if (cursor->call->command)
@@ -135,104 +137,107 @@ static const char *help_of(const struct cursor *cursor, char out[NAME_MAX_SHOWN]
 }
 
 /* What begins with a '-' was perhaps meant as an operand. */
-static enum parse_verdict unknown_operand(struct cursor *cursor, const struct word *word)
+static enum parse_verdict parse_unknown_operand(struct cursor *cursor, const struct word *word)
 {
     const struct call *call = cursor->call;
     size_t len = 0;
     const char *name =
         call->command ? command_operand(call->command, call->operand_count, &len) : NULL;
-    char help[NAME_MAX_SHOWN], option[WORD_SHOWN], whole[WORD_SHOWN];
-    help_of(cursor, help);
+    char help[NAME_MAX_SHOWN], parse_option[WORD_SHOWN], whole[WORD_SHOWN];
+    parse_help_of(cursor, help);
     /* Not the value: it may be a secret. */
     utf8_shorten(word->text, word->kind == WORD_OPTION ? word->name_len + 2 : strlen(word->text),
-                 option, sizeof(option));
+                 parse_option, sizeof(parse_option));
     utf8_shorten(word->text, strlen(word->text), whole, sizeof(whole));
     if (name)
-        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
-                                "no option %s: if it is the %.*s, put \"--\" before it: empusa "
-                                "%s... -- %s",
-                                option, (int)len, name, help, whole));
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option %s: see empusa %s--help",
-                            option, help));
+        return parse_wrong(
+            detail_set(cursor->why, STATUS_BAD_INPUT,
+                       "no option %s: if it is the %.*s, put \"--\" before it: empusa "
+                       "%s... -- %s",
+                       parse_option, (int)len, name, help, whole));
+    return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                  "no option %s: see empusa %s--help", parse_option, help));
 }
 
-static enum parse_verdict unknown(struct cursor *cursor, const struct word *word)
+static enum parse_verdict parse_unknown(struct cursor *cursor, const struct word *word)
 {
     const char *names[OPTION_COUNT + 2];
-    size_t count = option_count(cursor);
+    size_t count = parse_option_count(cursor);
     for (size_t i = 0; i < count; i++)
-        names[i] = option_row(option_at(cursor, i))->name;
+        names[i] = option_row(parse_option_at(cursor, i))->name;
     names[count++] = "help";
     names[count++] = "version";
     const char *best = command_suggest(word->name, word->name_len, names, count);
     if (!best)
-        return unknown_operand(cursor, word);
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "no option --%.*s: did you mean --%s?",
-                            (int)word->name_len, word->name, best));
+        return parse_unknown_operand(cursor, word);
+    return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                  "no option --%.*s: did you mean --%s?", (int)word->name_len,
+                                  word->name, best));
 }
 
 /* Take the option's value: behind '=', or the next argument, unless that is an option itself.
  * False: there is none. */
-static bool take_value(struct cursor *cursor, struct word *word)
+static bool parse_take_value(struct cursor *cursor, struct word *word)
 {
     if (word->value)
         return true;
     if (cursor->at >= cursor->argc || strcmp(cursor->argv[cursor->at], "--") == 0)
         return false;
-    struct word next = split(cursor->argv[cursor->at]);
-    if (is_any_option(&next))
+    struct word next = parse_split(cursor->argv[cursor->at]);
+    if (parse_is_any_option(&next))
         return false;
     word->value = cursor->argv[cursor->at++];
     return true;
 }
 
-static enum parse_verdict set_option(struct cursor *cursor, enum option_id id, struct word *word)
+static enum parse_verdict parse_set_option(struct cursor *cursor, enum option_id id,
+                                           struct word *word)
 {
     const struct option_row *row = option_row(id);
     if (!row->argument && word->value)
-        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s \"%s\": it takes no value",
-                                row->name, word->value));
-    if (row->argument && !take_value(cursor, word))
-        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s needs a value: %s", row->name,
-                                row->argument));
+        return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                      "--%s \"%s\": it takes no value", row->name, word->value));
+    if (row->argument && !parse_take_value(cursor, word))
+        return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s needs a value: %s",
+                                      row->name, row->argument));
     enum status status = options_set(&cursor->call->options, id, word->value, cursor->why);
     return status == STATUS_OK ? PARSE_RUN : PARSE_WRONG;
 }
 
 /* On the way to the command: what belongs to an option is none of its words. */
-static enum parse_verdict pass_option(struct cursor *cursor, struct word *word)
+static enum parse_verdict parse_pass_option(struct cursor *cursor, struct word *word)
 {
     enum option_id id;
-    if (is_named(word, "version") && !cursor->wants_help)
+    if (parse_is_named(word, "version") && !cursor->wants_help)
         return PARSE_VERSION;
-    cursor->wants_help = cursor->wants_help || is_help(word);
-    if (is_help(word) || is_named(word, "version"))
+    cursor->wants_help = cursor->wants_help || parse_is_help(word);
+    if (parse_is_help(word) || parse_is_named(word, "version"))
         return PARSE_RUN;
     if (word->kind == WORD_SHORT)
-        return unknown_operand(cursor, word);
-    if (!find_option(cursor, word, &id))
-        return unknown(cursor, word);
-    if (option_row(id)->argument && !take_value(cursor, word))
-        return set_option(cursor, id, word); /* says what is missing */
+        return parse_unknown_operand(cursor, word);
+    if (!parse_find_option(cursor, word, &id))
+        return parse_unknown(cursor, word);
+    if (option_row(id)->argument && !parse_take_value(cursor, word))
+        return parse_set_option(cursor, id, word); /* says what is missing */
     return PARSE_RUN;
 }
 
-static enum parse_verdict no_such(struct cursor *cursor, const char *group, const char *word)
+static enum parse_verdict parse_no_such(struct cursor *cursor, const char *group, const char *word)
 {
     char meant[2 * NAME_MAX_SHOWN];
     const char *before = group ? group : "", *blank = group ? " " : "";
     cursor->is_lost = true;
     if (command_nearest(cursor->table, group, word, meant, sizeof(meant)))
-        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
-                                "no command \"%s%s%s\": did you mean %s?", before, blank, word,
-                                meant));
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
-                            "no command \"%s%s%s\": see empusa %s%s--help", before, blank, word,
-                            before, blank));
+        return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                      "no command \"%s%s%s\": did you mean %s?", before, blank,
+                                      word, meant));
+    return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                  "no command \"%s%s%s\": see empusa %s%s--help", before, blank,
+                                  word, before, blank));
 }
 
 /* One word of it, or a group and a word. */
-static enum parse_verdict command_name(struct cursor *cursor, const char *word)
+static enum parse_verdict parse_command_name(struct cursor *cursor, const char *word)
 {
     const struct command_group *group = cursor->result->group;
     if (!group) {
@@ -242,86 +247,88 @@ static enum parse_verdict command_name(struct cursor *cursor, const char *word)
     }
     const char *name = group ? group->name : NULL;
     cursor->call->command = command_find(cursor->table, name, word);
-    return cursor->call->command ? PARSE_RUN : no_such(cursor, name, word);
+    return cursor->call->command ? PARSE_RUN : parse_no_such(cursor, name, word);
 }
 
-static enum parse_verdict find_command(struct cursor *cursor)
+static enum parse_verdict parse_find_command(struct cursor *cursor)
 {
     struct word word;
-    while (!cursor->call->command && next_word(cursor, &word)) {
-        enum parse_verdict verdict =
-            word.kind == WORD_PLAIN ? command_name(cursor, word.text) : pass_option(cursor, &word);
+    while (!cursor->call->command && parse_next_word(cursor, &word)) {
+        enum parse_verdict verdict = word.kind == WORD_PLAIN ? parse_command_name(cursor, word.text)
+                                                             : parse_pass_option(cursor, &word);
         if (verdict != PARSE_RUN)
             return verdict;
     }
     return PARSE_RUN;
 }
 
-static enum parse_verdict option(struct cursor *cursor, struct word *word)
+static enum parse_verdict parse_option(struct cursor *cursor, struct word *word)
 {
     enum option_id id;
-    if (is_help(word))
+    if (parse_is_help(word))
         return PARSE_HELP;
-    if (is_named(word, "version"))
+    if (parse_is_named(word, "version"))
         return PARSE_VERSION;
     if (word->kind == WORD_SHORT)
-        return unknown_operand(cursor, word);
-    return find_option(cursor, word, &id) ? set_option(cursor, id, word) : unknown(cursor, word);
+        return parse_unknown_operand(cursor, word);
+    return parse_find_option(cursor, word, &id) ? parse_set_option(cursor, id, word)
+                                                : parse_unknown(cursor, word);
 }
 
-static enum parse_verdict operand(struct cursor *cursor, const char *word)
+static enum parse_verdict parse_operand(struct cursor *cursor, const char *word)
 {
     struct call *call = cursor->call;
     if (call->operand_count == command_operands(call->command)) {
         char help[NAME_MAX_SHOWN];
-        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
-                                "unexpected argument \"%s\": see empusa %s--help", word,
-                                help_of(cursor, help)));
+        return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                      "unexpected argument \"%s\": see empusa %s--help", word,
+                                      parse_help_of(cursor, help)));
     }
     call->operands[call->operand_count++] = word;
     return PARSE_RUN;
 }
 
-static enum parse_verdict words(struct cursor *cursor)
+static enum parse_verdict parse_words(struct cursor *cursor)
 {
     size_t of_name = cursor->call->command->group ? 2 : 1;
     struct word word;
     cursor->at = 1;
     cursor->has_ended = false;
-    while (next_word(cursor, &word)) {
+    while (parse_next_word(cursor, &word)) {
         enum parse_verdict verdict = PARSE_RUN;
         if (word.kind != WORD_PLAIN)
-            verdict = option(cursor, &word);
+            verdict = parse_option(cursor, &word);
         else if (of_name > 0)
             of_name--;
         else
-            verdict = operand(cursor, word.text);
+            verdict = parse_operand(cursor, word.text);
         if (verdict != PARSE_RUN)
             return verdict;
     }
     return PARSE_RUN;
 }
 
-static bool asks_for_help(int argc, char **argv)
+static bool parse_asks_for_help(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        struct word word = split(argv[i]);
-        if (is_help(&word))
+        struct word word = parse_split(argv[i]);
+        if (parse_is_help(&word))
             return true;
     }
     return false;
 }
 
-static enum parse_verdict missing(struct cursor *cursor, enum option_id id)
+static enum parse_verdict parse_missing(struct cursor *cursor, enum option_id id)
 {
     const struct option_row *row = option_row(id);
     if (row->variable)
-        return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
-                                "--%s is missing (or its variable %s)", row->name, row->variable));
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s is missing", row->name));
+        return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                      "--%s is missing (or its variable %s)", row->name,
+                                      row->variable));
+    return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "--%s is missing", row->name));
 }
 
-static enum parse_verdict check_operands(struct cursor *cursor)
+static enum parse_verdict parse_check_operands(struct cursor *cursor)
 {
     const struct call *call = cursor->call;
     size_t len;
@@ -330,12 +337,13 @@ static enum parse_verdict check_operands(struct cursor *cursor)
         return PARSE_RUN;
     char full[NAME_MAX_SHOWN];
     command_full_name(call->command, full, sizeof(full));
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT, "missing operand %.*s: empusa %s %s",
-                            (int)len, name, full, call->command->operands));
+    return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                  "missing operand %.*s: empusa %s %s", (int)len, name, full,
+                                  call->command->operands));
 }
 
 /* What the environment and the file of --config give. */
-static enum parse_verdict complete(struct cursor *cursor)
+static enum parse_verdict parse_complete(struct cursor *cursor)
 {
     struct call *call = cursor->call;
     enum status status = options_complete(&call->options, OPTION_CONFIG, NULL, cursor->why);
@@ -345,55 +353,57 @@ static enum parse_verdict complete(struct cursor *cursor)
         if (status != STATUS_OK)
             options_fault(&call->options, OPTION_CONFIG, file, cursor->why);
     }
-    for (size_t i = 0; status == STATUS_OK && i < option_count(cursor); i++)
-        status = options_complete(&call->options, option_at(cursor, i), &call->config, cursor->why);
+    for (size_t i = 0; status == STATUS_OK && i < parse_option_count(cursor); i++)
+        status = options_complete(&call->options, parse_option_at(cursor, i), &call->config,
+                                  cursor->why);
     return status == STATUS_OK ? PARSE_RUN : PARSE_WRONG;
 }
 
-static enum parse_verdict check_options(struct cursor *cursor)
+static enum parse_verdict parse_check_options(struct cursor *cursor)
 {
     const struct call *call = cursor->call;
     const struct command *command = call->command;
     if (command->needs_etcd && !options_has(&call->options, OPTION_ETCD_ENDPOINT) &&
         !options_has(&call->options, OPTION_ETCD_DISCOVERY_SRV))
-        return missing(cursor, OPTION_ETCD_ENDPOINT);
+        return parse_missing(cursor, OPTION_ETCD_ENDPOINT);
     if (command->needs_etcd && !options_has(&call->options, OPTION_TREE_ROOT))
-        return missing(cursor, OPTION_TREE_ROOT);
+        return parse_missing(cursor, OPTION_TREE_ROOT);
     bool has_substitute = command->substitute && options_has(&call->options, command->substitute);
     for (size_t i = 0; i < command->option_count && !has_substitute; i++) {
         enum option_id id = command->options[i];
         if (option_row(id)->is_required && !options_has(&call->options, id))
-            return missing(cursor, id);
+            return parse_missing(cursor, id);
     }
     return PARSE_RUN;
 }
 
 /* The line has no command: alone, "empusa" and "empusa service" ask for help. */
-static enum parse_verdict no_command(struct cursor *cursor)
+static enum parse_verdict parse_no_command(struct cursor *cursor)
 {
     bool is_alone = cursor->argc == (cursor->result->group ? 2 : 1);
     char help[NAME_MAX_SHOWN];
     if (is_alone || cursor->wants_help)
         return PARSE_HELP;
-    return wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
-                            "no command was given: see empusa %s--help", help_of(cursor, help)));
+    return parse_wrong(detail_set(cursor->why, STATUS_BAD_INPUT,
+                                  "no command was given: see empusa %s--help",
+                                  parse_help_of(cursor, help)));
 }
 
 enum parse_verdict parse(int argc, char **argv, const struct command_table *table,
                          struct call *call, struct parse_result *result, struct detail *why)
 {
     struct cursor cursor = {argc, argv, 1, table, call, result, why, false, false, false};
-    enum parse_verdict verdict = find_command(&cursor);
+    enum parse_verdict verdict = parse_find_command(&cursor);
     if (verdict == PARSE_RUN && !call->command)
-        verdict = no_command(&cursor);
+        verdict = parse_no_command(&cursor);
     else if (verdict == PARSE_RUN)
-        verdict = words(&cursor);
-    bool is_help = cursor.is_lost ? cursor.wants_help : asks_for_help(argc, argv);
+        verdict = parse_words(&cursor);
+    bool is_help = cursor.is_lost ? cursor.wants_help : parse_asks_for_help(argc, argv);
     if (verdict == PARSE_WRONG && is_help)
         return PARSE_HELP;
     if (verdict == PARSE_RUN)
-        verdict = check_operands(&cursor);
+        verdict = parse_check_operands(&cursor);
     if (verdict == PARSE_RUN)
-        verdict = complete(&cursor);
-    return verdict == PARSE_RUN ? check_options(&cursor) : verdict;
+        verdict = parse_complete(&cursor);
+    return verdict == PARSE_RUN ? parse_check_options(&cursor) : verdict;
 }

@@ -96,14 +96,14 @@ struct wait {
     bool is_done;
 };
 
-static void wait_end(struct wait *wait, enum status status, const struct detail *why)
+static void session_wait_end(struct wait *wait, enum status status, const struct detail *why)
 {
     wait->status = status;
     wait->session->why = *why;
     wait->is_done = true;
 }
 
-static enum status wait_for(struct wait *wait)
+static enum status session_wait_for(struct wait *wait)
 {
     while (!wait->is_done)
         uv_run(&wait->session->loop, UV_RUN_ONCE);
@@ -116,29 +116,29 @@ struct range_wait {
     void *arg;
 };
 
-static bool range_each(void *arg, const struct kv *kv)
+static bool session_range_each(void *arg, const struct kv *kv)
 {
     struct range_wait *range = arg;
     return range->each(range->arg, kv);
 }
 
-static void range_done(void *arg, enum status status, const struct kv_range_result *result,
-                       const struct detail *why)
+static void session_range_done(void *arg, enum status status, const struct kv_range_result *result,
+                               const struct detail *why)
 {
     (void)result;
     struct range_wait *range = arg;
-    wait_end(&range->wait, status, why);
+    session_wait_end(&range->wait, status, why);
 }
 
 enum status session_range(struct session *session, const struct kv_range *range, kv_each *each,
                           void *arg)
 {
     struct range_wait wait = {{.session = session}, each, arg};
-    kv_range(session->etcd, range, range_each, range_done, &wait);
-    return wait_for(&wait.wait);
+    kv_range(session->etcd, range, session_range_each, session_range_done, &wait);
+    return session_wait_for(&wait.wait);
 }
 
-static bool copy_kv(struct session_kv *out, const struct kv *kv)
+static bool session_copy_kv(struct session_kv *out, const struct kv *kv)
 {
     char *value = malloc(kv->value_len + 1);
     if (!value)
@@ -164,17 +164,17 @@ void session_kv_clear(struct session_kv *kv)
     *kv = (struct session_kv){0};
 }
 
-static bool get_each(void *arg, const struct kv *kv)
+static bool session_get_each(void *arg, const struct kv *kv)
 {
     struct session_kv *out = arg;
-    return out->is_there || copy_kv(out, kv);
+    return out->is_there || session_copy_kv(out, kv);
 }
 
 enum status session_get(struct session *session, const struct kv_key *key, struct session_kv *out)
 {
     struct session_kv found = {0};
     struct kv_range range = {.key = key->text, .key_len = key->len};
-    enum status status = session_range(session, &range, get_each, &found);
+    enum status status = session_range(session, &range, session_get_each, &found);
     if (status == STATUS_OK)
         *out = found;
     else
@@ -187,18 +187,19 @@ struct txn_wait {
     struct session_txn result;
 };
 
-static void txn_done(void *arg, enum status status, const struct kv_txn_result *result,
-                     const struct detail *why)
+static void session_txn_done(void *arg, enum status status, const struct kv_txn_result *result,
+                             const struct detail *why)
 {
     struct txn_wait *txn = arg;
-    wait_end(&txn->wait, status, why);
+    session_wait_end(&txn->wait, status, why);
     if (status != STATUS_OK)
         return;
     txn->result.succeeded = result->succeeded;
     for (size_t i = 0; i < result->op_count; i++) {
         const struct kv_op_result *op = &result->ops[i];
         txn->result.deleted += op->deleted;
-        if (op->kv_count > 0 && !txn->result.kv.is_there && !copy_kv(&txn->result.kv, &op->kvs[0]))
+        if (op->kv_count > 0 && !txn->result.kv.is_there &&
+            !session_copy_kv(&txn->result.kv, &op->kvs[0]))
             txn->wait.status = STATUS_NO_MEMORY;
     }
 }
@@ -206,8 +207,8 @@ static void txn_done(void *arg, enum status status, const struct kv_txn_result *
 enum status session_txn(struct session *session, const struct kv_txn *txn, struct session_txn *out)
 {
     struct txn_wait wait = {.wait.session = session};
-    kv_txn(session->etcd, txn, txn_done, &wait);
-    enum status status = wait_for(&wait.wait);
+    kv_txn(session->etcd, txn, session_txn_done, &wait);
+    enum status status = session_wait_for(&wait.wait);
     if (status == STATUS_OK)
         *out = wait.result;
     else
@@ -220,14 +221,14 @@ struct lease_wait {
     int64_t granted_s;
 };
 
-static void lease_done_wait(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                            int64_t left_s, const struct detail *why)
+static void session_lease_done_wait(void *arg, enum status status, int64_t id,
+                                    int64_t granted_ttl_s, int64_t left_s, const struct detail *why)
 {
     (void)id;
     (void)left_s;
     struct lease_wait *lease = arg;
     lease->granted_s = granted_ttl_s;
-    wait_end(&lease->wait, status, why);
+    session_wait_end(&lease->wait, status, why);
 }
 
 enum status session_grant(struct session *session, uint64_t ttl_s, int64_t *out)
@@ -237,8 +238,8 @@ enum status session_grant(struct session *session, uint64_t ttl_s, int64_t *out)
     if (status != STATUS_OK)
         return detail_set(&session->why, status, "no random number for a lease");
     struct lease_wait wait = {.wait.session = session};
-    lease_grant(session->etcd, id, ttl_s, lease_done_wait, &wait);
-    status = wait_for(&wait.wait);
+    lease_grant(session->etcd, id, ttl_s, session_lease_done_wait, &wait);
+    status = session_wait_for(&wait.wait);
     if (status == STATUS_OK)
         *out = id;
     return status;
@@ -247,8 +248,8 @@ enum status session_grant(struct session *session, uint64_t ttl_s, int64_t *out)
 enum status session_keep_alive(struct session *session, int64_t lease, int64_t *granted_s)
 {
     struct lease_wait wait = {.wait.session = session};
-    lease_keep_alive(session->etcd, lease, lease_done_wait, &wait);
-    enum status status = wait_for(&wait.wait);
+    lease_keep_alive(session->etcd, lease, session_lease_done_wait, &wait);
+    enum status status = session_wait_for(&wait.wait);
     if (status == STATUS_OK)
         *granted_s = wait.granted_s;
     return status;

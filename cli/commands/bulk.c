@@ -45,7 +45,7 @@ struct bulk {
     struct detail why;
 };
 
-static void batch_free(struct batch *batch)
+static void bulk_batch_free(struct batch *batch)
 {
     if (!batch)
         return;
@@ -56,7 +56,7 @@ static void batch_free(struct batch *batch)
     free(batch);
 }
 
-static enum status fail(struct bulk *bulk, enum status status, const struct detail *why)
+static enum status bulk_fail(struct bulk *bulk, enum status status, const struct detail *why)
 {
     if (bulk->status != STATUS_OK)
         return bulk->status;
@@ -65,16 +65,16 @@ static enum status fail(struct bulk *bulk, enum status status, const struct deta
     return status;
 }
 
-static enum status fail_text(struct bulk *bulk, enum status status, const char *text)
+static enum status bulk_fail_text(struct bulk *bulk, enum status status, const char *text)
 {
     struct detail why;
-    return fail(bulk, detail_set(&why, status, "%s", text), &why);
+    return bulk_fail(bulk, detail_set(&why, status, "%s", text), &why);
 }
 
-static void pump(struct bulk *bulk);
+static void bulk_pump(struct bulk *bulk);
 
 /* To the front: it has waited already. */
-static void wait_first(struct bulk *bulk, struct batch *batch)
+static void bulk_wait_first(struct bulk *bulk, struct batch *batch)
 {
     batch->next = bulk->waiting;
     if (!bulk->waiting)
@@ -83,7 +83,7 @@ static void wait_first(struct bulk *bulk, struct batch *batch)
     bulk->waiting_count++;
 }
 
-static void wait_last(struct bulk *bulk, struct batch *batch)
+static void bulk_wait_last(struct bulk *bulk, struct batch *batch)
 {
     batch->next = NULL;
     *bulk->waiting_end = batch;
@@ -91,18 +91,18 @@ static void wait_last(struct bulk *bulk, struct batch *batch)
     bulk->waiting_count++;
 }
 
-static size_t octets_of(const struct kv_op *op)
+static size_t bulk_octets_of(const struct kv_op *op)
 {
     /* The key stands there twice: compared and put. */
     return 2 * op->key_len + op->value_len;
 }
 
 /* Its second half becomes a batch of its own, behind it. */
-static enum status split(struct bulk *bulk, struct batch *batch)
+static enum status bulk_split(struct bulk *bulk, struct batch *batch)
 {
     struct batch *rest = calloc(1, sizeof(*rest));
     if (!rest)
-        return fail_text(bulk, STATUS_NO_MEMORY, status_text(STATUS_NO_MEMORY));
+        return bulk_fail_text(bulk, STATUS_NO_MEMORY, status_text(STATUS_NO_MEMORY));
     size_t kept = batch->count / 2;
     *rest = (struct batch){.bulk = bulk, .begun_ms = batch->begun_ms, .step = batch->step};
     while (rest->count + kept < batch->count) {
@@ -110,29 +110,29 @@ static enum status split(struct bulk *bulk, struct batch *batch)
         rest->ops[rest->count] = batch->ops[from];
         rest->promises[rest->count] = batch->promises[from];
         rest->revisions[rest->count] = batch->revisions[from];
-        rest->octets += octets_of(&batch->ops[from]);
+        rest->octets += bulk_octets_of(&batch->ops[from]);
         rest->count++;
     }
     batch->count = kept;
     batch->octets -= rest->octets;
-    wait_first(bulk, rest);
+    bulk_wait_first(bulk, rest);
     return STATUS_OK;
 }
 
 /* Smaller ones from now on. */
-static void shrink(struct bulk *bulk, enum status status, struct batch *batch)
+static void bulk_shrink(struct bulk *bulk, enum status status, struct batch *batch)
 {
     size_t count_max = (batch->count + 1) / 2, octets_max = batch->octets / 2;
     if (status == STATUS_TOO_MANY && count_max < bulk->count_max)
         bulk->count_max = count_max;
     if (status == STATUS_TOO_LARGE && octets_max < bulk->octets_max)
         bulk->octets_max = octets_max;
-    wait_first(bulk, batch); /* and is split there */
+    bulk_wait_first(bulk, batch); /* and is split there */
 }
 
 /* Whether etcd may have done it although it did not say so: when it has not said no, whatever
  * became of the attempts. */
-static bool is_unknown(enum status status)
+static bool bulk_is_unknown(enum status status)
 {
     switch (status) {
     case STATUS_BAD_INPUT:
@@ -149,21 +149,21 @@ static bool is_unknown(enum status status)
     }
 }
 
-static void give_up(struct batch *batch, enum status status, const struct detail *why)
+static void bulk_give_up(struct batch *batch, enum status status, const struct detail *why)
 {
     struct bulk *bulk = batch->bulk;
-    if (batch->step == BATCH_WRITES && is_unknown(status))
+    if (batch->step == BATCH_WRITES && bulk_is_unknown(status))
         bulk->unsure += batch->count;
     if (status == STATUS_NOT_FOUND)
-        fail_text(bulk, status,
-                  "a lease expired before its entries were written: the TTL is too short");
+        bulk_fail_text(bulk, status,
+                       "a lease expired before its entries were written: the TTL is too short");
     else
-        fail(bulk, status, why);
-    batch_free(batch);
+        bulk_fail(bulk, status, why);
+    bulk_batch_free(batch);
 }
 
 /* What the keys are at now. */
-static void see(struct batch *batch, const struct kv_txn_result *result)
+static void bulk_see(struct batch *batch, const struct kv_txn_result *result)
 {
     for (size_t i = 0; i < batch->count && i < result->op_count; i++)
         batch->revisions[i] = result->ops[i].kv_count > 0 ? result->ops[i].kvs[0].mod_revision : 0;
@@ -171,11 +171,11 @@ static void see(struct batch *batch, const struct kv_txn_result *result)
 }
 
 /* Etcd has answered. */
-static void go_on(struct batch *batch, const struct kv_txn_result *result)
+static void bulk_go_on(struct batch *batch, const struct kv_txn_result *result)
 {
     struct bulk *bulk = batch->bulk;
     if (batch->step == BATCH_LOOKS) {
-        see(batch, result);
+        bulk_see(batch, result);
     } else if (batch->step == BATCH_HOPES && result->succeeded) {
         memset(batch->revisions, 0, sizeof(batch->revisions));
         batch->step = BATCH_WRITES;
@@ -185,8 +185,8 @@ static void go_on(struct batch *batch, const struct kv_txn_result *result)
     }
 }
 
-static void on_sent(void *arg, enum status status, const struct kv_txn_result *result,
-                    const struct detail *why)
+static void bulk_on_sent(void *arg, enum status status, const struct kv_txn_result *result,
+                         const struct detail *why)
 {
     struct batch *batch = arg;
     struct bulk *bulk = batch->bulk;
@@ -194,26 +194,26 @@ static void on_sent(void *arg, enum status status, const struct kv_txn_result *r
     bulk->sent--;
     bool is_too_big = status == STATUS_TOO_MANY || status == STATUS_TOO_LARGE;
     if (is_too_big && batch->count > 1 && bulk->status == STATUS_OK) {
-        shrink(bulk, status, batch);
+        bulk_shrink(bulk, status, batch);
     } else if (status != STATUS_OK) {
-        give_up(batch, status, why);
+        bulk_give_up(batch, status, why);
     } else if (batch->step == BATCH_WRITES && result->succeeded) {
         bulk->written += batch->count;
-        batch_free(batch);
+        bulk_batch_free(batch);
     } else if (++batch->tries > BATCH_TRIES) {
-        give_up(
+        bulk_give_up(
             batch,
             detail_set(&changed, STATUS_CONFLICT, "others change the same entries all the time"),
             &changed);
     } else {
-        go_on(batch, result);
-        wait_first(bulk, batch);
+        bulk_go_on(batch, result);
+        bulk_wait_first(bulk, batch);
     }
-    pump(bulk);
+    bulk_pump(bulk);
     bulk->moved(bulk->arg);
 }
 
-static void compare_keys(const struct batch *batch, struct kv_compare *compares)
+static void bulk_compare_keys(const struct batch *batch, struct kv_compare *compares)
 {
     for (size_t i = 0; i < batch->count; i++)
         compares[i] = (struct kv_compare){
@@ -225,7 +225,7 @@ static void compare_keys(const struct batch *batch, struct kv_compare *compares)
         };
 }
 
-static void look_at_keys(const struct batch *batch, struct kv_op *gets)
+static void bulk_look_at_keys(const struct batch *batch, struct kv_op *gets)
 {
     for (size_t i = 0; i < batch->count; i++)
         gets[i] = (struct kv_op){.kind = KV_GET,
@@ -236,17 +236,17 @@ static void look_at_keys(const struct batch *batch, struct kv_op *gets)
 
 /* It writes only where nothing has changed since it looked: what comes late, when it has long been
  * given up, finds other revisions. */
-static void send_batch(struct batch *batch)
+static void bulk_send_batch(struct batch *batch)
 {
     struct kv_compare compares[KV_TXN_MAX];
     struct kv_op gets[KV_TXN_MAX];
     struct kv_txn txn = {.is_idempotent = true};
     if (batch->step == BATCH_LOOKS) {
-        look_at_keys(batch, gets);
+        bulk_look_at_keys(batch, gets);
         txn.success = gets;
         txn.success_count = batch->count;
     } else {
-        compare_keys(batch, compares);
+        bulk_compare_keys(batch, compares);
         txn.compares = compares;
         txn.compare_count = batch->count;
     }
@@ -255,10 +255,10 @@ static void send_batch(struct batch *batch)
         txn.success_count = batch->count;
     }
     batch->bulk->sent++;
-    kv_txn(batch->bulk->session->etcd, &txn, on_sent, batch);
+    kv_txn(batch->bulk->session->etcd, &txn, bulk_on_sent, batch);
 }
 
-static bool is_granted(const struct batch *batch)
+static bool bulk_is_granted(const struct batch *batch)
 {
     for (size_t i = 0; i < batch->count; i++)
         if (batch->promises[i] && !batch->promises[i]->is_granted)
@@ -266,13 +266,13 @@ static bool is_granted(const struct batch *batch)
     return true;
 }
 
-static bool is_small(const struct bulk *bulk, const struct batch *batch)
+static bool bulk_is_small(const struct bulk *bulk, const struct batch *batch)
 {
     return batch->count == 1 ||
            (batch->count <= bulk->count_max && batch->octets <= bulk->octets_max);
 }
 
-static struct batch *take_first(struct bulk *bulk)
+static struct batch *bulk_take_first(struct bulk *bulk)
 {
     struct batch *batch = bulk->waiting;
     bulk->waiting = batch->next;
@@ -283,15 +283,15 @@ static struct batch *take_first(struct bulk *bulk)
 }
 
 /* After an error nothing more is sent. */
-static void drop_waiting(struct bulk *bulk)
+static void bulk_drop_waiting(struct bulk *bulk)
 {
     while (bulk->waiting)
-        batch_free(take_first(bulk));
+        bulk_batch_free(bulk_take_first(bulk));
     shared_lease_drop(&bulk->promises);
 }
 
 /* Send what can be sent. A callback that comes at once, when there is no memory, finds it busy. */
-static void pump(struct bulk *bulk)
+static void bulk_pump(struct bulk *bulk)
 {
     if (bulk->is_pumping)
         return;
@@ -299,28 +299,28 @@ static void pump(struct bulk *bulk)
     if (bulk->status == STATUS_OK)
         shared_lease_ask(&bulk->promises);
     while (bulk->status == STATUS_OK && bulk->waiting && bulk->sent < UNDER_WAY_MAX &&
-           is_granted(bulk->waiting)) {
-        struct batch *batch = take_first(bulk);
-        if (is_small(bulk, batch)) {
-            send_batch(batch);
+           bulk_is_granted(bulk->waiting)) {
+        struct batch *batch = bulk_take_first(bulk);
+        if (bulk_is_small(bulk, batch)) {
+            bulk_send_batch(batch);
         } else {
-            enum status status = split(bulk, batch);
-            wait_first(bulk, batch);
+            enum status status = bulk_split(bulk, batch);
+            bulk_wait_first(bulk, batch);
             if (status != STATUS_OK)
                 break;
         }
     }
     if (bulk->status != STATUS_OK)
-        drop_waiting(bulk);
+        bulk_drop_waiting(bulk);
     bulk->is_pumping = false;
 }
 
-static void on_granted(void *arg, enum status status, const struct detail *why)
+static void bulk_on_granted(void *arg, enum status status, const struct detail *why)
 {
     struct bulk *bulk = arg;
     if (status != STATUS_OK)
-        fail(bulk, status, why);
-    pump(bulk);
+        bulk_fail(bulk, status, why);
+    bulk_pump(bulk);
     bulk->moved(bulk->arg);
 }
 
@@ -335,23 +335,23 @@ enum status bulk_new(struct session *session, bulk_moved *moved, void *arg, stru
                           .count_max = KV_TXN_MAX,
                           .octets_max = BATCH_OCTETS};
     bulk->waiting_end = &bulk->waiting;
-    shared_lease_init(&bulk->promises, session, on_granted, bulk);
+    shared_lease_init(&bulk->promises, session, bulk_on_granted, bulk);
     *out = bulk;
     return STATUS_OK;
 }
 
-static void close_batch(struct bulk *bulk)
+static void bulk_close_batch(struct bulk *bulk)
 {
     struct batch *batch = bulk->filling;
     if (!batch)
         return;
     bulk->filling = NULL;
-    wait_last(bulk, batch);
-    pump(bulk);
+    bulk_wait_last(bulk, batch);
+    bulk_pump(bulk);
 }
 
 /* False: no memory. */
-static bool append(struct bulk *bulk, const struct kv_op *put, struct shared_lease *promise)
+static bool bulk_append(struct bulk *bulk, const struct kv_op *put, struct shared_lease *promise)
 {
     char *block = malloc(put->key_len + put->value_len);
     if (block && !bulk->filling)
@@ -359,7 +359,7 @@ static bool append(struct bulk *bulk, const struct kv_op *put, struct shared_lea
     struct batch *batch = bulk->filling;
     if (!block || !batch) {
         free(block);
-        fail_text(bulk, STATUS_NO_MEMORY, status_text(STATUS_NO_MEMORY));
+        bulk_fail_text(bulk, STATUS_NO_MEMORY, status_text(STATUS_NO_MEMORY));
         return false;
     }
     if (batch->count == 0) {
@@ -374,7 +374,7 @@ static bool append(struct bulk *bulk, const struct kv_op *put, struct shared_lea
     *op = *put;
     op->key = block;
     op->value = block + put->key_len;
-    batch->octets += octets_of(op);
+    batch->octets += bulk_octets_of(op);
     return true;
 }
 
@@ -393,24 +393,24 @@ enum status bulk_add(struct bulk *bulk, const struct kv_key *key, const char *va
     enum status status =
         ttl_s > 0 ? shared_lease_take(&bulk->promises, ttl_s, &promise, &why) : STATUS_OK;
     if (status != STATUS_OK)
-        return fail(bulk, status, &why);
-    if (bulk->filling && bulk->filling->octets + octets_of(&put) > bulk->octets_max)
-        close_batch(bulk);
+        return bulk_fail(bulk, status, &why);
+    if (bulk->filling && bulk->filling->octets + bulk_octets_of(&put) > bulk->octets_max)
+        bulk_close_batch(bulk);
     put.lease = promise ? promise->id : 0;
-    if (!append(bulk, &put, promise)) {
+    if (!bulk_append(bulk, &put, promise)) {
         shared_lease_release(promise);
         return bulk->status;
     }
     shared_lease_ask(&bulk->promises);
     if (bulk->filling->count >= bulk->count_max)
-        close_batch(bulk);
+        bulk_close_batch(bulk);
     return bulk->status;
 }
 
 void bulk_flush(struct bulk *bulk, uint64_t before_ms)
 {
     if (bulk->filling && bulk->filling->begun_ms <= before_ms)
-        close_batch(bulk);
+        bulk_close_batch(bulk);
 }
 
 bool bulk_is_full(const struct bulk *bulk)
@@ -448,8 +448,8 @@ void bulk_free(struct bulk *bulk)
 {
     if (!bulk)
         return;
-    batch_free(bulk->filling);
-    drop_waiting(bulk);
+    bulk_batch_free(bulk->filling);
+    bulk_drop_waiting(bulk);
     shared_lease_clear(&bulk->promises);
     free(bulk);
 }

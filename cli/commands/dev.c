@@ -27,7 +27,7 @@ struct dev {
     bool is_interrupted, is_hangup_ignored;
 };
 
-static void on_interrupt(uv_signal_t *handle, int number)
+static void dev_on_interrupt(uv_signal_t *handle, int number)
 {
     (void)number;
     struct dev *dev = handle->data;
@@ -36,7 +36,7 @@ static void on_interrupt(uv_signal_t *handle, int number)
 
 /* From beginning to end: a signal that found its default action before the loop of serve has its
  * handlers, or after, would leave etcd's data behind. */
-static void guard_begin(struct dev *dev)
+static void dev_guard_begin(struct dev *dev)
 {
     static const int numbers[GUARDED] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction hangup;
@@ -46,12 +46,12 @@ static void guard_begin(struct dev *dev)
     for (unsigned i = 0; i < GUARDED && i < dev->guard_count; i++) {
         uv_signal_init(&dev->loop, &dev->guard[i]);
         dev->guard[i].data = dev;
-        uv_signal_start(&dev->guard[i], on_interrupt, numbers[i]);
+        uv_signal_start(&dev->guard[i], dev_on_interrupt, numbers[i]);
     }
 }
 
 /* Nothing is left to be undone: what comes now may not change the exit status either. */
-static void guard_end(struct dev *dev)
+static void dev_guard_end(struct dev *dev)
 {
     for (unsigned i = 0; i < dev->guard_count; i++)
         uv_close((uv_handle_t *)&dev->guard[i], NULL);
@@ -62,7 +62,7 @@ static void guard_end(struct dev *dev)
     signal(SIGHUP, SIG_IGN);
 }
 
-static bool is_interrupted(void *arg)
+static bool dev_is_interrupted(void *arg)
 {
     struct dev *dev = arg;
     uv_run(&dev->loop, UV_RUN_NOWAIT);
@@ -70,7 +70,7 @@ static bool is_interrupted(void *arg)
 }
 
 /* "127.0.0.1:5300, ..." as dig wants the first of them. */
-static void for_dig(const char *addresses, char *out, size_t size)
+static void dev_for_dig(const char *addresses, char *out, size_t size)
 {
     char first[ADDRESS_SIZE];
     snprintf(first, sizeof(first), "%.*s", (int)strcspn(addresses, ","), addresses);
@@ -88,11 +88,11 @@ static void for_dig(const char *addresses, char *out, size_t size)
     snprintf(out, size, "@%s -p %s", host, port);
 }
 
-static void print_hints(void *arg, const char *addresses, const char *domain)
+static void dev_print_hints(void *arg, const char *addresses, const char *domain)
 {
     struct dev *dev = arg;
     char server[ADDRESS_SIZE * 2], text[HINTS_SIZE];
-    for_dig(addresses, server, sizeof(server));
+    dev_for_dig(addresses, server, sizeof(server));
     snprintf(text, sizeof(text),
              "export EMPUSA_ETCD_ENDPOINT=%s\n"
              "export EMPUSA_TREE_ROOT=%s\n"
@@ -112,7 +112,7 @@ static void print_hints(void *arg, const char *addresses, const char *domain)
                    strerror(errno));
 }
 
-static bool check_child(void *arg)
+static bool dev_check_child(void *arg)
 {
     struct dev *dev = arg;
     struct detail why;
@@ -123,7 +123,7 @@ static bool check_child(void *arg)
 }
 
 /* Our own etcd and tree, whatever the environment says of another cluster. */
-static enum status set_options(struct call *call, uint16_t port, struct detail *why)
+static enum status dev_set_options(struct call *call, uint16_t port, struct detail *why)
 {
     static const enum option_id others[] = {
         OPTION_ETCD_ENDPOINT, OPTION_ETCD_DISCOVERY_SRV, OPTION_ETCD_USER, OPTION_ETCD_PASSWORD,
@@ -140,16 +140,16 @@ static enum status set_options(struct call *call, uint16_t port, struct detail *
     return status;
 }
 
-static int run(struct dev *dev)
+static int dev_run(struct dev *dev)
 {
     struct detail why;
-    enum status status = set_options(dev->call, dev->child.port, &why);
+    enum status status = dev_set_options(dev->call, dev->child.port, &why);
     if (status != STATUS_OK)
         return session_report(&dev->call->log, status, &why);
-    if (is_interrupted(dev))
+    if (dev_is_interrupted(dev))
         return 0;
-    struct serve_hooks hooks = {.ready = print_hints,
-                                .step = check_child,
+    struct serve_hooks hooks = {.ready = dev_print_hints,
+                                .step = dev_check_child,
                                 .hangup = dev->is_hangup_ignored ? SERVE_HANGUP_NOTHING
                                                                  : SERVE_HANGUP_ENDS,
                                 .arg = dev};
@@ -165,16 +165,16 @@ int dev_command(struct call *call)
         detail_set(&why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
         return session_report(&call->log, STATUS_SYSTEM, &why);
     }
-    guard_begin(&dev);
+    dev_guard_begin(&dev);
     enum status status = etcd_child_start(options_text(&call->options, OPTION_DATA_DIR),
-                                          is_interrupted, &dev, &dev.child, &why);
+                                          dev_is_interrupted, &dev, &dev.child, &why);
     int exit_status = 0;
     if (status == STATUS_OK) {
-        exit_status = run(&dev);
+        exit_status = dev_run(&dev);
         etcd_child_stop(&dev.child);
     } else if (!dev.is_interrupted) {
         exit_status = session_report(&call->log, status, &why);
     }
-    guard_end(&dev);
+    dev_guard_end(&dev);
     return exit_status;
 }

@@ -19,13 +19,13 @@ struct scan {
     size_t len, at;
 };
 
-static void skip_blanks(struct scan *scan)
+static void entry_state_skip_blanks(struct scan *scan)
 {
     while (scan->at < scan->len && (unsigned char)scan->text[scan->at] <= ' ')
         scan->at++;
 }
 
-static void skip_string(struct scan *scan)
+static void entry_state_skip_string(struct scan *scan)
 {
     for (scan->at++; scan->at < scan->len && scan->text[scan->at] != '"'; scan->at++) {
         if (scan->text[scan->at] == '\\')
@@ -35,13 +35,13 @@ static void skip_string(struct scan *scan)
 }
 
 /* A value, up to the ',' or the bracket that ends it. */
-static void skip_value(struct scan *scan)
+static void entry_state_skip_value(struct scan *scan)
 {
     unsigned depth = 0;
     while (scan->at < scan->len) {
         char c = scan->text[scan->at];
         if (c == '"') {
-            skip_string(scan);
+            entry_state_skip_string(scan);
             continue;
         }
         if (depth == 0 && (c == ',' || c == '}' || c == ']'))
@@ -55,23 +55,23 @@ static void skip_value(struct scan *scan)
 }
 
 /* The next member; false at the '}' that ends the object. */
-static bool next_member(struct scan *scan, struct member *out)
+static bool entry_state_next_member(struct scan *scan, struct member *out)
 {
-    skip_blanks(scan);
+    entry_state_skip_blanks(scan);
     if (scan->at < scan->len && (scan->text[scan->at] == ',' || scan->text[scan->at] == '{')) {
         scan->at++;
-        skip_blanks(scan);
+        entry_state_skip_blanks(scan);
     }
     if (scan->at >= scan->len || scan->text[scan->at] != '"')
         return false;
     out->name = scan->at;
-    skip_string(scan);
+    entry_state_skip_string(scan);
     out->name_end = scan->at;
-    skip_blanks(scan);
+    entry_state_skip_blanks(scan);
     scan->at++; /* ':' */
-    skip_blanks(scan);
+    entry_state_skip_blanks(scan);
     out->value = scan->at;
-    skip_value(scan);
+    entry_state_skip_value(scan);
     out->value_end = scan->at;
     while (out->value_end > out->value && (unsigned char)scan->text[out->value_end - 1] <= ' ')
         out->value_end--;
@@ -86,15 +86,15 @@ struct layout {
     size_t end;   /* of its '}' */
 };
 
-static void lay_out(const char *value, size_t len, struct layout *out)
+static void entry_state_lay_out(const char *value, size_t len, struct layout *out)
 {
     static const char name[] = "\"state\"";
     struct scan scan = {value, len, 0};
     struct member member, before = {0};
     bool is_after = false;
     *out = (struct layout){0};
-    skip_blanks(&scan);
-    while (next_member(&scan, &member)) {
+    entry_state_skip_blanks(&scan);
+    while (entry_state_next_member(&scan, &member)) {
         if (is_after)
             out->next = member;
         is_after = false;
@@ -111,8 +111,8 @@ static void lay_out(const char *value, size_t len, struct layout *out)
 }
 
 /* `value` with its octets from..to replaced. */
-static enum status splice(const char *value, size_t len, size_t from, size_t to, const char *text,
-                          char **out, size_t *out_len)
+static enum status entry_state_splice(const char *value, size_t len, size_t from, size_t to,
+                                      const char *text, char **out, size_t *out_len)
 {
     size_t text_len = strlen(text);
     size_t total = from + text_len + (len - to);
@@ -130,29 +130,31 @@ static enum status splice(const char *value, size_t len, size_t from, size_t to,
     return STATUS_OK;
 }
 
-static enum status drain(const char *value, size_t len, char **out, size_t *out_len)
+static enum status entry_state_drain(const char *value, size_t len, char **out, size_t *out_len)
 {
     struct layout layout;
-    lay_out(value, len, &layout);
+    entry_state_lay_out(value, len, &layout);
     if (layout.has_state)
-        return splice(value, len, layout.state.value, layout.state.value_end, DRAINING, out,
-                      out_len);
-    return splice(value, len, layout.end, layout.end, ",\"state\":" DRAINING, out, out_len);
+        return entry_state_splice(value, len, layout.state.value, layout.state.value_end, DRAINING,
+                                  out, out_len);
+    return entry_state_splice(value, len, layout.end, layout.end, ",\"state\":" DRAINING, out,
+                              out_len);
 }
 
-static enum status undrain(const char *value, size_t len, char **out, size_t *out_len)
+static enum status entry_state_undrain(const char *value, size_t len, char **out, size_t *out_len)
 {
     struct layout layout;
-    lay_out(value, len, &layout);
+    entry_state_lay_out(value, len, &layout);
     size_t from = layout.state.name, to = layout.state.value_end;
     if (layout.next.name_end > 0)
         to = layout.next.name; /* and the ',' behind it */
     else if (layout.previous.name_end > 0)
         from = layout.previous.value_end; /* and the ',' before it */
-    return splice(value, len, from, to, "", out, out_len);
+    return entry_state_splice(value, len, from, to, "", out, out_len);
 }
 
-static enum status render(const struct entry *entry, bool is_draining, char **out, size_t *out_len)
+static enum status entry_state_render(const struct entry *entry, bool is_draining, char **out,
+                                      size_t *out_len)
 {
     struct entry changed = *entry;
     changed.is_draining = is_draining;
@@ -160,7 +162,7 @@ static enum status render(const struct entry *entry, bool is_draining, char **ou
 }
 
 /* A second "state", or one spelt with escapes, would go on saying the same. */
-static bool is_as_wanted(const char *value, size_t len, bool is_draining)
+static bool entry_state_is_as_wanted(const char *value, size_t len, bool is_draining)
 {
     struct entry entry;
     if (entry_parse(value, len, &entry, NULL) != STATUS_OK)
@@ -170,18 +172,18 @@ static bool is_as_wanted(const char *value, size_t len, bool is_draining)
     return is_so;
 }
 
-static enum status change(const struct entry *entry, const char *value, size_t len,
-                          bool is_draining, char **out, size_t *out_len)
+static enum status entry_state_change(const struct entry *entry, const char *value, size_t len,
+                                      bool is_draining, char **out, size_t *out_len)
 {
     struct layout layout;
     if (len == 0 || value[0] != '{')
-        return render(entry, is_draining, out, out_len);
+        return entry_state_render(entry, is_draining, out, out_len);
     if (is_draining)
-        return drain(value, len, out, out_len);
-    lay_out(value, len, &layout);
+        return entry_state_drain(value, len, out, out_len);
+    entry_state_lay_out(value, len, &layout);
     if (layout.count <= 2) /* location and state: plain text is left */
-        return render(entry, is_draining, out, out_len);
-    return undrain(value, len, out, out_len);
+        return entry_state_render(entry, is_draining, out, out_len);
+    return entry_state_undrain(value, len, out, out_len);
 }
 
 enum status entry_state_set(const char *value, size_t len, bool is_draining, char **out,
@@ -196,11 +198,11 @@ enum status entry_state_set(const char *value, size_t len, bool is_draining, cha
     if (entry.is_draining == is_draining)
         status = STATUS_CONFLICT;
     else
-        status = change(&entry, value, len, is_draining, &made, &made_len);
+        status = entry_state_change(&entry, value, len, is_draining, &made, &made_len);
     entry_clear(&entry);
     if (status != STATUS_OK)
         return detail_set(why, status, "%s", status_text(status));
-    if (!is_as_wanted(made, made_len, is_draining)) {
+    if (!entry_state_is_as_wanted(made, made_len, is_draining)) {
         free(made);
         return detail_set(why, STATUS_BAD_INPUT, "its \"state\" is there twice or oddly spelt");
     }

@@ -25,12 +25,12 @@
 #define LAST_LINE_SIZE 300
 #define NOT_STARTED    127 /* exit status of what should have become etcd */
 
-static void pause_a_little(void)
+static void etcd_child_pause_a_little(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
 }
 
-static enum status find_etcd(char *out, size_t size, struct detail *why)
+static enum status etcd_child_find_etcd(char *out, size_t size, struct detail *why)
 {
     const char *path = getenv("PATH");
     if (!path || !*path)
@@ -47,19 +47,19 @@ static enum status find_etcd(char *out, size_t size, struct detail *why)
                       "(apt-get install etcd-server)");
 }
 
-static struct sockaddr_in loopback(uint16_t port)
+static struct sockaddr_in etcd_child_loopback(uint16_t port)
 {
     return (struct sockaddr_in){
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 /* Ports that nobody has; both are held until both are known, so that they differ. */
-static enum status find_ports(uint16_t ports[2], struct detail *why)
+static enum status etcd_child_find_ports(uint16_t ports[2], struct detail *why)
 {
     int fds[2] = {-1, -1};
     enum status status = STATUS_OK;
     for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
-        struct sockaddr_in address = loopback(0);
+        struct sockaddr_in address = etcd_child_loopback(0);
         socklen_t len = sizeof(address);
         fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fds[i] < 0 || bind(fds[i], (struct sockaddr *)&address, len) != 0 ||
@@ -75,7 +75,8 @@ static enum status find_ports(uint16_t ports[2], struct detail *why)
     return status;
 }
 
-static enum status name_data(const char *data_dir, struct etcd_child *child, struct detail *why)
+static enum status etcd_child_name_data(const char *data_dir, struct etcd_child *child,
+                                        struct detail *why)
 {
     const char *temporary = getenv("TMPDIR");
     size_t size = sizeof(child->data);
@@ -96,7 +97,7 @@ static enum status name_data(const char *data_dir, struct etcd_child *child, str
 }
 
 /* An etcd that somebody else has started there holds this file locked. */
-static bool is_in_use(const struct etcd_child *child)
+static bool etcd_child_is_in_use(const struct etcd_child *child)
 {
     char path[sizeof(child->data) + sizeof(DATABASE) + 1];
     snprintf(path, sizeof(path), "%s/" DATABASE, child->data);
@@ -107,7 +108,7 @@ static bool is_in_use(const struct etcd_child *child)
     return is_locked;
 }
 
-static const char *fault_of_name(const struct etcd_child *child)
+static const char *etcd_child_fault_of_name(const struct etcd_child *child)
 {
     struct stat st;
     if (errno != ELOOP && errno != ENOTDIR)
@@ -118,12 +119,12 @@ static const char *fault_of_name(const struct etcd_child *child)
 }
 
 /* What is in a directory of others, or where others may write, is theirs. */
-static const char *fault_of_data(struct etcd_child *child)
+static const char *etcd_child_fault_of_data(struct etcd_child *child)
 {
     struct stat st;
     child->directory = open(child->data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (child->directory < 0)
-        return fault_of_name(child);
+        return etcd_child_fault_of_name(child);
     if (fstat(child->directory, &st) != 0)
         return strerror(errno);
     if (st.st_uid != geteuid())
@@ -132,17 +133,18 @@ static const char *fault_of_data(struct etcd_child *child)
         return "others may write to it (chmod go-w)";
     if (flock(child->directory, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? "in use by another empusa dev" : strerror(errno);
-    return is_in_use(child) ? "in use by another etcd" : NULL;
+    return etcd_child_is_in_use(child) ? "in use by another etcd" : NULL;
 }
 
-static enum status make_data(const char *data_dir, struct etcd_child *child, struct detail *why)
+static enum status etcd_child_make_data(const char *data_dir, struct etcd_child *child,
+                                        struct detail *why)
 {
-    enum status status = name_data(data_dir, child, why);
+    enum status status = etcd_child_name_data(data_dir, child, why);
     if (status != STATUS_OK)
         return status;
     bool is_made =
         data_dir ? mkdir(child->data, 0700) == 0 || errno == EEXIST : mkdtemp(child->data) != NULL;
-    const char *fault = is_made ? fault_of_data(child) : strerror(errno);
+    const char *fault = is_made ? etcd_child_fault_of_data(child) : strerror(errno);
     if (!fault)
         return STATUS_OK;
     if (child->directory >= 0)
@@ -152,7 +154,8 @@ static enum status make_data(const char *data_dir, struct etcd_child *child, str
                       fault);
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *ftw)
+static int etcd_child_remove_one(const char *path, const struct stat *status, int kind,
+                                 struct FTW *ftw)
 {
     (void)status;
     (void)kind;
@@ -160,14 +163,14 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
-static void remove_data(const struct etcd_child *child)
+static void etcd_child_remove_data(const struct etcd_child *child)
 {
     if (child->is_temporary)
-        nftw(child->data, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        nftw(child->data, etcd_child_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Settings of another etcd on this machine would be taken by ours. */
-static void clear_environment(void)
+static void etcd_child_clear_environment(void)
 {
     extern char **environ;
     char **entry = environ;
@@ -189,8 +192,8 @@ static void clear_environment(void)
 }
 
 /* In the child: what is left before exec. Does not return. */
-static void run_etcd(const char *program, const struct etcd_child *child, uint16_t peer_port,
-                     pid_t parent)
+static void etcd_child_run_etcd(const char *program, const struct etcd_child *child,
+                                uint16_t peer_port, pid_t parent)
 {
     char clients[URL_SIZE], peers[URL_SIZE], cluster[URL_SIZE + 8];
     char log_path[sizeof(child->data) + sizeof(LOG_NAME) + 1];
@@ -216,15 +219,15 @@ static void run_etcd(const char *program, const struct etcd_child *child, uint16
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(NOT_STARTED); /* it has gone already */
-    clear_environment();
+    etcd_child_clear_environment();
     /* execv() changes no argument. */
     execv(program, (char *const *)(uintptr_t)arguments);
     _exit(NOT_STARTED);
 }
 
-static bool accepts(uint16_t port)
+static bool etcd_child_accepts(uint16_t port)
 {
-    struct sockaddr_in address = loopback(port);
+    struct sockaddr_in address = etcd_child_loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is_connected =
         fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
@@ -233,17 +236,18 @@ static bool accepts(uint16_t port)
     return is_connected;
 }
 
-static enum status wait_until_up(struct etcd_child *child, etcd_child_cancelled *cancelled,
-                                 void *arg, struct detail *why)
+static enum status etcd_child_wait_until_up(struct etcd_child *child,
+                                            etcd_child_cancelled *cancelled, void *arg,
+                                            struct detail *why)
 {
     for (int i = 0; i < START_TRIES; i++) {
         if (!etcd_child_is_running(child, why))
             return STATUS_SYSTEM;
         if (cancelled && cancelled(arg))
             return detail_set(why, STATUS_SYSTEM, "interrupted");
-        if (accepts(child->port))
+        if (etcd_child_accepts(child->port))
             return STATUS_OK;
-        pause_a_little();
+        etcd_child_pause_a_little();
     }
     return detail_set(why, STATUS_SYSTEM, "etcd does not come up: see %s/" LOG_NAME, child->data);
 }
@@ -254,23 +258,23 @@ enum status etcd_child_start(const char *data_dir, etcd_child_cancelled *cancell
     struct etcd_child child = {.directory = -1};
     char program[PATH_MAX];
     uint16_t ports[2];
-    enum status status = find_etcd(program, sizeof(program), why);
+    enum status status = etcd_child_find_etcd(program, sizeof(program), why);
     if (status == STATUS_OK)
-        status = find_ports(ports, why);
+        status = etcd_child_find_ports(ports, why);
     if (status == STATUS_OK)
-        status = make_data(data_dir, &child, why);
+        status = etcd_child_make_data(data_dir, &child, why);
     if (status != STATUS_OK)
         return status;
     child.port = ports[0];
     pid_t parent = getpid();
     child.pid = fork();
     if (child.pid == 0)
-        run_etcd(program, &child, ports[1], parent);
+        etcd_child_run_etcd(program, &child, ports[1], parent);
     if (child.pid < 0) {
         child.pid = 0;
         status = detail_set(why, STATUS_SYSTEM, "fork: %s", strerror(errno));
     } else {
-        status = wait_until_up(&child, cancelled, arg, why);
+        status = etcd_child_wait_until_up(&child, cancelled, arg, why);
     }
     if (status == STATUS_OK)
         *out = child;
@@ -279,7 +283,7 @@ enum status etcd_child_start(const char *data_dir, etcd_child_cancelled *cancell
     return status;
 }
 
-static void read_last_line(const struct etcd_child *child, char out[LAST_LINE_SIZE])
+static void etcd_child_read_last_line(const struct etcd_child *child, char out[LAST_LINE_SIZE])
 {
     char path[sizeof(child->data) + sizeof(LOG_NAME) + 1], line[LAST_LINE_SIZE];
     snprintf(path, sizeof(path), "%s/" LOG_NAME, child->data);
@@ -310,7 +314,7 @@ bool etcd_child_is_running(struct etcd_child *child, struct detail *why)
                    child->data);
         return false;
     }
-    read_last_line(child, line);
+    etcd_child_read_last_line(child, line);
     detail_set(why, STATUS_SYSTEM, "etcd has ended (%s %d): %s",
                WIFSIGNALED(status) ? "signal" : "exit status",
                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), line);
@@ -325,12 +329,12 @@ void etcd_child_stop(struct etcd_child *child)
             if (i == STOP_TRIES - 1)
                 kill(child->pid, SIGKILL);
             else
-                pause_a_little();
+                etcd_child_pause_a_little();
         }
         waitpid(child->pid, NULL, 0);
     }
     child->pid = 0;
-    remove_data(child);
+    etcd_child_remove_data(child);
     if (child->directory >= 0)
         close(child->directory);
     child->directory = -1;

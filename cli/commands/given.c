@@ -5,7 +5,7 @@
 
 #define FIRST_SIZE 1024 /* a power of two, as all that follow */
 
-static uint64_t hash_of(const struct given *given, const char *text, size_t len)
+static uint64_t given_hash_of(const struct given *given, const char *text, size_t len)
 {
     const uint64_t *word = given->seed.word;
     uint64_t hash = word[0] ^ len;
@@ -19,7 +19,7 @@ static uint64_t hash_of(const struct given *given, const char *text, size_t len)
 }
 
 /* Where the hash is, or is to go. */
-static uint64_t *place_of(uint64_t *hashes, size_t size, uint64_t hash)
+static uint64_t *given_place_of(uint64_t *hashes, size_t size, uint64_t hash)
 {
     size_t at = hash & (size - 1);
     while (hashes[at] && hashes[at] != hash)
@@ -27,7 +27,7 @@ static uint64_t *place_of(uint64_t *hashes, size_t size, uint64_t hash)
     return &hashes[at];
 }
 
-static enum status grow(struct given *given)
+static enum status given_grow(struct given *given)
 {
     size_t size = given->size ? given->size * 2 : FIRST_SIZE;
     if (!given->size && name_seed_init(&given->seed) != STATUS_OK)
@@ -37,7 +37,7 @@ static enum status grow(struct given *given)
         return STATUS_NO_MEMORY;
     for (size_t i = 0; i < given->size; i++)
         if (given->hashes[i])
-            *place_of(hashes, size, given->hashes[i]) = given->hashes[i];
+            *given_place_of(hashes, size, given->hashes[i]) = given->hashes[i];
     free(given->hashes);
     given->hashes = hashes;
     given->size = size;
@@ -46,11 +46,11 @@ static enum status grow(struct given *given)
 
 enum status given_add(struct given *given, const char *text, size_t len, bool *is_new)
 {
-    enum status status = given->count >= given->size / 4 * 3 ? grow(given) : STATUS_OK;
+    enum status status = given->count >= given->size / 4 * 3 ? given_grow(given) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
-    uint64_t hash = hash_of(given, text, len);
-    uint64_t *place = place_of(given->hashes, given->size, hash);
+    uint64_t hash = given_hash_of(given, text, len);
+    uint64_t *place = given_place_of(given->hashes, given->size, hash);
     *is_new = *place == 0;
     given->count += *is_new;
     *place = hash;

@@ -26,14 +26,14 @@ static const struct kind services = {
 static const struct kind switches = {
     {"Switch", "Value", "TTL"}, "switch", "value", KEY_SWITCHES, false};
 
-static void member(const char *name)
+static void list_member(const char *name)
 {
     printf(", \"%s\": ", name);
 }
 
-static void print_pairs(const struct entry *entry)
+static void list_print_pairs(const struct entry *entry)
 {
-    member("txt");
+    list_member("txt");
     for (size_t i = 0; i < entry->txt_count; i++) {
         const struct entry_string *pair = &entry->txt[i];
         const char *equals = memchr(pair->text, '=', pair->len);
@@ -50,7 +50,7 @@ static void print_pairs(const struct entry *entry)
 }
 
 /* A reader takes one leading '_' away: what begins with one needs another. */
-static void print_subtype(const struct entry_string *subtype)
+static void list_print_subtype(const struct entry_string *subtype)
 {
     char text[1 + ENTRY_SUBTYPE_MAX] = "_";
     bool is_longer = subtype->text[0] == '_' && subtype->len < sizeof(text);
@@ -59,66 +59,67 @@ static void print_subtype(const struct entry_string *subtype)
     output_json(stdout, is_longer ? text : subtype->text, subtype->len + is_longer);
 }
 
-static void print_subtypes(const struct entry *entry)
+static void list_print_subtypes(const struct entry *entry)
 {
-    member("subtypes");
+    list_member("subtypes");
     for (size_t i = 0; i < entry->subtype_count; i++) {
         fputs(i ? ", " : "[", stdout);
-        print_subtype(&entry->subtypes[i]);
+        list_print_subtype(&entry->subtypes[i]);
     }
     fputc(']', stdout);
 }
 
-static void print_members(const struct entry *entry)
+static void list_print_members(const struct entry *entry)
 {
     if (entry->protocol != ENTRY_PROTOCOL_NONE) {
-        member("protocol");
+        list_member("protocol");
         fputs(entry->protocol == ENTRY_PROTOCOL_UDP ? "\"udp\"" : "\"tcp\"", stdout);
     }
     if (entry->has_priority) {
-        member("priority");
+        list_member("priority");
         printf("%u", entry->priority);
     }
     if (entry->has_weight) {
-        member("weight");
+        list_member("weight");
         printf("%u", entry->weight);
     }
     if (entry->txt_count > 0)
-        print_pairs(entry);
+        list_print_pairs(entry);
     if (entry->subtype_count > 0)
-        print_subtypes(entry);
+        list_print_subtypes(entry);
     if (entry->is_draining) {
-        member("state");
+        list_member("state");
         fputs("\"draining\"", stdout);
     }
 }
 
 /* The row as an entry; a value that is none is shown as it is. */
-static bool read_entry(const struct kind *kind, const struct listing_row *row, struct entry *out)
+static bool list_read_entry(const struct kind *kind, const struct listing_row *row,
+                            struct entry *out)
 {
     return kind->has_entries && entry_parse(row->value, row->value_len, out, NULL) == STATUS_OK;
 }
 
-static void print_object(const struct kind *kind, const struct listing_row *row)
+static void list_print_object(const struct kind *kind, const struct listing_row *row)
 {
     struct entry entry;
-    bool is_entry = read_entry(kind, row, &entry);
+    bool is_entry = list_read_entry(kind, row, &entry);
     printf("{\"%s\": ", kind->key_member);
     output_json(stdout, row->key, row->key_len);
-    member(kind->value_member);
+    list_member(kind->value_member);
     if (is_entry)
         output_json(stdout, entry.location_text.text, entry.location_text.len);
     else if (row->is_cut)
         fputs("null", stdout);
     else
         output_json(stdout, row->value, row->value_len);
-    member("ttl");
+    list_member("ttl");
     if (row->lease != 0)
         printf("%" PRId64, row->left_s);
     else
         fputs("null", stdout);
     if (is_entry) {
-        print_members(&entry);
+        list_print_members(&entry);
         entry_clear(&entry);
     }
     fputc('}', stdout);
@@ -132,10 +133,10 @@ struct cells {
     char left[24];
 };
 
-static void cells_fill(struct cells *cells, const struct kind *kind, size_t prefix_len,
-                       const struct listing_row *row)
+static void list_cells_fill(struct cells *cells, const struct kind *kind, size_t prefix_len,
+                            const struct listing_row *row)
 {
-    cells->is_entry = read_entry(kind, row, &cells->entry);
+    cells->is_entry = list_read_entry(kind, row, &cells->entry);
     cells->left[0] = '\0';
     if (row->lease != 0)
         snprintf(cells->left, sizeof(cells->left), "%" PRId64, row->left_s);
@@ -148,7 +149,7 @@ static void cells_fill(struct cells *cells, const struct kind *kind, size_t pref
     cells->cells[2] = (struct text_table_cell){cells->left, strlen(cells->left)};
 }
 
-static void cells_clear(struct cells *cells)
+static void list_cells_clear(struct cells *cells)
 {
     if (cells->is_entry)
         entry_clear(&cells->entry);
@@ -162,76 +163,76 @@ struct printer {
     bool has_begun;
 };
 
-static void begin_json(struct printer *printer)
+static void list_begin_json(struct printer *printer)
 {
     if (!printer->has_begun)
         fputc('[', stdout);
     printer->has_begun = true;
 }
 
-static void print_json(struct printer *printer, const struct listing_row *rows, size_t count)
+static void list_print_json(struct printer *printer, const struct listing_row *rows, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (printer->has_begun)
             fputs(", ", stdout);
-        begin_json(printer);
-        print_object(printer->kind, &rows[i]);
+        list_begin_json(printer);
+        list_print_object(printer->kind, &rows[i]);
     }
 }
 
 /* The rows of the first page settle the widths. */
-static void begin_table(struct printer *printer, const struct listing_row *rows, size_t count)
+static void list_begin_table(struct printer *printer, const struct listing_row *rows, size_t count)
 {
     if (printer->has_begun)
         return;
     for (size_t i = 0; i < count; i++) {
         struct cells cells;
-        cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
+        list_cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
         text_table_measure(printer->table, cells.cells);
-        cells_clear(&cells);
+        list_cells_clear(&cells);
     }
     text_table_begin(printer->table, stdout);
     printer->has_begun = true;
 }
 
-static void print_table(struct printer *printer, const struct listing_row *rows, size_t count)
+static void list_print_table(struct printer *printer, const struct listing_row *rows, size_t count)
 {
-    begin_table(printer, rows, count);
+    list_begin_table(printer, rows, count);
     for (size_t i = 0; i < count; i++) {
         struct cells cells;
-        cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
+        list_cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
         text_table_row(printer->table, cells.cells, stdout);
-        cells_clear(&cells);
+        list_cells_clear(&cells);
     }
 }
 
 /* A failing standard output is output_finish()'s to tell; CANCELLED ends the reading. */
-static enum status on_page(void *arg, const struct listing_row *rows, size_t count)
+static enum status list_on_page(void *arg, const struct listing_row *rows, size_t count)
 {
     struct printer *printer = arg;
     if (printer->table)
-        print_table(printer, rows, count);
+        list_print_table(printer, rows, count);
     else
-        print_json(printer, rows, count);
+        list_print_json(printer, rows, count);
     return ferror(stdout) ? STATUS_CANCELLED : STATUS_OK;
 }
 
-static void finish(struct printer *printer)
+static void list_finish(struct printer *printer)
 {
     if (printer->table) {
-        begin_table(printer, NULL, 0);
+        list_begin_table(printer, NULL, 0);
         text_table_end(printer->table, stdout);
     } else {
-        begin_json(printer);
+        list_begin_json(printer);
         fputs("]\n", stdout);
     }
 }
 
-static int print(struct session *session, const struct kv_key *prefix, struct printer *printer)
+static int list_print(struct session *session, const struct kv_key *prefix, struct printer *printer)
 {
-    enum status status = listing_read(session, prefix, on_page, printer);
+    enum status status = listing_read(session, prefix, list_on_page, printer);
     if (status == STATUS_OK)
-        finish(printer);
+        list_finish(printer);
     if (status == STATUS_OK || ferror(stdout))
         return output_finish(session->log, 0);
     return output_finish(session->log, session_fail(session, status));
@@ -248,7 +249,7 @@ static int list(struct session *session, const struct call *call, const struct k
         status = text_table_new(kind->headers, COLUMNS, &printer.table);
     int exit_status;
     if (status == STATUS_OK) {
-        exit_status = print(session, prefix, &printer);
+        exit_status = list_print(session, prefix, &printer);
     } else {
         detail_set(&session->why, status, "%s", status_text(status));
         exit_status = session_fail(session, status);
@@ -257,7 +258,7 @@ static int list(struct session *session, const struct call *call, const struct k
     return exit_status;
 }
 
-static int run(struct call *call, const struct kind *kind, const char *type)
+static int list_run(struct call *call, const struct kind *kind, const char *type)
 {
     struct session session;
     struct kv_key prefix;
@@ -275,10 +276,10 @@ static int run(struct call *call, const struct kind *kind, const char *type)
 
 int list_services(struct call *call)
 {
-    return run(call, &services, options_text(&call->options, OPTION_SERVICE_TYPE_ONLY));
+    return list_run(call, &services, options_text(&call->options, OPTION_SERVICE_TYPE_ONLY));
 }
 
 int list_switches(struct call *call)
 {
-    return run(call, &switches, NULL);
+    return list_run(call, &switches, NULL);
 }

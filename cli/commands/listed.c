@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_known(const char *name)
+static bool listed_is_known(const char *name)
 {
     static const char *const known[] = {"service", "location", "ttl",      "protocol", "priority",
                                         "weight",  "txt",      "subtypes", "state"};
@@ -18,12 +18,12 @@ static bool is_known(const char *name)
     return false;
 }
 
-static enum status check_names(const cJSON *object, struct detail *why)
+static enum status listed_check_names(const cJSON *object, struct detail *why)
 {
     const cJSON *item;
     cJSON_ArrayForEach(item, object)
     {
-        if (!is_known(item->string))
+        if (!listed_is_known(item->string))
             return detail_set(why, STATUS_BAD_INPUT, "unknown member \"%s\"", item->string);
         if (cJSON_GetObjectItemCaseSensitive(object, item->string) != item)
             return detail_set(why, STATUS_BAD_INPUT, "member \"%s\" is given twice", item->string);
@@ -32,8 +32,8 @@ static enum status check_names(const cJSON *object, struct detail *why)
 }
 
 /* *service: for messages, once it is known. */
-static enum status read_key(const cJSON *object, const struct key_root *root, struct kv_key *out,
-                            const char **service, struct detail *why)
+static enum status listed_read_key(const cJSON *object, const struct key_root *root,
+                                   struct kv_key *out, const char **service, struct detail *why)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "service");
     if (!cJSON_IsString(item))
@@ -56,7 +56,7 @@ static enum status read_key(const cJSON *object, const struct key_root *root, st
 }
 
 /* A lease in its last second has 0 left. */
-static enum status read_ttl(const cJSON *object, uint64_t *out, struct detail *why)
+static enum status listed_read_ttl(const cJSON *object, uint64_t *out, struct detail *why)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "ttl");
     if (!item || cJSON_IsNull(item))
@@ -70,8 +70,8 @@ static enum status read_ttl(const cJSON *object, uint64_t *out, struct detail *w
     return STATUS_OK;
 }
 
-static enum status read_value(const char *text, size_t len, struct listed *listed,
-                              struct detail *why)
+static enum status listed_read_value(const char *text, size_t len, struct listed *listed,
+                                     struct detail *why)
 {
     struct entry entry;
     enum status status = entry_parse(text, len, &entry, why);
@@ -92,7 +92,7 @@ static enum status read_value(const char *text, size_t len, struct listed *liste
 }
 
 /* cJSON's strings end at a NUL: U+0000 becomes U+0001, which no name may have either. */
-static cJSON *parse(const char *text, size_t len)
+static cJSON *listed_parse(const char *text, size_t len)
 {
     char *copy = malloc(len + 1);
     if (!copy)
@@ -107,18 +107,19 @@ static cJSON *parse(const char *text, size_t len)
     return object;
 }
 
-static enum status read_members(const cJSON *object, const char *text, size_t len,
-                                const struct key_root *root, struct listed *out, struct detail *why)
+static enum status listed_read_members(const cJSON *object, const char *text, size_t len,
+                                       const struct key_root *root, struct listed *out,
+                                       struct detail *why)
 {
     struct listed listed = {.ttl_s = 0};
     const char *service = NULL;
-    enum status status = read_key(object, root, &listed.key, &service, why);
+    enum status status = listed_read_key(object, root, &listed.key, &service, why);
     if (status == STATUS_OK)
-        status = check_names(object, why);
+        status = listed_check_names(object, why);
     if (status == STATUS_OK)
-        status = read_ttl(object, &listed.ttl_s, why);
+        status = listed_read_ttl(object, &listed.ttl_s, why);
     if (status == STATUS_OK)
-        status = read_value(text, len, &listed, why);
+        status = listed_read_value(text, len, &listed, why);
     if (status == STATUS_OK)
         *out = listed;
     else if (service)
@@ -129,10 +130,10 @@ static enum status read_members(const cJSON *object, const char *text, size_t le
 enum status listed_read(const char *text, size_t len, const struct key_root *root,
                         struct listed *out, struct detail *why)
 {
-    cJSON *object = memchr(text, '\0', len) ? NULL : parse(text, len);
+    cJSON *object = memchr(text, '\0', len) ? NULL : listed_parse(text, len);
     enum status status;
     if (object)
-        status = read_members(object, text, len, root, out, why);
+        status = listed_read_members(object, text, len, root, out, why);
     else
         status = detail_set(why, STATUS_BAD_INPUT, "not JSON");
     cJSON_Delete(object);

@@ -39,20 +39,21 @@ struct listing {
     enum status status;
 };
 
-static int compare_items(const void *a, const void *b)
+static int listing_compare_items(const void *a, const void *b)
 {
     const struct leases_item *left = a, *right = b;
     return left->id < right->id ? -1 : left->id > right->id;
 }
 
-static struct leases_item *find_in(struct leases_item *items, size_t count, int64_t id)
+static struct leases_item *listing_find_in(struct leases_item *items, size_t count, int64_t id)
 {
     struct leases_item wanted = {.id = id};
-    return count ? bsearch(&wanted, items, count, sizeof(wanted), compare_items) : NULL;
+    return count ? bsearch(&wanted, items, count, sizeof(wanted), listing_compare_items) : NULL;
 }
 
 /* Add the leases of the rows that are not known, sorted, each once. */
-static enum status collect(struct leases *leases, const struct listing_row *rows, size_t count)
+static enum status listing_collect(struct leases *leases, const struct listing_row *rows,
+                                   size_t count)
 {
     if (leases->known > LEASES_KEPT)
         leases->known = 0;
@@ -63,11 +64,11 @@ static enum status collect(struct leases *leases, const struct listing_row *rows
     struct leases_item *new = items + leases->known;
     size_t new_count = 0, kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].lease != 0 && !find_in(items, leases->known, rows[i].lease) &&
+        if (rows[i].lease != 0 && !listing_find_in(items, leases->known, rows[i].lease) &&
             (new_count == 0 || new[new_count - 1].id != rows[i].lease))
             new[new_count++] = (struct leases_item){rows[i].lease, 0};
     }
-    qsort(new, new_count, sizeof(*new), compare_items);
+    qsort(new, new_count, sizeof(*new), listing_compare_items);
     for (size_t i = 0; i < new_count; i++) {
         if (kept == 0 || new[kept - 1].id != new[i].id)
             new[kept++] = new[i];
@@ -78,26 +79,26 @@ static enum status collect(struct leases *leases, const struct listing_row *rows
     return STATUS_OK;
 }
 
-static void answered(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                     int64_t left_s, const struct detail *why);
+static void listing_answered(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
+                             int64_t left_s, const struct detail *why);
 
-static void ask_more(struct leases *leases)
+static void listing_ask_more(struct leases *leases)
 {
     size_t new_count = leases->count - leases->known;
     while (leases->status == STATUS_OK && leases->asked < new_count &&
            leases->asked - leases->answered < PARALLEL) {
         int64_t id = leases->items[leases->known + leases->asked++].id;
-        lease_time_left(leases->session->etcd, id, answered, leases);
+        lease_time_left(leases->session->etcd, id, listing_answered, leases);
     }
 }
 
-static void answered(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                     int64_t left_s, const struct detail *why)
+static void listing_answered(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
+                             int64_t left_s, const struct detail *why)
 {
     (void)granted_ttl_s;
     struct leases *leases = arg;
     struct leases_item *item =
-        find_in(leases->items + leases->known, leases->count - leases->known, id);
+        listing_find_in(leases->items + leases->known, leases->count - leases->known, id);
     leases->answered++;
     if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
         item->left_s = status == STATUS_OK ? left_s : -1;
@@ -105,28 +106,28 @@ static void answered(void *arg, enum status status, int64_t id, int64_t granted_
         leases->status = status;
         leases->session->why = *why;
     }
-    ask_more(leases);
+    listing_ask_more(leases);
 }
 
 /* Fill in what the rows' leases have left; drop rows whose lease is gone. */
-static enum status read_leases(struct listing *listing)
+static enum status listing_read_leases(struct listing *listing)
 {
     struct leases *leases = &listing->leases;
     size_t kept = 0;
-    enum status status = collect(leases, listing->rows, listing->row_count);
+    enum status status = listing_collect(leases, listing->rows, listing->row_count);
     if (status != STATUS_OK)
         return status;
-    ask_more(leases);
+    listing_ask_more(leases);
     while (leases->answered < leases->asked)
         uv_run(&listing->session->loop, UV_RUN_ONCE);
     if (leases->status != STATUS_OK)
         return leases->status;
     leases->known = leases->count;
-    qsort(leases->items, leases->count, sizeof(*leases->items), compare_items);
+    qsort(leases->items, leases->count, sizeof(*leases->items), listing_compare_items);
     for (size_t i = 0; i < listing->row_count; i++) {
         struct listing_row row = listing->rows[i];
-        row.left_s =
-            row.lease ? find_in(leases->items, leases->count, row.lease)->left_s : INT64_MAX;
+        row.left_s = row.lease ? listing_find_in(leases->items, leases->count, row.lease)->left_s
+                               : INT64_MAX;
         if (row.left_s >= 0)
             listing->rows[kept++] = row;
     }
@@ -135,7 +136,7 @@ static enum status read_leases(struct listing *listing)
 }
 
 /* Keys and values move while the page grows: where they lie is told when it is whole. */
-static bool on_key(void *arg, const struct kv *kv)
+static bool listing_on_key(void *arg, const struct kv *kv)
 {
     struct listing *listing = arg;
     size_t len = listing->octets.len + kv->key_len + kv->value_len;
@@ -152,8 +153,8 @@ static bool on_key(void *arg, const struct kv *kv)
     return listing->octets.status == STATUS_OK;
 }
 
-static void on_done(void *arg, enum status status, const struct kv_range_result *result,
-                    const struct detail *why)
+static void listing_on_done(void *arg, enum status status, const struct kv_range_result *result,
+                            const struct detail *why)
 {
     struct listing *listing = arg;
     listing->is_done = true;
@@ -166,7 +167,7 @@ static void on_done(void *arg, enum status status, const struct kv_range_result 
 }
 
 /* Where the page ended, the next one begins: at the smallest key behind its last one. */
-static enum status place_rows(struct listing *listing)
+static enum status listing_place_rows(struct listing *listing)
 {
     const char *at = listing->octets.data;
     for (size_t i = 0; i < listing->row_count; i++) {
@@ -184,7 +185,7 @@ static enum status place_rows(struct listing *listing)
     return listing->next.status;
 }
 
-static enum status read_page(struct listing *listing)
+static enum status listing_read_page(struct listing *listing)
 {
     struct kv_range range = {.key = listing->next.data,
                              .key_len = listing->next.len,
@@ -195,7 +196,7 @@ static enum status read_page(struct listing *listing)
     buffer_reset(&listing->octets);
     listing->row_count = 0;
     listing->is_done = listing->is_full = false;
-    kv_range(listing->session->etcd, &range, on_key, on_done, listing);
+    kv_range(listing->session->etcd, &range, listing_on_key, listing_on_done, listing);
     while (!listing->is_done)
         uv_run(&listing->session->loop, UV_RUN_ONCE);
     if (listing->status == STATUS_OK && listing->is_full)
@@ -204,16 +205,16 @@ static enum status read_page(struct listing *listing)
         listing->page_rows *= 2;
     else
         listing->page_rows = PAGE_ROWS;
-    return listing->status == STATUS_OK ? place_rows(listing) : listing->status;
+    return listing->status == STATUS_OK ? listing_place_rows(listing) : listing->status;
 }
 
-static enum status read_pages(struct listing *listing)
+static enum status listing_read_pages(struct listing *listing)
 {
     enum status status;
     do {
-        status = read_page(listing);
+        status = listing_read_page(listing);
         if (status == STATUS_OK && listing->row_count > 0)
-            status = read_leases(listing);
+            status = listing_read_leases(listing);
         if (status == STATUS_OK && listing->row_count > 0)
             status = listing->page(listing->arg, listing->rows, listing->row_count);
     } while (status == STATUS_OK && listing->has_more);
@@ -236,7 +237,7 @@ enum status listing_read(struct session *session, const struct kv_key *prefix, l
     buffer_add(&listing.next, prefix->text, prefix->len);
     enum status status = listing.rows ? listing.next.status : STATUS_NO_MEMORY;
     if (status == STATUS_OK)
-        status = read_pages(&listing);
+        status = listing_read_pages(&listing);
     if (status == STATUS_NO_MEMORY)
         (void)detail_set(&session->why, status, "%s", status_text(status));
     buffer_clear(&listing.octets);

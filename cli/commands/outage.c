@@ -6,7 +6,7 @@
 #define BACKOFF_MAX_MS 1500
 
 /* Different faces of one outage are said once. */
-static enum status kind_of(enum status status)
+static enum status outage_kind_of(enum status status)
 {
     bool is_away = status == STATUS_TIMED_OUT || status == STATUS_UNRESOLVED ||
                    status == STATUS_BAD_REPLY || status == STATUS_CONFLICT ||
@@ -22,8 +22,8 @@ bool outage_is_permanent(enum status status)
 
 bool outage_is_new(struct outage *outage, enum status status)
 {
-    bool is_new = outage->said != kind_of(status);
-    outage->said = kind_of(status);
+    bool is_new = outage->said != outage_kind_of(status);
+    outage->said = outage_kind_of(status);
     return is_new;
 }
 

@@ -30,9 +30,9 @@ void put_guard(struct put_guard *guard, const struct kv_key *key, int64_t seen_r
                                  .is_idempotent = true};
 }
 
-static enum status send_change(struct session *session, const struct kv_key *key,
-                               const struct put_change *change, int64_t seen_revision,
-                               struct session_txn *out)
+static enum status put_send_change(struct session *session, const struct kv_key *key,
+                                   const struct put_change *change, int64_t seen_revision,
+                                   struct session_txn *out)
 {
     struct put_guard guard;
     struct kv_op op = {.kind = change->value ? KV_PUT : KV_DELETE,
@@ -49,8 +49,8 @@ static enum status send_change(struct session *session, const struct kv_key *key
 }
 
 /* Whether what was found, which is not what was seen, is what the change would have left. */
-static bool is_as_wanted(const struct put_change *change, int64_t seen_revision,
-                         const struct session_kv *found)
+static bool put_is_as_wanted(const struct put_change *change, int64_t seen_revision,
+                             const struct session_kv *found)
 {
     if (!change->value)
         return !found->is_there || found->create_revision > seen_revision;
@@ -61,12 +61,12 @@ static bool is_as_wanted(const struct put_change *change, int64_t seen_revision,
 
 /* One try. OK with *is_done; or *found is what stands there instead of what was seen. TIMED_OUT:
  * it is as it was seen, perhaps not for long. */
-static enum status try_change(struct session *session, const struct kv_key *key,
-                              const struct put_change *change, int64_t seen_revision, bool *is_done,
-                              struct session_kv *found)
+static enum status put_try_change(struct session *session, const struct kv_key *key,
+                                  const struct put_change *change, int64_t seen_revision,
+                                  bool *is_done, struct session_kv *found)
 {
     struct session_txn result;
-    enum status status = send_change(session, key, change, seen_revision, &result);
+    enum status status = put_send_change(session, key, change, seen_revision, &result);
     *is_done = status == STATUS_OK && result.succeeded;
     *found = result.kv;
     if (status != STATUS_TIMED_OUT || !change->is_once)
@@ -77,7 +77,7 @@ static enum status try_change(struct session *session, const struct kv_key *key,
         session->why = why;
         return STATUS_TIMED_OUT;
     }
-    *is_done = status == STATUS_OK && is_as_wanted(change, seen_revision, found);
+    *is_done = status == STATUS_OK && put_is_as_wanted(change, seen_revision, found);
     return status;
 }
 
@@ -91,21 +91,21 @@ enum status put_change(struct session *session, const struct kv_key *key,
     for (int i = 0; status == STATUS_TIMED_OUT && i < (change->is_once ? ONCE_TRIES : 1); i++) {
         session_kv_clear(&found);
         is_unsure = is_unsure || i > 0;
-        status = try_change(session, key, change, seen_revision, &is_done, &found);
+        status = put_try_change(session, key, change, seen_revision, &is_done, &found);
     }
     if (status != STATUS_OK) {
         session_kv_clear(&found);
         return status;
     }
-    if (!is_done && !(is_unsure && is_as_wanted(change, seen_revision, &found)))
+    if (!is_done && !(is_unsure && put_is_as_wanted(change, seen_revision, &found)))
         status = detail_set(&session->why, STATUS_CONFLICT, "it is changed by others all the time");
     session_kv_clear(seen);
     *seen = found;
     return status;
 }
 
-static bool is_unchanged(const struct session_kv *kv, const char *value, size_t value_len,
-                         int64_t fresh_id, bool is_entry)
+static bool put_is_unchanged(const struct session_kv *kv, const char *value, size_t value_len,
+                             int64_t fresh_id, bool is_entry)
 {
     size_t len = is_entry ? entry_text_len(kv->value, kv->value_len) : kv->value_len;
     return kv->is_there && len == value_len && memcmp(kv->value, value, value_len) == 0 &&
@@ -114,14 +114,14 @@ static bool is_unchanged(const struct session_kv *kv, const char *value, size_t 
 
 /* OK: what was seen is as wanted, and its lease has been renewed. NOT_FOUND: it has to be written.
  */
-static enum status keep(struct session *session, const struct session_kv *seen, const char *value,
-                        size_t value_len, uint64_t ttl_s, bool is_entry)
+static enum status put_keep(struct session *session, const struct session_kv *seen,
+                            const char *value, size_t value_len, uint64_t ttl_s, bool is_entry)
 {
     int64_t fresh_id, granted_s = 0;
     enum status status = lease_new_id(ttl_s, &fresh_id);
     if (status != STATUS_OK)
         return detail_set(&session->why, status, "no random number for a lease");
-    if (!is_unchanged(seen, value, value_len, fresh_id, is_entry))
+    if (!put_is_unchanged(seen, value, value_len, fresh_id, is_entry))
         return STATUS_NOT_FOUND;
     status = session_keep_alive(session, seen->lease, &granted_s);
     if (status == STATUS_OK && ttl_s >= TTL_UNTOLD && (uint64_t)granted_s != ttl_s)
@@ -129,8 +129,8 @@ static enum status keep(struct session *session, const struct session_kv *seen, 
     return status;
 }
 
-static enum status write_key(struct session *session, const struct kv_key *key,
-                             struct put_change *change, uint64_t ttl_s, struct session_kv *seen)
+static enum status put_write_key(struct session *session, const struct kv_key *key,
+                                 struct put_change *change, uint64_t ttl_s, struct session_kv *seen)
 {
     enum status status = STATUS_CONFLICT;
     if (ttl_s > 0) {
@@ -153,9 +153,9 @@ enum status put_key(struct session *session, const struct kv_key *key, const cha
         return status;
     status = STATUS_NOT_FOUND;
     if (ttl_s > 0)
-        status = keep(session, &seen, value, value_len, ttl_s, is_entry);
+        status = put_keep(session, &seen, value, value_len, ttl_s, is_entry);
     if (status == STATUS_NOT_FOUND)
-        status = write_key(session, key, &change, ttl_s, &seen);
+        status = put_write_key(session, key, &change, ttl_s, &seen);
     session_kv_clear(&seen);
     return status;
 }

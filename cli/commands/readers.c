@@ -20,7 +20,7 @@ struct readers {
     uint64_t set_count;
 };
 
-static const char *type_text(uint16_t type)
+static const char *readers_type_text(uint16_t type)
 {
     return type == TYPE_A      ? "A"
            : type == TYPE_AAAA ? "AAAA"
@@ -30,31 +30,31 @@ static const char *type_text(uint16_t type)
                                : "SRV";
 }
 
-static bool is_letter_or_digit(uint8_t octet)
+static bool readers_is_letter_or_digit(uint8_t octet)
 {
     return (octet >= 'a' && octet <= 'z') || (octet >= 'A' && octet <= 'Z') ||
            (octet >= '0' && octet <= '9');
 }
 
 /* Whether a label may stand in the name of a host. */
-static bool is_host_label(const uint8_t *label, size_t len)
+static bool readers_is_host_label(const uint8_t *label, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (!is_letter_or_digit(label[i]) && (label[i] != '-' || i == 0 || i == len - 1))
+        if (!readers_is_letter_or_digit(label[i]) && (label[i] != '-' || i == 0 || i == len - 1))
             return false;
     return true;
 }
 
-static bool is_host_name(const uint8_t *wire)
+static bool readers_is_host_name(const uint8_t *wire)
 {
     for (; *wire; wire += 1u + *wire)
-        if (!is_host_label(wire + 1, *wire))
+        if (!readers_is_host_label(wire + 1, *wire))
             return false;
     return true;
 }
 
 /* The name of a host that a record has: its own, or the one that it refers to. */
-static const uint8_t *host_of(const struct dump_record *record)
+static const uint8_t *readers_host_of(const struct dump_record *record)
 {
     switch (record->type) {
     case TYPE_A:
@@ -69,10 +69,10 @@ static const uint8_t *host_of(const struct dump_record *record)
     }
 }
 
-static void look_at_host(struct readers *readers, const struct dump_record *record)
+static void readers_look_at_host(struct readers *readers, const struct dump_record *record)
 {
-    const uint8_t *host = host_of(record);
-    if (!host || is_host_name(host))
+    const uint8_t *host = readers_host_of(record);
+    if (!host || readers_is_host_name(host))
         return;
     size_t len = host == record->owner ? record->owner_len
                                        : record->rdata_len - (size_t)(host - record->rdata);
@@ -80,7 +80,7 @@ static void look_at_host(struct readers *readers, const struct dump_record *reco
         name_to_text(host, len, readers->odd_host);
 }
 
-static void look_at_set(struct readers *readers, const struct dump_record *record)
+static void readers_look_at_set(struct readers *readers, const struct dump_record *record)
 {
     bool is_same = record->type == readers->type && record->owner_len == readers->owner_len &&
                    memcmp(record->owner, readers->owner, record->owner_len) == 0;
@@ -98,17 +98,17 @@ static void look_at_set(struct readers *readers, const struct dump_record *recor
     }
 }
 
-static bool on_record(void *arg, const struct dump_record *record)
+static bool readers_on_record(void *arg, const struct dump_record *record)
 {
-    look_at_host(arg, record);
-    look_at_set(arg, record);
+    readers_look_at_host(arg, record);
+    readers_look_at_set(arg, record);
     return true;
 }
 
 void readers_warn(const struct zone *zone, const struct log *log)
 {
     struct readers readers = {0};
-    if (zone_dump(zone, on_record, &readers) != STATUS_OK)
+    if (zone_dump(zone, readers_on_record, &readers) != STATUS_OK)
         return; /* printing the zone will fail, too, and say why */
     if (readers.odd_hosts > 0)
         log_printf(log, LOG_LEVEL_WARNING,
@@ -120,5 +120,5 @@ void readers_warn(const struct zone *zone, const struct log *log)
                    "%" PRIu64 " sets have more than %d records, such as %s %s: BIND refuses the "
                    "zone without max-records-per-type 0",
                    readers.large_sets, READERS_SET_MAX, readers.large_set,
-                   type_text(readers.large_type));
+                   readers_type_text(readers.large_type));
 }

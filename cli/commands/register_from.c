@@ -43,10 +43,10 @@ struct register_from {
     bool is_pollable, is_reading, is_stepping, is_interrupted, is_over, is_shown;
 };
 
-static void step(struct register_from *from);
+static void register_from_step(struct register_from *from);
 
 /* Once: a list may be full of them. */
-static void warn_unspecified(struct register_from *from, const struct listed *listed)
+static void register_from_warn_unspecified(struct register_from *from, const struct listed *listed)
 {
     if (!from->has_warned)
         log_printf(from->session->log, LOG_LEVEL_WARNING,
@@ -56,7 +56,7 @@ static void warn_unspecified(struct register_from *from, const struct listed *li
     from->has_warned = true;
 }
 
-static enum status add(struct register_from *from, const struct listed *listed)
+static enum status register_from_add(struct register_from *from, const struct listed *listed)
 {
     bool is_new;
     enum status status = given_add(&from->given, listed->key.text, listed->key.len, &is_new);
@@ -70,7 +70,7 @@ static enum status add(struct register_from *from, const struct listed *listed)
     return status == STATUS_OK ? status : bulk_status(from->bulk, &from->why);
 }
 
-static enum status on_element(void *arg, const char *text, size_t len)
+static enum status register_from_on_element(void *arg, const char *text, size_t len)
 {
     struct register_from *from = arg;
     struct listed listed;
@@ -79,8 +79,8 @@ static enum status on_element(void *arg, const char *text, size_t len)
     from->has_value = true;
     if (status == STATUS_OK) {
         if (listed.is_unspecified)
-            warn_unspecified(from, &listed);
-        status = add(from, &listed);
+            register_from_warn_unspecified(from, &listed);
+        status = register_from_add(from, &listed);
         listed_clear(&listed);
     }
     if (status == STATUS_OK || bulk_status(from->bulk, &from->why) != STATUS_OK)
@@ -89,7 +89,7 @@ static enum status on_element(void *arg, const char *text, size_t len)
 }
 
 /* An array has ended. */
-static enum status on_rest(void *arg, const char *text, size_t len)
+static enum status register_from_on_rest(void *arg, const char *text, size_t len)
 {
     (void)text, (void)len;
     struct register_from *from = arg;
@@ -98,7 +98,7 @@ static enum status on_rest(void *arg, const char *text, size_t len)
 }
 
 /* What is wrong where there is no whole entry. */
-static enum status explain(struct register_from *from, enum status status)
+static enum status register_from_explain(struct register_from *from, enum status status)
 {
     if (from->why.text[0] != '\0')
         return status;
@@ -107,7 +107,7 @@ static enum status explain(struct register_from *from, enum status status)
     return detail_set(&from->why, status, "%s behind entry %" PRIu64, text, from->entry_count);
 }
 
-static enum status check_end(struct register_from *from)
+static enum status register_from_check_end(struct register_from *from)
 {
     if (!json_split_at_boundary(&from->stream))
         return detail_set(&from->why, STATUS_BAD_REPLY, "cut off behind entry %" PRIu64,
@@ -117,7 +117,7 @@ static enum status check_end(struct register_from *from)
     return STATUS_OK;
 }
 
-static void read_chunk(struct register_from *from)
+static void register_from_read_chunk(struct register_from *from)
 {
     char chunk[CHUNK_SIZE];
     ssize_t len = read(from->fd, chunk, sizeof(chunk));
@@ -126,39 +126,39 @@ static void read_chunk(struct register_from *from)
     if (len < 0) {
         from->status = detail_set(&from->why, STATUS_SYSTEM, "%s", strerror(errno));
     } else if (len == 0) {
-        from->status = check_end(from);
+        from->status = register_from_check_end(from);
     } else {
         enum status status = json_split_feed(&from->stream, chunk, (size_t)len);
-        from->status = status == STATUS_OK ? status : explain(from, status);
+        from->status = status == STATUS_OK ? status : register_from_explain(from, status);
     }
     from->is_reading = len > 0 && from->status == STATUS_OK;
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+static void register_from_on_readable(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
     struct register_from *from = poll->data;
     if (from->is_reading)
-        read_chunk(from);
-    step(from);
+        register_from_read_chunk(from);
+    register_from_step(from);
 }
 
 /* Read while there is room for more, or have the loop say when there is something to read. */
-static void read_more(struct register_from *from)
+static void register_from_read_more(struct register_from *from)
 {
     while (from->is_reading && !from->is_pollable && !bulk_is_full(from->bulk))
-        read_chunk(from);
+        register_from_read_chunk(from);
     if (!from->is_pollable)
         return;
     if (from->is_reading && !bulk_is_full(from->bulk))
-        uv_poll_start(&from->poll, UV_READABLE, on_readable);
+        uv_poll_start(&from->poll, UV_READABLE, register_from_on_readable);
     else
         uv_poll_stop(&from->poll);
 }
 
 /* As much as there is to do. */
-static void step(struct register_from *from)
+static void register_from_step(struct register_from *from)
 {
     struct detail why;
     if (from->is_stepping || from->is_over)
@@ -167,19 +167,19 @@ static void step(struct register_from *from)
     bool is_ending = from->is_interrupted || bulk_status(from->bulk, &why) != STATUS_OK;
     if (is_ending)
         from->is_reading = false;
-    read_more(from);
+    register_from_read_more(from);
     if (!from->is_reading && !is_ending)
         bulk_flush(from->bulk, UINT64_MAX);
     from->is_over = !from->is_reading && bulk_is_idle(from->bulk);
     from->is_stepping = false;
 }
 
-static void on_moved(void *arg)
+static void register_from_on_moved(void *arg)
 {
-    step(arg);
+    register_from_step(arg);
 }
 
-static void show(struct register_from *from)
+static void register_from_show(struct register_from *from)
 {
     uint64_t written = bulk_written(from->bulk);
     uint64_t taken_ms = uv_now(&from->session->loop) - from->begun_ms;
@@ -190,27 +190,27 @@ static void show(struct register_from *from)
     from->is_shown = true;
 }
 
-static void on_tick(uv_timer_t *timer)
+static void register_from_on_tick(uv_timer_t *timer)
 {
     struct register_from *from = timer->data;
     uint64_t now_ms = uv_now(timer->loop);
     bulk_flush(from->bulk, now_ms > TICK_MS ? now_ms - TICK_MS : 0);
     if (isatty(STDERR_FILENO))
-        show(from);
-    step(from);
+        register_from_show(from);
+    register_from_step(from);
 }
 
 /* What is under way is waited for, lest nobody knows how much is written; not twice. */
-static void on_ending(void *arg)
+static void register_from_on_ending(void *arg)
 {
     struct register_from *from = arg;
     from->is_over = from->is_interrupted;
     from->is_interrupted = true;
-    step(from);
+    register_from_step(from);
 }
 
 /* libuv makes the file non-blocking, which others who have it open need not want. */
-static void start_poll(struct register_from *from)
+static void register_from_start_poll(struct register_from *from)
 {
     int flags = fcntl(from->fd, F_GETFL);
     from->is_pollable = uv_poll_init(&from->session->loop, &from->poll, from->fd) == 0;
@@ -219,20 +219,20 @@ static void start_poll(struct register_from *from)
         fcntl(from->fd, F_SETFL, flags);
 }
 
-static void start(struct register_from *from)
+static void register_from_start(struct register_from *from)
 {
     uv_loop_t *loop = &from->session->loop;
-    start_poll(from);
+    register_from_start_poll(from);
     uv_timer_init(loop, &from->tick);
     from->tick.data = from;
-    ending_start(&from->ending, loop, on_ending, from);
-    uv_timer_start(&from->tick, on_tick, TICK_MS, TICK_MS);
+    ending_start(&from->ending, loop, register_from_on_ending, from);
+    uv_timer_start(&from->tick, register_from_on_tick, TICK_MS, TICK_MS);
     from->begun_ms = uv_now(loop);
     from->is_reading = true;
-    step(from);
+    register_from_step(from);
 }
 
-static void stop(struct register_from *from)
+static void register_from_stop(struct register_from *from)
 {
     from->is_over = true;
     uv_close((uv_handle_t *)&from->tick, NULL);
@@ -245,7 +245,7 @@ static void stop(struct register_from *from)
 }
 
 /* "3 services and perhaps 128 more registered": what etcd has not answered may have been done. */
-static void describe(const struct bulk *bulk, char *out, size_t size)
+static void register_from_describe(const struct bulk *bulk, char *out, size_t size)
 {
     uint64_t written = bulk_written(bulk), unsure = bulk_unsure(bulk);
     char perhaps[64] = "";
@@ -256,12 +256,12 @@ static void describe(const struct bulk *bulk, char *out, size_t size)
 }
 
 /* Say how it ended. */
-static int tell(const struct register_from *from)
+static int register_from_tell(const struct register_from *from)
 {
     struct detail why;
     const struct log *log = from->session->log;
     char registered[128];
-    describe(from->bulk, registered, sizeof(registered));
+    register_from_describe(from->bulk, registered, sizeof(registered));
     enum status status = bulk_status(from->bulk, &why);
     if (from->is_interrupted) {
         log_printf(log, LOG_LEVEL_ERROR, "interrupted: %s", registered);
@@ -280,24 +280,25 @@ static int tell(const struct register_from *from)
     return 0;
 }
 
-static int read_all(struct session *session, const struct options *options, int fd)
+static int register_from_read_all(struct session *session, const struct options *options, int fd)
 {
-    static const struct json_split_events events = {.element = on_element, .rest = on_rest};
+    static const struct json_split_events events = {.element = register_from_on_element,
+                                                    .rest = register_from_on_rest};
     struct register_from from = {.session = session,
                                  .file = options_text(options, OPTION_SERVICE_FROM),
                                  .ttl_s = options_number(options, OPTION_SERVICE_TTL),
                                  .fd = fd};
-    enum status status = bulk_new(session, on_moved, &from, &from.bulk);
+    enum status status = bulk_new(session, register_from_on_moved, &from, &from.bulk);
     if (status != STATUS_OK) {
         detail_set(&session->why, status, "%s", status_text(status));
         return session_fail(session, status);
     }
     json_split_init(&from.stream, NULL, NULL, &events, &from);
-    start(&from);
+    register_from_start(&from);
     while (!from.is_over)
         uv_run(&session->loop, UV_RUN_ONCE);
-    stop(&from);
-    int exit_status = tell(&from);
+    register_from_stop(&from);
+    int exit_status = register_from_tell(&from);
     bulk_free(from.bulk);
     json_split_clear(&from.stream);
     given_clear(&from.given);
@@ -305,7 +306,7 @@ static int read_all(struct session *session, const struct options *options, int 
 }
 
 /* What stands on the command line must go with --from; a variable may be meant for others. */
-static enum status check_options(const struct options *options, struct detail *why)
+static enum status register_from_check_options(const struct options *options, struct detail *why)
 {
     static const enum option_id others[] = {
         OPTION_SERVICE_TYPE,    OPTION_SERVICE_NAME,     OPTION_SERVICE_LOCATION,
@@ -320,7 +321,7 @@ static enum status check_options(const struct options *options, struct detail *w
     return STATUS_OK;
 }
 
-static enum status open_file(const char *file, int *fd, struct detail *why)
+static enum status register_from_open_file(const char *file, int *fd, struct detail *why)
 {
     *fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (*fd >= 0)
@@ -333,15 +334,16 @@ int register_from_run(struct call *call)
     struct session session;
     struct detail why;
     int fd = -1;
-    enum status status = check_options(&call->options, &why);
+    enum status status = register_from_check_options(&call->options, &why);
     if (status == STATUS_OK)
-        status = open_file(options_text(&call->options, OPTION_SERVICE_FROM), &fd, &why);
+        status =
+            register_from_open_file(options_text(&call->options, OPTION_SERVICE_FROM), &fd, &why);
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
     status = session_open(&session, call);
     int exit_status = status_exit(status);
     if (status == STATUS_OK) {
-        exit_status = read_all(&session, &call->options, fd);
+        exit_status = register_from_read_all(&session, &call->options, fd);
         session_close(&session);
     }
     if (fd != STDIN_FILENO)

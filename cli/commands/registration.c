@@ -21,10 +21,10 @@ enum status registration_identify(const struct options *options, const struct ke
 
 /* The strings of a repeatable option, checked, in one block; without a leading '_' of subtypes, as
  * entries have them. */
-static enum status read_strings(const struct options *options, enum option_id id,
-                                enum status (*check)(const char *, size_t, struct detail *),
-                                size_t max, struct entry_string **out, size_t *count,
-                                struct detail *why)
+static enum status
+registration_read_strings(const struct options *options, enum option_id id,
+                          enum status (*check)(const char *, size_t, struct detail *), size_t max,
+                          struct entry_string **out, size_t *count, struct detail *why)
 {
     size_t wanted = options_count(options, id);
     if (wanted == 0)
@@ -49,12 +49,12 @@ static enum status read_strings(const struct options *options, enum option_id id
     return STATUS_OK;
 }
 
-static enum status read_pairs(const struct options *options, struct entry *entry,
-                              struct detail *why)
+static enum status registration_read_pairs(const struct options *options, struct entry *entry,
+                                           struct detail *why)
 {
     size_t count = 0, size = 0;
-    enum status status = read_strings(options, OPTION_SERVICE_TXT, entry_check_txt, ENTRY_TXT_MAX,
-                                      &entry->txt, &count, why);
+    enum status status = registration_read_strings(options, OPTION_SERVICE_TXT, entry_check_txt,
+                                                   ENTRY_TXT_MAX, &entry->txt, &count, why);
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         size += entry->txt[i].len + 1;
     if (status == STATUS_OK && size > ENTRY_TXT_SIZE_MAX)
@@ -64,18 +64,19 @@ static enum status read_pairs(const struct options *options, struct entry *entry
     return status;
 }
 
-static enum status read_subtypes(const struct options *options, struct entry *entry,
-                                 struct detail *why)
+static enum status registration_read_subtypes(const struct options *options, struct entry *entry,
+                                              struct detail *why)
 {
     size_t count = 0;
-    enum status status = read_strings(options, OPTION_SERVICE_SUBTYPE, entry_check_subtype,
-                                      ENTRY_SUBTYPES_MAX, &entry->subtypes, &count, why);
+    enum status status =
+        registration_read_strings(options, OPTION_SERVICE_SUBTYPE, entry_check_subtype,
+                                  ENTRY_SUBTYPES_MAX, &entry->subtypes, &count, why);
     entry->subtype_count = (uint16_t)count;
     return status;
 }
 
-static enum status read_location(const struct options *options, struct entry *entry,
-                                 struct detail *why)
+static enum status registration_read_location(const struct options *options, struct entry *entry,
+                                              struct detail *why)
 {
     const char *text = options_text(options, OPTION_SERVICE_LOCATION);
     if (address_parse(text, strlen(text), &entry->location, why) != STATUS_OK)
@@ -84,7 +85,7 @@ static enum status read_location(const struct options *options, struct entry *en
     return STATUS_OK;
 }
 
-static void read_numbers(const struct options *options, struct entry *entry)
+static void registration_read_numbers(const struct options *options, struct entry *entry)
 {
     const char *protocol = options_text(options, OPTION_SERVICE_PROTOCOL);
     if (protocol)
@@ -96,18 +97,18 @@ static void read_numbers(const struct options *options, struct entry *entry)
         entry->has_weight ? (uint16_t)options_number(options, OPTION_SERVICE_WEIGHT) : 1;
 }
 
-static enum status read_value(const struct options *options, struct registration *registration,
-                              struct detail *why)
+static enum status registration_read_value(const struct options *options,
+                                           struct registration *registration, struct detail *why)
 {
     struct entry entry = {0};
-    read_numbers(options, &entry);
-    enum status status = read_location(options, &entry, why);
+    registration_read_numbers(options, &entry);
+    enum status status = registration_read_location(options, &entry, why);
     if (status == STATUS_OK) {
         registration->is_unspecified = address_is_unspecified(&entry.location);
-        status = read_pairs(options, &entry, why);
+        status = registration_read_pairs(options, &entry, why);
     }
     if (status == STATUS_OK)
-        status = read_subtypes(options, &entry, why);
+        status = registration_read_subtypes(options, &entry, why);
     if (status == STATUS_OK && entry_sort(&entry) > 0)
         status = detail_set(why, STATUS_BAD_INPUT, "--txt: a key is given twice");
     if (status == STATUS_OK) {
@@ -132,7 +133,7 @@ enum status registration_read(const struct options *options, const struct key_ro
                             options_text(options, OPTION_SERVICE_REFRESH),
                             options_text(options, OPTION_SERVICE_TTL));
     if (status == STATUS_OK)
-        status = read_value(options, &made, why);
+        status = registration_read_value(options, &made, why);
     if (status == STATUS_OK)
         *out = made;
     return status;

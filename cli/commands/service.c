@@ -12,29 +12,30 @@
 
 #define DRAIN_TRIES 8 /* another process changed the entry in between */
 
-static void say(const struct session *session, const struct registration_id *id, const char *what)
+static void service_say(const struct session *session, const struct registration_id *id,
+                        const char *what)
 {
     log_printf(session->log, LOG_LEVEL_INFO, "service %s (%s) %s", id->name, id->type, what);
 }
 
-static void warn_unspecified(const struct session *session, const struct options *options)
+static void service_warn_unspecified(const struct session *session, const struct options *options)
 {
     log_printf(session->log, LOG_LEVEL_WARNING,
                "--service-location \"%s\": an address to listen at, nobody can connect to it",
                options_text(options, OPTION_SERVICE_LOCATION));
 }
 
-static int register_once(struct session *session, const struct registration *registration)
+static int service_register_once(struct session *session, const struct registration *registration)
 {
     enum status status = put_key(session, &registration->id.key, registration->value,
                                  registration->value_len, registration->ttl_s, true);
     if (status != STATUS_OK)
         return session_fail(session, status);
-    say(session, &registration->id, "registered");
+    service_say(session, &registration->id, "registered");
     return 0;
 }
 
-static int keep(struct session *session, const struct registration *registration)
+static int service_keep(struct session *session, const struct registration *registration)
 {
     output_begin(&session->loop);
     int exit_status = keeper_run(session, registration);
@@ -57,30 +58,30 @@ int service_register(struct call *call)
         exit_status = session_fail(&session, status);
     } else {
         if (registration.is_unspecified)
-            warn_unspecified(&session, &call->options);
+            service_warn_unspecified(&session, &call->options);
         if (registration.refresh_s > 0)
-            exit_status = keep(&session, &registration);
+            exit_status = service_keep(&session, &registration);
         else
-            exit_status = register_once(&session, &registration);
+            exit_status = service_register_once(&session, &registration);
         registration_clear(&registration);
     }
     session_close(&session);
     return exit_status;
 }
 
-static int unregister(struct session *session, const struct registration_id *id)
+static int service_run_unregister(struct session *session, const struct registration_id *id)
 {
     bool was_there;
     enum status status = put_nothing(session, &id->key, &was_there);
     if (status != STATUS_OK)
         return session_fail(session, status);
-    say(session, id, was_there ? "unregistered" : "already unregistered");
+    service_say(session, id, was_there ? "unregistered" : "already unregistered");
     return 0;
 }
 
 /* OK: done, or nothing to do; *is_changed says which. CONFLICT: try again. */
-static enum status try_state(struct session *session, const struct registration_id *id,
-                             bool is_draining, bool *is_changed)
+static enum status service_try_state(struct session *session, const struct registration_id *id,
+                                     bool is_draining, bool *is_changed)
 {
     struct session_kv kv = {0};
     struct put_change change = {.value = NULL};
@@ -117,34 +118,35 @@ static enum status try_state(struct session *session, const struct registration_
     return status;
 }
 
-static int set_state(struct session *session, const struct registration_id *id, bool is_draining)
+static int service_set_state(struct session *session, const struct registration_id *id,
+                             bool is_draining)
 {
     enum status status = STATUS_CONFLICT;
     bool is_changed = false;
     for (int i = 0; status == STATUS_CONFLICT && i < DRAIN_TRIES; i++)
-        status = try_state(session, id, is_draining, &is_changed);
+        status = service_try_state(session, id, is_draining, &is_changed);
     if (status != STATUS_OK)
         return session_fail(session, status);
     if (is_changed)
-        say(session, id, is_draining ? "is draining" : "is up again");
+        service_say(session, id, is_draining ? "is draining" : "is up again");
     else
-        say(session, id, is_draining ? "is draining already" : "is up already");
+        service_say(session, id, is_draining ? "is draining already" : "is up already");
     return 0;
 }
 
-static int drain(struct session *session, const struct registration_id *id)
+static int service_run_drain(struct session *session, const struct registration_id *id)
 {
-    return set_state(session, id, true);
+    return service_set_state(session, id, true);
 }
 
-static int undrain(struct session *session, const struct registration_id *id)
+static int service_run_undrain(struct session *session, const struct registration_id *id)
 {
-    return set_state(session, id, false);
+    return service_set_state(session, id, false);
 }
 
 /* A command that needs to know which service, and nothing more. */
-static int with_id(struct call *call,
-                   int (*run)(struct session *session, const struct registration_id *id))
+static int service_with_id(struct call *call,
+                           int (*run)(struct session *session, const struct registration_id *id))
 {
     struct session session;
     struct registration_id id;
@@ -159,15 +161,15 @@ static int with_id(struct call *call,
 
 int service_unregister(struct call *call)
 {
-    return with_id(call, unregister);
+    return service_with_id(call, service_run_unregister);
 }
 
 int service_drain(struct call *call)
 {
-    return with_id(call, drain);
+    return service_with_id(call, service_run_drain);
 }
 
 int service_undrain(struct call *call)
 {
-    return with_id(call, undrain);
+    return service_with_id(call, service_run_undrain);
 }

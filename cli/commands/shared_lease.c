@@ -21,8 +21,8 @@ void shared_lease_release(struct shared_lease *promise)
         free(promise);
 }
 
-static void on_granted(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                       int64_t left_s, const struct detail *why)
+static void shared_lease_on_granted(void *arg, enum status status, int64_t id,
+                                    int64_t granted_ttl_s, int64_t left_s, const struct detail *why)
 {
     (void)id;
     (void)granted_ttl_s;
@@ -36,7 +36,7 @@ static void on_granted(void *arg, enum status status, int64_t id, int64_t grante
     promises->granted(promises->arg, status, why);
 }
 
-static struct shared_lease *take_waiting(struct promises *promises)
+static struct shared_lease *shared_lease_take_waiting(struct promises *promises)
 {
     struct shared_lease *promise = promises->waiting;
     promises->waiting = promise->next;
@@ -49,16 +49,17 @@ static struct shared_lease *take_waiting(struct promises *promises)
 void shared_lease_ask(struct promises *promises)
 {
     while (promises->waiting && promises->grants < GRANTS_MAX) {
-        struct shared_lease *promise = take_waiting(promises);
+        struct shared_lease *promise = shared_lease_take_waiting(promises);
         promises->grants++;
-        lease_grant(promises->session->etcd, promise->id, promise->ttl_s, on_granted, promise);
+        lease_grant(promises->session->etcd, promise->id, promise->ttl_s, shared_lease_on_granted,
+                    promise);
     }
 }
 
 void shared_lease_drop(struct promises *promises)
 {
     while (promises->waiting)
-        shared_lease_release(take_waiting(promises));
+        shared_lease_release(shared_lease_take_waiting(promises));
 }
 
 void shared_lease_clear(struct promises *promises)
@@ -70,7 +71,8 @@ void shared_lease_clear(struct promises *promises)
 }
 
 /* Whether the lease takes a key more. */
-static bool has_room(const struct promises *promises, const struct shared_lease *promise)
+static bool shared_lease_has_room(const struct promises *promises,
+                                  const struct shared_lease *promise)
 {
     if (promise->key_count == LEASE_KEYS_MAX)
         return false;
@@ -79,7 +81,7 @@ static bool has_room(const struct promises *promises, const struct shared_lease 
 }
 
 /* Up, by less than 2 %, to one of a thousand TTLs. */
-static uint64_t round_up(uint64_t ttl_s)
+static uint64_t shared_lease_round_up(uint64_t ttl_s)
 {
     uint64_t rounded_s = ROUNDED_MIN_S;
     if (ttl_s <= ROUNDED_MIN_S)
@@ -90,7 +92,7 @@ static uint64_t round_up(uint64_t ttl_s)
 }
 
 /* Its index; group_count: there is none. */
-static size_t find_group(const struct promises *promises, uint64_t ttl_s)
+static size_t shared_lease_find_group(const struct promises *promises, uint64_t ttl_s)
 {
     size_t i = 0;
     while (i < promises->group_count && promises->groups[i].ttl_s != ttl_s)
@@ -99,12 +101,12 @@ static size_t find_group(const struct promises *promises, uint64_t ttl_s)
 }
 
 /* The group of this TTL; when there are many, that of one a little longer. */
-static size_t group_of(struct promises *promises, uint64_t ttl_s)
+static size_t shared_lease_group_of(struct promises *promises, uint64_t ttl_s)
 {
-    size_t i = find_group(promises, ttl_s);
+    size_t i = shared_lease_find_group(promises, ttl_s);
     if (i == promises->group_count && i >= SHARED_LEASE_TTLS_MAX) {
-        ttl_s = round_up(ttl_s);
-        i = find_group(promises, ttl_s);
+        ttl_s = shared_lease_round_up(ttl_s);
+        i = shared_lease_find_group(promises, ttl_s);
     }
     if (i == promises->group_count && i < SHARED_LEASE_GROUPS_MAX) {
         promises->groups[i].ttl_s = ttl_s;
@@ -135,11 +137,11 @@ static enum status shared_lease_new(struct promises *promises, uint64_t ttl_s,
 enum status shared_lease_take(struct promises *promises, uint64_t ttl_s, struct shared_lease **out,
                               struct detail *why)
 {
-    size_t i = group_of(promises, ttl_s);
+    size_t i = shared_lease_group_of(promises, ttl_s);
     if (i == SHARED_LEASE_GROUPS_MAX)
         return detail_set(why, STATUS_TOO_LARGE, "too many TTLs");
     struct shared_lease *promise = promises->groups[i].promise;
-    if (!promise || !has_room(promises, promise)) {
+    if (!promise || !shared_lease_has_room(promises, promise)) {
         shared_lease_release(promise);
         promises->groups[i].promise = promise = NULL;
         enum status status = shared_lease_new(promises, promises->groups[i].ttl_s, &promise, why);

@@ -22,7 +22,7 @@ struct load {
 };
 
 /* A key as the zone wants it: without the root. */
-static bool on_key(void *arg, const struct kv *kv)
+static bool zone_command_on_key(void *arg, const struct kv *kv)
 {
     struct load *load = arg;
     size_t root_len = load->session->root.len;
@@ -31,8 +31,8 @@ static bool on_key(void *arg, const struct kv *kv)
     return load->status == STATUS_OK;
 }
 
-static void on_done(void *arg, enum status status, const struct kv_range_result *result,
-                    const struct detail *why)
+static void zone_command_on_done(void *arg, enum status status,
+                                 const struct kv_range_result *result, const struct detail *why)
 {
     struct load *load = arg;
     load->is_done = true;
@@ -46,7 +46,7 @@ static void on_done(void *arg, enum status status, const struct kv_range_result 
         load->revision = result->revision;
 }
 
-static enum status load_once(struct load *load)
+static enum status zone_command_load_once(struct load *load)
 {
     struct kv_key prefix, end;
     key_prefix(&load->session->root, KEY_ALL, &prefix);
@@ -56,19 +56,20 @@ static enum status load_once(struct load *load)
     load->status = STATUS_OK;
     load->is_done = false;
     zone_load_begin(load->zone);
-    kv_range(load->session->etcd, &range, on_key, on_done, load);
+    kv_range(load->session->etcd, &range, zone_command_on_key, zone_command_on_done, load);
     while (!load->is_done)
         uv_run(&load->session->loop, UV_RUN_ONCE);
     return load->status;
 }
 
 /* One revision, however often etcd compacts the one that was being read. */
-static enum status load_tree(struct session *session, struct zone *zone, int64_t *revision)
+static enum status zone_command_load_tree(struct session *session, struct zone *zone,
+                                          int64_t *revision)
 {
     struct load load = {.session = session, .zone = zone};
-    enum status status = load_once(&load);
+    enum status status = zone_command_load_once(&load);
     for (int i = 1; i < ATTEMPTS && status == STATUS_COMPACTED; i++)
-        status = load_once(&load);
+        status = zone_command_load_once(&load);
     if (status != STATUS_OK)
         return status;
     zone_load_end(zone);
@@ -77,7 +78,7 @@ static enum status load_tree(struct session *session, struct zone *zone, int64_t
     return STATUS_OK;
 }
 
-static int print(const struct call *call, const struct zone *zone, int64_t revision)
+static int zone_command_print(const struct call *call, const struct zone *zone, int64_t revision)
 {
     readers_warn(zone, &call->log);
     printf("; %s at revision %" PRId64 "\n", zone_domain(zone), revision);
@@ -89,17 +90,17 @@ static int print(const struct call *call, const struct zone *zone, int64_t revis
     return output_finish(&call->log, session_report(&call->log, status, &why));
 }
 
-static int run(struct call *call, struct zone *zone)
+static int zone_command_run(struct call *call, struct zone *zone)
 {
     struct session session;
     int64_t revision = 0;
     enum status status = session_open(&session, call);
     if (status != STATUS_OK)
         return status_exit(status);
-    status = load_tree(&session, zone, &revision);
+    status = zone_command_load_tree(&session, zone, &revision);
     int exit_status = status == STATUS_OK ? 0 : session_fail(&session, status);
     session_close(&session);
-    return status == STATUS_OK ? print(call, zone, revision) : exit_status;
+    return status == STATUS_OK ? zone_command_print(call, zone, revision) : exit_status;
 }
 
 int zone_command(struct call *call)
@@ -115,8 +116,8 @@ int zone_command(struct call *call)
     status = zone_new(&options.zone, &zone, &why);
     if (status == STATUS_BAD_INPUT)
         status = serve_options_blame(&call->options, &options, &why);
-    int exit_status =
-        status == STATUS_OK ? run(call, zone) : session_report(&call->log, status, &why);
+    int exit_status = status == STATUS_OK ? zone_command_run(call, zone)
+                                          : session_report(&call->log, status, &why);
     if (status == STATUS_OK)
         zone_free(zone);
     serve_options_clear(&options);

@@ -3,13 +3,13 @@
 #include <signal.h>
 #include <stdbool.h>
 
-static bool is_ignored(int number)
+static bool ending_is_ignored(int number)
 {
     struct sigaction action;
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-static void on_signal(uv_signal_t *signal, int number)
+static void ending_on_signal(uv_signal_t *signal, int number)
 {
     struct ending *ending = signal->data;
     (void)number;
@@ -21,12 +21,12 @@ void ending_start(struct ending *ending, uv_loop_t *loop, ending_asked *asked, v
     static const int numbers[ENDING_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     *ending = (struct ending){.asked = asked, .arg = arg};
     for (size_t i = 0; i < ENDING_SIGNALS; i++) {
-        if (numbers[i] == SIGHUP && is_ignored(SIGHUP))
+        if (numbers[i] == SIGHUP && ending_is_ignored(SIGHUP))
             continue;
         uv_signal_t *signal = &ending->signals[ending->count++];
         uv_signal_init(loop, signal);
         signal->data = ending;
-        uv_signal_start(signal, on_signal, numbers[i]);
+        uv_signal_start(signal, ending_on_signal, numbers[i]);
     }
 }
 

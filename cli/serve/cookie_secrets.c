@@ -15,7 +15,7 @@ struct cookie_secrets {
     uint8_t count;
 };
 
-static int digit(char c)
+static int cookie_secrets_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -24,11 +24,11 @@ static int digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static bool read_line(const char *line, uint8_t *out)
+static bool cookie_secrets_read_line(const char *line, uint8_t *out)
 {
     for (size_t i = 0; i < SECRET_SIZE; i++) {
-        int high = digit(line[2 * i]);
-        int low = high < 0 ? -1 : digit(line[2 * i + 1]);
+        int high = cookie_secrets_digit(line[2 * i]);
+        int low = high < 0 ? -1 : cookie_secrets_digit(line[2 * i + 1]);
         if (low < 0)
             return false;
         out[i] = (uint8_t)(high << 4 | low);
@@ -36,7 +36,8 @@ static bool read_line(const char *line, uint8_t *out)
     return line[2 * SECRET_SIZE + strspn(line + 2 * SECRET_SIZE, " \t\r\n")] == '\0';
 }
 
-static enum status read_lines(char *text, struct cookie_secrets *out, struct detail *why)
+static enum status cookie_secrets_read_lines(char *text, struct cookie_secrets *out,
+                                             struct detail *why)
 {
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n"));) {
@@ -44,7 +45,7 @@ static enum status read_lines(char *text, struct cookie_secrets *out, struct det
             continue;
         if (out->count == ANSWER_SECRETS_MAX)
             return detail_set(why, STATUS_BAD_INPUT, "more than %d lines", ANSWER_SECRETS_MAX);
-        if (!read_line(line, out->octets[out->count++]))
+        if (!cookie_secrets_read_line(line, out->octets[out->count++]))
             return detail_set(why, STATUS_BAD_INPUT, "a line is not 32 hexadecimal digits");
     }
     if (out->count == 0)
@@ -53,19 +54,19 @@ static enum status read_lines(char *text, struct cookie_secrets *out, struct det
 }
 
 /* Only the first time may it be waited for. */
-static enum status read_file(const char *path, bool is_first, struct cookie_secrets *out,
-                             struct detail *why)
+static enum status cookie_secrets_read_file(const char *path, bool is_first,
+                                            struct cookie_secrets *out, struct detail *why)
 {
     struct file file;
     enum status status = file_read(path, FILE_SIZE, is_first, &file, why);
     if (status != STATUS_OK)
         return status;
-    status = read_lines(file.data, out, why);
+    status = cookie_secrets_read_lines(file.data, out, why);
     file_clear(&file);
     return status;
 }
 
-static enum status make_random(struct cookie_secrets *out, struct detail *why)
+static enum status cookie_secrets_make_random(struct cookie_secrets *out, struct detail *why)
 {
     if (getrandom(out->octets[0], SECRET_SIZE, 0) != (ssize_t)SECRET_SIZE)
         return detail_set(why, STATUS_SYSTEM, "no random numbers: %s", strerror(errno));
@@ -81,8 +82,8 @@ enum status cookie_secrets_load(const struct options *options, struct answer_env
     enum status status;
     if (!path && env->secret_count > 0)
         return STATUS_OK;
-    status =
-        path ? read_file(path, env->secret_count == 0, &secrets, why) : make_random(&secrets, why);
+    status = path ? cookie_secrets_read_file(path, env->secret_count == 0, &secrets, why)
+                  : cookie_secrets_make_random(&secrets, why);
     if (status == STATUS_OK) {
         memcpy(env->secrets, secrets.octets, sizeof(env->secrets));
         env->secret_count = secrets.count;

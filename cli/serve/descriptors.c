@@ -9,7 +9,7 @@
 
 #define WORKER 8 /* descriptors of a thread that answers, without its sockets */
 
-static void raise_limit(unsigned wanted)
+static void descriptors_raise_limit(unsigned wanted)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
@@ -19,7 +19,7 @@ static void raise_limit(unsigned wanted)
 }
 
 /* How many of `needed` can be opened; *error says why no more. */
-static unsigned try_open(unsigned needed, int *fds, int *error)
+static unsigned descriptors_try_open(unsigned needed, int *fds, int *error)
 {
     unsigned count = 0;
     while (count < needed && (fds[count] = eventfd(0, EFD_CLOEXEC)) >= 0)
@@ -36,8 +36,8 @@ enum status descriptors_check(unsigned needed, unsigned wanted, struct detail *w
     int *fds = calloc(needed, sizeof(*fds));
     if (!fds)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    raise_limit(wanted);
-    unsigned count = try_open(needed, fds, &error);
+    descriptors_raise_limit(wanted);
+    unsigned count = descriptors_try_open(needed, fds, &error);
     free(fds);
     if (count == needed)
         return STATUS_OK;

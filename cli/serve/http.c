@@ -46,32 +46,32 @@ struct page {
     char line[PAGE_SIZE];
 };
 
-static void fill_line(struct page *page, unsigned status, const char *text)
+static void http_fill_line(struct page *page, unsigned status, const char *text)
 {
     page->status = status;
     page->content_type = "text/plain; charset=utf-8";
     page->len = (size_t)snprintf(page->line, sizeof(page->line), "%s\n", text);
 }
 
-static void show_metrics(const struct http_server *server, struct page *page)
+static void http_show_metrics(const struct http_server *server, struct page *page)
 {
     const struct http_server_options *options = &server->options;
     enum status status = options->metrics(options->arg, &page->text, &page->len);
     if (status != STATUS_OK) {
-        fill_line(page, MHD_HTTP_INTERNAL_SERVER_ERROR, status_text(status));
+        http_fill_line(page, MHD_HTTP_INTERNAL_SERVER_ERROR, status_text(status));
         return;
     }
     page->status = MHD_HTTP_OK;
     page->content_type = METRICS_CONTENT_TYPE;
 }
 
-static void show_health(const struct http_server *server, struct page *page)
+static void http_show_health(const struct http_server *server, struct page *page)
 {
     (void)server;
-    fill_line(page, MHD_HTTP_OK, "ok");
+    http_fill_line(page, MHD_HTTP_OK, "ok");
 }
 
-static void show_readiness(const struct http_server *server, struct page *page)
+static void http_show_readiness(const struct http_server *server, struct page *page)
 {
     static const struct {
         unsigned status;
@@ -81,29 +81,32 @@ static void show_readiness(const struct http_server *server, struct page *page)
                 [ANSWER_STALE] = {MHD_HTTP_OK, "stale"},
                 [ANSWER_EXPIRED] = {MHD_HTTP_SERVICE_UNAVAILABLE, "expired"}};
     enum answer_state state = server->options.state(server->options.arg);
-    fill_line(page, rows[state].status, rows[state].text);
+    http_fill_line(page, rows[state].status, rows[state].text);
 }
 
 static const struct {
     const char *path;
     void (*show)(const struct http_server *server, struct page *page);
-} pages[] = {{"/metrics", show_metrics}, {"/healthz", show_health}, {"/readyz", show_readiness}};
+} pages[] = {{"/metrics", http_show_metrics},
+             {"/healthz", http_show_health},
+             {"/readyz", http_show_readiness}};
 
-static void show(const struct http_server *server, const char *path, const char *method,
-                 struct page *page)
+static void http_show(const struct http_server *server, const char *path, const char *method,
+                      struct page *page)
 {
     size_t i = 0;
     while (i < sizeof(pages) / sizeof(pages[0]) && strcmp(pages[i].path, path) != 0)
         i++;
     if (i == sizeof(pages) / sizeof(pages[0]))
-        fill_line(page, MHD_HTTP_NOT_FOUND, "not here; there are /metrics, /healthz and /readyz");
+        http_fill_line(page, MHD_HTTP_NOT_FOUND,
+                       "not here; there are /metrics, /healthz and /readyz");
     else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-        fill_line(page, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only");
+        http_fill_line(page, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only");
     else
         pages[i].show(server, page);
 }
 
-static bool add_headers(struct MHD_Response *response, const struct page *page)
+static bool http_add_headers(struct MHD_Response *response, const struct page *page)
 {
     /* A kept connection would hold a place, and be closed as its client is about to use it. */
     return MHD_add_response_header(response, "Connection", "close") == MHD_YES &&
@@ -114,14 +117,14 @@ static bool add_headers(struct MHD_Response *response, const struct page *page)
 }
 
 /* MHD_NO closes the connection without a reply. */
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
-                                  const char *method, const char *version, const char *body,
-                                  size_t *body_len, void **context)
+static enum MHD_Result http_on_request(void *arg, struct MHD_Connection *connection,
+                                       const char *path, const char *method, const char *version,
+                                       const char *body, size_t *body_len, void **context)
 {
     (void)version, (void)body, (void)body_len, (void)context;
     struct page page = {0};
     enum MHD_Result result = MHD_NO;
-    show(arg, path, method, &page);
+    http_show(arg, path, method, &page);
     struct MHD_Response *response =
         MHD_create_response_from_buffer(page.len, page.text ? page.text : page.line,
                                         page.text ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_MUST_COPY);
@@ -129,14 +132,14 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         free(page.text);
         return MHD_NO;
     }
-    if (add_headers(response, &page))
+    if (http_add_headers(response, &page))
         result = MHD_queue_response(connection, page.status, response);
     MHD_destroy_response(response);
     return result;
 }
 
-static void on_connection(void *arg, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode what)
+static void http_on_connection(void *arg, struct MHD_Connection *connection, void **context,
+                               enum MHD_ConnectionNotificationCode what)
 {
     struct http_server *server = arg;
     struct slot *slot = *context;
@@ -158,7 +161,7 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **c
     }
 }
 
-static unsigned connection_count(const struct http_server *server)
+static unsigned http_connection_count(const struct http_server *server)
 {
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
@@ -167,7 +170,7 @@ static unsigned connection_count(const struct http_server *server)
 
 /* End those whose time is up: libmicrohttpd then finds them closed. Its own limit is on idleness,
  * which an octet now and then escapes. Returns the time until the next one's end. */
-static uint64_t end_overdue(struct http_server *server, uint64_t now_ms)
+static uint64_t http_end_overdue(struct http_server *server, uint64_t now_ms)
 {
     uint64_t next_ms = UINT64_MAX;
     for (size_t i = 0; i < HTTP_CONNECTIONS_MAX; i++) {
@@ -184,11 +187,11 @@ static uint64_t end_overdue(struct http_server *server, uint64_t now_ms)
     return next_ms;
 }
 
-static void on_timer(uv_timer_t *timer);
-static void on_poll(uv_poll_t *poll, int status, int events);
+static void http_on_timer(uv_timer_t *timer);
+static void http_on_poll(uv_poll_t *poll, int status, int events);
 
 /* One turn of libmicrohttpd: it does what can be done now and says when it wants the next. */
-static void turn(struct http_server *server)
+static void http_turn(struct http_server *server)
 {
     uint64_t now_ms = uv_now(server->timer.loop);
     if (now_ms - server->window_ms >= WINDOW_MS) {
@@ -197,82 +200,82 @@ static void turn(struct http_server *server)
     }
     if (++server->turns > WINDOW_TURNS) {
         uv_poll_stop(&server->poll);
-        uv_timer_start(&server->timer, on_timer, WINDOW_MS, 0);
+        uv_timer_start(&server->timer, http_on_timer, WINDOW_MS, 0);
         return;
     }
-    uint64_t delay_ms = end_overdue(server, now_ms);
-    unsigned before = connection_count(server);
+    uint64_t delay_ms = http_end_overdue(server, now_ms);
+    unsigned before = http_connection_count(server);
     MHD_UNSIGNED_LONG_LONG wanted_ms;
     MHD_run(server->daemon);
     if (MHD_get_timeout(server->daemon, &wanted_ms) == MHD_YES && wanted_ms < delay_ms)
         delay_ms = wanted_ms;
     /* At its limit it stops listening, and listens again at the turn after a place is free. */
-    if (connection_count(server) < before)
+    if (http_connection_count(server) < before)
         delay_ms = 0;
     if (delay_ms > server->options.timeout_ms)
         delay_ms = server->options.timeout_ms;
-    if (delay_ms == 0 || connection_count(server) > 0)
-        uv_timer_start(&server->timer, on_timer, delay_ms, 0);
+    if (delay_ms == 0 || http_connection_count(server) > 0)
+        uv_timer_start(&server->timer, http_on_timer, delay_ms, 0);
     else
         uv_timer_stop(&server->timer);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void http_on_timer(uv_timer_t *timer)
 {
     struct http_server *server = timer->data;
     if (!uv_is_active((uv_handle_t *)&server->poll))
-        uv_poll_start(&server->poll, UV_READABLE, on_poll);
-    turn(server);
+        uv_poll_start(&server->poll, UV_READABLE, http_on_poll);
+    http_turn(server);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void http_on_poll(uv_poll_t *poll, int status, int events)
 {
     (void)status, (void)events;
-    turn(poll->data);
+    http_turn(poll->data);
 }
 
-static bool has_port(const char *text)
+static bool http_has_port(const char *text)
 {
     const char *colon = strchr(text, ':');
     return text[0] == '[' ? strstr(text, "]:") != NULL : colon && !strchr(colon + 1, ':');
 }
 
-static enum status fail(const char *listen, int error, struct detail *why)
+static enum status http_fail(const char *listen, int error, struct detail *why)
 {
     return detail_set(why, STATUS_SYSTEM, "--http %s: %s", listen,
                       uv_strerror(uv_translate_sys_error(error)));
 }
 
 /* Bound by ourselves, because libmicrohttpd does not say why it could not. */
-static enum status open_socket(const char *text, struct sockaddr_storage *address, int *out,
-                               struct detail *why)
+static enum status http_open_socket(const char *text, struct sockaddr_storage *address, int *out,
+                                    struct detail *why)
 {
     static const int on = 1;
     bool is_v6 = address->ss_family == AF_INET6;
     socklen_t len = sizeof(*address);
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return fail(text, errno, why);
+        return http_fail(text, errno, why);
     if ((is_v6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) != 0) ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         bind(fd, (struct sockaddr *)address, len) != 0 || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)address, &len) != 0) {
         int error = errno;
         close(fd);
-        return fail(text, error, why);
+        return http_fail(text, error, why);
     }
     *out = fd;
     return STATUS_OK;
 }
 
-static enum status start_daemon(struct http_server *server, int fd, struct detail *why)
+static enum status http_start_daemon(struct http_server *server, int fd, struct detail *why)
 {
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_USE_EPOLL, 0, NULL, NULL, http_on_request, server, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_MAX,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS_PER_IP,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
-        server, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, MHD_OPTION_NOTIFY_CONNECTION,
+        http_on_connection, server, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     if (server->daemon)
         return STATUS_OK;
     close(fd); /* libmicrohttpd takes it only with success */
@@ -280,14 +283,15 @@ static enum status start_daemon(struct http_server *server, int fd, struct detai
                       server->options.listen);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void http_on_closed(uv_handle_t *handle)
 {
     struct http_server *server = handle->data;
     if (--server->handles == 0)
         free(server);
 }
 
-static enum status start_handles(struct http_server *server, uv_loop_t *loop, struct detail *why)
+static enum status http_start_handles(struct http_server *server, uv_loop_t *loop,
+                                      struct detail *why)
 {
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -300,11 +304,11 @@ static enum status start_handles(struct http_server *server, uv_loop_t *loop, st
     uv_timer_init(loop, &server->timer);
     server->poll.data = server->timer.data = server;
     server->handles = 2;
-    uv_poll_start(&server->poll, UV_READABLE, on_poll);
+    uv_poll_start(&server->poll, UV_READABLE, http_on_poll);
     return STATUS_OK;
 }
 
-static void set_url(struct http_server *server, const struct sockaddr_storage *address)
+static void http_set_url(struct http_server *server, const struct sockaddr_storage *address)
 {
     const char *text = server->options.listen;
     /* The port stands at the same place in both families. */
@@ -318,7 +322,7 @@ enum status http_server_start(uv_loop_t *loop, const struct http_server_options 
 {
     struct sockaddr_storage address;
     int fd = -1;
-    if (!has_port(options->listen) ||
+    if (!http_has_port(options->listen) ||
         serve_options_address(options->listen, &address, NULL) != STATUS_OK)
         return detail_set(why, STATUS_BAD_INPUT,
                           "not an address with a port: IPV4:PORT or [IPV6]:PORT");
@@ -330,16 +334,16 @@ enum status http_server_start(uv_loop_t *loop, const struct http_server_options 
         server->options.timeout_ms = HTTP_TIMEOUT_MS;
     for (size_t i = 0; i < HTTP_CONNECTIONS_MAX; i++)
         server->slots[i].fd = -1;
-    enum status status = open_socket(options->listen, &address, &fd, why);
+    enum status status = http_open_socket(options->listen, &address, &fd, why);
     if (status == STATUS_OK)
-        status = start_daemon(server, fd, why);
+        status = http_start_daemon(server, fd, why);
     if (status == STATUS_OK)
-        status = start_handles(server, loop, why);
+        status = http_start_handles(server, loop, why);
     if (status != STATUS_OK) {
         free(server);
         return status;
     }
-    set_url(server, &address);
+    http_set_url(server, &address);
     server->options.listen = NULL; /* borrowed for the call only */
     *out = server;
     return STATUS_OK;
@@ -354,7 +358,7 @@ void http_server_stop(struct http_server *server)
 {
     if (!server)
         return;
-    uv_close((uv_handle_t *)&server->poll, on_closed);
-    uv_close((uv_handle_t *)&server->timer, on_closed);
+    uv_close((uv_handle_t *)&server->poll, http_on_closed);
+    uv_close((uv_handle_t *)&server->timer, http_on_closed);
     MHD_stop_daemon(server->daemon);
 }

@@ -57,7 +57,7 @@ static const char *const skips[ZONE_SKIP_COUNT] = {
 };
 
 /* Room for `len` octets and a NUL behind what is there. */
-static bool make_room(struct metrics_text *out, size_t len)
+static bool metrics_make_room(struct metrics_text *out, size_t len)
 {
     if (out->status != STATUS_OK)
         return false;
@@ -81,13 +81,13 @@ static bool make_room(struct metrics_text *out, size_t len)
     return true;
 }
 
-static void PRINTF_LIKE(2, 3) add(struct metrics_text *out, const char *format, ...)
+static void PRINTF_LIKE(2, 3) metrics_add(struct metrics_text *out, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (len < 0 || !make_room(out, (size_t)len))
+    if (len < 0 || !metrics_make_room(out, (size_t)len))
         return;
     va_start(args, format);
     vsnprintf(out->data + out->len, (size_t)len + 1, format, args);
@@ -95,31 +95,33 @@ static void PRINTF_LIKE(2, 3) add(struct metrics_text *out, const char *format, 
     out->len += (size_t)len;
 }
 
-static void head(struct metrics_text *out, const char *name, const char *type, const char *help)
+static void metrics_head(struct metrics_text *out, const char *name, const char *type,
+                         const char *help)
 {
-    add(out, "# HELP empusa_%s %s\n# TYPE empusa_%s %s\n", name, help, name, type);
+    metrics_add(out, "# HELP empusa_%s %s\n# TYPE empusa_%s %s\n", name, help, name, type);
 }
 
-static void gauge(struct metrics_text *out, const char *name, const char *help, uint64_t value)
+static void metrics_gauge(struct metrics_text *out, const char *name, const char *help,
+                          uint64_t value)
 {
-    head(out, name, "gauge", help);
-    add(out, "empusa_%s %" PRIu64 "\n", name, value);
+    metrics_head(out, name, "gauge", help);
+    metrics_add(out, "empusa_%s %" PRIu64 "\n", name, value);
 }
 
 /* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape. */
-static void info(struct metrics_text *out, const char *name, const char *help, const char *label,
-                 const char *value)
+static void metrics_info(struct metrics_text *out, const char *name, const char *help,
+                         const char *label, const char *value)
 {
     char shown[LABEL_SIZE];
     utf8_show(value, strlen(value), shown, sizeof(shown));
-    head(out, name, "gauge", help);
-    add(out, "empusa_%s{%s=\"", name, label);
+    metrics_head(out, name, "gauge", help);
+    metrics_add(out, "empusa_%s{%s=\"", name, label);
     for (const char *c = shown; *c; c++)
-        add(out, "%s%c", *c == '\\' || *c == '"' ? "\\" : "", *c);
-    add(out, "\"} 1\n");
+        metrics_add(out, "%s%c", *c == '\\' || *c == '"' ? "\\" : "", *c);
+    metrics_add(out, "\"} 1\n");
 }
 
-static void lower(const char *name, char out[NAME_SIZE])
+static void metrics_lower(const char *name, char out[NAME_SIZE])
 {
     size_t i = 0;
     for (; name[i] && i + 1 < NAME_SIZE; i++)
@@ -127,117 +129,127 @@ static void lower(const char *name, char out[NAME_SIZE])
     out[i] = '\0';
 }
 
-static void write_table(struct metrics_text *out, const char *name, const char *label,
-                        const char *const *values, size_t count, const uint64_t *udp,
-                        const uint64_t *tcp)
+static void metrics_write_table(struct metrics_text *out, const char *name, const char *label,
+                                const char *const *values, size_t count, const uint64_t *udp,
+                                const uint64_t *tcp)
 {
     const uint64_t *const numbers[] = {[QUERY_UDP] = udp, [QUERY_TCP] = tcp};
     for (size_t transport = 0; transport < COUNT_OF(transports); transport++)
         for (size_t i = 0; i < count; i++)
-            add(out, "empusa_%s{transport=\"%s\",%s=\"%s\"} %" PRIu64 "\n", name,
-                transports[transport], label, values[i], numbers[transport][i]);
+            metrics_add(out, "empusa_%s{transport=\"%s\",%s=\"%s\"} %" PRIu64 "\n", name,
+                        transports[transport], label, values[i], numbers[transport][i]);
 }
 
-static void write_dns(struct metrics_text *out, const struct counters *counters)
+static void metrics_write_dns(struct metrics_text *out, const struct counters *counters)
 {
-    head(out, "dns_queries_total", "counter", "DNS queries by transport and type.");
-    write_table(out, "dns_queries_total", "type", types, COUNT_OF(types),
-                counters->queries[QUERY_UDP], counters->queries[QUERY_TCP]);
-    head(out, "dns_responses_total", "counter", "DNS responses by transport and rcode.");
-    write_table(out, "dns_responses_total", "rcode", rcodes, COUNT_OF(rcodes),
-                counters->rcodes[QUERY_UDP], counters->rcodes[QUERY_TCP]);
+    metrics_head(out, "dns_queries_total", "counter", "DNS queries by transport and type.");
+    metrics_write_table(out, "dns_queries_total", "type", types, COUNT_OF(types),
+                        counters->queries[QUERY_UDP], counters->queries[QUERY_TCP]);
+    metrics_head(out, "dns_responses_total", "counter", "DNS responses by transport and rcode.");
+    metrics_write_table(out, "dns_responses_total", "rcode", rcodes, COUNT_OF(rcodes),
+                        counters->rcodes[QUERY_UDP], counters->rcodes[QUERY_TCP]);
 #define FACT(field, help)                                                                          \
-    head(out, "dns_" #field "_total", "counter", "DNS: " help ".");                                \
-    add(out, "empusa_dns_" #field "_total %" PRIu64 "\n", counters->field);
+    metrics_head(out, "dns_" #field "_total", "counter", "DNS: " help ".");                        \
+    metrics_add(out, "empusa_dns_" #field "_total %" PRIu64 "\n", counters->field);
     COUNTERS_FACT_LIST(FACT)
 #undef FACT
 }
 
-static void write_zone(struct metrics_text *out, const struct zone_counts *zone)
+static void metrics_write_zone(struct metrics_text *out, const struct zone_counts *zone)
 {
-#define ZONE_GAUGE(field, help) gauge(out, "zone_" #field, help, zone->field);
+#define ZONE_GAUGE(field, help) metrics_gauge(out, "zone_" #field, help, zone->field);
     ZONE_GAUGE_LIST(ZONE_GAUGE)
 #undef ZONE_GAUGE
-    head(out, "zone_skipped", "gauge", "Keys of the registry that cannot be served, by reason.");
+    metrics_head(out, "zone_skipped", "gauge",
+                 "Keys of the registry that cannot be served, by reason.");
     for (size_t i = ZONE_SERVED + 1; i < COUNT_OF(skips); i++) {
         char reason[NAME_SIZE];
-        lower(skips[i], reason);
-        add(out, "empusa_zone_skipped{reason=\"%s\"} %" PRIu64 "\n", reason, zone->skipped[i]);
+        metrics_lower(skips[i], reason);
+        metrics_add(out, "empusa_zone_skipped{reason=\"%s\"} %" PRIu64 "\n", reason,
+                    zone->skipped[i]);
     }
-    gauge(out, "zone_serial", "Serial of the zone.", zone->serial);
-    head(out, "zone_revision", "gauge", "Revision of etcd that the zone shows.");
-    add(out, "empusa_zone_revision %" PRId64 "\n", zone->revision);
+    metrics_gauge(out, "zone_serial", "Serial of the zone.", zone->serial);
+    metrics_head(out, "zone_revision", "gauge", "Revision of etcd that the zone shows.");
+    metrics_add(out, "empusa_zone_revision %" PRId64 "\n", zone->revision);
 }
 
-static void write_hosts(struct metrics_text *out, const struct hosts_counts *hosts)
+static void metrics_write_hosts(struct metrics_text *out, const struct hosts_counts *hosts)
 {
-    gauge(out, "hosts_left_out", "Hosts without a dot that are not looked up, being too many.",
-          hosts->left_out);
-    head(out, "host_lookups_total", "counter", "Look-ups of hosts without a dot.");
-    add(out, "empusa_host_lookups_total %" PRIu64 "\n", hosts->lookups);
-    head(out, "host_lookup_failures_total", "counter", "Those of them that found no address.");
-    add(out, "empusa_host_lookup_failures_total %" PRIu64 "\n", hosts->failures);
+    metrics_gauge(out, "hosts_left_out",
+                  "Hosts without a dot that are not looked up, being too many.", hosts->left_out);
+    metrics_head(out, "host_lookups_total", "counter", "Look-ups of hosts without a dot.");
+    metrics_add(out, "empusa_host_lookups_total %" PRIu64 "\n", hosts->lookups);
+    metrics_head(out, "host_lookup_failures_total", "counter",
+                 "Those of them that found no address.");
+    metrics_add(out, "empusa_host_lookup_failures_total %" PRIu64 "\n", hosts->failures);
 }
 
-static void write_state(struct metrics_text *out, const struct metrics_input *input)
+static void metrics_write_state(struct metrics_text *out, const struct metrics_input *input)
 {
-    head(out, "zone_state", "gauge", "1 for the state that the zone is in, 0 for the others.");
+    metrics_head(out, "zone_state", "gauge",
+                 "1 for the state that the zone is in, 0 for the others.");
     for (size_t i = 0; i < COUNT_OF(states); i++)
-        add(out, "empusa_zone_state{state=\"%s\"} %d\n", states[i], i == (size_t)input->state);
-    head(out, "etcd_silence_seconds", "gauge",
-         "Time since the last sign of life of etcd; +Inf: there was none yet.");
+        metrics_add(out, "empusa_zone_state{state=\"%s\"} %d\n", states[i],
+                    i == (size_t)input->state);
+    metrics_head(out, "etcd_silence_seconds", "gauge",
+                 "Time since the last sign of life of etcd; +Inf: there was none yet.");
     if (input->heard_ms == 0) {
-        add(out, "empusa_etcd_silence_seconds +Inf\n");
+        metrics_add(out, "empusa_etcd_silence_seconds +Inf\n");
         return;
     }
     uint64_t silence_ms = input->now_ms > input->heard_ms ? input->now_ms - input->heard_ms : 0;
-    add(out, "empusa_etcd_silence_seconds %" PRIu64 ".%03u\n", silence_ms / 1000,
-        (unsigned)(silence_ms % 1000));
+    metrics_add(out, "empusa_etcd_silence_seconds %" PRIu64 ".%03u\n", silence_ms / 1000,
+                (unsigned)(silence_ms % 1000));
 }
 
-static void write_watch(struct metrics_text *out, const struct follow_counts *facts)
+static void metrics_write_watch(struct metrics_text *out, const struct follow_counts *facts)
 {
-    head(out, "watch_proofs_total", "counter",
-         "Times that a second watch of etcd proved the first.");
-    add(out, "empusa_watch_proofs_total %" PRIu64 "\n", facts->proofs);
-    head(out, "watch_repairs_total", "counter",
-         "Changes that a watch of etcd had lost, made good by a proof.");
-    add(out, "empusa_watch_repairs_total %" PRIu64 "\n", facts->repairs);
-    head(out, "watch_reloads_total", "counter",
-         "Times that the whole tree was loaded again, because the watch could not be followed.");
-    add(out, "empusa_watch_reloads_total %" PRIu64 "\n", facts->reloads);
+    metrics_head(out, "watch_proofs_total", "counter",
+                 "Times that a second watch of etcd proved the first.");
+    metrics_add(out, "empusa_watch_proofs_total %" PRIu64 "\n", facts->proofs);
+    metrics_head(out, "watch_repairs_total", "counter",
+                 "Changes that a watch of etcd had lost, made good by a proof.");
+    metrics_add(out, "empusa_watch_repairs_total %" PRIu64 "\n", facts->repairs);
+    metrics_head(
+        out, "watch_reloads_total", "counter",
+        "Times that the whole tree was loaded again, because the watch could not be followed.");
+    metrics_add(out, "empusa_watch_reloads_total %" PRIu64 "\n", facts->reloads);
 }
 
-static void write_log(struct metrics_text *out, const struct metrics_input *input)
+static void metrics_write_log(struct metrics_text *out, const struct metrics_input *input)
 {
-    head(out, "log_lines_lost_total", "counter",
-         "Lines of standard error that were lost: nobody read it, or it could not be written.");
-    add(out, "empusa_log_lines_lost_total %" PRIu64 "\n", input->lines_lost);
-    head(out, "log_lines_rate_limited_total", "counter",
-         "Warnings that were only counted, because ten of their kind had come in that second.");
-    add(out, "empusa_log_lines_rate_limited_total %" PRIu64 "\n", input->lines_rate_limited);
+    metrics_head(
+        out, "log_lines_lost_total", "counter",
+        "Lines of standard error that were lost: nobody read it, or it could not be written.");
+    metrics_add(out, "empusa_log_lines_lost_total %" PRIu64 "\n", input->lines_lost);
+    metrics_head(
+        out, "log_lines_rate_limited_total", "counter",
+        "Warnings that were only counted, because ten of their kind had come in that second.");
+    metrics_add(out, "empusa_log_lines_rate_limited_total %" PRIu64 "\n",
+                input->lines_rate_limited);
 }
 
 void metrics_write(const struct metrics_input *input, struct metrics_text *out)
 {
     const struct metrics_process *process = &input->process;
-    write_dns(out, input->counters);
-    write_zone(out, input->zone);
-    write_hosts(out, &input->hosts);
-    write_state(out, input);
-    write_watch(out, &input->follow);
-    write_log(out, input);
-    info(out, "zone_info", "The zone that is served.", "domain", input->domain);
-    info(out, "build_info", "The version of empusa.", "version", input->version);
-    gauge(out, "process_start_time_seconds", "When the process began, since the epoch.",
-          input->started_s);
+    metrics_write_dns(out, input->counters);
+    metrics_write_zone(out, input->zone);
+    metrics_write_hosts(out, &input->hosts);
+    metrics_write_state(out, input);
+    metrics_write_watch(out, &input->follow);
+    metrics_write_log(out, input);
+    metrics_info(out, "zone_info", "The zone that is served.", "domain", input->domain);
+    metrics_info(out, "build_info", "The version of empusa.", "version", input->version);
+    metrics_gauge(out, "process_start_time_seconds", "When the process began, since the epoch.",
+                  input->started_s);
     if (process->has_resident_bytes)
-        gauge(out, "process_resident_memory_bytes", "Resident memory.", process->resident_bytes);
+        metrics_gauge(out, "process_resident_memory_bytes", "Resident memory.",
+                      process->resident_bytes);
     if (process->has_open_fds)
-        gauge(out, "process_open_fds", "Open file descriptors.", process->open_fds);
+        metrics_gauge(out, "process_open_fds", "Open file descriptors.", process->open_fds);
 }
 
-static bool read_resident(uint64_t *out)
+static bool metrics_read_resident(uint64_t *out)
 {
     char text[128];
     FILE *file = fopen("/proc/self/statm", "re");
@@ -253,7 +265,7 @@ static bool read_resident(uint64_t *out)
     return true;
 }
 
-static bool count_fds(uint64_t *out)
+static bool metrics_count_fds(uint64_t *out)
 {
     uint64_t count = 0;
     DIR *directory = opendir("/proc/self/fd");
@@ -271,6 +283,6 @@ static bool count_fds(uint64_t *out)
 void metrics_process(struct metrics_process *out)
 {
     *out = (struct metrics_process){0};
-    out->has_resident_bytes = read_resident(&out->resident_bytes);
-    out->has_open_fds = count_fds(&out->open_fds);
+    out->has_resident_bytes = metrics_read_resident(&out->resident_bytes);
+    out->has_open_fds = metrics_count_fds(&out->open_fds);
 }

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <time.h>
 
-static enum answer_state state(void *arg)
+static enum answer_state pages_state(void *arg)
 {
     const struct pages *pages = arg;
     return pages->env->state;
 }
 
-static enum status metrics(void *arg, char **text, size_t *len)
+static enum status pages_metrics(void *arg, char **text, size_t *len)
 {
     const struct pages *pages = arg;
     struct counters counters;
@@ -57,7 +57,7 @@ enum status pages_start(struct pages *pages, uv_loop_t *loop, const char *listen
                         struct detail *why)
 {
     struct http_server_options options = {
-        .listen = listen, .state = state, .metrics = metrics, .arg = pages};
+        .listen = listen, .state = pages_state, .metrics = pages_metrics, .arg = pages};
     pages->loop = loop;
     pages->started_s = (uint64_t)time(NULL);
     return http_server_start(loop, &options, &pages->http, why);

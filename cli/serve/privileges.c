@@ -21,7 +21,7 @@ enum status privileges_find(const char *name, struct privileges *out, struct det
     return STATUS_OK;
 }
 
-static bool is_user(const struct privileges *user)
+static bool privileges_is_user(const struct privileges *user)
 {
     uid_t real, effective, saved;
     return getresuid(&real, &effective, &saved) == 0 && real == user->uid &&
@@ -29,16 +29,16 @@ static bool is_user(const struct privileges *user)
 }
 
 /* Who is that user already and lacks the right cannot change the groups it was started with. */
-static bool take_groups(const struct privileges *user)
+static bool privileges_take_groups(const struct privileges *user)
 {
-    return initgroups(user->name, user->gid) == 0 || (errno == EPERM && is_user(user));
+    return initgroups(user->name, user->gid) == 0 || (errno == EPERM && privileges_is_user(user));
 }
 
 enum status privileges_become(const struct privileges *user, struct detail *why)
 {
     if (user->uid != 0)
         harden_bounding_set();
-    if (!take_groups(user) || setresgid(user->gid, user->gid, user->gid) != 0 ||
+    if (!privileges_take_groups(user) || setresgid(user->gid, user->gid, user->gid) != 0 ||
         setresuid(user->uid, user->uid, user->uid) != 0)
         return detail_set(why, STATUS_SYSTEM, "cannot become that user: %s", strerror(errno));
     if (user->uid == 0)

@@ -17,7 +17,7 @@ enum status renewal_begin(struct renewal *renewal, struct detail *why)
     return status;
 }
 
-static void renew(struct renewal *renewal)
+static void renewal_renew(struct renewal *renewal)
 {
     struct detail why;
     enum status status = renewal_begin(renewal, &why);
@@ -36,10 +36,10 @@ static void renew(struct renewal *renewal)
         log_printf(renewal->log, LOG_LEVEL_INFO, "secrets and certificates have been read again");
 }
 
-static void on_timer(uv_timer_t *timer)
+static void renewal_on_timer(uv_timer_t *timer)
 {
     struct renewal *renewal = timer->data;
-    renew(renewal);
+    renewal_renew(renewal);
     uv_update_time(timer->loop);
     renewal->not_before_ms = uv_now(timer->loop) + INTERVAL_MS;
 }
@@ -55,7 +55,7 @@ void renewal_ask(struct renewal *renewal)
     uint64_t now_ms = uv_now(renewal->timer.loop);
     uint64_t due_ms = renewal->not_before_ms;
     if (!uv_is_active((uv_handle_t *)&renewal->timer))
-        uv_timer_start(&renewal->timer, on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+        uv_timer_start(&renewal->timer, renewal_on_timer, due_ms > now_ms ? due_ms - now_ms : 0, 0);
 }
 
 void renewal_stop(struct renewal *renewal)

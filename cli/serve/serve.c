@@ -53,7 +53,7 @@ struct serve {
     int exit_status;
 };
 
-static void set_state(struct serve *serve, enum answer_state state)
+static void serve_set_state(struct serve *serve, enum answer_state state)
 {
     if (serve->env.state == state)
         return;
@@ -64,22 +64,22 @@ static void set_state(struct serve *serve, enum answer_state state)
                    status_text(status));
 }
 
-static void on_stale_limit(uv_timer_t *timer)
+static void serve_on_stale_limit(uv_timer_t *timer)
 {
     struct serve *serve = timer->data;
-    set_state(serve, ANSWER_EXPIRED);
+    serve_set_state(serve, ANSWER_EXPIRED);
     log_printf(serve->log, LOG_LEVEL_WARNING,
                "etcd has been away for --stale-limit %" PRIu64 " s: queries fail until it is back",
                serve->options.stale_limit_ms / 1000);
 }
 
-static void become_stale(struct serve *serve)
+static void serve_become_stale(struct serve *serve)
 {
-    set_state(serve, ANSWER_STALE);
-    uv_timer_start(&serve->stale, on_stale_limit, serve->options.stale_limit_ms, 0);
+    serve_set_state(serve, ANSWER_STALE);
+    uv_timer_start(&serve->stale, serve_on_stale_limit, serve->options.stale_limit_ms, 0);
 }
 
-static void become_ready(struct serve *serve)
+static void serve_become_ready(struct serve *serve)
 {
     char addresses[ADDRESSES_SIZE];
     struct zone_counts counts;
@@ -87,9 +87,9 @@ static void become_ready(struct serve *serve)
     zone_counts(serve->zone, &counts);
     server_addresses(serve->server, addresses, sizeof(addresses));
     if (serve->is_lost) /* the load was had, but not the watch */
-        become_stale(serve);
+        serve_become_stale(serve);
     else
-        set_state(serve, ANSWER_FRESH);
+        serve_set_state(serve, ANSWER_FRESH);
     log_printf(serve->log, LOG_LEVEL_INFO,
                "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
@@ -99,7 +99,7 @@ static void become_ready(struct serve *serve)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
 }
 
-static void on_load_begin(void *arg)
+static void serve_on_load_begin(void *arg)
 {
     struct serve *serve = arg;
     zone_load_begin(serve->zone);
@@ -107,15 +107,15 @@ static void on_load_begin(void *arg)
 }
 
 /* A zone that lacks something is neither fresh nor to be copied. */
-static void weigh_memory(struct serve *serve, bool is_short)
+static void serve_weigh_memory(struct serve *serve, bool is_short)
 {
     xfr_child_break(serve->transfers, is_short || serve->is_lost);
     if (serve->is_ready && !serve->is_lost)
-        set_state(serve, is_short ? ANSWER_STALE : ANSWER_FRESH);
+        serve_set_state(serve, is_short ? ANSWER_STALE : ANSWER_FRESH);
 }
 
 /* A key as the zone wants it: without the root. */
-static void on_put(void *arg, const struct kv *kv)
+static void serve_on_put(void *arg, const struct kv *kv)
 {
     struct serve *serve = arg;
     if (kv->key_len < serve->root.len)
@@ -127,10 +127,10 @@ static void on_put(void *arg, const struct kv *kv)
     if (status == STATUS_OK)
         return;
     shortage_begin(&serve->shortage, status);
-    weigh_memory(serve, true);
+    serve_weigh_memory(serve, true);
 }
 
-static void on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
+static void serve_on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
 {
     (void)revision;
     struct serve *serve = arg;
@@ -139,7 +139,7 @@ static void on_remove(void *arg, const char *key, size_t key_len, int64_t revisi
         zone_remove(serve->zone, key + serve->root.len, key_len - serve->root.len);
 }
 
-static void on_load_end(void *arg, int64_t revision)
+static void serve_on_load_end(void *arg, int64_t revision)
 {
     (void)revision;
     struct serve *serve = arg;
@@ -147,7 +147,7 @@ static void on_load_end(void *arg, int64_t revision)
     serve->is_loaded = true;
 }
 
-static void on_commit(void *arg, int64_t revision)
+static void serve_on_commit(void *arg, int64_t revision)
 {
     struct serve *serve = arg;
     zone_commit(serve->zone, revision);
@@ -156,28 +156,28 @@ static void on_commit(void *arg, int64_t revision)
     if (revision == 0 || zone_is_partial(serve->zone))
         return;
     if (shortage_end(&serve->shortage))
-        weigh_memory(serve, false);
+        serve_weigh_memory(serve, false);
     if (serve->is_loaded && !serve->is_ready)
-        become_ready(serve);
+        serve_become_ready(serve);
 }
 
-static void lose_contact(struct serve *serve, const struct detail *why)
+static void serve_lose_contact(struct serve *serve, const struct detail *why)
 {
     const char *advice = session_outage_advice(follow_lost_status(serve->follow));
     log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
                why->text, *advice ? "; " : "", advice,
                serve->is_ready ? "answering what is known" : "queries fail until it is there");
     if (serve->is_ready && !serve->is_lost)
-        become_stale(serve);
+        serve_become_stale(serve);
     xfr_child_break(serve->transfers, true);
     serve->is_lost = true;
 }
 
-static void on_contact(void *arg, bool is_live, const struct detail *why)
+static void serve_on_contact(void *arg, bool is_live, const struct detail *why)
 {
     struct serve *serve = arg;
     if (!is_live) {
-        lose_contact(serve, why);
+        serve_lose_contact(serve, why);
         return;
     }
     uv_timer_stop(&serve->stale);
@@ -185,10 +185,10 @@ static void on_contact(void *arg, bool is_live, const struct detail *why)
         log_printf(serve->log, LOG_LEVEL_INFO, "contact with etcd again: %s",
                    etcd_last_endpoint(serve->etcd));
     serve->is_lost = false;
-    weigh_memory(serve, zone_is_partial(serve->zone));
+    serve_weigh_memory(serve, zone_is_partial(serve->zone));
 }
 
-static uint64_t on_count(void *arg)
+static uint64_t serve_on_count(void *arg)
 {
     struct serve *serve = arg;
     struct zone_counts counts;
@@ -196,22 +196,22 @@ static uint64_t on_count(void *arg)
     return counts.keys;
 }
 
-static void on_host(void *arg, const char *name, const struct resolver_address *addresses,
-                    size_t count, uint32_t ttl_s)
+static void serve_on_host(void *arg, const char *name, const struct resolver_address *addresses,
+                          size_t count, uint32_t ttl_s)
 {
     struct serve *serve = arg;
     zone_set_host(serve->zone, name, addresses, count, ttl_s);
 }
 
-static enum serve_hangup hangup(const struct serve *serve)
+static enum serve_hangup serve_run_hangup(const struct serve *serve)
 {
     return serve->hooks ? serve->hooks->hangup : SERVE_HANGUP_RELOADS;
 }
 
-static void on_signal(uv_signal_t *handle, int number)
+static void serve_on_signal(uv_signal_t *handle, int number)
 {
     struct serve *serve = handle->data;
-    if (number == SIGHUP && hangup(serve) == SERVE_HANGUP_RELOADS)
+    if (number == SIGHUP && serve_run_hangup(serve) == SERVE_HANGUP_RELOADS)
         renewal_ask(&serve->renewal);
     else if (number == SIGUSR1)
         summary_log(serve->log, serve->zone, serve->server, serve->env.state);
@@ -219,7 +219,7 @@ static void on_signal(uv_signal_t *handle, int number)
         uv_stop(&serve->loop);
 }
 
-static void on_step(uv_timer_t *timer)
+static void serve_on_step(uv_timer_t *timer)
 {
     struct serve *serve = timer->data;
     if (serve->hooks->step(serve->hooks->arg))
@@ -228,7 +228,7 @@ static void on_step(uv_timer_t *timer)
     uv_stop(&serve->loop);
 }
 
-static void start_handles(struct serve *serve)
+static void serve_start_handles(struct serve *serve)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     output_begin(&serve->loop);
@@ -241,21 +241,22 @@ static void start_handles(struct serve *serve)
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
         serve->signals[i].data = serve;
-        if (numbers[i] != SIGHUP || hangup(serve) != SERVE_HANGUP_NOTHING)
-            uv_signal_start(&serve->signals[i], on_signal, numbers[i]);
+        if (numbers[i] != SIGHUP || serve_run_hangup(serve) != SERVE_HANGUP_NOTHING)
+            uv_signal_start(&serve->signals[i], serve_on_signal, numbers[i]);
     }
     if (serve->hooks && serve->hooks->step)
-        uv_timer_start(&serve->step, on_step, STEP_MS, STEP_MS);
+        uv_timer_start(&serve->step, serve_on_step, STEP_MS, STEP_MS);
 }
 
-static enum status start_hosts(struct serve *serve, struct detail *why)
+static enum status serve_start_hosts(struct serve *serve, struct detail *why)
 {
     if (!serve->options.resolves_hosts)
         return STATUS_OK;
     enum status status = resolver_open(&serve->loop, &serve->resolver, why);
     if (status != STATUS_OK)
         return status;
-    status = hosts_start(&serve->loop, serve->resolver, serve->log, on_host, serve, &serve->hosts);
+    status =
+        hosts_start(&serve->loop, serve->resolver, serve->log, serve_on_host, serve, &serve->hosts);
     if (status != STATUS_OK)
         return detail_set(why, status, "%s", status_text(status));
     serve->options.zone.host_wanted = hosts_want;
@@ -264,7 +265,7 @@ static enum status start_hosts(struct serve *serve, struct detail *why)
     return STATUS_OK;
 }
 
-static enum status make_zone(struct serve *serve, struct detail *why)
+static enum status serve_make_zone(struct serve *serve, struct detail *why)
 {
     serve->options.zone.log = *serve->log;
     enum status status = zone_new(&serve->options.zone, &serve->zone, why);
@@ -273,7 +274,7 @@ static enum status make_zone(struct serve *serve, struct detail *why)
     return status;
 }
 
-static enum status open_server(struct serve *serve, struct detail *why)
+static enum status serve_open_server(struct serve *serve, struct detail *why)
 {
     struct server_options *options = &serve->options.server;
     enum status status = xfr_child_start(&serve->loop, serve->zone, serve->log, &serve->transfers);
@@ -286,8 +287,8 @@ static enum status open_server(struct serve *serve, struct detail *why)
     return server_open(options, &serve->server, why);
 }
 
-static enum status drop_privileges(struct serve *serve, const struct privileges *user,
-                                   struct detail *why)
+static enum status serve_drop_privileges(struct serve *serve, const struct privileges *user,
+                                         struct detail *why)
 {
     if (!user->name)
         return STATUS_OK;
@@ -297,15 +298,15 @@ static enum status drop_privileges(struct serve *serve, const struct privileges 
     return status;
 }
 
-static enum status start_mirror(struct serve *serve, struct detail *why)
+static enum status serve_start_mirror(struct serve *serve, struct detail *why)
 {
-    static const struct follow_events events = {.load_begin = on_load_begin,
-                                                .put = on_put,
-                                                .remove = on_remove,
-                                                .load_end = on_load_end,
-                                                .commit = on_commit,
-                                                .contact = on_contact,
-                                                .count = on_count};
+    static const struct follow_events events = {.load_begin = serve_on_load_begin,
+                                                .put = serve_on_put,
+                                                .remove = serve_on_remove,
+                                                .load_end = serve_on_load_end,
+                                                .commit = serve_on_commit,
+                                                .contact = serve_on_contact,
+                                                .count = serve_on_count};
     struct kv_key prefix;
     key_prefix(&serve->root, KEY_ALL, &prefix);
     enum status status =
@@ -313,7 +314,7 @@ static enum status start_mirror(struct serve *serve, struct detail *why)
     return detail_set(why, status, "%s", status_text(status));
 }
 
-static enum status start_pages(struct serve *serve, struct detail *why)
+static enum status serve_start_pages(struct serve *serve, struct detail *why)
 {
     const char *listen = options_text(&serve->call->options, OPTION_HTTP);
     if (!listen)
@@ -332,27 +333,28 @@ static enum status start_pages(struct serve *serve, struct detail *why)
 }
 
 /* Ports and certificates first, while we may; then the user, then threads. */
-static enum status start(struct serve *serve, const struct privileges *user, struct detail *why)
+static enum status serve_start(struct serve *serve, const struct privileges *user,
+                               struct detail *why)
 {
-    enum status status = start_hosts(serve, why);
+    enum status status = serve_start_hosts(serve, why);
     if (status == STATUS_OK)
-        status = make_zone(serve, why);
+        status = serve_make_zone(serve, why);
     if (status == STATUS_OK)
-        status = open_server(serve, why);
+        status = serve_open_server(serve, why);
     if (status == STATUS_OK)
-        status = start_pages(serve, why);
+        status = serve_start_pages(serve, why);
     if (status == STATUS_OK)
         status = connect_open(&serve->loop, &serve->call->options, serve->log, &serve->etcd, why);
     if (status == STATUS_OK)
-        status = drop_privileges(serve, user, why);
+        status = serve_drop_privileges(serve, user, why);
     if (status == STATUS_OK)
         status = server_start(serve->server, &serve->env, why);
     if (status == STATUS_OK)
-        status = start_mirror(serve, why);
+        status = serve_start_mirror(serve, why);
     return status;
 }
 
-static void stop(struct serve *serve)
+static void serve_stop(struct serve *serve)
 {
     uv_close((uv_handle_t *)&serve->stale, NULL);
     uv_close((uv_handle_t *)&serve->step, NULL);
@@ -377,8 +379,8 @@ static void stop(struct serve *serve)
     uv_loop_close(&serve->loop);
 }
 
-static enum status read_options(struct serve *serve, enum option_id listen, struct privileges *user,
-                                struct detail *why)
+static enum status serve_read_options(struct serve *serve, enum option_id listen,
+                                      struct privileges *user, struct detail *why)
 {
     const struct options *options = &serve->call->options;
     enum status status =
@@ -407,7 +409,7 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
     harden_secrets();
     harden_execution();
     serve = (struct serve){.call = call, .log = &call->log, .hooks = hooks};
-    enum status status = read_options(&serve, listen, &user, &why);
+    enum status status = serve_read_options(&serve, listen, &user, &why);
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
     int error = uv_loop_init(&serve.loop);
@@ -416,15 +418,15 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
         detail_set(&why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
         return session_report(&call->log, STATUS_SYSTEM, &why);
     }
-    start_handles(&serve);
-    status = start(&serve, &user, &why);
+    serve_start_handles(&serve);
+    status = serve_start(&serve, &user, &why);
     if (status == STATUS_OK)
         uv_run(&serve.loop, UV_RUN_DEFAULT);
     else
         serve.exit_status = session_report(&call->log, status, &why);
     if (status == STATUS_OK)
         sd_notify_send("STOPPING=1");
-    stop(&serve);
+    serve_stop(&serve);
     serve_options_clear(&serve.options);
     return serve.exit_status;
 }

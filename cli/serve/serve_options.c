@@ -13,7 +13,8 @@
 
 static const char *const default_listen[] = {"127.0.0.1:5300", "[::1]:5300"};
 
-static bool fill_address(const char *host, unsigned port, struct sockaddr_storage *out)
+static bool serve_options_fill_address(const char *host, unsigned port,
+                                       struct sockaddr_storage *out)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
@@ -27,7 +28,7 @@ static bool fill_address(const char *host, unsigned port, struct sockaddr_storag
     return true;
 }
 
-static bool read_port(const char *text, unsigned *out)
+static bool serve_options_read_port(const char *text, unsigned *out)
 {
     unsigned port = 0;
     size_t digits = strspn(text, "0123456789");
@@ -40,7 +41,8 @@ static bool read_port(const char *text, unsigned *out)
 }
 
 /* Split at the ':' before the port; brackets are taken off. */
-static bool split_address(const char *text, char host[ADDRESS_SIZE], const char **port)
+static bool serve_options_split_address(const char *text, char host[ADDRESS_SIZE],
+                                        const char **port)
 {
     const char *end = strrchr(text, ':');
     size_t len;
@@ -69,10 +71,10 @@ enum status serve_options_address(const char *text, struct sockaddr_storage *out
     char host[ADDRESS_SIZE];
     const char *port_text;
     unsigned port = DNS_PORT;
-    bool is_good =
-        fill_address(text, port, &address) || /* "::1" alone */
-        (split_address(text, host, &port_text) && (!port_text || read_port(port_text, &port)) &&
-         fill_address(host, port, &address));
+    bool is_good = serve_options_fill_address(text, port, &address) || /* "::1" alone */
+                   (serve_options_split_address(text, host, &port_text) &&
+                    (!port_text || serve_options_read_port(port_text, &port)) &&
+                    serve_options_fill_address(host, port, &address));
     /* Brackets are for IPv6. */
     if (is_good && text[0] == '[' && address.ss_family != AF_INET6)
         is_good = false;
@@ -84,7 +86,7 @@ enum status serve_options_address(const char *text, struct sockaddr_storage *out
 }
 
 /* Whether the machine has the address; asked of the defaults alone. */
-static bool is_there(const struct sockaddr_storage *address)
+static bool serve_options_is_there(const struct sockaddr_storage *address)
 {
     struct sockaddr_storage any_port = *address;
     /* The port stands at the same place in both families. */
@@ -97,14 +99,14 @@ static bool is_there(const struct sockaddr_storage *address)
     return is_bound;
 }
 
-static enum status read_default_listen(struct serve_options *out, struct detail *why)
+static enum status serve_options_read_default_listen(struct serve_options *out, struct detail *why)
 {
     for (size_t i = 0; i < sizeof(default_listen) / sizeof(default_listen[0]); i++) {
         struct server_listen listen = {.may_be_missing = true};
         enum status status = serve_options_address(default_listen[i], &listen.address, why);
         if (status != STATUS_OK)
             return status;
-        if (is_there(&listen.address))
+        if (serve_options_is_there(&listen.address))
             out->listen[out->server.listen_count++] = listen;
     }
     if (out->server.listen_count == 0)
@@ -112,13 +114,13 @@ static enum status read_default_listen(struct serve_options *out, struct detail 
     return STATUS_OK;
 }
 
-static enum status read_listen(const struct options *options, enum option_id id,
-                               struct serve_options *out, struct detail *why)
+static enum status serve_options_read_listen(const struct options *options, enum option_id id,
+                                             struct serve_options *out, struct detail *why)
 {
     size_t count = options_count(options, id);
     out->server.listen = out->listen;
     if (count == 0)
-        return read_default_listen(out, why);
+        return serve_options_read_default_listen(out, why);
     if (count > SERVER_LISTEN_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "--listen: more than %d", SERVER_LISTEN_MAX);
     for (size_t i = 0; i < count; i++) {
@@ -131,7 +133,8 @@ static enum status read_listen(const struct options *options, enum option_id id,
 }
 
 /* NAME=ADDR */
-static enum status read_pair(const char *text, struct zone_address *out, struct detail *why)
+static enum status serve_options_read_pair(const char *text, struct zone_address *out,
+                                           struct detail *why)
 {
     const char *equals = strchr(text, '=');
     struct zone_address made = {0};
@@ -150,15 +153,16 @@ static enum status read_pair(const char *text, struct zone_address *out, struct 
     return STATUS_OK;
 }
 
-static enum status read_pairs(const struct options *options, enum option_id id, size_t max,
-                              struct zone_address *list, size_t *count, struct detail *why)
+static enum status serve_options_read_pairs(const struct options *options, enum option_id id,
+                                            size_t max, struct zone_address *list, size_t *count,
+                                            struct detail *why)
 {
     size_t wanted = options_count(options, id);
     if (wanted > max)
         return detail_set(why, STATUS_BAD_INPUT, "--%s: more than %zu", option_row(id)->name, max);
     for (size_t i = 0; i < wanted; i++) {
         const char *text = options_item(options, id, i);
-        enum status status = read_pair(text, &list[i], why);
+        enum status status = serve_options_read_pair(text, &list[i], why);
         if (status == STATUS_BAD_INPUT)
             return options_fault(options, id, text, why);
         if (status != STATUS_OK)
@@ -169,7 +173,7 @@ static enum status read_pairs(const struct options *options, enum option_id id, 
 }
 
 /* ns.<zone> where we listen; a wildcard is no address that others could be told. */
-static enum status default_ns(struct serve_options *out, struct detail *why)
+static enum status serve_options_default_ns(struct serve_options *out, struct detail *why)
 {
     for (size_t i = 0; i < out->server.listen_count && out->zone.ns_count < ZONE_NS_MAX; i++) {
         const struct sockaddr_storage *address = &out->listen[i].address;
@@ -190,8 +194,8 @@ static enum status default_ns(struct serve_options *out, struct detail *why)
     return STATUS_OK;
 }
 
-static enum status read_acl(const struct options *options, enum option_id id, struct acl *out,
-                            struct detail *why)
+static enum status serve_options_read_acl(const struct options *options, enum option_id id,
+                                          struct acl *out, struct detail *why)
 {
     for (size_t i = 0; i < options_count(options, id); i++) {
         const char *text = options_item(options, id, i);
@@ -201,8 +205,8 @@ static enum status read_acl(const struct options *options, enum option_id id, st
     return STATUS_OK;
 }
 
-static enum status read_zone(const struct options *options, struct serve_options *out,
-                             struct detail *why)
+static enum status serve_options_read_zone(const struct options *options, struct serve_options *out,
+                                           struct detail *why)
 {
     struct zone_options *zone = &out->zone;
     zone->domain = options_text(options, OPTION_DOMAIN);
@@ -213,17 +217,18 @@ static enum status read_zone(const struct options *options, struct serve_options
     zone->ns = out->ns;
     zone->hosts = out->hosts;
     zone->fault = &out->fault;
-    enum status status =
-        read_pairs(options, OPTION_HOST, ZONE_HOSTS_MAX, out->hosts, &zone->host_count, why);
+    enum status status = serve_options_read_pairs(options, OPTION_HOST, ZONE_HOSTS_MAX, out->hosts,
+                                                  &zone->host_count, why);
     if (status == STATUS_OK)
-        status = read_pairs(options, OPTION_NS, ZONE_NS_MAX, out->ns, &zone->ns_count, why);
+        status = serve_options_read_pairs(options, OPTION_NS, ZONE_NS_MAX, out->ns, &zone->ns_count,
+                                          why);
     if (status == STATUS_OK && zone->ns_count == 0)
-        status = default_ns(out, why);
+        status = serve_options_default_ns(out, why);
     return status;
 }
 
-static enum status read_nsid(const struct options *options, struct answer_env *env,
-                             struct detail *why)
+static enum status serve_options_read_nsid(const struct options *options, struct answer_env *env,
+                                           struct detail *why)
 {
     char machine[ANSWER_NSID_MAX + 1] = "";
     const char *text = options_text(options, OPTION_NSID);
@@ -240,8 +245,8 @@ static enum status read_nsid(const struct options *options, struct answer_env *e
     return STATUS_OK;
 }
 
-static enum status read_server(const struct options *options, struct serve_options *out,
-                               struct detail *why)
+static enum status serve_options_read_server(const struct options *options,
+                                             struct serve_options *out, struct detail *why)
 {
     struct server_options *server = &out->server;
     server->workers = (unsigned)options_number(options, OPTION_WORKERS);
@@ -251,11 +256,13 @@ static enum status read_server(const struct options *options, struct serve_optio
     out->env.state = ANSWER_NOT_READY;
     out->env.max_udp_size = (uint16_t)options_number(options, OPTION_MAX_UDP_SIZE);
     out->env.tcp_idle_100ms = (uint16_t)(server->tcp_idle_s * 10);
-    enum status status = read_acl(options, OPTION_ALLOW_QUERY, &server->allow_query, why);
+    enum status status =
+        serve_options_read_acl(options, OPTION_ALLOW_QUERY, &server->allow_query, why);
     if (status == STATUS_OK)
-        status = read_acl(options, OPTION_ALLOW_TRANSFER, &server->allow_transfer, why);
+        status =
+            serve_options_read_acl(options, OPTION_ALLOW_TRANSFER, &server->allow_transfer, why);
     if (status == STATUS_OK)
-        status = read_nsid(options, &out->env, why);
+        status = serve_options_read_nsid(options, &out->env, why);
     return status;
 }
 
@@ -265,17 +272,17 @@ enum status serve_options_read(const struct options *options, enum option_id lis
     memset(out, 0, sizeof(*out));
     out->stale_limit_ms = options_number(options, OPTION_STALE_LIMIT) * MS_PER_S;
     out->resolves_hosts = !options_flag(options, OPTION_NO_RESOLVE_HOSTS);
-    enum status status = read_listen(options, listen, out, why);
+    enum status status = serve_options_read_listen(options, listen, out, why);
     if (status == STATUS_OK)
-        status = read_zone(options, out, why);
+        status = serve_options_read_zone(options, out, why);
     if (status == STATUS_OK)
-        status = read_server(options, out, why);
+        status = serve_options_read_server(options, out, why);
     if (status != STATUS_OK)
         serve_options_clear(out);
     return status;
 }
 
-static void clear_names(struct zone_address *list, size_t count)
+static void serve_options_clear_names(struct zone_address *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         /* Ours: the zone's options only borrow it. */
@@ -286,8 +293,8 @@ static void clear_names(struct zone_address *list, size_t count)
 
 void serve_options_clear(struct serve_options *options)
 {
-    clear_names(options->ns, options->zone.ns_count);
-    clear_names(options->hosts, options->zone.host_count);
+    serve_options_clear_names(options->ns, options->zone.ns_count);
+    serve_options_clear_names(options->hosts, options->zone.host_count);
     options->zone.ns_count = options->zone.host_count = 0;
 }
 

@@ -6,7 +6,7 @@
 #define PAUSE_MS     1000
 #define PAUSE_MAX_MS 60000
 
-static void on_timer(uv_timer_t *timer)
+static void shortage_on_timer(uv_timer_t *timer)
 {
     struct shortage *shortage = timer->data;
     if (*shortage->follow && zone_is_partial(*shortage->zone))
@@ -33,7 +33,7 @@ void shortage_begin(struct shortage *shortage, enum status status)
     uint64_t pause_ms = 2 * shortage->pause_ms;
     pause_ms = pause_ms > PAUSE_MS ? pause_ms : PAUSE_MS;
     shortage->pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
-    uv_timer_start(&shortage->timer, on_timer, shortage->pause_ms, 0);
+    uv_timer_start(&shortage->timer, shortage_on_timer, shortage->pause_ms, 0);
 }
 
 bool shortage_end(struct shortage *shortage)

@@ -49,13 +49,13 @@ struct xfr_child {
     bool is_held, is_broken;
 };
 
-static void refuse(struct waiting *item, uint16_t rcode)
+static void xfr_child_refuse(struct waiting *item, uint16_t rcode)
 {
     axfr_refuse(&item->request, rcode, item->fd);
     free(item);
 }
 
-static struct client client_of(int fd)
+static struct client xfr_child_client_of(int fd)
 {
     union {
         struct sockaddr sa;
@@ -68,21 +68,21 @@ static struct client client_of(int fd)
     return client;
 }
 
-static bool is_same(const struct client *a, const struct client *b)
+static bool xfr_child_is_same(const struct client *a, const struct client *b)
 {
     return a->is_known && b->is_known && a->prefix.key == b->prefix.key;
 }
 
 /* Whether the client has closed its side, or only (is_certain) whether it has reset the connection.
  * One that has shut it down, and still reads, looks as one that is gone. */
-static bool is_gone(int fd, bool is_certain)
+static bool xfr_child_is_gone(int fd, bool is_certain)
 {
     struct pollfd poll_fd = {.fd = fd, .events = is_certain ? 0 : POLLRDHUP};
     return poll(&poll_fd, 1, 0) > 0;
 }
 
 /* Under the lock. */
-static struct waiting *unlink_waiting(struct xfr_child *transfers, struct waiting **place)
+static struct waiting *xfr_child_unlink_waiting(struct xfr_child *transfers, struct waiting **place)
 {
     struct waiting *item = *place;
     *place = item->next;
@@ -93,35 +93,35 @@ static struct waiting *unlink_waiting(struct xfr_child *transfers, struct waitin
 }
 
 /* Under the lock. */
-static void drop_gone(struct xfr_child *transfers)
+static void xfr_child_drop_gone(struct xfr_child *transfers)
 {
     struct waiting **place = &transfers->first;
     while (*place) {
-        if (!is_gone((*place)->fd, false)) {
+        if (!xfr_child_is_gone((*place)->fd, false)) {
             place = &(*place)->next;
             continue;
         }
-        struct waiting *item = unlink_waiting(transfers, place);
+        struct waiting *item = xfr_child_unlink_waiting(transfers, place);
         close(item->fd);
         free(item);
     }
 }
 
-static unsigned waiting_of(const struct xfr_child *transfers, const struct client *client)
+static unsigned xfr_child_waiting_of(const struct xfr_child *transfers, const struct client *client)
 {
     unsigned count = 0;
     for (const struct waiting *item = transfers->first; item; item = item->next)
-        count += is_same(&item->client, client);
+        count += xfr_child_is_same(&item->client, client);
     return count;
 }
 
 /* Queue it, under the lock. Else why not, as an rcode. */
-static uint16_t queue(struct xfr_child *transfers, struct waiting *item)
+static uint16_t xfr_child_queue(struct xfr_child *transfers, struct waiting *item)
 {
     if (transfers->waiting_count == XFR_CHILD_QUEUE_MAX ||
-        waiting_of(transfers, &item->client) == XFR_CHILD_CLIENT_QUEUE_MAX)
-        drop_gone(transfers);
-    if (waiting_of(transfers, &item->client) == XFR_CHILD_CLIENT_QUEUE_MAX)
+        xfr_child_waiting_of(transfers, &item->client) == XFR_CHILD_CLIENT_QUEUE_MAX)
+        xfr_child_drop_gone(transfers);
+    if (xfr_child_waiting_of(transfers, &item->client) == XFR_CHILD_CLIENT_QUEUE_MAX)
         return RCODE_REFUSED;
     if (transfers->waiting_count == XFR_CHILD_QUEUE_MAX)
         return RCODE_SERVFAIL;
@@ -139,39 +139,40 @@ void xfr_child_take(void *arg, int fd, const struct axfr_request *request)
         axfr_refuse(request, RCODE_SERVFAIL, fd);
         return;
     }
-    *item = (struct waiting){.fd = fd, .client = client_of(fd), .request = *request};
+    *item = (struct waiting){.fd = fd, .client = xfr_child_client_of(fd), .request = *request};
     uv_mutex_lock(&transfers->lock);
-    uint16_t rcode = queue(transfers, item);
+    uint16_t rcode = xfr_child_queue(transfers, item);
     uv_mutex_unlock(&transfers->lock);
     if (rcode != 0)
-        refuse(item, rcode);
+        xfr_child_refuse(item, rcode);
     else
         uv_async_send(&transfers->wake);
 }
 
-static bool may_begin(const struct xfr_child *transfers, const struct client *client)
+static bool xfr_child_may_begin(const struct xfr_child *transfers, const struct client *client)
 {
     unsigned count = 0;
     for (size_t i = 0; i < XFR_CHILD_MAX; i++)
-        count += transfers->places[i].pid != 0 && is_same(&transfers->places[i].client, client);
+        count += transfers->places[i].pid != 0 &&
+                 xfr_child_is_same(&transfers->places[i].client, client);
     return count < XFR_CHILD_CLIENT_MAX;
 }
 
 /* The first that waits or, unless is_any, that may begin. */
-static struct waiting *next_waiting(struct xfr_child *transfers, bool is_any)
+static struct waiting *xfr_child_next_waiting(struct xfr_child *transfers, bool is_any)
 {
     uv_mutex_lock(&transfers->lock);
     struct waiting **place = &transfers->first, *item = NULL;
-    while (*place && !is_any && !may_begin(transfers, &(*place)->client))
+    while (*place && !is_any && !xfr_child_may_begin(transfers, &(*place)->client))
         place = &(*place)->next;
     if (*place)
-        item = unlink_waiting(transfers, place);
+        item = xfr_child_unlink_waiting(transfers, place);
     uv_mutex_unlock(&transfers->lock);
     return item;
 }
 
 /* In the child. Sockets that it kept open would stay so when the server has closed them. */
-static void run_child(const struct xfr_child *transfers, const struct waiting *item)
+static void xfr_child_run_child(const struct xfr_child *transfers, const struct waiting *item)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGALRM};
     sigset_t none;
@@ -192,21 +193,21 @@ static void run_child(const struct xfr_child *transfers, const struct waiting *i
 
 /* No signal may find the child with libuv's handlers: they would tell the parent's loop, through a
  * pipe that both have. */
-static pid_t fork_child(const struct xfr_child *transfers, const struct waiting *item)
+static pid_t xfr_child_fork_child(const struct xfr_child *transfers, const struct waiting *item)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
     if (pid == 0)
-        run_child(transfers, item);
+        xfr_child_run_child(transfers, item);
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = error;
     return pid;
 }
 
-static struct place *free_place(struct xfr_child *transfers)
+static struct place *xfr_child_free_place(struct xfr_child *transfers)
 {
     for (size_t i = 0; i < XFR_CHILD_MAX; i++) {
         if (transfers->places[i].pid == 0)
@@ -215,13 +216,13 @@ static struct place *free_place(struct xfr_child *transfers)
     return NULL;
 }
 
-static void begin(struct xfr_child *transfers, struct place *place, struct waiting *item)
+static void xfr_child_begin(struct xfr_child *transfers, struct place *place, struct waiting *item)
 {
-    pid_t pid = is_gone(item->fd, true) ? 0 : fork_child(transfers, item);
+    pid_t pid = xfr_child_is_gone(item->fd, true) ? 0 : xfr_child_fork_child(transfers, item);
     if (pid < 0) {
         log_printf(&transfers->log, LOG_LEVEL_WARNING, "no zone transfer: fork: %s",
                    strerror(errno));
-        refuse(item, RCODE_SERVFAIL);
+        xfr_child_refuse(item, RCODE_SERVFAIL);
         return;
     }
     *place = (struct place){.pid = pid, .client = item->client};
@@ -229,24 +230,25 @@ static void begin(struct xfr_child *transfers, struct place *place, struct waiti
     free(item);
 }
 
-static void begin_some(struct xfr_child *transfers)
+static void xfr_child_begin_some(struct xfr_child *transfers)
 {
     struct place *place;
     struct waiting *item;
-    while (transfers->is_held && transfers->is_broken && (item = next_waiting(transfers, true)))
-        refuse(item, RCODE_SERVFAIL);
-    while (!transfers->is_held && (place = free_place(transfers)) &&
-           (item = next_waiting(transfers, false)))
-        begin(transfers, place, item);
+    while (transfers->is_held && transfers->is_broken &&
+           (item = xfr_child_next_waiting(transfers, true)))
+        xfr_child_refuse(item, RCODE_SERVFAIL);
+    while (!transfers->is_held && (place = xfr_child_free_place(transfers)) &&
+           (item = xfr_child_next_waiting(transfers, false)))
+        xfr_child_begin(transfers, place, item);
 }
 
-static void on_wake(uv_async_t *wake)
+static void xfr_child_on_wake(uv_async_t *wake)
 {
-    begin_some(wake->data);
+    xfr_child_begin_some(wake->data);
 }
 
 /* Only those that are ours: others in this program have children, too. */
-static void on_child(uv_signal_t *handle, int number)
+static void xfr_child_on_child(uv_signal_t *handle, int number)
 {
     (void)number;
     struct xfr_child *transfers = handle->data;
@@ -259,10 +261,10 @@ static void on_child(uv_signal_t *handle, int number)
         log_printf(&transfers->log, LOG_LEVEL_DEBUG, "a zone transfer has ended%s",
                    status == 0 ? "" : " before it was complete");
     }
-    begin_some(transfers);
+    xfr_child_begin_some(transfers);
 }
 
-static void on_closed(uv_handle_t *handle)
+static void xfr_child_on_closed(uv_handle_t *handle)
 {
     struct xfr_child *transfers = handle->data;
     if (--transfers->handles > 0)
@@ -271,10 +273,10 @@ static void on_closed(uv_handle_t *handle)
     free(transfers);
 }
 
-static void close_handle(struct xfr_child *transfers, uv_handle_t *handle)
+static void xfr_child_close_handle(struct xfr_child *transfers, uv_handle_t *handle)
 {
     transfers->handles++;
-    uv_close(handle, on_closed);
+    uv_close(handle, xfr_child_on_closed);
 }
 
 enum status xfr_child_start(uv_loop_t *loop, const struct zone *zone, const struct log *log,
@@ -291,13 +293,13 @@ enum status xfr_child_start(uv_loop_t *loop, const struct zone *zone, const stru
         free(transfers);
         return STATUS_SYSTEM;
     }
-    if (uv_async_init(loop, &transfers->wake, on_wake) != 0) {
+    if (uv_async_init(loop, &transfers->wake, xfr_child_on_wake) != 0) {
         uv_mutex_destroy(&transfers->lock);
         free(transfers);
         return STATUS_SYSTEM;
     }
     uv_signal_init(loop, &transfers->on_child);
-    uv_signal_start(&transfers->on_child, on_child, SIGCHLD);
+    uv_signal_start(&transfers->on_child, xfr_child_on_child, SIGCHLD);
     *out = transfers;
     return STATUS_OK;
 }
@@ -306,13 +308,13 @@ void xfr_child_hold(struct xfr_child *transfers, bool is_held)
 {
     transfers->is_held = is_held;
     if (!is_held)
-        begin_some(transfers);
+        xfr_child_begin_some(transfers);
 }
 
 void xfr_child_break(struct xfr_child *transfers, bool is_broken)
 {
     transfers->is_broken = is_broken;
-    begin_some(transfers);
+    xfr_child_begin_some(transfers);
 }
 
 void xfr_child_stop(struct xfr_child *transfers)
@@ -320,8 +322,8 @@ void xfr_child_stop(struct xfr_child *transfers)
     struct waiting *item;
     if (!transfers)
         return;
-    while ((item = next_waiting(transfers, true)))
-        refuse(item, RCODE_SERVFAIL);
-    close_handle(transfers, (uv_handle_t *)&transfers->wake);
-    close_handle(transfers, (uv_handle_t *)&transfers->on_child);
+    while ((item = xfr_child_next_waiting(transfers, true)))
+        xfr_child_refuse(item, RCODE_SERVFAIL);
+    xfr_child_close_handle(transfers, (uv_handle_t *)&transfers->wake);
+    xfr_child_close_handle(transfers, (uv_handle_t *)&transfers->on_child);
 }

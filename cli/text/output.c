@@ -64,14 +64,14 @@ void output_init(void)
     signal(SIGXFSZ, SIG_IGN); /* the same for a limit on the size of files */
 }
 
-static uint64_t now_ms(void)
+static uint64_t output_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static bool try_line(const char *line, size_t len)
+static bool output_try_line(const char *line, size_t len)
 {
     if (sink_write(&output.error, line, len))
         return true;
@@ -80,28 +80,28 @@ static bool try_line(const char *line, size_t len)
            sink_wait(&output.error, PATIENCE) && sink_write(&output.error, line, len);
 }
 
-static bool tell_lost(void)
+static bool output_tell_lost(void)
 {
     char line[80];
     if (output.lost == 0)
         return true;
     int len = snprintf(line, sizeof(line), "WARNING:root:%" PRIu64 " lines lost\n", output.lost);
-    if (!try_line(line, (size_t)len))
+    if (!output_try_line(line, (size_t)len))
         return false;
     output.lost = 0;
     return true;
 }
 
-static void write_line(const char *line, size_t len)
+static void output_write_line(const char *line, size_t len)
 {
-    if (tell_lost() && try_line(line, len))
+    if (output_tell_lost() && output_try_line(line, len))
         return;
     output.lost++;
     output.counts.lost++;
 }
 
 /* In one piece, so that lines of several processes do not mix; what is longer is cut. */
-static void write_message(enum log_level level, const char *text)
+static void output_write_message(enum log_level level, const char *text)
 {
     char line[LINE_SIZE];
     int wanted = snprintf(line, sizeof(line), "%s:root:%s\n", level_names[level], text);
@@ -112,21 +112,21 @@ static void write_message(enum log_level level, const char *text)
         len = sizeof(line) - 1;
         line[len - 1] = '\n';
     }
-    write_line(line, len);
+    output_write_line(line, len);
 }
 
-static void tell_more(struct kind *kind)
+static void output_tell_more(struct kind *kind)
 {
     char text[KIND_TEXT + 64];
     if (kind->more == 0)
         return;
     snprintf(text, sizeof(text), "%" PRIu64 " more of these: %s", kind->more, kind->last);
-    write_message(kind->level, text);
+    output_write_message(kind->level, text);
     kind->more = 0;
 }
 
 /* Its place; that of the one which has been quiet for longest when it has none yet. */
-static struct kind *find_kind(const char *format)
+static struct kind *output_find_kind(const char *format)
 {
     struct kind *oldest = &output.kinds[0];
     for (size_t i = 0; i < KINDS; i++) {
@@ -136,20 +136,20 @@ static struct kind *find_kind(const char *format)
         if (kind->since_ms < oldest->since_ms)
             oldest = kind;
     }
-    tell_more(oldest);
+    output_tell_more(oldest);
     *oldest = (struct kind){.format = format};
     return oldest;
 }
 
 /* At most KIND_BURST warnings of a kind in KIND_MS. */
-static bool admit(enum log_level level, const char *format, const char *text)
+static bool output_admit(enum log_level level, const char *format, const char *text)
 {
     if (level < LOG_LEVEL_WARNING)
         return true;
-    uint64_t now = now_ms();
-    struct kind *kind = find_kind(format);
+    uint64_t now = output_now_ms();
+    struct kind *kind = output_find_kind(format);
     if (kind->said == 0 || now - kind->since_ms >= KIND_MS) {
-        tell_more(kind);
+        output_tell_more(kind);
         kind->since_ms = now;
         kind->said = 0;
     }
@@ -164,14 +164,14 @@ static bool admit(enum log_level level, const char *format, const char *text)
     return false;
 }
 
-static void on_message(void *arg, enum log_level level, const char *format, const char *text)
+static void output_on_message(void *arg, enum log_level level, const char *format, const char *text)
 {
     const enum log_level *least = arg;
     if (level < *least)
         return;
     pthread_mutex_lock(&output.lock);
-    if (admit(level, format, text))
-        write_message(level, text);
+    if (output_admit(level, format, text))
+        output_write_message(level, text);
     pthread_mutex_unlock(&output.lock);
 }
 
@@ -179,7 +179,7 @@ struct log output_log(enum log_level level)
 {
     static enum log_level levels[] = {LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING,
                                       LOG_LEVEL_ERROR};
-    return (struct log){on_message, &levels[level]};
+    return (struct log){output_on_message, &levels[level]};
 }
 
 void output_line(const char *text)
@@ -189,7 +189,7 @@ void output_line(const char *text)
     memcpy(line, text, len);
     line[len] = '\n';
     pthread_mutex_lock(&output.lock);
-    write_line(line, len + 1);
+    output_write_line(line, len + 1);
     pthread_mutex_unlock(&output.lock);
 }
 
@@ -207,24 +207,24 @@ bool output_print(const char *text)
 }
 
 /* Say what is due: of the kinds whose time is over, of what was lost. */
-static void catch_up(bool is_last)
+static void output_catch_up(bool is_last)
 {
-    uint64_t now = now_ms();
+    uint64_t now = output_now_ms();
     pthread_mutex_lock(&output.lock);
     for (size_t i = 0; i < KINDS; i++) {
         if (is_last || now - output.kinds[i].since_ms >= KIND_MS)
-            tell_more(&output.kinds[i]);
+            output_tell_more(&output.kinds[i]);
     }
-    tell_lost();
+    output_tell_lost();
     sink_flush(&output.error);
     pthread_mutex_unlock(&output.lock);
     sink_flush(&output.result);
 }
 
-static void on_turn(uv_timer_t *timer)
+static void output_on_turn(uv_timer_t *timer)
 {
     (void)timer;
-    catch_up(false);
+    output_catch_up(false);
 }
 
 void output_begin(uv_loop_t *loop)
@@ -233,7 +233,7 @@ void output_begin(uv_loop_t *loop)
     sink_prepare(&output.result);
     output.never_waits = true;
     uv_timer_init(loop, &output.turn);
-    uv_timer_start(&output.turn, on_turn, TURN_MS, TURN_MS);
+    uv_timer_start(&output.turn, output_on_turn, TURN_MS, TURN_MS);
     uv_unref((uv_handle_t *)&output.turn);
 }
 
@@ -251,14 +251,14 @@ void output_count(struct output_counts *out)
 
 void output_exit(void)
 {
-    catch_up(true);
+    output_catch_up(true);
     while (!output.never_waits && !sink_flush(&output.error) && errno == EAGAIN &&
            sink_wait(&output.error, PATIENCE))
         continue;
 }
 
 /* After an earlier write of stdio's failed, errno is lost; a pipe still knows. */
-static bool has_no_reader(int fd)
+static bool output_has_no_reader(int fd)
 {
     struct pollfd asked = {.fd = fd, .events = POLLOUT};
     return poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR);
@@ -270,7 +270,7 @@ int output_finish(const struct log *log, int exit_status)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return exit_status;
     int problem = errno;
-    if (problem == EPIPE || has_no_reader(STDOUT_FILENO))
+    if (problem == EPIPE || output_has_no_reader(STDOUT_FILENO))
         return exit_status ? exit_status : 1;
     log_printf(log, LOG_LEVEL_ERROR, "standard output cannot be written: %s",
                problem ? strerror(problem) : "an earlier write failed");

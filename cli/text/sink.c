@@ -11,7 +11,7 @@
 
 #define PIECE 64 /* of a terminal that may say "room" and mean little */
 
-static void forget(struct sink *sink)
+static void sink_forget(struct sink *sink)
 {
     if (sink->own >= 0)
         close(sink->own);
@@ -21,7 +21,7 @@ static void forget(struct sink *sink)
 }
 
 /* No O_APPEND or file position is lost by it: a pipe and a terminal have none. */
-static void open_again(struct sink *sink)
+static void sink_open_again(struct sink *sink)
 {
     char path[32];
     if (!S_ISFIFO(sink->type) && !(S_ISCHR(sink->type) && isatty(sink->fd)))
@@ -35,17 +35,17 @@ void sink_prepare(struct sink *sink)
     struct stat now;
     int problem = errno;
     if (fstat(sink->fd, &now) != 0) {
-        forget(sink);
+        sink_forget(sink);
         return;
     }
     if (sink->is_known && now.st_dev == sink->device && now.st_ino == sink->inode)
         return;
-    forget(sink);
+    sink_forget(sink);
     sink->type = now.st_mode;
     sink->device = now.st_dev;
     sink->inode = now.st_ino;
     sink->is_known = true;
-    open_again(sink);
+    sink_open_again(sink);
     errno = problem;
 }
 
@@ -56,7 +56,7 @@ bool sink_wait(struct sink *sink, int timeout_ms)
 }
 
 /* What a pipe, a terminal or a socket has no room for waits; a file takes what it gets. */
-static ssize_t write_some(struct sink *sink, const char *text, size_t len)
+static ssize_t sink_write_some(struct sink *sink, const char *text, size_t len)
 {
     if (S_ISSOCK(sink->type))
         return send(sink->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -74,11 +74,11 @@ static ssize_t write_some(struct sink *sink, const char *text, size_t len)
 }
 
 /* As much as goes; *done says how much. */
-static bool write_all(struct sink *sink, const char *text, size_t len, size_t *done)
+static bool sink_write_all(struct sink *sink, const char *text, size_t len, size_t *done)
 {
     *done = 0;
     while (*done < len) {
-        ssize_t written = write_some(sink, text + *done, len - *done);
+        ssize_t written = sink_write_some(sink, text + *done, len - *done);
         if (written > 0)
             *done += (size_t)written;
         else if (written < 0 && errno != EINTR)
@@ -91,7 +91,7 @@ bool sink_flush(struct sink *sink)
 {
     size_t done;
     sink_prepare(sink);
-    bool is_whole = write_all(sink, sink->rest, sink->rest_len, &done);
+    bool is_whole = sink_write_all(sink, sink->rest, sink->rest_len, &done);
     memmove(sink->rest, sink->rest + done, sink->rest_len - done);
     sink->rest_len -= done;
     return is_whole;
@@ -102,7 +102,7 @@ bool sink_write(struct sink *sink, const char *text, size_t len)
     size_t done;
     if (!sink_flush(sink))
         return false;
-    if (!write_all(sink, text, len, &done) && done == 0)
+    if (!sink_write_all(sink, text, len, &done) && done == 0)
         return false;
     sink->rest_len = len - done;
     memcpy(sink->rest, text + done, sink->rest_len);

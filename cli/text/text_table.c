@@ -53,7 +53,8 @@ void text_table_free(struct text_table *table)
     free(table);
 }
 
-static void show(struct text_table *table, const struct text_table_cell *cells, struct shown *out)
+static void text_table_show(struct text_table *table, const struct text_table_cell *cells,
+                            struct shown *out)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         char *text = table->shown[i];
@@ -64,7 +65,7 @@ static void show(struct text_table *table, const struct text_table_cell *cells, 
     }
 }
 
-static bool is_whole_number(const char *text, size_t len)
+static bool text_table_is_whole_number(const char *text, size_t len)
 {
     size_t at = len > 0 && (*text == '-' || *text == '+') ? 1 : 0;
     if (at == len)
@@ -78,66 +79,66 @@ static bool is_whole_number(const char *text, size_t len)
 void text_table_measure(struct text_table *table, const struct text_table_cell *cells)
 {
     struct shown shown[TEXT_TABLE_COLUMNS_MAX];
-    show(table, cells, shown);
+    text_table_show(table, cells, shown);
     for (size_t i = 0; i < table->column_count; i++) {
         struct column *column = &table->columns[i];
         if (shown[i].columns > column->columns)
             column->columns = shown[i].columns;
-        if (is_whole_number(shown[i].text, shown[i].len))
+        if (text_table_is_whole_number(shown[i].text, shown[i].len))
             column->has_number = true;
         else if (shown[i].len > 0)
             column->has_other = true;
     }
 }
 
-static void print_repeated(FILE *file, char c, size_t count)
+static void text_table_print_repeated(FILE *file, char c, size_t count)
 {
     while (count-- > 0)
         putc(c, file);
 }
 
-static void print_line(const struct text_table *table, FILE *file, char edge)
+static void text_table_print_line(const struct text_table *table, FILE *file, char edge)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         putc(i > 0 ? '+' : edge, file);
-        print_repeated(file, '-', table->columns[i].columns + 2);
+        text_table_print_repeated(file, '-', table->columns[i].columns + 2);
     }
     putc(edge, file);
     putc('\n', file);
 }
 
-static void print_cell(const struct column *column, const struct shown *cell, FILE *file)
+static void text_table_print_cell(const struct column *column, const struct shown *cell, FILE *file)
 {
     bool is_right = column->has_number && !column->has_other;
     size_t padding = column->columns > cell->columns ? column->columns - cell->columns : 0;
     fputs("| ", file);
-    print_repeated(file, ' ', is_right ? padding : 0);
+    text_table_print_repeated(file, ' ', is_right ? padding : 0);
     fwrite(cell->text, 1, cell->len, file);
-    print_repeated(file, ' ', is_right ? 1 : padding + 1);
+    text_table_print_repeated(file, ' ', is_right ? 1 : padding + 1);
 }
 
 void text_table_begin(const struct text_table *table, FILE *file)
 {
-    print_line(table, file, '+');
+    text_table_print_line(table, file, '+');
     for (size_t i = 0; i < table->column_count; i++) {
         const struct column *column = &table->columns[i];
         struct shown header = {column->header, strlen(column->header), column->header_columns};
-        print_cell(column, &header, file);
+        text_table_print_cell(column, &header, file);
     }
     fputs("|\n", file);
-    print_line(table, file, '|');
+    text_table_print_line(table, file, '|');
 }
 
 void text_table_row(struct text_table *table, const struct text_table_cell *cells, FILE *file)
 {
     struct shown shown[TEXT_TABLE_COLUMNS_MAX];
-    show(table, cells, shown);
+    text_table_show(table, cells, shown);
     for (size_t i = 0; i < table->column_count; i++)
-        print_cell(&table->columns[i], &shown[i], file);
+        text_table_print_cell(&table->columns[i], &shown[i], file);
     fputs("|\n", file);
 }
 
 void text_table_end(const struct text_table *table, FILE *file)
 {
-    print_line(table, file, '+');
+    text_table_print_line(table, file, '+');
 }

@@ -22,7 +22,7 @@ void width_clear(struct width *width)
 }
 
 /* Columns of one character, or of what stands for it. */
-static size_t columns_of(const struct width *width, const char *shown, size_t len)
+static size_t width_columns_of(const struct width *width, const char *shown, size_t len)
 {
     uint32_t character = 0;
     if (utf8_decode(shown, len, &character) != len)
@@ -41,8 +41,8 @@ struct line {
 };
 
 /* One character more. False: it is too much. */
-static bool add(struct line *line, const char *shown, size_t len, size_t columns, size_t max,
-                char *out)
+static bool width_add(struct line *line, const char *shown, size_t len, size_t columns, size_t max,
+                      char *out)
 {
     if (line->columns + columns > max || line->len + len > WIDTH_OCTETS_MAX)
         return false;
@@ -56,8 +56,8 @@ static bool add(struct line *line, const char *shown, size_t len, size_t columns
     return true;
 }
 
-static struct line show(const struct width *width, const char *text, size_t len, size_t max,
-                        char *out)
+static struct line width_run_show(const struct width *width, const char *text, size_t len,
+                                  size_t max, char *out)
 {
     struct line line = {0};
     for (size_t at = 0; at < len;) {
@@ -66,7 +66,8 @@ static struct line show(const struct width *width, const char *text, size_t len,
         size_t octets = utf8_decode(text + at, len - at, &character);
         octets += octets == 0;
         size_t shown_len = utf8_show(text + at, octets, shown, sizeof(shown));
-        if (!add(&line, shown, shown_len, columns_of(width, shown, shown_len), max, out)) {
+        if (!width_add(&line, shown, shown_len, width_columns_of(width, shown, shown_len), max,
+                       out)) {
             memcpy(out + line.cut_len, DOTS, DOTS_LEN);
             line.len = line.cut_len + DOTS_LEN;
             line.columns = line.cut_columns + DOTS_LEN;
@@ -78,7 +79,7 @@ static struct line show(const struct width *width, const char *text, size_t len,
 }
 
 /* The common case, which needs no look at each character's width. */
-static bool is_plain(const char *text, size_t len)
+static bool width_is_plain(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (text[i] < 0x20 || text[i] > 0x7e)
@@ -89,14 +90,14 @@ static bool is_plain(const char *text, size_t len)
 size_t width_show(const struct width *width, const char *text, size_t len, size_t max, char *out,
                   size_t *columns)
 {
-    if (len <= max && is_plain(text, len)) {
+    if (len <= max && width_is_plain(text, len)) {
         if (len > 0)
             memcpy(out, text, len);
         *columns = len;
         return len;
     }
     locale_t previous = width->locale ? uselocale(width->locale) : (locale_t)0;
-    struct line line = show(width, text, len, max, out);
+    struct line line = width_run_show(width, text, len, max, out);
     if (previous)
         uselocale(previous);
     *columns = line.columns;

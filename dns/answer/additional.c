@@ -3,7 +3,7 @@
 #include "records.h"
 
 /* Octets of the target's name in the data of an SRV record. */
-static size_t target_len(const struct reply *reply, size_t at)
+static size_t additional_target_len(const struct reply *reply, size_t at)
 {
     const uint8_t *rdata = reply->start + at - 6;
     return ((size_t)rdata[-2] << 8 | rdata[-1]) - 6;
@@ -11,7 +11,7 @@ static size_t target_len(const struct reply *reply, size_t at)
 
 /* A pointer to the zone's name in its own letters, from the question or the first target; 0: there
  * is none. */
-static uint16_t zone_pointer(const struct reply *reply)
+static uint16_t additional_zone_pointer(const struct reply *reply)
 {
     const struct view *view = reply->view;
     size_t at = reply->query->zone_at;
@@ -19,7 +19,7 @@ static uint16_t zone_pointer(const struct reply *reply)
         if (reply->query->type != TYPE_SRV)
             return 0;
         at = reply->scratch->refs[0].at;
-        at += target_len(reply, at) - view->wire_len;
+        at += additional_target_len(reply, at) - view->wire_len;
     }
     bool is_there =
         at <= REPLY_POINTER_MAX && memcmp(reply->start + at, view->wire, view->wire_len) == 0;
@@ -28,19 +28,19 @@ static uint16_t zone_pointer(const struct reply *reply)
 
 /* No pointer reaches the target's name at `at`, so it stands again before each address, but for the
  * zone's. */
-static __attribute__((noinline, cold)) void put_far_target(struct reply *reply,
-                                                           const struct target *target, size_t at)
+static __attribute__((noinline, cold)) void
+additional_put_far_target(struct reply *reply, const struct target *target, size_t at)
 {
     const struct view *view = reply->view;
     const uint8_t *name = reply->start + at;
-    size_t len = target_len(reply, at) - view->wire_len;
-    uint16_t zone = zone_pointer(reply);
+    size_t len = additional_target_len(reply, at) - view->wire_len;
+    uint16_t zone = additional_zone_pointer(reply);
     if (zone != 0 && memcmp(name + len, view->wire, view->wire_len) == 0)
         records_target_far(reply, target, name, len, zone);
 }
 
 /* The addresses of a target of the answer. False when they did not fit: then there are none. */
-static inline bool put_target(struct reply *reply, const struct reply_ref *ref)
+static inline bool additional_put_target(struct reply *reply, const struct reply_ref *ref)
 {
     const struct target *target = ref->what;
     struct reply_mark mark = reply_mark(reply);
@@ -49,7 +49,7 @@ static inline bool put_target(struct reply *reply, const struct reply_ref *ref)
     if (__builtin_expect(ref->at <= REPLY_POINTER_MAX, 1))
         records_target(reply, target, (uint16_t)(0xc000u | ref->at));
     else
-        put_far_target(reply, target, ref->at);
+        additional_put_far_target(reply, target, ref->at);
     if (!reply->is_full)
         return true;
     reply_rollback(reply, mark);
@@ -57,11 +57,12 @@ static inline bool put_target(struct reply *reply, const struct reply_ref *ref)
 }
 
 /* Of the refs from `first` on, each target once. */
-static bool put_targets(struct reply *reply, unsigned first)
+static bool additional_put_targets(struct reply *reply, unsigned first)
 {
     for (unsigned i = first; i < reply->ref_count; i++) {
         const struct reply_ref *ref = &reply->scratch->refs[i];
-        if (dedup_add(&reply->scratch->dedup, (uintptr_t)ref->what, 0) && !put_target(reply, ref))
+        if (dedup_add(&reply->scratch->dedup, (uintptr_t)ref->what, 0) &&
+            !additional_put_target(reply, ref))
             return false;
     }
     return true;
@@ -70,26 +71,27 @@ static bool put_targets(struct reply *reply, unsigned first)
 void additional_srv(struct reply *reply)
 {
     if (reply->ref_count == 1)
-        (void)put_target(reply, reply->scratch->refs);
+        (void)additional_put_target(reply, reply->scratch->refs);
     else
-        (void)put_targets(reply, 0);
+        (void)additional_put_targets(reply, 0);
 }
 
 /* All records of one name, or none. */
-static bool put_chain(struct reply *reply, const struct instance *instance, uint16_t owner)
+static bool additional_put_chain(struct reply *reply, const struct instance *instance,
+                                 uint16_t owner)
 {
     struct reply_mark mark = reply_mark(reply);
     uint16_t refs = reply->ref_count;
     (void)records_instance_srv(reply, instance, owner);
-    bool has_all =
-        !reply->is_full && records_txt(reply, instance, owner) && put_targets(reply, refs);
+    bool has_all = !reply->is_full && records_txt(reply, instance, owner) &&
+                   additional_put_targets(reply, refs);
     reply->ref_count = refs;
     if (!has_all)
         reply_rollback(reply, mark);
     return has_all;
 }
 
-static inline bool is_fast(const struct instance *instance)
+static inline bool additional_is_fast(const struct instance *instance)
 {
     return !rcu_read(instance->next) && instance->target->node.kind == NODE_ADDRESS;
 }
@@ -102,9 +104,9 @@ void additional_ptr(struct reply *reply)
         uint16_t owner = (uint16_t)(0xc000u | ref->at);
         if (ref->at > REPLY_POINTER_MAX)
             return;
-        bool has_all = records_is_near(reply) && is_fast(instance)
+        bool has_all = records_is_near(reply) && additional_is_fast(instance)
                            ? records_instance(reply, instance, owner)
-                           : put_chain(reply, instance, owner);
+                           : additional_put_chain(reply, instance, owner);
         if (!has_all)
             return;
     }

@@ -37,7 +37,7 @@ void answer_scratch_free(struct answer_scratch *scratch)
     free(scratch);
 }
 
-static inline bool is_in_zone(const struct view *view, const struct query *query)
+static inline bool answer_is_in_zone(const struct view *view, const struct query *query)
 {
     size_t zone_len = view->wire_len;
     if (query->name_len < zone_len || query->label_count < view->label_count)
@@ -48,7 +48,7 @@ static inline bool is_in_zone(const struct view *view, const struct query *query
 }
 
 /* "..._tcp." or "..._udp.": a service without its zone. */
-static bool is_short(const struct query *query)
+static bool answer_is_short(const struct query *query)
 {
     if (query->label_count < 2 || query->name_len < 6)
         return false;
@@ -58,9 +58,9 @@ static bool is_short(const struct query *query)
            (memcmp(last, "\4_tcp", 6) == 0 || memcmp(last, "\4_udp", 6) == 0);
 }
 
-static inline enum where locate(const struct view *view, struct query *query)
+static inline enum where answer_locate(const struct view *view, struct query *query)
 {
-    if (is_in_zone(view, query)) {
+    if (answer_is_in_zone(view, query)) {
         size_t len = (size_t)query->name_len - view->wire_len;
         unsigned labels = query->label_count - (unsigned)view->label_count;
         query->key_len = (uint16_t)len;
@@ -69,7 +69,7 @@ static inline enum where locate(const struct view *view, struct query *query)
             return WHERE_INSIDE;
         return host_view_rewrite(query, len, labels) ? WHERE_VIEW : WHERE_NOWHERE;
     }
-    if (!is_short(query))
+    if (!answer_is_short(query))
         return WHERE_OUTSIDE;
     query->key_len = (uint16_t)(query->name_len - 1);
     return WHERE_SHORT;
@@ -78,7 +78,7 @@ static inline enum where locate(const struct view *view, struct query *query)
 void answer_prepare(const struct zone *zone, struct query *query)
 {
     const struct view *view = zone_view(zone);
-    enum where where = locate(view, query);
+    enum where where = answer_locate(view, query);
     query->where = (uint8_t)where;
     if (where == WHERE_OUTSIDE)
         return;
@@ -88,25 +88,25 @@ void answer_prepare(const struct zone *zone, struct query *query)
 
 #define CACHE_LINE 64
 
-static inline void fetch_lines(const void *at, unsigned count)
+static inline void answer_fetch_lines(const void *at, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         __builtin_prefetch((const uint8_t *)at + (size_t)i * CACHE_LINE);
 }
 
 /* An owner and its name, or its TXT data, lie on up to three lines. */
-static inline void fetch_owner(const struct table_slots *slots, struct query *query)
+static inline void answer_fetch_owner(const struct table_slots *slots, struct query *query)
 {
     uint64_t position = query->hash;
     query->candidate = table_next(slots, query->hash, &position);
     if (query->candidate)
-        fetch_lines(query->candidate, 3);
+        answer_fetch_lines(query->candidate, 3);
 }
 
-static inline void fetch_target(const struct query *query)
+static inline void answer_fetch_target(const struct query *query)
 {
     if (query->type == TYPE_SRV && query->candidate && node_kind(query->candidate) == NODE_INSTANCE)
-        fetch_lines(((const struct instance *)query->candidate)->target, 2);
+        answer_fetch_lines(((const struct instance *)query->candidate)->target, 2);
 }
 
 void answer_fetch(const struct zone *zone, struct query *queries, unsigned count)
@@ -114,10 +114,10 @@ void answer_fetch(const struct zone *zone, struct query *queries, unsigned count
     const struct table_slots *slots = rcu_read(zone_view(zone)->names.slots);
     for (unsigned i = 0; i < count; i++)
         if (queries[i].where != WHERE_OUTSIDE)
-            fetch_owner(slots, &queries[i]);
+            answer_fetch_owner(slots, &queries[i]);
     for (unsigned i = 0; i < count; i++)
         if (queries[i].where == WHERE_INSIDE)
-            fetch_target(&queries[i]);
+            answer_fetch_target(&queries[i]);
 }
 
 /* What a name in the zone is. */
@@ -127,7 +127,8 @@ struct found {
 };
 
 /* As view_find(), beginning with what answer_fetch() found: the table may have moved since. */
-static inline const struct node *find_node(const struct view *view, const struct query *query)
+static inline const struct node *answer_find_node(const struct view *view,
+                                                  const struct query *query)
 {
     const struct node *node = query->candidate;
     if (!node || (node->name_len == query->key_len &&
@@ -136,25 +137,26 @@ static inline const struct node *find_node(const struct view *view, const struct
     return view_find(view, query->folded, query->key_len, query->hash);
 }
 
-static inline bool find(const struct view *view, const struct query *query, struct found *found)
+static inline bool answer_find(const struct view *view, const struct query *query,
+                               struct found *found)
 {
     found->node = NULL;
     if (query->where == WHERE_NOWHERE)
         return false;
     if (query->where == WHERE_VIEW)
         return host_view_find(view, query, &found->view);
-    found->node = find_node(view, query);
+    found->node = answer_find_node(view, query);
     return found->node != NULL;
 }
 
-static bool put_apex(struct reply *reply, uint16_t type)
+static bool answer_put_apex(struct reply *reply, uint16_t type)
 {
     if (type == TYPE_SOA)
         return records_soa(reply, REPLY_QUESTION, VIEW_SOA_TTL_S);
     return type == TYPE_NS && records_ns(reply);
 }
 
-static bool put_set(struct reply *reply, const struct node *node, uint16_t type)
+static bool answer_put_set(struct reply *reply, const struct node *node, uint16_t type)
 {
     if (!reply->members) /* one version for the whole reply */
         reply->members = rcu_read(((const struct set *)node)->members.published);
@@ -170,7 +172,7 @@ static bool put_set(struct reply *reply, const struct node *node, uint16_t type)
     return type == TYPE_TXT && records_type_txt(reply, reply->members);
 }
 
-static inline bool put_instance(struct reply *reply, const struct node *node, uint16_t type)
+static inline bool answer_put_instance(struct reply *reply, const struct node *node, uint16_t type)
 {
     const struct instance *instance = (const struct instance *)node;
     if (type == TYPE_SRV)
@@ -181,20 +183,20 @@ static inline bool put_instance(struct reply *reply, const struct node *node, ui
     return true;
 }
 
-static bool put_view(struct reply *reply, const struct sources *view, uint16_t type)
+static bool answer_put_view(struct reply *reply, const struct sources *view, uint16_t type)
 {
     if (type == TYPE_A || type == TYPE_AAAA)
         return records_view_addresses(reply, view, type);
     return type == TYPE_SRV && records_srv(reply, view, REPLY_QUESTION);
 }
 
-static bool put_addresses(struct reply *reply, const struct node *node, uint16_t type)
+static bool answer_put_addresses(struct reply *reply, const struct node *node, uint16_t type)
 {
     return (type == TYPE_A || type == TYPE_AAAA) &&
            records_addresses(reply, (const struct target *)node, REPLY_QUESTION, type);
 }
 
-static bool put_switch(struct reply *reply, const struct node *node, uint16_t type)
+static bool answer_put_switch(struct reply *reply, const struct node *node, uint16_t type)
 {
     return type == TYPE_TXT && records_switch(reply, (const struct switch_ *)node);
 }
@@ -202,41 +204,41 @@ static bool put_switch(struct reply *reply, const struct node *node, uint16_t ty
 /* The records of one type. False when the name has none; reply->is_full when not all of them
  * fitted. */
 static inline __attribute__((always_inline)) bool
-put_rrset(struct reply *reply, const struct found *found, uint16_t type)
+answer_put_rrset(struct reply *reply, const struct found *found, uint16_t type)
 {
     const struct node *node = found->node;
     if (!node)
-        return put_view(reply, &found->view, type);
+        return answer_put_view(reply, &found->view, type);
     switch (node_kind(node)) {
     case NODE_INSTANCE:
-        return put_instance(reply, node, type);
+        return answer_put_instance(reply, node, type);
     case NODE_ADDRESS:
     case NODE_HOST:
-        return put_addresses(reply, node, type);
+        return answer_put_addresses(reply, node, type);
     case NODE_LIST:
     case NODE_TYPE:
     case NODE_SUBTYPE:
-        return put_set(reply, node, type);
+        return answer_put_set(reply, node, type);
     case NODE_SWITCH:
-        return put_switch(reply, node, type);
+        return answer_put_switch(reply, node, type);
     case NODE_FIXED:
         return records_fixed(reply, node, REPLY_QUESTION, type);
     case NODE_APEX:
-        return put_apex(reply, type);
+        return answer_put_apex(reply, type);
     default:
         return false;
     }
 }
 
 /* RFC 8482: over UDP one set that fits, or a word instead; over TCP everything. */
-static __attribute__((noinline)) bool put_any(struct reply *reply, const struct found *found)
+static __attribute__((noinline)) bool answer_put_any(struct reply *reply, const struct found *found)
 {
     static const uint16_t types[] = {TYPE_SOA, TYPE_NS,   TYPE_SRV, TYPE_TXT,
                                      TYPE_A,   TYPE_AAAA, TYPE_PTR};
     static const uint8_t word[] = "\7RFC8482";
     bool is_udp = reply->query->transport == QUERY_UDP, is_any = false;
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && !(is_udp && is_any); i++)
-        is_any = put_rrset(reply, found, types[i]) || is_any;
+        is_any = answer_put_rrset(reply, found, types[i]) || is_any;
     if (!is_udp || !reply->is_full)
         return is_any;
     reply_rollback(reply, (struct reply_mark){message_body(reply), 0});
@@ -246,7 +248,7 @@ static __attribute__((noinline)) bool put_any(struct reply *reply, const struct 
     return true;
 }
 
-static inline void put_extra(struct reply *reply, const struct found *found, uint16_t type)
+static inline void answer_put_extra(struct reply *reply, const struct found *found, uint16_t type)
 {
     enum node_kind kind = found->node ? node_kind(found->node) : NODE_TYPE;
     reply->section = 2;
@@ -259,7 +261,7 @@ static inline void put_extra(struct reply *reply, const struct found *found, uin
 }
 
 /* NXDOMAIN and NODATA (RFC 2308): the SOA record says for how long. */
-static void put_negative(struct reply *reply)
+static void answer_put_negative(struct reply *reply)
 {
     const struct view *view = reply->view;
     if (reply->query->zone_at == 0)
@@ -269,7 +271,7 @@ static void put_negative(struct reply *reply)
     (void)records_soa(reply, (uint16_t)(0xc000u | reply->query->zone_at), ttl_s);
 }
 
-static bool is_transfer(const struct query *query)
+static bool answer_is_transfer(const struct query *query)
 {
     return query->type == TYPE_AXFR || query->type == TYPE_IXFR;
 }
@@ -286,7 +288,7 @@ struct refusal {
 };
 
 /* Why a question is not for the zone to answer; NOERROR: it is. */
-static struct refusal judge(const struct answer_env *env, const struct query *query)
+static struct refusal answer_judge(const struct answer_env *env, const struct query *query)
 {
     if (query->verdict == QUERY_ERROR)
         return (struct refusal){query->rcode,
@@ -294,13 +296,13 @@ static struct refusal judge(const struct answer_env *env, const struct query *qu
     if (query->class_ != CLASS_IN && query->class_ != CLASS_ANY)
         return (struct refusal){RCODE_REFUSED, EDE_NOT_AUTHORITATIVE};
     if (query->where == WHERE_OUTSIDE)
-        return (struct refusal){is_transfer(query) ? RCODE_NOTAUTH : RCODE_REFUSED,
+        return (struct refusal){answer_is_transfer(query) ? RCODE_NOTAUTH : RCODE_REFUSED,
                                 EDE_NOT_AUTHORITATIVE};
     if (env->state == ANSWER_NOT_READY)
         return (struct refusal){RCODE_SERVFAIL, EDE_NOT_READY};
     if (env->state == ANSWER_EXPIRED)
         return (struct refusal){RCODE_SERVFAIL, EDE_INVALID_DATA};
-    if (is_transfer(query) && query->key_len > 0)
+    if (answer_is_transfer(query) && query->key_len > 0)
         return (struct refusal){RCODE_NOTAUTH, EDE_NONE};
     return (struct refusal){RCODE_NOERROR, EDE_NONE};
 }
@@ -317,20 +319,21 @@ static __attribute__((noinline)) bool answer_otherwise(const struct answer_env *
     }
     if (is_question && query->class_ == CLASS_CH && message_chaos(env, query, out, size, result))
         return true;
-    struct refusal refusal = judge(env, query);
+    struct refusal refusal = answer_judge(env, query);
     if (!is_question || refusal.rcode != RCODE_NOERROR) { /* a cookie alone is asked for, too */
         message_bare(env, query, refusal.rcode, false, refusal.ede, out, size, result);
         return true;
     }
-    *result = (struct answer_result){.type = query->type, .is_transfer = is_transfer(query)};
-    return is_transfer(query);
+    *result = (struct answer_result){.type = query->type, .is_transfer = answer_is_transfer(query)};
+    return answer_is_transfer(query);
 }
 
 /* A question for records, in class IN, while etcd is there. */
-static inline bool is_fast(const struct answer_env *env, const struct query *query)
+static inline bool answer_is_fast(const struct answer_env *env, const struct query *query)
 {
     return query->verdict == QUERY_QUESTION && query->class_ == CLASS_IN && !query->tsig &&
-           query->where != WHERE_OUTSIDE && env->state == ANSWER_FRESH && !is_transfer(query);
+           query->where != WHERE_OUTSIDE && env->state == ANSWER_FRESH &&
+           !answer_is_transfer(query);
 }
 
 /* A question that lies in the zone, in class IN. */
@@ -340,18 +343,18 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
     const struct query *query = reply->query;
     struct found found;
     bool is_partial = view_is_partial(reply->view); /* before the look-up, that it may explain */
-    if (!find(reply->view, query, &found)) {
+    if (!answer_find(reply->view, query, &found)) {
         if (is_partial)
             return RCODE_SERVFAIL;
-        put_negative(reply);
+        answer_put_negative(reply);
         return RCODE_NXDOMAIN;
     }
-    bool is_any =
-        query->type == TYPE_ANY ? put_any(reply, &found) : put_rrset(reply, &found, query->type);
+    bool is_any = query->type == TYPE_ANY ? answer_put_any(reply, &found)
+                                          : answer_put_rrset(reply, &found, query->type);
     if (!is_any && is_partial)
         return RCODE_SERVFAIL;
     if (!is_any) {
-        put_negative(reply);
+        answer_put_negative(reply);
         return RCODE_NOERROR;
     }
     result->is_sampled = reply->is_partial;
@@ -361,7 +364,7 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
     }
     if (query->transport == QUERY_TCP)
         message_limit_extra(reply, opt_size);
-    put_extra(reply, &found, query->type);
+    answer_put_extra(reply, &found, query->type);
     reply->is_full = false;
     return RCODE_NOERROR;
 }
@@ -370,7 +373,7 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
             struct answer_scratch *scratch, uint8_t *out, size_t size, struct answer_result *result)
 {
     struct reply reply;
-    if (!is_fast(env, query) && answer_otherwise(env, query, out, size, result))
+    if (!answer_is_fast(env, query) && answer_otherwise(env, query, out, size, result))
         return;
     *result = (struct answer_result){.type = query->type};
     size_t opt_size = edns_size(env, query);

@@ -13,7 +13,7 @@
 #define COOKIE_EXPIRE_S 3600
 #define COOKIE_AHEAD_S  300
 
-static size_t put_address(const struct sockaddr *address, uint8_t *out)
+static size_t cookie_put_address(const struct sockaddr *address, uint8_t *out)
 {
     if (address && address->sa_family == AF_INET) {
         memcpy(out, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
@@ -26,13 +26,13 @@ static size_t put_address(const struct sockaddr *address, uint8_t *out)
     return 0;
 }
 
-static void hash(const uint8_t secret[16], const uint8_t *client, const uint8_t *head,
-                 const struct sockaddr *address, uint8_t out[8])
+static void cookie_hash(const uint8_t secret[16], const uint8_t *client, const uint8_t *head,
+                        const struct sockaddr *address, uint8_t out[8])
 {
     uint8_t input[COOKIE_CLIENT + 8 + 16];
     memcpy(input, client, COOKIE_CLIENT);
     memcpy(input + COOKIE_CLIENT, head, 8);
-    size_t len = 16 + put_address(address, input + 16);
+    size_t len = 16 + cookie_put_address(address, input + 16);
     siphash(secret, input, len, out);
 }
 
@@ -43,7 +43,7 @@ void cookie_make(const uint8_t secret[16], const uint8_t client[COOKIE_CLIENT],
     out[0] = COOKIE_VERSION;
     memset(out + 1, 0, 3);
     memcpy(out + 4, &big, 4);
-    hash(secret, client, out, address, out + 8);
+    cookie_hash(secret, client, out, address, out + 8);
 }
 
 bool cookie_is_valid(const uint8_t secret[16], const uint8_t client[COOKIE_CLIENT],
@@ -59,7 +59,7 @@ bool cookie_is_valid(const uint8_t secret[16], const uint8_t client[COOKIE_CLIEN
     if (age_s > COOKIE_EXPIRE_S || age_s < -COOKIE_AHEAD_S)
         return false;
     uint8_t expected[8], difference = 0;
-    hash(secret, client, server, address, expected);
+    cookie_hash(secret, client, server, address, expected);
     for (unsigned i = 0; i < 8; i++)
         difference |= expected[i] ^ server[8 + i];
     *is_old = age_s > COOKIE_RENEW_S;

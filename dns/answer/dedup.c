@@ -12,15 +12,15 @@ enum status dedup_init(struct dedup *dedup)
 
 /* Mixed twice: after one product keys at even distances would still lie so, and might fall in runs.
  */
-static uint64_t hash_of(const struct dedup *dedup, uint64_t a, uint64_t b)
+static uint64_t dedup_hash_of(const struct dedup *dedup, uint64_t a, uint64_t b)
 {
     const uint64_t *word = dedup->seed.word;
     return name_mix(name_mix(a ^ word[0], b ^ word[1]), word[2]);
 }
 
-static bool slots_add(struct dedup *dedup, uint64_t a, uint64_t b)
+static bool dedup_slots_add(struct dedup *dedup, uint64_t a, uint64_t b)
 {
-    for (uint64_t i = hash_of(dedup, a, b);; i++) {
+    for (uint64_t i = dedup_hash_of(dedup, a, b);; i++) {
         size_t slot = i % DEDUP_SLOTS;
         if (dedup->editions[slot] != dedup->edition) {
             dedup->editions[slot] = dedup->edition;
@@ -32,7 +32,7 @@ static bool slots_add(struct dedup *dedup, uint64_t a, uint64_t b)
     }
 }
 
-static void new_edition(struct dedup *dedup)
+static void dedup_new_edition(struct dedup *dedup)
 {
     if (++dedup->edition != 0)
         return;
@@ -52,8 +52,8 @@ bool dedup_add_slowly(struct dedup *dedup, uint64_t a, uint64_t b)
         return true;
     }
     if (dedup->count == DEDUP_FEW) /* the first of this message that goes to the table */
-        new_edition(dedup);
-    if (dedup->count > DEDUP_SLOTS / 2 || !slots_add(dedup, a, b))
+        dedup_new_edition(dedup);
+    if (dedup->count > DEDUP_SLOTS / 2 || !dedup_slots_add(dedup, a, b))
         return false;
     dedup->count++;
     return true;

@@ -30,15 +30,15 @@ size_t edns_size_of_options(const struct answer_env *env, unsigned wants)
     return size;
 }
 
-static uint8_t *put_option(uint8_t *at, uint16_t code, size_t len)
+static uint8_t *edns_put_option(uint8_t *at, uint16_t code, size_t len)
 {
     reply_put16(at, code);
     reply_put16(at + 2, (uint32_t)len);
     return at + 4;
 }
 
-static uint8_t *put_cookie(const struct answer_env *env, const struct query *query, uint8_t *at,
-                           struct answer_result *result)
+static uint8_t *edns_put_cookie(const struct answer_env *env, const struct query *query,
+                                uint8_t *at, struct answer_result *result)
 {
     const uint8_t *server = query->cookie + COOKIE_CLIENT;
     size_t server_len = query->cookie_len - COOKIE_CLIENT;
@@ -52,7 +52,7 @@ static uint8_t *put_cookie(const struct answer_env *env, const struct query *que
                             env->now_s, &is_old))
         valid++;
     result->has_valid_cookie = valid < env->secret_count;
-    at = put_option(at, OPTION_COOKIE, COOKIE_CLIENT + COOKIE_SERVER);
+    at = edns_put_option(at, OPTION_COOKIE, COOKIE_CLIENT + COOKIE_SERVER);
     memcpy(at, query->cookie, COOKIE_CLIENT);
     if (valid == 0 && !is_old) /* ours, new, and made with the secret of today */
         memcpy(at + COOKIE_CLIENT, server, COOKIE_SERVER);
@@ -61,15 +61,16 @@ static uint8_t *put_cookie(const struct answer_env *env, const struct query *que
     return at + COOKIE_CLIENT + COOKIE_SERVER;
 }
 
-static uint8_t *put_zone_options(const struct query *query, const struct edns *edns, uint8_t *at)
+static uint8_t *edns_put_zone_options(const struct query *query, const struct edns *edns,
+                                      uint8_t *at)
 {
     if (query->wants & QUERY_WANTS_EXPIRE) { /* RFC 7314 */
-        at = put_option(at, OPTION_EXPIRE, 4);
+        at = edns_put_option(at, OPTION_EXPIRE, 4);
         reply_put32(at, VIEW_SOA_EXPIRE_S);
         at += 4;
     }
     if (query->wants & QUERY_WANTS_ZONE_VERSION) { /* RFC 9660: type 0, the serial */
-        at = put_option(at, OPTION_ZONEVERSION, 6);
+        at = edns_put_option(at, OPTION_ZONEVERSION, 6);
         at[0] = edns->view->label_count;
         at[1] = 0;
         reply_put32(at + 2, rcu_read(edns->view->serial));
@@ -78,25 +79,25 @@ static uint8_t *put_zone_options(const struct query *query, const struct edns *e
     return at;
 }
 
-static uint8_t *put_options(const struct answer_env *env, const struct query *query,
-                            const struct edns *edns, uint8_t *at, struct answer_result *result)
+static uint8_t *edns_put_options(const struct answer_env *env, const struct query *query,
+                                 const struct edns *edns, uint8_t *at, struct answer_result *result)
 {
     if (query->cookie)
-        at = put_cookie(env, query, at, result);
+        at = edns_put_cookie(env, query, at, result);
     if (query->wants & QUERY_WANTS_NSID) {
-        at = put_option(at, OPTION_NSID, env->nsid_len);
+        at = edns_put_option(at, OPTION_NSID, env->nsid_len);
         memcpy(at, env->nsid, env->nsid_len);
         at += env->nsid_len;
     }
     if ((query->wants & QUERY_WANTS_KEEPALIVE) && env->tcp_idle_100ms) {
-        at = put_option(at, OPTION_KEEPALIVE, 2);
+        at = edns_put_option(at, OPTION_KEEPALIVE, 2);
         reply_put16(at, env->tcp_idle_100ms);
         at += 2;
     }
     if (edns->view)
-        at = put_zone_options(query, edns, at);
+        at = edns_put_zone_options(query, edns, at);
     if (edns->ede != EDE_NONE) {
-        at = put_option(at, OPTION_EDE, 2);
+        at = edns_put_option(at, OPTION_EDE, 2);
         reply_put16(at, edns->ede);
         at += 2;
     }
@@ -106,7 +107,7 @@ static uint8_t *put_options(const struct answer_env *env, const struct query *qu
 size_t edns_write_options(const struct answer_env *env, const struct query *query,
                           const struct edns *edns, uint8_t *at, struct answer_result *result)
 {
-    uint8_t *end = put_options(env, query, edns, at, result);
+    uint8_t *end = edns_put_options(env, query, edns, at, result);
     reply_put16(at - 2, (uint32_t)(end - at));
     return (size_t)(end - at);
 }

@@ -14,7 +14,7 @@ bool host_view_rewrite(struct query *query, size_t len, unsigned labels)
     return true;
 }
 
-static bool add_node(const struct node *node, struct sources *sources, unsigned i)
+static bool host_view_add_node(const struct node *node, struct sources *sources, unsigned i)
 {
     if (node && node_kind(node) == NODE_TYPE)
         sources->sets[i] = rcu_read(((const struct set *)node)->members.published);
@@ -33,9 +33,9 @@ bool host_view_find(const struct view *view, const struct query *query, struct s
     memset(other + len, 0, NAME_PAD);
     memcpy(other + len - 5, "\4_udp", 5);
     *sources = (struct sources){0};
-    bool is_tcp = add_node(view_find(view, query->folded, len, query->hash), sources, 0);
-    bool is_udp =
-        add_node(view_find(view, other, len, name_hash(&view->seed, other, len)), sources, 1);
+    bool is_tcp = host_view_add_node(view_find(view, query->folded, len, query->hash), sources, 0);
+    bool is_udp = host_view_add_node(
+        view_find(view, other, len, name_hash(&view->seed, other, len)), sources, 1);
     if (!is_tcp && is_udp) { /* the first is the one that counts */
         sources->chains[0] = sources->chains[1];
         sources->chains[1] = NULL;

@@ -10,7 +10,7 @@ struct shared_tail {
     uint16_t at;         /* 0 = it does not stand in the message in its own letters */
 };
 
-static struct shared_tail shared_tail(const struct reply *reply, const struct node *node)
+static struct shared_tail ptr_shared_tail(const struct reply *reply, const struct node *node)
 {
     struct shared_tail tail = {node_name(node), node->name_len, 0};
     const struct query *query = reply->query;
@@ -33,8 +33,8 @@ static struct shared_tail shared_tail(const struct reply *reply, const struct no
 
 /* The name of a record's data: `head` and the shared tail. Returns where the data begins, NULL when
  * it is full. */
-static inline uint8_t *put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_t *head,
-                               size_t head_len, struct shared_tail *tail)
+static inline uint8_t *ptr_put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_t *head,
+                                   size_t head_len, struct shared_tail *tail)
 {
     const struct view *view = reply->view;
     size_t tail_len = tail->at ? 2 : tail->name_len + view->wire_len;
@@ -65,14 +65,14 @@ static bool ptr_to_types(struct reply *reply, const struct members *members,
         if (!type)
             continue;
         is_any = true;
-        (void)put_ptr(reply, members->ttl_s, node_name(&type->node), type->node.name_len, tail);
+        (void)ptr_put_ptr(reply, members->ttl_s, node_name(&type->node), type->node.name_len, tail);
     }
     return is_any;
 }
 
 bool ptr_put(struct reply *reply, const struct node *node, const struct members *members)
 {
-    struct shared_tail tail = shared_tail(reply, node);
+    struct shared_tail tail = ptr_shared_tail(reply, node);
     if (!members)
         return false;
     if (node->kind == NODE_LIST)
@@ -85,7 +85,7 @@ bool ptr_put(struct reply *reply, const struct node *node, const struct members 
     sources_begin(&walk, &sources, reply->query->rotation);
     while ((instance = sources_member(&walk))) {
         const uint8_t *label = instance_label(instance);
-        const uint8_t *data = put_ptr(reply, ttl_s, label, 1u + label[0], &tail);
+        const uint8_t *data = ptr_put_ptr(reply, ttl_s, label, 1u + label[0], &tail);
         is_any = true;
         if (!data)
             break;

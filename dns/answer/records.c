@@ -1,7 +1,7 @@
 #include "records.h"
 
 /* The owner, too: the additional section holds SRV records of several. */
-static inline uint64_t srv_key(const struct instance *instance, uint16_t owner)
+static inline uint64_t records_srv_key(const struct instance *instance, uint16_t owner)
 {
     return (uint64_t)owner << 48 | (uint64_t)instance->port << 32 |
            (uint64_t)instance->priority << 16 | instance->weight;
@@ -13,7 +13,8 @@ struct srv_name {
     size_t head_len, tail_len;
 };
 
-static inline struct srv_name srv_name(const struct view *view, const struct instance *instance)
+static inline struct srv_name records_srv_name(const struct view *view,
+                                               const struct instance *instance)
 {
     const struct node *node = &instance->target->node;
     if (__builtin_expect(instance->host_len > 0, 0)) /* in its own letters */
@@ -24,7 +25,8 @@ static inline struct srv_name srv_name(const struct view *view, const struct ins
 
 #define SRV_FIXED 6
 
-static inline void write_srv(uint8_t *at, const struct instance *instance, struct srv_name name)
+static inline void records_write_srv(uint8_t *at, const struct instance *instance,
+                                     struct srv_name name)
 {
     reply_put16(at, instance->priority);
     reply_put16(at + 2, instance->weight);
@@ -33,15 +35,16 @@ static inline void write_srv(uint8_t *at, const struct instance *instance, struc
     reply_copy(at + SRV_FIXED + name.head_len, name.tail, name.tail_len);
 }
 
-static inline __attribute__((always_inline)) bool
-put_srv(struct reply *reply, const struct instance *instance, uint16_t owner, uint32_t ttl_s)
+static inline __attribute__((always_inline)) bool records_put_srv(struct reply *reply,
+                                                                  const struct instance *instance,
+                                                                  uint16_t owner, uint32_t ttl_s)
 {
-    struct srv_name name = srv_name(reply->view, instance);
+    struct srv_name name = records_srv_name(reply->view, instance);
     uint8_t *at =
         reply_record(reply, owner, TYPE_SRV, ttl_s, SRV_FIXED + name.head_len + name.tail_len);
     if (!at)
         return false;
-    write_srv(at, instance, name);
+    records_write_srv(at, instance, name);
     reply_remember(reply, instance->target, at + SRV_FIXED);
     return true;
 }
@@ -56,9 +59,9 @@ bool records_srv(struct reply *reply, const struct sources *sources, uint16_t ow
     while ((instance = sources_next(&walk))) {
         is_any = true;
         if (!dedup_add(&reply->scratch->dedup, (uintptr_t)instance->target,
-                       srv_key(instance, owner)))
+                       records_srv_key(instance, owner)))
             continue;
-        if (!put_srv(reply, instance, owner, ttl_s))
+        if (!records_put_srv(reply, instance, owner, ttl_s))
             break;
     }
     reply->is_partial = reply->is_partial || sources_is_cut(&walk);
@@ -72,7 +75,7 @@ bool records_instance_srv(struct reply *reply, const struct instance *instance, 
         struct sources chain = {.chains = {instance}};
         return records_srv(reply, &chain, owner);
     }
-    (void)put_srv(reply, instance, owner, instance->record.ttl_s);
+    (void)records_put_srv(reply, instance, owner, instance->record.ttl_s);
     return true;
 }
 
@@ -81,7 +84,7 @@ struct addresses {
     uint32_t count;
 };
 
-static inline struct addresses addresses_of(const struct target *target, uint16_t type)
+static inline struct addresses records_addresses_of(const struct target *target, uint16_t type)
 {
     struct addresses found = {NULL, 0};
     if (target->node.kind == NODE_ADDRESS) {
@@ -100,7 +103,7 @@ static inline struct addresses addresses_of(const struct target *target, uint16_
 bool records_addresses(struct reply *reply, const struct target *target, uint16_t owner,
                        uint16_t type)
 {
-    struct addresses list = addresses_of(target, type);
+    struct addresses list = records_addresses_of(target, type);
     uint32_t ttl_s = __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED);
     size_t len = type == TYPE_A ? 4 : 16;
     uint32_t start = list.count > 1 ? reply->query->rotation % list.count : 0;
@@ -118,7 +121,7 @@ void records_host(struct reply *reply, const struct target *host, uint16_t owner
     (void)records_addresses(reply, host, owner, TYPE_AAAA);
 }
 
-static bool is_new_address(struct reply *reply, const uint8_t *octets, uint16_t type)
+static bool records_is_new_address(struct reply *reply, const uint8_t *octets, uint16_t type)
 {
     uint64_t pair[2] = {0, 0};
     memcpy(pair, octets, type == TYPE_A ? 4 : 16);
@@ -126,7 +129,7 @@ static bool is_new_address(struct reply *reply, const uint8_t *octets, uint16_t 
 }
 
 /* The TTL of the view's addresses: the least of all of theirs that are looked at. */
-static uint32_t view_ttl(const struct sources *sources, const struct view *view)
+static uint32_t records_view_ttl(const struct sources *sources, const struct view *view)
 {
     struct sources_walk walk;
     const struct instance *instance;
@@ -147,13 +150,13 @@ bool records_view_addresses(struct reply *reply, const struct sources *sources, 
     const struct instance *instance;
     bool is_any = false;
     size_t len = type == TYPE_A ? 4 : 16;
-    uint32_t ttl_s = view_ttl(sources, reply->view);
+    uint32_t ttl_s = records_view_ttl(sources, reply->view);
     sources_begin(&walk, sources, reply->query->rotation);
     while (!reply->is_full && (instance = sources_next(&walk))) {
-        struct addresses list = addresses_of(instance->target, type);
+        struct addresses list = records_addresses_of(instance->target, type);
         is_any = is_any || list.count > 0;
         for (uint32_t i = 0; i < list.count && !reply->is_full; i++)
-            if (is_new_address(reply, list.octets + i * len, type))
+            if (records_is_new_address(reply, list.octets + i * len, type))
                 (void)records_address(reply, REPLY_QUESTION, type, ttl_s, list.octets + i * len);
     }
     reply->is_partial = reply->is_partial || sources_is_cut(&walk);
@@ -162,12 +165,12 @@ bool records_view_addresses(struct reply *reply, const struct sources *sources, 
 }
 
 /* RFC 6763 6.1: nothing to say is one empty string. */
-static inline size_t txt_size(const struct instance *instance)
+static inline size_t records_txt_size(const struct instance *instance)
 {
     return instance->txt_len > 0 ? instance->txt_len : 1;
 }
 
-static inline void write_txt(uint8_t *at, const struct instance *instance)
+static inline void records_write_txt(uint8_t *at, const struct instance *instance)
 {
     static const uint8_t empty[NAME_PAD];
     reply_copy(at, instance->txt_len > 0 ? instance_txt(instance) : empty, instance->txt_len);
@@ -175,10 +178,11 @@ static inline void write_txt(uint8_t *at, const struct instance *instance)
 
 bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
-    uint8_t *at = reply_record(reply, owner, TYPE_TXT, instance->record.ttl_s, txt_size(instance));
+    uint8_t *at =
+        reply_record(reply, owner, TYPE_TXT, instance->record.ttl_s, records_txt_size(instance));
     if (!at)
         return false;
-    write_txt(at, instance);
+    records_write_txt(at, instance);
     return true;
 }
 
@@ -188,7 +192,7 @@ void records_target_far(struct reply *reply, const struct target *target, const 
     static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
     uint32_t ttl_s = __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED);
     for (size_t i = 0; i < 2; i++) {
-        struct addresses list = addresses_of(target, types[i]);
+        struct addresses list = records_addresses_of(target, types[i]);
         size_t address_len = types[i] == TYPE_A ? 4 : 16;
         for (uint32_t j = 0; j < list.count; j++) {
             uint8_t *at = reply->at;
@@ -206,8 +210,9 @@ void records_target_far(struct reply *reply, const struct target *target, const 
 bool records_instance(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
     const struct target *target = instance->target;
-    struct srv_name name = srv_name(reply->view, instance);
-    size_t srv_len = SRV_FIXED + name.head_len + name.tail_len, txt_len = txt_size(instance);
+    struct srv_name name = records_srv_name(reply->view, instance);
+    size_t srv_len = SRV_FIXED + name.head_len + name.tail_len,
+           txt_len = records_txt_size(instance);
     bool is_v4 = target->family == 4;
     bool is_new = dedup_add(&reply->scratch->dedup, (uintptr_t)target, 0);
     size_t address_len = is_v4 ? 4 : 16;
@@ -217,9 +222,9 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
         return false;
     uint32_t ttl_s = reply_ttl(reply, instance->record.ttl_s);
     uint8_t *srv = reply_head(at, owner, TYPE_SRV, ttl_s, srv_len);
-    write_srv(srv, instance, name);
+    records_write_srv(srv, instance, name);
     at = reply_head(srv + srv_len, owner, TYPE_TXT, ttl_s, txt_len);
-    write_txt(at, instance);
+    records_write_txt(at, instance);
     at += txt_len;
     if (is_new) {
         ttl_s = reply_ttl(reply, __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED));
@@ -234,8 +239,8 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
 }
 
 /* "<key>=<value>", cut at 255 octets. */
-static size_t put_pair(uint8_t *at, const char *key, size_t key_len, const uint8_t *value,
-                       size_t value_len)
+static size_t records_put_pair(uint8_t *at, const char *key, size_t key_len, const uint8_t *value,
+                               size_t value_len)
 {
     if (key_len + value_len > 255)
         value_len = 255 - key_len;
@@ -245,14 +250,15 @@ static size_t put_pair(uint8_t *at, const char *key, size_t key_len, const uint8
     return 1 + key_len + value_len;
 }
 
-static bool put_type_txt(struct reply *reply, const struct instance *instance, uint32_t ttl_s)
+static bool records_put_type_txt(struct reply *reply, const struct instance *instance,
+                                 uint32_t ttl_s)
 {
     uint8_t names[512];
     size_t name_len;
     const uint8_t *name = instance_registry_name(instance, &name_len);
-    size_t len = put_pair(names, "name=", 5, name, name_len);
-    len +=
-        put_pair(names + len, "location=", 9, instance_location(instance), instance->location_len);
+    size_t len = records_put_pair(names, "name=", 5, name, name_len);
+    len += records_put_pair(names + len, "location=", 9, instance_location(instance),
+                            instance->location_len);
     const uint8_t *txt = instance_txt(instance);
     size_t before = instance->type_len ? instance->type_at : instance->txt_len;
     size_t after = (size_t)instance->txt_len - before - instance->type_len;
@@ -275,7 +281,7 @@ bool records_type_txt(struct reply *reply, const struct members *members)
     sources_begin(&walk, &sources, reply->query->rotation);
     while ((instance = sources_member(&walk))) {
         is_any = true;
-        if (!put_type_txt(reply, instance, ttl_s))
+        if (!records_put_type_txt(reply, instance, ttl_s))
             break;
     }
     return is_any;

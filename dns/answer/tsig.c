@@ -15,14 +15,14 @@ struct tsig {
     uint8_t key[NAME_MAX_LEN];
 };
 
-static uint16_t get16(const uint8_t *at)
+static uint16_t tsig_get16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);
 }
 
 /* Octets of the labels at `at`, without what ends them; *last is that: 0, or 0xc0
  * and more. Those that do not end within `len` octets end in NO_END. */
-static size_t labels_len(const uint8_t *at, size_t len, uint8_t *last)
+static size_t tsig_labels_len(const uint8_t *at, size_t len, uint8_t *last)
 {
     size_t used = 0;
     while (used < len && at[used] != 0 && at[used] <= NAME_LABEL_MAX)
@@ -33,13 +33,13 @@ static size_t labels_len(const uint8_t *at, size_t len, uint8_t *last)
 
 /* The key's name. Some compress it, which can only mean a suffix of the question: that is written
  * out. Returns the octets that it takes in the query, 0: it cannot be read. */
-static size_t read_key(const struct query *query, struct tsig *tsig)
+static size_t tsig_read_key(const struct query *query, struct tsig *tsig)
 {
     uint8_t last;
-    size_t len = labels_len(query->tsig, query->tsig_len, &last), rest = 1;
+    size_t len = tsig_labels_len(query->tsig, query->tsig_len, &last), rest = 1;
     const uint8_t *from = query->tsig + len;
     if (last >= 0xc0 && query->tsig_len - len >= 2) {
-        size_t at = get16(from) & 0x3fffu;
+        size_t at = tsig_get16(from) & 0x3fffu;
         if (!query->has_question || at < REPLY_HEADER || at - REPLY_HEADER >= query->name_len)
             return 0;
         at -= REPLY_HEADER;
@@ -58,35 +58,36 @@ static size_t read_key(const struct query *query, struct tsig *tsig)
     return len + (last == 0 ? 1 : 2);
 }
 
-static bool read_tsig(const struct query *query, struct tsig *tsig)
+static bool tsig_read_tsig(const struct query *query, struct tsig *tsig)
 {
     uint8_t last;
-    size_t at = read_key(query, tsig);
+    size_t at = tsig_read_key(query, tsig);
     /* query_read() has seen that the record's length is the rest of it. */
-    if (at == 0 || query->tsig_len < at + FIXED_LEN || get16(query->tsig + at + 2) != CLASS_ANY)
+    if (at == 0 || query->tsig_len < at + FIXED_LEN ||
+        tsig_get16(query->tsig + at + 2) != CLASS_ANY)
         return false;
     const uint8_t *data = query->tsig + at + FIXED_LEN, *end = query->tsig + query->tsig_len;
-    size_t len = labels_len(data, (size_t)(end - data), &last);
+    size_t len = tsig_labels_len(data, (size_t)(end - data), &last);
     if (last != 0 || len >= NAME_MAX_LEN)
         return false;
     tsig->algorithm = data;
     tsig->algorithm_len = len + 1;
     data += tsig->algorithm_len;
     if ((size_t)(end - data) < TIME_LEN + 2 ||
-        (size_t)(end - data) < TIME_LEN + 2u + get16(data + TIME_LEN) + TAIL_LEN)
+        (size_t)(end - data) < TIME_LEN + 2u + tsig_get16(data + TIME_LEN) + TAIL_LEN)
         return false;
     tsig->time = data;
-    tsig->id = data + TIME_LEN + 2 + get16(data + TIME_LEN);
+    tsig->id = data + TIME_LEN + 2 + tsig_get16(data + TIME_LEN);
     data = tsig->id + TAIL_LEN;
-    return (size_t)(end - data) == get16(data - 2);
+    return (size_t)(end - data) == tsig_get16(data - 2);
 }
 
-static size_t size_of(const struct tsig *tsig)
+static size_t tsig_size_of(const struct tsig *tsig)
 {
     return tsig->key_len + FIXED_LEN + tsig->algorithm_len + TIME_LEN + 2 + TAIL_LEN;
 }
 
-static void put_tsig(const struct tsig *tsig, uint8_t *at)
+static void tsig_put_tsig(const struct tsig *tsig, uint8_t *at)
 {
     memcpy(at, tsig->key, tsig->key_len);
     at += tsig->key_len;
@@ -109,16 +110,16 @@ void tsig_answer(const struct answer_env *env, const struct query *query, uint8_
                  struct answer_result *result)
 {
     struct tsig tsig;
-    if (!read_tsig(query, &tsig)) {
+    if (!tsig_read_tsig(query, &tsig)) {
         message_bare(env, query, RCODE_FORMERR, false, EDE_NONE, out, size, result);
         return;
     }
     message_bare(env, query, RCODE_NOTAUTH, false, EDE_NONE, out, size, result);
-    if (result->len + size_of(&tsig) > message_size(env, query, size)) {
+    if (result->len + tsig_size_of(&tsig) > message_size(env, query, size)) {
         message_bare(env, query, RCODE_NOTAUTH, true, EDE_NONE, out, size, result);
         return;
     }
-    put_tsig(&tsig, out + result->len);
-    result->len += size_of(&tsig);
-    reply_put16(out + 10, get16(out + 10) + 1u);
+    tsig_put_tsig(&tsig, out + result->len);
+    result->len += tsig_size_of(&tsig);
+    reply_put16(out + 10, tsig_get16(out + 10) + 1u);
 }

@@ -9,7 +9,7 @@
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 /* One to three digits, at most `max`, no leading zero. */
-static bool read_bits(const char *text, unsigned max, unsigned *out)
+static bool acl_read_bits(const char *text, unsigned max, unsigned *out)
 {
     size_t len = strlen(text);
     unsigned value = 0;
@@ -26,7 +26,7 @@ static bool read_bits(const char *text, unsigned max, unsigned *out)
     return true;
 }
 
-static bool read_address(const char *text, uint8_t out[16], bool *is_v4)
+static bool acl_read_address(const char *text, uint8_t out[16], bool *is_v4)
 {
     struct in_addr v4;
     if (inet_pton(AF_INET, text, &v4) == 1) {
@@ -39,7 +39,7 @@ static bool read_address(const char *text, uint8_t out[16], bool *is_v4)
     return inet_pton(AF_INET6, text, out) == 1;
 }
 
-static bool has_bits_beyond(const uint8_t address[16], unsigned bits)
+static bool acl_has_bits_beyond(const uint8_t address[16], unsigned bits)
 {
     for (unsigned bit = bits; bit < 128; bit++)
         if (address[bit / 8] & (0x80 >> bit % 8))
@@ -59,14 +59,14 @@ enum status acl_add(struct acl *acl, const char *text, struct detail *why)
         return detail_set(why, STATUS_BAD_INPUT, "\"%s\": not an address or prefix", text);
     memcpy(host, text, host_len);
     host[host_len] = '\0';
-    if (!read_address(host, prefix.address, &is_v4))
+    if (!acl_read_address(host, prefix.address, &is_v4))
         return detail_set(why, STATUS_BAD_INPUT, "\"%s\": not an address or prefix", text);
 
     unsigned max = is_v4 ? 32 : 128, bits = max;
-    if (slash && !read_bits(slash + 1, max, &bits))
+    if (slash && !acl_read_bits(slash + 1, max, &bits))
         return detail_set(why, STATUS_BAD_INPUT, "\"%s\": its length is not 0-%u", text, max);
     bits += 128 - max;
-    if (has_bits_beyond(prefix.address, bits))
+    if (acl_has_bits_beyond(prefix.address, bits))
         return detail_set(why, STATUS_BAD_INPUT, "\"%s\": has bits set beyond its length", text);
     if (acl->count == ACL_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "\"%s\": more than %d prefixes", text, ACL_MAX);
@@ -75,7 +75,7 @@ enum status acl_add(struct acl *acl, const char *text, struct detail *why)
     return STATUS_OK;
 }
 
-static bool matches(const struct acl_prefix *prefix, const uint8_t address[16])
+static bool acl_matches(const struct acl_prefix *prefix, const uint8_t address[16])
 {
     unsigned whole = prefix->bits / 8, rest = prefix->bits % 8;
     if (memcmp(prefix->address, address, whole) != 0)
@@ -102,7 +102,7 @@ bool acl_has(const struct acl *acl, const struct sockaddr *address)
     bool is_v4 = memcmp(octets, v4_mapped, sizeof(v4_mapped)) == 0;
     for (unsigned i = 0; i < acl->count; i++) {
         const struct acl_prefix *prefix = &acl->prefixes[i];
-        if ((!is_v4 || prefix->bits >= V4_MAPPED_BITS) && matches(prefix, octets))
+        if ((!is_v4 || prefix->bits >= V4_MAPPED_BITS) && acl_matches(prefix, octets))
             return true;
     }
     return false;

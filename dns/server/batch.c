@@ -43,8 +43,8 @@ void batch_fetch(struct batch *batch, unsigned count)
     answer_fetch(batch->zone, batch->queries, count);
 }
 
-static void answer_soa(struct batch *batch, const struct query *query, uint8_t *out, size_t size,
-                       struct answer_result *result)
+static void batch_answer_soa(struct batch *batch, const struct query *query, uint8_t *out,
+                             size_t size, struct answer_result *result)
 {
     struct query soa = *query;
     soa.type = TYPE_SOA;
@@ -54,8 +54,8 @@ static void answer_soa(struct batch *batch, const struct query *query, uint8_t *
 
 /* A transfer of our zone. Nothing is written where it is to be made: *result is as answer() left
  * it. */
-static void answer_transfer(struct batch *batch, const struct query *query, uint8_t *out,
-                            size_t size, struct answer_result *result)
+static void batch_answer_transfer(struct batch *batch, const struct query *query, uint8_t *out,
+                                  size_t size, struct answer_result *result)
 {
     const struct answer_env *env = &batch->env;
     if (!batch->allow_transfer || !acl_has(batch->allow_transfer, query->client)) {
@@ -66,7 +66,7 @@ static void answer_transfer(struct batch *batch, const struct query *query, uint
     case TRANSFER_WHOLE:
         break;
     case TRANSFER_SOA:
-        answer_soa(batch, query, out, size, result);
+        batch_answer_soa(batch, query, out, size, result);
         break;
     case TRANSFER_FORMERR:
         answer_bare(env, query, RCODE_FORMERR, false, EDE_NONE, out, size, result);
@@ -84,7 +84,7 @@ void batch_not_from_zone(struct batch *batch, const struct query *query, uint8_t
         counters_bump(&batch->counters->refused_acl);
         answer_bare(&batch->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
     } else {
-        answer_transfer(batch, query, out, size, result);
+        batch_answer_transfer(batch, query, out, size, result);
     }
 }
 

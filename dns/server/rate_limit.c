@@ -20,33 +20,33 @@ void rate_limit_init(struct rate_limit *limit, uint32_t rate, const uint64_t see
     limit->interval_us = rate < SECOND_US ? SECOND_US / rate : 1;
 }
 
-static uint64_t fold(uint64_t a, uint64_t b)
+static uint64_t rate_limit_fold(uint64_t a, uint64_t b)
 {
     __extension__ unsigned __int128 product = (unsigned __int128)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash(const struct rate_limit *limit, uint64_t key)
+static uint64_t rate_limit_hash(const struct rate_limit *limit, uint64_t key)
 {
-    uint64_t mixed = fold(key ^ limit->seed[0], limit->seed[1] | 1);
-    return fold(mixed ^ limit->seed[1], limit->seed[0] | 1);
+    uint64_t mixed = rate_limit_fold(key ^ limit->seed[0], limit->seed[1] | 1);
+    return rate_limit_fold(mixed ^ limit->seed[1], limit->seed[0] | 1);
 }
 
 /* Microseconds until the bucket behind a place is full again; 0 when it is, or when the place's
  * time cannot be: left from before the clock jumped or wrapped. */
-static uint64_t used_us(uint64_t place, uint64_t now_us)
+static uint64_t rate_limit_used_us(uint64_t place, uint64_t now_us)
 {
     uint64_t ahead = (place - now_us) & TIME_MASK;
     return ahead <= SECOND_US ? ahead : 0;
 }
 
-static uint64_t *find(uint64_t *bucket, uint64_t tag, uint64_t now_us, uint64_t *place)
+static uint64_t *rate_limit_find(uint64_t *bucket, uint64_t tag, uint64_t now_us, uint64_t *place)
 {
     uint64_t *least = bucket;
     uint64_t least_us = UINT64_MAX;
     for (unsigned i = 0; i < RATE_LIMIT_WAYS; i++) {
         uint64_t word = __atomic_load_n(&bucket[i], __ATOMIC_RELAXED);
-        uint64_t us = used_us(word, now_us);
+        uint64_t us = rate_limit_used_us(word, now_us);
         bool is_ours = word >> TIME_BITS == tag;
         if (is_ours || us < least_us) {
             least = &bucket[i];
@@ -65,13 +65,13 @@ bool rate_limit_allows(struct rate_limit *limit, const struct sockaddr *client, 
     if (!prefix_of(client, &prefix) || prefix.is_loopback)
         return true;
 
-    uint64_t hashed = hash(limit, prefix.key);
+    uint64_t hashed = rate_limit_hash(limit, prefix.key);
     uint64_t tag = hashed >> TIME_BITS;
     uint64_t *bucket = limit->places[hashed % RATE_LIMIT_BUCKETS];
     for (unsigned i = 0; i < TRIES; i++) {
         uint64_t old = 0;
-        uint64_t *place = find(bucket, tag, now_us, &old);
-        uint64_t drawn = old >> TIME_BITS == tag ? used_us(old, now_us) : 0;
+        uint64_t *place = rate_limit_find(bucket, tag, now_us, &old);
+        uint64_t drawn = old >> TIME_BITS == tag ? rate_limit_used_us(old, now_us) : 0;
         /* Over the limit nothing is written, so that a flood does not make the line bounce. */
         if (drawn + limit->interval_us > SECOND_US)
             return false;

@@ -30,7 +30,7 @@ struct server {
     uint64_t env_version;
 };
 
-static enum status check(const struct server_options *options, struct detail *why)
+static enum status server_check(const struct server_options *options, struct detail *why)
 {
     if (options->listen_count == 0 || options->listen_count > SERVER_LISTEN_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "1 to %d addresses to listen on, not %zu",
@@ -48,7 +48,7 @@ static enum status check(const struct server_options *options, struct detail *wh
     return STATUS_OK;
 }
 
-static bool is_claimed(const struct server *server, const struct sockaddr_storage *address)
+static bool server_is_claimed(const struct server *server, const struct sockaddr_storage *address)
 {
     for (size_t i = 0; i < server->address_count; i++)
         if (socket_is_same(&server->addresses[i], address))
@@ -58,13 +58,13 @@ static bool is_claimed(const struct server *server, const struct sockaddr_storag
 
 /* All addresses before any worker's socket, so that our own wildcard does not stand in the way of
  * our own address on the same port. */
-static enum status claim_addresses(struct server *server, const struct server_options *options,
-                                   struct detail *why)
+static enum status server_claim_addresses(struct server *server,
+                                          const struct server_options *options, struct detail *why)
 {
     for (size_t i = 0; i < options->listen_count; i++) {
         struct sockaddr_storage address = options->listen[i].address;
         int guard = -1;
-        if (is_claimed(server, &address))
+        if (server_is_claimed(server, &address))
             continue;
         enum status status = socket_claim(&address, &guard, why);
         if (status == STATUS_NOT_FOUND && options->listen[i].may_be_missing) {
@@ -80,7 +80,7 @@ static enum status claim_addresses(struct server *server, const struct server_op
     return server->address_count != 0 ? STATUS_OK : STATUS_SYSTEM;
 }
 
-static void release_guards(struct server *server)
+static void server_release_guards(struct server *server)
 {
     for (size_t i = 0; i < SERVER_LISTEN_MAX; i++) {
         if (server->guards[i] >= 0)
@@ -89,7 +89,8 @@ static void release_guards(struct server *server)
     }
 }
 
-static enum status open_sockets(struct server *server, struct worker *worker, struct detail *why)
+static enum status server_open_sockets(struct server *server, struct worker *worker,
+                                       struct detail *why)
 {
     for (size_t i = 0; i < server->address_count; i++) {
         const struct sockaddr_storage *address = &server->addresses[i];
@@ -105,7 +106,7 @@ static enum status open_sockets(struct server *server, struct worker *worker, st
     return STATUS_OK;
 }
 
-static enum status open_workers(struct server *server, unsigned count, struct detail *why)
+static enum status server_open_workers(struct server *server, unsigned count, struct detail *why)
 {
     server->workers = calloc(count, sizeof(struct worker *));
     if (!server->workers)
@@ -115,14 +116,14 @@ static enum status open_workers(struct server *server, unsigned count, struct de
         if (status != STATUS_OK)
             return status;
         server->worker_count++;
-        status = open_sockets(server, server->workers[i], why);
+        status = server_open_sockets(server, server->workers[i], why);
         if (status != STATUS_OK)
             return status;
     }
     return STATUS_OK;
 }
 
-static enum status make_limit(struct server *server, uint32_t rate, struct detail *why)
+static enum status server_make_limit(struct server *server, uint32_t rate, struct detail *why)
 {
     uint64_t seed[2];
     if (rate == 0)
@@ -137,8 +138,8 @@ static enum status make_limit(struct server *server, uint32_t rate, struct detai
     return STATUS_OK;
 }
 
-static enum status fill(struct server *server, const struct server_options *options,
-                        struct detail *why)
+static enum status server_fill(struct server *server, const struct server_options *options,
+                               struct detail *why)
 {
     server->allow_query = options->allow_query;
     server->shared.zone = options->zone;
@@ -157,12 +158,12 @@ static enum status fill(struct server *server, const struct server_options *opti
     enum status status = name_seed_init(&server->shared.tcp_share.seed);
     if (status != STATUS_OK)
         return detail_set(why, status, "no random numbers");
-    status = make_limit(server, options->rate_limit, why);
+    status = server_make_limit(server, options->rate_limit, why);
     if (status == STATUS_OK)
-        status = claim_addresses(server, options, why);
+        status = server_claim_addresses(server, options, why);
     if (status == STATUS_OK)
-        status = open_workers(server, workers, why);
-    release_guards(server);
+        status = server_open_workers(server, workers, why);
+    server_release_guards(server);
     return status;
 }
 
@@ -171,13 +172,13 @@ enum status server_open(const struct server_options *options, struct server **ou
 {
     struct detail unwanted;
     why = why ? why : &unwanted;
-    enum status status = check(options, why);
+    enum status status = server_check(options, why);
     if (status != STATUS_OK)
         return status;
     struct server *server = calloc(1, sizeof(*server));
     if (!server)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    status = fill(server, options, why);
+    status = server_fill(server, options, why);
     if (status == STATUS_NO_MEMORY)
         (void)detail_set(why, status, "%s", status_text(status));
     if (status == STATUS_OK)

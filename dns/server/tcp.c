@@ -29,7 +29,7 @@ void tcp_add(struct tcp *tcp, int fd)
 
 /* The time in which a connection must get on: all of it while half of the slots are free, then
  * falling to a tenth; none when stopping has taken too long. */
-static uint64_t patience_ms(const struct tcp *tcp)
+static uint64_t tcp_patience_ms(const struct tcp *tcp)
 {
     if (tcp->is_stopping && uv_now(tcp->loop) >= tcp->stop_ms)
         return 0;
@@ -42,52 +42,52 @@ static uint64_t patience_ms(const struct tcp *tcp)
     return left > least ? left : least;
 }
 
-static void on_listener(uv_poll_t *poll, int status, int events);
+static void tcp_on_listener(uv_poll_t *poll, int status, int events);
 
-static void wake_listeners(struct tcp *tcp)
+static void tcp_wake_listeners(struct tcp *tcp)
 {
     tcp->is_starved = false;
     for (unsigned i = 0; i < tcp->listener_count; i++)
-        if (uv_poll_start(&tcp->listeners[i].poll, UV_READABLE, on_listener) != 0)
+        if (uv_poll_start(&tcp->listeners[i].poll, UV_READABLE, tcp_on_listener) != 0)
             tcp->is_starved = true;
 }
 
-static unsigned used_slots(const struct tcp *tcp)
+static unsigned tcp_used_slots(const struct tcp *tcp)
 {
     return __atomic_load_n(&tcp->share->used, __ATOMIC_RELAXED);
 }
 
 /* This worker's part of the slots, at least one. */
-static unsigned fair_count(const struct tcp *tcp)
+static unsigned tcp_fair_count(const struct tcp *tcp)
 {
     return (tcp->share->limit + tcp->share->workers - 1) / tcp->share->workers;
 }
 
 /* The same for a message that has begun. */
-static uint64_t message_patience_ms(const struct tcp *tcp)
+static uint64_t tcp_message_patience_ms(const struct tcp *tcp)
 {
-    uint64_t patience = patience_ms(tcp);
-    bool is_full = used_slots(tcp) >= tcp->share->limit;
+    uint64_t patience = tcp_patience_ms(tcp);
+    bool is_full = tcp_used_slots(tcp) >= tcp->share->limit;
     return is_full && patience > MESSAGE_MS ? MESSAGE_MS : patience;
 }
 
-static void close_expired(struct tcp *tcp)
+static void tcp_close_expired(struct tcp *tcp)
 {
     uint64_t now = uv_now(tcp->loop);
     struct tcp_conn *conn = tcp->oldest, *newer;
-    for (; conn && now - conn->last_progress_ms >= message_patience_ms(tcp); conn = newer) {
+    for (; conn && now - conn->last_progress_ms >= tcp_message_patience_ms(tcp); conn = newer) {
         newer = conn->newer;
         bool is_begun = conn->events == UV_READABLE && !tcp_conn_is_idle(conn);
-        if (conn->is_waiting && patience_ms(tcp) > 0) { /* not the client's fault */
+        if (conn->is_waiting && tcp_patience_ms(tcp) > 0) { /* not the client's fault */
             tcp_list_got_on(tcp, conn);
-        } else if (is_begun || now - conn->last_progress_ms >= patience_ms(tcp)) {
+        } else if (is_begun || now - conn->last_progress_ms >= tcp_patience_ms(tcp)) {
             counters_bump(&tcp->batch->counters->tcp_closed_idle);
             tcp_conn_close(conn);
         }
     }
 }
 
-static void close_leaving(struct tcp *tcp)
+static void tcp_close_leaving(struct tcp *tcp)
 {
     for (struct tcp_conn *conn = tcp->oldest, *newer; conn && tcp->leaving_count > 0;
          conn = newer) {
@@ -99,7 +99,7 @@ static void close_leaving(struct tcp *tcp)
 
 /* Of those who hold as many as `most`, the connection that got on longest ago, an idle one if there
  * is one. */
-static struct tcp_conn *pick(const struct tcp *tcp, const struct tcp_client *most)
+static struct tcp_conn *tcp_pick(const struct tcp *tcp, const struct tcp_client *most)
 {
     struct tcp_conn *busy = NULL, *conn = tcp->oldest;
     unsigned half = (tcp->count + 1) / 2, looks = half < LOOK_MAX ? half : LOOK_MAX;
@@ -115,12 +115,12 @@ static struct tcp_conn *pick(const struct tcp *tcp, const struct tcp_client *mos
 
 /* Close a connection of one of those who hold most, for somebody who holds `count`. One who holds
  * as many himself only gets what has been idle or slow. */
-static bool make_room(struct tcp *tcp, unsigned count)
+static bool tcp_make_room(struct tcp *tcp, unsigned count)
 {
     const struct tcp_client *most = tcp_clients_most(tcp);
     if (!most)
         return false;
-    struct tcp_conn *conn = pick(tcp, most);
+    struct tcp_conn *conn = tcp_pick(tcp, most);
     if (count >= most->count && !tcp_conn_is_idle(conn) &&
         uv_now(tcp->loop) - conn->last_progress_ms < MESSAGE_MS)
         return false;
@@ -129,25 +129,26 @@ static bool make_room(struct tcp *tcp, unsigned count)
     return true;
 }
 
-static void on_sweep(uv_timer_t *timer)
+static void tcp_on_sweep(uv_timer_t *timer)
 {
     struct tcp *tcp = timer->data;
-    close_leaving(tcp);
-    close_expired(tcp);
-    while (used_slots(tcp) > tcp->share->limit && tcp->count > fair_count(tcp) && make_room(tcp, 0))
+    tcp_close_leaving(tcp);
+    tcp_close_expired(tcp);
+    while (tcp_used_slots(tcp) > tcp->share->limit && tcp->count > tcp_fair_count(tcp) &&
+           tcp_make_room(tcp, 0))
         ;
     if (tcp->is_starved && !tcp->is_stopping)
-        wake_listeners(tcp);
+        tcp_wake_listeners(tcp);
     tcp_list_stop_sweep(tcp);
 }
 
 /* Others may have all slots: then a worker takes its part all the same, and they give up what is
  * too many at their next sweep. */
-static bool take_slot(struct tcp *tcp, const union socket_address *client)
+static bool tcp_take_slot(struct tcp *tcp, const union socket_address *client)
 {
     unsigned before = __atomic_fetch_add(&tcp->share->used, 1, __ATOMIC_RELAXED);
-    if (before < tcp->share->limit || tcp->count < fair_count(tcp) ||
-        make_room(tcp, tcp_clients_count(tcp, client)))
+    if (before < tcp->share->limit || tcp->count < tcp_fair_count(tcp) ||
+        tcp_make_room(tcp, tcp_clients_count(tcp, client)))
         return true;
     tcp_list_give_slot(tcp);
     counters_bump(&tcp->batch->counters->tcp_closed_full);
@@ -155,7 +156,7 @@ static bool take_slot(struct tcp *tcp, const union socket_address *client)
 }
 
 /* Out of file descriptors or memory, the listeners would be readable for ever. */
-static void starve(struct tcp *tcp)
+static void tcp_starve(struct tcp *tcp)
 {
     if (tcp->is_stopping)
         return;
@@ -166,7 +167,7 @@ static void starve(struct tcp *tcp)
 }
 
 /* Whether accept() is worth another try. */
-static bool accept_failed(struct tcp *tcp, int error)
+static bool tcp_accept_failed(struct tcp *tcp, int error)
 {
     switch (error) {
     case EAGAIN:
@@ -175,16 +176,16 @@ static bool accept_failed(struct tcp *tcp, int error)
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        if (make_room(tcp, 1))
+        if (tcp_make_room(tcp, 1))
             return true;
-        starve(tcp);
+        tcp_starve(tcp);
         return false;
     default: /* accept(2): an error of the connection itself, which is gone */
         return true;
     }
 }
 
-static bool accept_one(struct tcp_listener *listener)
+static bool tcp_accept_one(struct tcp_listener *listener)
 {
     struct tcp *tcp = listener->tcp;
     union socket_address client;
@@ -192,9 +193,9 @@ static bool accept_one(struct tcp_listener *listener)
     int fd = accept4(listener->fd, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     if (fd < 0)
-        return accept_failed(tcp, errno);
+        return tcp_accept_failed(tcp, errno);
     counters_bump(&tcp->batch->counters->tcp_accepted);
-    if (!take_slot(tcp, &client)) {
+    if (!tcp_take_slot(tcp, &client)) {
         close(fd);
     } else if (!tcp_conn_open(tcp, fd, &client)) {
         tcp_list_give_slot(tcp);
@@ -203,15 +204,15 @@ static bool accept_one(struct tcp_listener *listener)
     return true;
 }
 
-static void on_listener(uv_poll_t *poll, int status, int events)
+static void tcp_on_listener(uv_poll_t *poll, int status, int events)
 {
     struct tcp_listener *listener = poll->data;
     (void)events;
     if (status < 0) { /* libuv has stopped polling it */
-        starve(listener->tcp);
+        tcp_starve(listener->tcp);
         return;
     }
-    for (int i = 0; i < ACCEPT_BATCH && accept_one(listener); i++)
+    for (int i = 0; i < ACCEPT_BATCH && tcp_accept_one(listener); i++)
         ;
 }
 
@@ -224,7 +225,7 @@ enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct batch *batch,
     tcp->idle_ms = idle_ms;
     uv_timer_init(loop, &tcp->sweep);
     tcp->sweep.data = tcp;
-    tcp->on_sweep = on_sweep;
+    tcp->on_sweep = tcp_on_sweep;
     uv_idle_init(loop, &tcp->busy);
     tcp->busy.data = tcp;
     tcp->turn_left = TCP_TURN;
@@ -236,7 +237,7 @@ enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct batch *batch,
         if (uv_poll_init(loop, &listener->poll, listener->fd) != 0)
             return STATUS_SYSTEM;
         listener->poll.data = listener;
-        if (uv_poll_start(&listener->poll, UV_READABLE, on_listener) != 0)
+        if (uv_poll_start(&listener->poll, UV_READABLE, tcp_on_listener) != 0)
             return STATUS_SYSTEM;
     }
     return STATUS_OK;
@@ -248,7 +249,7 @@ void tcp_take_turns(struct tcp *tcp)
         tcp_conn_turn(tcp->turns);
 }
 
-static void close_listeners(struct tcp *tcp)
+static void tcp_close_listeners(struct tcp *tcp)
 {
     for (unsigned i = 0; i < tcp->listener_count; i++) {
         struct tcp_listener *listener = &tcp->listeners[i];
@@ -265,9 +266,9 @@ void tcp_stop(struct tcp *tcp)
     tcp->is_stopping = true;
     tcp->stop_ms = uv_now(tcp->loop) + STOP_MS;
     for (unsigned i = 0; i < tcp->listener_count; i++)
-        for (int j = 0; j < ACCEPT_LAST && accept_one(&tcp->listeners[i]); j++)
+        for (int j = 0; j < ACCEPT_LAST && tcp_accept_one(&tcp->listeners[i]); j++)
             ;
-    close_listeners(tcp);
+    tcp_close_listeners(tcp);
     for (struct tcp_conn *conn = tcp->oldest, *newer; conn; conn = newer) {
         newer = conn->newer;
         tcp_conn_finish(conn);
@@ -279,7 +280,7 @@ void tcp_stop(struct tcp *tcp)
 
 void tcp_close(struct tcp *tcp)
 {
-    close_listeners(tcp);
+    tcp_close_listeners(tcp);
     if (!tcp->loop)
         return;
     tcp->is_stopping = true;

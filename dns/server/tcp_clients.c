@@ -26,7 +26,7 @@ void tcp_clients_clear(struct tcp *tcp)
     tcp->clients = (struct tcp_clients){0};
 }
 
-static uint64_t key_of(const union socket_address *client)
+static uint64_t tcp_clients_key_of(const union socket_address *client)
 {
     struct prefix prefix = {0};
     (void)prefix_of(&client->sa, &prefix);
@@ -34,7 +34,7 @@ static uint64_t key_of(const union socket_address *client)
 }
 
 /* Where the client with this key stands, or would. */
-static struct tcp_client **place_of(const struct tcp *tcp, uint64_t key)
+static struct tcp_client **tcp_clients_place_of(const struct tcp *tcp, uint64_t key)
 {
     const struct name_seed *seed = &tcp->share->seed;
     uint64_t hash = name_mix(key ^ seed->word[0], seed->word[1] | 1);
@@ -46,7 +46,7 @@ static struct tcp_client **place_of(const struct tcp *tcp, uint64_t key)
 
 unsigned tcp_clients_count(const struct tcp *tcp, const union socket_address *client)
 {
-    const struct tcp_client *found = *place_of(tcp, key_of(client));
+    const struct tcp_client *found = *tcp_clients_place_of(tcp, tcp_clients_key_of(client));
     return found ? found->count : 0;
 }
 
@@ -55,7 +55,7 @@ struct tcp_client *tcp_clients_most(const struct tcp *tcp)
     return tcp->clients.levels[tcp->clients.most].first;
 }
 
-static void leave_level(struct tcp_level *level, struct tcp_client *client)
+static void tcp_clients_leave_level(struct tcp_level *level, struct tcp_client *client)
 {
     if (client->before)
         client->before->after = client->after;
@@ -67,7 +67,7 @@ static void leave_level(struct tcp_level *level, struct tcp_client *client)
         level->last = client->before;
 }
 
-static void join_level(struct tcp_level *level, struct tcp_client *client)
+static void tcp_clients_join_level(struct tcp_level *level, struct tcp_client *client)
 {
     client->before = level->last;
     client->after = NULL;
@@ -78,14 +78,14 @@ static void join_level(struct tcp_level *level, struct tcp_client *client)
     level->last = client;
 }
 
-static void set_count(struct tcp *tcp, struct tcp_client *client, unsigned count)
+static void tcp_clients_set_count(struct tcp *tcp, struct tcp_client *client, unsigned count)
 {
     struct tcp_level *levels = tcp->clients.levels;
     if (client->count > 0)
-        leave_level(&levels[client->count], client);
+        tcp_clients_leave_level(&levels[client->count], client);
     client->count = count;
     if (count > 0)
-        join_level(&levels[count], client);
+        tcp_clients_join_level(&levels[count], client);
     if (count > tcp->clients.most)
         tcp->clients.most = count;
     while (tcp->clients.most > 0 && !levels[tcp->clients.most].first)
@@ -94,8 +94,8 @@ static void set_count(struct tcp *tcp, struct tcp_client *client, unsigned count
 
 bool tcp_clients_join(struct tcp *tcp, struct tcp_conn *conn)
 {
-    uint64_t key = key_of(&conn->address);
-    struct tcp_client **place = place_of(tcp, key), *client = *place;
+    uint64_t key = tcp_clients_key_of(&conn->address);
+    struct tcp_client **place = tcp_clients_place_of(tcp, key), *client = *place;
     if (!client) {
         client = calloc(1, sizeof(*client));
         if (!client)
@@ -111,7 +111,7 @@ bool tcp_clients_join(struct tcp *tcp, struct tcp_conn *conn)
     else
         client->first = conn;
     client->last = conn;
-    set_count(tcp, client, client->count + 1);
+    tcp_clients_set_count(tcp, client, client->count + 1);
     return true;
 }
 
@@ -126,9 +126,9 @@ void tcp_clients_leave(struct tcp *tcp, struct tcp_conn *conn)
         conn->after->before = conn->before;
     else
         client->last = conn->before;
-    set_count(tcp, client, client->count - 1);
+    tcp_clients_set_count(tcp, client, client->count - 1);
     if (client->count > 0)
         return;
-    *place_of(tcp, client->key) = client->next;
+    *tcp_clients_place_of(tcp, client->key) = client->next;
     free(client);
 }

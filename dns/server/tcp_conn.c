@@ -20,9 +20,9 @@ enum flow {
     FLOW_LOST   /* the connection is no use any more */
 };
 
-static void on_event(uv_poll_t *poll, int status, int events);
+static void tcp_conn_on_event(uv_poll_t *poll, int status, int events);
 
-static void on_closed(uv_handle_t *handle)
+static void tcp_conn_on_closed(uv_handle_t *handle)
 {
     struct tcp_conn *conn = handle->data;
     free(conn->input);
@@ -30,12 +30,12 @@ static void on_closed(uv_handle_t *handle)
     free(conn);
 }
 
-static bool poll_for(struct tcp_conn *conn, int events)
+static bool tcp_conn_poll_for(struct tcp_conn *conn, int events)
 {
     if (conn->events == events)
         return true;
     conn->events = events;
-    return uv_poll_start(&conn->poll, events, on_event) == 0;
+    return uv_poll_start(&conn->poll, events, tcp_conn_on_event) == 0;
 }
 
 bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client)
@@ -51,8 +51,8 @@ bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client)
     conn->tcp = tcp;
     conn->fd = fd;
     conn->address = *client;
-    if (!poll_for(conn, UV_READABLE) || !tcp_list_join(tcp, conn)) {
-        uv_close((uv_handle_t *)&conn->poll, on_closed);
+    if (!tcp_conn_poll_for(conn, UV_READABLE) || !tcp_list_join(tcp, conn)) {
+        uv_close((uv_handle_t *)&conn->poll, tcp_conn_on_closed);
         return false;
     }
     return true;
@@ -64,7 +64,7 @@ bool tcp_conn_is_idle(const struct tcp_conn *conn)
 }
 
 /* It waits no more for its turn. */
-static void leave_turns(struct tcp_conn *conn)
+static void tcp_conn_leave_turns(struct tcp_conn *conn)
 {
     struct tcp *tcp = conn->tcp;
     struct tcp_conn **place = &tcp->turns;
@@ -82,10 +82,10 @@ void tcp_conn_close(struct tcp_conn *conn)
 {
     const struct tcp_share *share = conn->tcp->share;
     if (conn->is_waiting)
-        leave_turns(conn);
+        tcp_conn_leave_turns(conn);
     tcp_list_leave(conn->tcp, conn);
     uv_close((uv_handle_t *)&conn->poll,
-             on_closed); /* the loop does not know the socket any more */
+             tcp_conn_on_closed); /* the loop does not know the socket any more */
     if (conn->is_given) {
         share->transfer(share->transfer_arg, conn->fd, &conn->tcp->request);
         return;
@@ -97,7 +97,7 @@ void tcp_conn_close(struct tcp_conn *conn)
 
 /* It is not closed before its client has taken the rest, as one that is closed holds no slot, and
  * the kernel's memory for as long as its client likes. */
-static void leave(struct tcp_conn *conn)
+static void tcp_conn_leave(struct tcp_conn *conn)
 {
     if (conn->is_given || socket_unsent(conn->fd) == 0) {
         tcp_conn_close(conn);
@@ -111,12 +111,12 @@ static void leave(struct tcp_conn *conn)
     tcp_list_got_on(conn->tcp, conn);
 }
 
-static void on_busy(uv_idle_t *busy)
+static void tcp_conn_on_busy(uv_idle_t *busy)
 {
     (void)busy;
 }
 
-static void wait_for_turn(struct tcp_conn *conn, bool is_unread)
+static void tcp_conn_wait_for_turn(struct tcp_conn *conn, bool is_unread)
 {
     struct tcp *tcp = conn->tcp;
     uv_poll_stop(&conn->poll);
@@ -126,11 +126,11 @@ static void wait_for_turn(struct tcp_conn *conn, bool is_unread)
     conn->next_turn = NULL;
     *tcp->last_turn = conn;
     tcp->last_turn = &conn->next_turn;
-    uv_idle_start(&tcp->busy, on_busy);
+    uv_idle_start(&tcp->busy, tcp_conn_on_busy);
 }
 
 /* Keep a copy of `bytes` in *place, or nothing. False without memory. */
-static bool keep(uint8_t **place, uint32_t *place_len, const uint8_t *bytes, size_t len)
+static bool tcp_conn_keep(uint8_t **place, uint32_t *place_len, const uint8_t *bytes, size_t len)
 {
     if (len == 0) {
         free(*place);
@@ -148,8 +148,8 @@ static bool keep(uint8_t **place, uint32_t *place_len, const uint8_t *bytes, siz
 }
 
 /* Send what the kernel takes; *at moves on. */
-static enum flow send_some(const struct tcp_conn *conn, const uint8_t *bytes, size_t len,
-                           size_t *at)
+static enum flow tcp_conn_send_some(const struct tcp_conn *conn, const uint8_t *bytes, size_t len,
+                                    size_t *at)
 {
     while (*at < len) {
         ssize_t sent = send(conn->fd, bytes + *at, len - *at, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -164,23 +164,23 @@ static enum flow send_some(const struct tcp_conn *conn, const uint8_t *bytes, si
 }
 
 /* Send the worker's output; what is not taken becomes the connection's backlog. */
-static enum flow flush(struct tcp_conn *conn)
+static enum flow tcp_conn_flush(struct tcp_conn *conn)
 {
     struct tcp *tcp = conn->tcp;
     size_t at = 0;
-    enum flow flow = send_some(conn, tcp->output, tcp->output_len, &at);
+    enum flow flow = tcp_conn_send_some(conn, tcp->output, tcp->output_len, &at);
     conn->output_at = 0;
     if (flow == FLOW_PAUSE &&
-        !keep(&conn->output, &conn->output_len, tcp->output + at, tcp->output_len - at))
+        !tcp_conn_keep(&conn->output, &conn->output_len, tcp->output + at, tcp->output_len - at))
         flow = FLOW_LOST;
     tcp->output_len = 0;
     return flow;
 }
 
-static enum flow drain(struct tcp_conn *conn)
+static enum flow tcp_conn_drain(struct tcp_conn *conn)
 {
     size_t at = conn->output_at;
-    enum flow flow = send_some(conn, conn->output, conn->output_len, &at);
+    enum flow flow = tcp_conn_send_some(conn, conn->output, conn->output_len, &at);
     conn->tcp->turn_left -= (int64_t)(at - conn->output_at);
     conn->output_at = (uint32_t)at;
     if (flow == FLOW_GO) {
@@ -193,7 +193,7 @@ static enum flow drain(struct tcp_conn *conn)
 }
 
 /* False: it is a transfer, and not ours to make. */
-static bool write_reply(struct tcp *tcp, unsigned i)
+static bool tcp_conn_write_reply(struct tcp *tcp, unsigned i)
 {
     struct answer_result result;
     uint8_t *reply = tcp->output + tcp->output_len;
@@ -209,10 +209,10 @@ static bool write_reply(struct tcp *tcp, unsigned i)
 
 /* After the replies to what was asked before. With a backlog of these, the i-th message is read
  * again when it is gone. */
-static enum flow hand_over(struct tcp_conn *conn, unsigned i)
+static enum flow tcp_conn_hand_over(struct tcp_conn *conn, unsigned i)
 {
     struct tcp *tcp = conn->tcp;
-    enum flow flow = tcp->output_len != 0 ? flush(conn) : FLOW_GO;
+    enum flow flow = tcp->output_len != 0 ? tcp_conn_flush(conn) : FLOW_GO;
     if (flow != FLOW_GO)
         return flow;
     xfr_query_keep(&tcp->batch->env, &tcp->batch->queries[i], &tcp->request);
@@ -221,7 +221,8 @@ static enum flow hand_over(struct tcp_conn *conn, unsigned i)
 }
 
 /* Read up to a batch of messages; ends[i] is where the i-th ends in the stream. */
-static unsigned read_batch(struct tcp_conn *conn, struct framing *framing, size_t ends[BATCH_SIZE])
+static unsigned tcp_conn_read_batch(struct tcp_conn *conn, struct framing *framing,
+                                    size_t ends[BATCH_SIZE])
 {
     struct batch *batch = conn->tcp->batch;
     const uint8_t *message;
@@ -237,20 +238,21 @@ static unsigned read_batch(struct tcp_conn *conn, struct framing *framing, size_
 
 /* Stops when the client takes no more, or all connections have had their turn. *at follows what is
  * answered. */
-static enum flow answer_batch(struct tcp_conn *conn, const size_t *ends, unsigned count, size_t *at)
+static enum flow tcp_conn_answer_batch(struct tcp_conn *conn, const size_t *ends, unsigned count,
+                                       size_t *at)
 {
     struct tcp *tcp = conn->tcp;
     for (unsigned i = 0; i < count; i++) {
         if (tcp->turn_left <= 0)
             return FLOW_YIELD;
         if (tcp->output_len > TCP_FLUSH) {
-            enum flow flow = flush(conn);
+            enum flow flow = tcp_conn_flush(conn);
             if (flow != FLOW_GO)
                 return flow;
         }
         size_t before = tcp->output_len;
-        if (!write_reply(tcp, i))
-            return hand_over(conn, i);
+        if (!tcp_conn_write_reply(tcp, i))
+            return tcp_conn_hand_over(conn, i);
         tcp->turn_left -= (int64_t)(TCP_TURN_QUERY + tcp->output_len - before);
         *at = ends[i];
     }
@@ -258,7 +260,7 @@ static enum flow answer_batch(struct tcp_conn *conn, const size_t *ends, unsigne
 }
 
 /* Answer the messages of a stream into few writes. *at is where the first unanswered one begins. */
-static enum flow serve(struct tcp_conn *conn, const uint8_t *bytes, size_t len, size_t *at)
+static enum flow tcp_conn_serve(struct tcp_conn *conn, const uint8_t *bytes, size_t len, size_t *at)
 {
     struct tcp *tcp = conn->tcp;
     struct framing framing = {.bytes = bytes, .len = len};
@@ -268,29 +270,29 @@ static enum flow serve(struct tcp_conn *conn, const uint8_t *bytes, size_t len, 
 
     do {
         batch_begin(tcp->batch);
-        count = read_batch(conn, &framing, ends);
-        flow = answer_batch(conn, ends, count, at);
+        count = tcp_conn_read_batch(conn, &framing, ends);
+        flow = tcp_conn_answer_batch(conn, ends, count, at);
         batch_end(tcp->batch);
     } while (count == BATCH_SIZE && flow == FLOW_GO);
 
     if ((flow == FLOW_GO || flow == FLOW_YIELD) && tcp->output_len != 0) {
-        enum flow flushed = flush(conn);
+        enum flow flushed = tcp_conn_flush(conn);
         flow = flushed == FLOW_GO ? flow : flushed;
     }
     return flow;
 }
 
 /* Serve the octets in tcp->input, keep what is left over, and see to what comes next. */
-static enum flow advance(struct tcp_conn *conn, size_t len)
+static enum flow tcp_conn_advance(struct tcp_conn *conn, size_t len)
 {
     struct tcp *tcp = conn->tcp;
     size_t at = 0;
     bool was_waiting = conn->input_len != 0;
-    enum flow flow = serve(conn, tcp->input, len, &at);
+    enum flow flow = tcp_conn_serve(conn, tcp->input, len, &at);
 
     if (flow == FLOW_END || flow == FLOW_LOST)
         return flow;
-    if (!keep(&conn->input, &conn->input_len, tcp->input + at, len - at))
+    if (!tcp_conn_keep(&conn->input, &conn->input_len, tcp->input + at, len - at))
         return FLOW_LOST;
     if (at != 0 || !was_waiting)
         tcp_list_got_on(tcp, conn);
@@ -298,7 +300,7 @@ static enum flow advance(struct tcp_conn *conn, size_t len)
 }
 
 /* Put what was left over before the octets to come. */
-static size_t take_input(struct tcp_conn *conn)
+static size_t tcp_conn_take_input(struct tcp_conn *conn)
 {
     if (conn->input_len != 0)
         memcpy(conn->tcp->input, conn->input, conn->input_len);
@@ -307,9 +309,9 @@ static size_t take_input(struct tcp_conn *conn)
 }
 
 /* *is_empty: there was nothing to read. */
-static enum flow read_some(struct tcp_conn *conn, bool *is_empty)
+static enum flow tcp_conn_read_some(struct tcp_conn *conn, bool *is_empty)
 {
-    size_t len = take_input(conn);
+    size_t len = tcp_conn_take_input(conn);
     ssize_t got;
     do
         got = recv(conn->fd, conn->tcp->input + len, FRAMING_MAX - len, MSG_DONTWAIT);
@@ -320,38 +322,38 @@ static enum flow read_some(struct tcp_conn *conn, bool *is_empty)
     if (got <= 0)
         return got == 0 ? FLOW_END : FLOW_LOST;
     conn->tcp->turn_left -= got / TCP_TURN_INPUT;
-    return advance(conn, len + (size_t)got);
+    return tcp_conn_advance(conn, len + (size_t)got);
 }
 
 /* Writable again: first the backlog, then the messages that were held up by it. */
-static enum flow resume(struct tcp_conn *conn)
+static enum flow tcp_conn_resume(struct tcp_conn *conn)
 {
     if (conn->output) {
-        enum flow flow = drain(conn);
+        enum flow flow = tcp_conn_drain(conn);
         if (flow != FLOW_GO)
             return flow;
     }
-    return advance(conn, take_input(conn));
+    return tcp_conn_advance(conn, tcp_conn_take_input(conn));
 }
 
-static void settle(struct tcp_conn *conn, enum flow flow)
+static void tcp_conn_settle(struct tcp_conn *conn, enum flow flow)
 {
     switch (flow) {
     case FLOW_GO:
         if (conn->tcp->is_stopping)
             tcp_conn_finish(conn);
-        else if (!poll_for(conn, UV_READABLE))
+        else if (!tcp_conn_poll_for(conn, UV_READABLE))
             tcp_conn_close(conn);
         break;
     case FLOW_PAUSE:
-        if (!poll_for(conn, UV_WRITABLE))
+        if (!tcp_conn_poll_for(conn, UV_WRITABLE))
             tcp_conn_close(conn);
         break;
     case FLOW_YIELD:
-        wait_for_turn(conn, false);
+        tcp_conn_wait_for_turn(conn, false);
         break;
     case FLOW_END:
-        leave(conn);
+        tcp_conn_leave(conn);
         break;
     case FLOW_LOST:
         tcp_conn_close(conn);
@@ -359,19 +361,19 @@ static void settle(struct tcp_conn *conn, enum flow flow)
     }
 }
 
-static void proceed(struct tcp_conn *conn, bool is_unread)
+static void tcp_conn_proceed(struct tcp_conn *conn, bool is_unread)
 {
     bool is_empty;
-    settle(conn, is_unread ? read_some(conn, &is_empty) : resume(conn));
+    tcp_conn_settle(conn, is_unread ? tcp_conn_read_some(conn, &is_empty) : tcp_conn_resume(conn));
 }
 
 void tcp_conn_turn(struct tcp_conn *conn)
 {
-    leave_turns(conn);
-    proceed(conn, conn->is_unread);
+    tcp_conn_leave_turns(conn);
+    tcp_conn_proceed(conn, conn->is_unread);
 }
 
-static void on_event(uv_poll_t *poll, int status, int events)
+static void tcp_conn_on_event(uv_poll_t *poll, int status, int events)
 {
     struct tcp_conn *conn = poll->data;
     bool is_unread = conn->events == UV_READABLE;
@@ -379,9 +381,9 @@ static void on_event(uv_poll_t *poll, int status, int events)
     if (status < 0)
         tcp_conn_close(conn);
     else if (conn->tcp->turn_left <= 0)
-        wait_for_turn(conn, is_unread);
+        tcp_conn_wait_for_turn(conn, is_unread);
     else
-        proceed(conn, is_unread);
+        tcp_conn_proceed(conn, is_unread);
 }
 
 void tcp_conn_finish(struct tcp_conn *conn)
@@ -392,6 +394,6 @@ void tcp_conn_finish(struct tcp_conn *conn)
         return; /* in time */
     conn->tcp->turn_left = TCP_TURN;
     for (int i = 0; i < FINISH_READS && flow == FLOW_GO && !is_empty; i++)
-        flow = read_some(conn, &is_empty);
-    settle(conn, flow == FLOW_GO ? FLOW_END : flow);
+        flow = tcp_conn_read_some(conn, &is_empty);
+    tcp_conn_settle(conn, flow == FLOW_GO ? FLOW_END : flow);
 }

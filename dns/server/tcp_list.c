@@ -23,7 +23,7 @@ void tcp_list_stop_sweep(struct tcp *tcp)
         uv_close((uv_handle_t *)&tcp->busy, NULL);
 }
 
-static void append(struct tcp *tcp, struct tcp_conn *conn)
+static void tcp_list_append(struct tcp *tcp, struct tcp_conn *conn)
 {
     conn->last_progress_ms = uv_now(tcp->loop);
     conn->older = tcp->newest;
@@ -35,7 +35,7 @@ static void append(struct tcp *tcp, struct tcp_conn *conn)
     tcp->newest = conn;
 }
 
-static void unlink_conn(struct tcp *tcp, struct tcp_conn *conn)
+static void tcp_list_unlink_conn(struct tcp *tcp, struct tcp_conn *conn)
 {
     if (conn->older)
         conn->older->newer = conn->newer;
@@ -51,7 +51,7 @@ bool tcp_list_join(struct tcp *tcp, struct tcp_conn *conn)
 {
     if (!tcp_clients_join(tcp, conn))
         return false;
-    append(tcp, conn);
+    tcp_list_append(tcp, conn);
     tcp->count++;
     tcp_list_sweep(tcp);
     return true;
@@ -63,8 +63,8 @@ void tcp_list_got_on(struct tcp *tcp, struct tcp_conn *conn)
         conn->last_progress_ms = uv_now(tcp->loop);
         return;
     }
-    unlink_conn(tcp, conn);
-    append(tcp, conn);
+    tcp_list_unlink_conn(tcp, conn);
+    tcp_list_append(tcp, conn);
 }
 
 void tcp_list_give_slot(struct tcp *tcp)
@@ -74,7 +74,7 @@ void tcp_list_give_slot(struct tcp *tcp)
 
 void tcp_list_leave(struct tcp *tcp, struct tcp_conn *conn)
 {
-    unlink_conn(tcp, conn);
+    tcp_list_unlink_conn(tcp, conn);
     tcp_clients_leave(tcp, conn);
     tcp->count--;
     tcp->leaving_count -= conn->is_leaving;

@@ -19,7 +19,7 @@ void udp_init(struct udp *udp, struct batch *batch, struct rate_limit *limit)
 }
 
 /* What recvmmsg() overwrote, or another kind of socket had set. */
-static void reset(struct udp *udp, bool has_pktinfo)
+static void udp_reset(struct udp *udp, bool has_pktinfo)
 {
     for (unsigned i = 0; i < BATCH_SIZE; i++) {
         struct msghdr *header = &udp->in[i].msg_hdr;
@@ -32,7 +32,7 @@ static void reset(struct udp *udp, bool has_pktinfo)
 /* Turn what the kernel said of where a query came to into what it wants to hear for the reply: the
  * address, and no interface, so that routing decides; but a link-local address means nothing
  * without. */
-static void fix_source(struct msghdr *header)
+static void udp_fix_source(struct msghdr *header)
 {
     struct cmsghdr *control = CMSG_FIRSTHDR(header);
     if (!control)
@@ -47,7 +47,7 @@ static void fix_source(struct msghdr *header)
     }
 }
 
-static void read_batch(struct udp *udp, unsigned count)
+static void udp_read_batch(struct udp *udp, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct udp_slot *slot = &udp->slots[i];
@@ -60,18 +60,18 @@ static void read_batch(struct udp *udp, unsigned count)
 
 /* A valid cookie proves that the address is not forged; that is known only once there is an answer.
  */
-static bool is_withheld(struct udp *udp, unsigned i, const struct answer_result *result)
+static bool udp_is_withheld(struct udp *udp, unsigned i, const struct answer_result *result)
 {
     return udp->limit && !result->has_valid_cookie &&
            !rate_limit_allows(udp->limit, &udp->slots[i].client.sa, udp->batch->now_us);
 }
 
-static size_t write_reply(struct udp *udp, unsigned i)
+static size_t udp_write_reply(struct udp *udp, unsigned i)
 {
     struct answer_result result;
     uint8_t *reply = udp->slots[i].reply;
     size_t len = batch_answer(udp->batch, i, reply, UDP_REPLY_MAX, &result);
-    if (len != 0 && is_withheld(udp, i, &result)) {
+    if (len != 0 && udp_is_withheld(udp, i, &result)) {
         counters_bump(&udp->batch->counters->rate_limited);
         len = 0;
         if (udp->rate_limited++ & 1)
@@ -83,25 +83,25 @@ static size_t write_reply(struct udp *udp, unsigned i)
 }
 
 /* The number of replies now in udp->out. */
-static unsigned write_batch(struct udp *udp, unsigned count)
+static unsigned udp_write_batch(struct udp *udp, unsigned count)
 {
     unsigned replies = 0;
     for (unsigned i = 0; i < count; i++) {
         struct udp_slot *slot = &udp->slots[i];
-        size_t len = write_reply(udp, i);
+        size_t len = udp_write_reply(udp, i);
         if (len == 0)
             continue;
         struct msghdr *header = &udp->out[replies++].msg_hdr;
         *header = udp->in[i].msg_hdr;
         if (header->msg_control)
-            fix_source(header);
+            udp_fix_source(header);
         slot->reply_vector.iov_len = len;
         header->msg_iov = &slot->reply_vector;
     }
     return replies;
 }
 
-static void send_batch(struct udp *udp, int fd, unsigned count)
+static void udp_send_batch(struct udp *udp, int fd, unsigned count)
 {
     unsigned at = 0;
     while (at < count) {
@@ -125,15 +125,15 @@ void udp_serve(struct udp *udp, int fd, bool has_pktinfo, unsigned rounds)
 {
     int received = BATCH_SIZE;
     for (unsigned round = 0; round < rounds && received == BATCH_SIZE; round++) {
-        reset(udp, has_pktinfo);
+        udp_reset(udp, has_pktinfo);
         received = recvmmsg(fd, udp->in, BATCH_SIZE, MSG_DONTWAIT, NULL);
         if (received <= 0)
             break;
         unsigned count = (unsigned)received;
         batch_begin(udp->batch);
-        read_batch(udp, count);
-        unsigned replies = write_batch(udp, count);
+        udp_read_batch(udp, count);
+        unsigned replies = udp_write_batch(udp, count);
         batch_end(udp->batch);
-        send_batch(udp, fd, replies);
+        udp_send_batch(udp, fd, replies);
     }
 }

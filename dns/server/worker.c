@@ -72,7 +72,7 @@ void worker_add(struct worker *worker, int udp_fd, int tcp_fd, bool is_wildcard)
     tcp_add(&worker->tcp, tcp_fd);
 }
 
-static void on_udp(uv_poll_t *poll, int status, int events)
+static void worker_on_udp(uv_poll_t *poll, int status, int events)
 {
     struct worker_udp *socket = poll->data;
     (void)events;
@@ -81,19 +81,19 @@ static void on_udp(uv_poll_t *poll, int status, int events)
         int error;
         socklen_t len = sizeof(error);
         (void)getsockopt(socket->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-        (void)uv_poll_start(poll, UV_READABLE, on_udp);
+        (void)uv_poll_start(poll, UV_READABLE, worker_on_udp);
     }
     udp_serve(&socket->worker->udp, socket->fd, socket->is_wildcard, UDP_ROUNDS);
 }
 
-static void on_sleep(uv_prepare_t *prepare)
+static void worker_on_sleep(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
     tcp_turn(&worker->tcp);
     batch_sleep(&worker->batch);
 }
 
-static void close_udp(struct worker *worker)
+static void worker_close_udp(struct worker *worker)
 {
     for (unsigned i = 0; i < worker->socket_count; i++) {
         struct worker_udp *socket = &worker->sockets[i];
@@ -104,7 +104,7 @@ static void close_udp(struct worker *worker)
     worker->socket_count = 0;
 }
 
-static void close_handles(struct worker *worker)
+static void worker_close_handles(struct worker *worker)
 {
     if (worker->has_handles) {
         uv_close((uv_handle_t *)&worker->stop, NULL);
@@ -112,7 +112,7 @@ static void close_handles(struct worker *worker)
     }
 }
 
-static void on_stop(uv_async_t *async)
+static void worker_on_stop(uv_async_t *async)
 {
     struct worker *worker = async->data;
     if (worker->is_stopping)
@@ -122,14 +122,14 @@ static void on_stop(uv_async_t *async)
         struct worker_udp *socket = &worker->sockets[i];
         udp_serve(&worker->udp, socket->fd, socket->is_wildcard, UDP_LAST_ROUNDS);
     }
-    close_udp(worker);
+    worker_close_udp(worker);
     tcp_stop(&worker->tcp);
     /* Now the loop lasts as long as there are connections with a backlog. */
     uv_unref((uv_handle_t *)&worker->stop);
     uv_unref((uv_handle_t *)&worker->sleep);
 }
 
-static void *run(void *arg)
+static void *worker_run(void *arg)
 {
     struct worker *worker = arg;
     rcu_reader_start();
@@ -139,22 +139,22 @@ static void *run(void *arg)
 }
 
 /* libuv's status of the first handle that failed, else 0. */
-static int start_handles(struct worker *worker)
+static int worker_start_handles(struct worker *worker)
 {
-    int error = uv_async_init(&worker->loop, &worker->stop, on_stop);
+    int error = uv_async_init(&worker->loop, &worker->stop, worker_on_stop);
     if (error != 0)
         return error;
     uv_prepare_init(&worker->loop, &worker->sleep);
     worker->has_handles = true;
     worker->stop.data = worker->sleep.data = worker;
-    uv_prepare_start(&worker->sleep, on_sleep);
+    uv_prepare_start(&worker->sleep, worker_on_sleep);
     for (unsigned i = 0; i < worker->socket_count; i++) {
         struct worker_udp *socket = &worker->sockets[i];
         error = uv_poll_init(&worker->loop, &socket->poll, socket->fd);
         if (error != 0)
             return error;
         socket->poll.data = socket;
-        error = uv_poll_start(&socket->poll, UV_READABLE, on_udp);
+        error = uv_poll_start(&socket->poll, UV_READABLE, worker_on_udp);
         if (error != 0)
             return error;
     }
@@ -162,12 +162,12 @@ static int start_handles(struct worker *worker)
 }
 
 /* Signals are the control thread's; and a reply to a connection that was reset must not be one. */
-static int start_thread(struct worker *worker)
+static int worker_start_thread(struct worker *worker)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&worker->thread, NULL, run, worker);
+    int error = pthread_create(&worker->thread, NULL, worker_run, worker);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     worker->has_thread = error == 0;
     return error;
@@ -180,14 +180,14 @@ enum status worker_start(struct worker *worker, struct detail *why)
     if (error != 0)
         return detail_set(why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
     worker->has_loop = true;
-    error = start_handles(worker);
+    error = worker_start_handles(worker);
     if (error != 0)
         return detail_set(why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
     enum status status = tcp_start(&worker->tcp, &worker->loop, &worker->batch, &shared->tcp_share,
                                    shared->tcp_idle_ms);
     if (status != STATUS_OK)
         return detail_set(why, status, "TCP sockets: %s", status_text(status));
-    error = start_thread(worker);
+    error = worker_start_thread(worker);
     if (error != 0)
         return detail_set(why, STATUS_SYSTEM, "thread: %s",
                           uv_strerror(uv_translate_sys_error(error)));
@@ -213,9 +213,9 @@ void worker_free(struct worker *worker)
         worker_stop(worker);
         pthread_join(worker->thread, NULL);
     }
-    close_udp(worker);
+    worker_close_udp(worker);
     tcp_close(&worker->tcp);
-    close_handles(worker);
+    worker_close_handles(worker);
     if (worker->has_loop) {
         uv_run(&worker->loop, UV_RUN_DEFAULT);
         uv_loop_close(&worker->loop);

@@ -40,12 +40,12 @@ struct axfr {
     uint8_t bytes[FRAMING_MAX];
 };
 
-static uint8_t *message_of(struct axfr *transfer)
+static uint8_t *axfr_message_of(struct axfr *transfer)
 {
     return transfer->bytes + FRAMING_PREFIX;
 }
 
-static size_t opt_len(const struct axfr *transfer)
+static size_t axfr_opt_len(const struct axfr *transfer)
 {
     const struct axfr_request *request = transfer->request;
     if (!transfer->is_first)
@@ -54,10 +54,10 @@ static size_t opt_len(const struct axfr *transfer)
 }
 
 /* The question stands in the first message alone (RFC 5936 2.2.1), and so does OPT (2.2.5). */
-static void begin_message(struct axfr *transfer)
+static void axfr_begin_message(struct axfr *transfer)
 {
     const struct axfr_request *request = transfer->request;
-    uint8_t *message = message_of(transfer);
+    uint8_t *message = axfr_message_of(transfer);
     compress_reset(&transfer->compress);
     memcpy(message, request->head, REPLY_HEADER);
     message[2] |= FLAG_AA;
@@ -71,11 +71,11 @@ static void begin_message(struct axfr *transfer)
     transfer->len = end + 4;
 }
 
-static void end_message(struct axfr *transfer)
+static void axfr_end_message(struct axfr *transfer)
 {
     const struct axfr_request *request = transfer->request;
-    uint8_t *message = message_of(transfer);
-    size_t opt = opt_len(transfer);
+    uint8_t *message = axfr_message_of(transfer);
+    size_t opt = axfr_opt_len(transfer);
     memcpy(message + transfer->len, request->head + request->head_len - opt, opt);
     transfer->len += opt;
     reply_put16(message + 4, transfer->is_first);
@@ -88,7 +88,7 @@ static void end_message(struct axfr *transfer)
     transfer->is_first = false;
 }
 
-static size_t name_len(const uint8_t *name)
+static size_t axfr_name_len(const uint8_t *name)
 {
     size_t len = 0;
     while (name[len] != 0)
@@ -97,31 +97,31 @@ static size_t name_len(const uint8_t *name)
 }
 
 /* RFC 3597 4: names are compressed in the data of the types of RFC 1035 alone. */
-static size_t put_rdata(struct axfr *transfer, size_t at, const struct dump_record *record)
+static size_t axfr_put_rdata(struct axfr *transfer, size_t at, const struct dump_record *record)
 {
     struct compress *compress = &transfer->compress;
-    uint8_t *message = message_of(transfer);
+    uint8_t *message = axfr_message_of(transfer);
     const uint8_t *rdata = record->rdata;
     if (record->type == TYPE_PTR || record->type == TYPE_NS)
         return compress_name(compress, message, at, rdata);
     if (record->type == TYPE_SOA) {
         at = compress_name(compress, message, at, rdata);
-        rdata += name_len(rdata);
+        rdata += axfr_name_len(rdata);
         at = compress_name(compress, message, at, rdata);
-        memcpy(message + at, rdata + name_len(rdata), SOA_NUMBERS);
+        memcpy(message + at, rdata + axfr_name_len(rdata), SOA_NUMBERS);
         return at + SOA_NUMBERS;
     }
     memcpy(message + at, rdata, record->rdata_len);
     return at + record->rdata_len;
 }
 
-static void put_record(struct axfr *transfer, const struct dump_record *record)
+static void axfr_put_record(struct axfr *transfer, const struct dump_record *record)
 {
-    uint8_t *message = message_of(transfer);
-    size_t most = (size_t)record->owner_len + RR_FIXED + record->rdata_len + opt_len(transfer);
+    uint8_t *message = axfr_message_of(transfer);
+    size_t most = (size_t)record->owner_len + RR_FIXED + record->rdata_len + axfr_opt_len(transfer);
     if (transfer->count > 0 && transfer->len + most > MESSAGE_LEN) {
-        end_message(transfer);
-        begin_message(transfer);
+        axfr_end_message(transfer);
+        axfr_begin_message(transfer);
     }
     if (transfer->len + most > ANSWER_MAX)
         transfer->status = STATUS_TOO_LARGE;
@@ -131,12 +131,12 @@ static void put_record(struct axfr *transfer, const struct dump_record *record)
     reply_put16(message + at, record->type);
     reply_put16(message + at + 2, CLASS_IN);
     reply_put32(message + at + 4, record->ttl_s);
-    transfer->len = put_rdata(transfer, at + RR_FIXED, record);
+    transfer->len = axfr_put_rdata(transfer, at + RR_FIXED, record);
     reply_put16(message + at + 8, (uint32_t)(transfer->len - at - RR_FIXED));
     transfer->count++;
 }
 
-static bool each(void *arg, const struct dump_record *record)
+static bool axfr_each(void *arg, const struct dump_record *record)
 {
     struct axfr *transfer = arg;
     if (record->type == TYPE_SOA && record->rdata_len <= SOA_MAX) {
@@ -146,7 +146,7 @@ static bool each(void *arg, const struct dump_record *record)
         transfer->soa.owner = transfer->soa_owner;
         transfer->soa.rdata = transfer->soa_rdata;
     }
-    put_record(transfer, record);
+    axfr_put_record(transfer, record);
     return transfer->status == STATUS_OK;
 }
 
@@ -161,12 +161,12 @@ enum status axfr_messages(const struct zone *zone, const struct axfr_request *re
     transfer->arg = arg;
     transfer->status = STATUS_OK;
     transfer->is_first = true;
-    begin_message(transfer);
-    enum status status = zone_dump(zone, each, transfer);
+    axfr_begin_message(transfer);
+    enum status status = zone_dump(zone, axfr_each, transfer);
     if (status == STATUS_OK) {
-        put_record(transfer, &transfer->soa);
+        axfr_put_record(transfer, &transfer->soa);
         if (transfer->status == STATUS_OK)
-            end_message(transfer);
+            axfr_end_message(transfer);
         status = transfer->status;
     } else if (status == STATUS_CANCELLED) {
         status = transfer->status;
@@ -181,21 +181,21 @@ struct sending {
     uint64_t begun_ms, sent;
 };
 
-static uint64_t now_ms(void)
+static uint64_t axfr_now_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static bool keeps_pace(const struct sending *sending)
+static bool axfr_keeps_pace(const struct sending *sending)
 {
-    uint64_t ms = now_ms() - sending->begun_ms;
+    uint64_t ms = axfr_now_ms() - sending->begun_ms;
     return ms <= sending->pace->patience_ms ||
            sending->sent >= ms * sending->pace->octets_per_s / 1000;
 }
 
-static bool send_all(void *arg, const uint8_t *bytes, size_t len)
+static bool axfr_send_all(void *arg, const uint8_t *bytes, size_t len)
 {
     struct sending *sending = arg;
     while (len > 0) {
@@ -207,13 +207,13 @@ static bool send_all(void *arg, const uint8_t *bytes, size_t len)
         bytes += sent;
         len -= (size_t)sent;
         sending->sent += (size_t)sent;
-        if (!keeps_pace(sending))
+        if (!axfr_keeps_pace(sending))
             return false;
     }
     return true;
 }
 
-static bool prepare(const struct sending *sending)
+static bool axfr_prepare(const struct sending *sending)
 {
     uint32_t ms = sending->pace->patience_ms;
     struct timeval patience = {.tv_sec = ms / 1000, .tv_usec = (long)(ms % 1000) * 1000};
@@ -224,7 +224,7 @@ static bool prepare(const struct sending *sending)
 }
 
 /* Wait a moment for the client to close its side. Whether it has. */
-static bool has_ended(int fd, bool has_ended_before, uint32_t ms)
+static bool axfr_has_ended(int fd, bool has_ended_before, uint32_t ms)
 {
     uint8_t unwanted[4096];
     struct pollfd poll_fd = {.fd = fd, .events = has_ended_before ? 0 : POLLIN};
@@ -237,7 +237,7 @@ static bool has_ended(int fd, bool has_ended_before, uint32_t ms)
 
 /* To close with something unread would be a reset, which may overtake the last messages; and to
  * close before the client has taken them would drop them. */
-static void linger(const struct sending *sending)
+static void axfr_linger(const struct sending *sending)
 {
     const struct axfr_pace *pace = sending->pace;
     size_t least = (size_t)((uint64_t)pace->patience_ms * pace->octets_per_s / 1000);
@@ -247,7 +247,7 @@ static void linger(const struct sending *sending)
         return;
     for (uint32_t waited_ms = 0; left > 0 || (!is_ended && waited_ms < LINGER_MS);
          waited_ms += LINGER_STEP_MS) {
-        is_ended = has_ended(sending->fd, is_ended, LINGER_STEP_MS);
+        is_ended = axfr_has_ended(sending->fd, is_ended, LINGER_STEP_MS);
         left = socket_unsent(sending->fd);
         if (left == 0 || waited_ms < pace->patience_ms)
             continue;
@@ -261,12 +261,12 @@ static void linger(const struct sending *sending)
 enum status axfr_serve(const struct zone *zone, const struct axfr_request *request,
                        const struct axfr_pace *pace, int fd)
 {
-    struct sending sending = {.fd = fd, .pace = pace, .begun_ms = now_ms()};
-    if (!prepare(&sending))
+    struct sending sending = {.fd = fd, .pace = pace, .begun_ms = axfr_now_ms()};
+    if (!axfr_prepare(&sending))
         return STATUS_UNREACHABLE;
-    enum status status = axfr_messages(zone, request, send_all, &sending);
+    enum status status = axfr_messages(zone, request, axfr_send_all, &sending);
     if (status == STATUS_OK)
-        linger(&sending);
+        axfr_linger(&sending);
     if (socket_unsent(fd) != 0) {
         socket_drop(fd);
         status = status == STATUS_OK ? STATUS_UNREACHABLE : status;

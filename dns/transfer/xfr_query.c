@@ -12,13 +12,13 @@ static_assert(EDNS_MAX <= AXFR_OPT_MAX, "an OPT record fits");
 #define SOA_FIXED    20
 #define LABEL_OR_END 63
 
-static uint16_t get16(const uint8_t *at)
+static uint16_t xfr_query_get16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);
 }
 
 /* query_read() has walked over these names and lengths: they lie within the message. */
-static const uint8_t *behind_name(const uint8_t *at)
+static const uint8_t *xfr_query_behind_name(const uint8_t *at)
 {
     while (*at != 0 && *at <= LABEL_OR_END)
         at += 1u + *at;
@@ -26,15 +26,15 @@ static const uint8_t *behind_name(const uint8_t *at)
 }
 
 /* RFC 1995 3: the authority section holds the SOA record that the client has. */
-static bool client_serial(const struct query *query, uint32_t *serial)
+static bool xfr_query_client_serial(const struct query *query, uint32_t *serial)
 {
     const uint8_t *at = query->bytes + REPLY_HEADER + query->question_len;
-    unsigned before = get16(query->bytes + 6);
-    for (unsigned i = 0; i < before + get16(query->bytes + 8); i++) {
-        at = behind_name(at);
-        size_t len = get16(at + 8);
+    unsigned before = xfr_query_get16(query->bytes + 6);
+    for (unsigned i = 0; i < before + xfr_query_get16(query->bytes + 8); i++) {
+        at = xfr_query_behind_name(at);
+        size_t len = xfr_query_get16(at + 8);
         const uint8_t *end = at + RR_FIXED + len;
-        if (i >= before && get16(at) == TYPE_SOA && len >= SOA_FIXED + 2) {
+        if (i >= before && xfr_query_get16(at) == TYPE_SOA && len >= SOA_FIXED + 2) {
             memcpy(serial, end - SOA_FIXED, sizeof(*serial));
             *serial = ntohl(*serial);
             return true;
@@ -50,7 +50,7 @@ enum transfer_kind xfr_query_kind(const struct query *query, const struct view *
     bool is_udp = query->transport == QUERY_UDP;
     if (query->type == TYPE_AXFR)
         return is_udp ? TRANSFER_FORMERR : TRANSFER_WHOLE;
-    if (!client_serial(query, &theirs))
+    if (!xfr_query_client_serial(query, &theirs))
         return TRANSFER_FORMERR;
     /* RFC 1982: ours is later. */
     bool has_news = !is_udp && (int32_t)(rcu_read(view->serial) - theirs) > 0;

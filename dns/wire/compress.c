@@ -14,7 +14,7 @@ void compress_reset(struct compress *compress)
 }
 
 /* FNV-1a, from the end of a name to its beginning, label by label. */
-static uint32_t hash_label(uint32_t hash, const uint8_t *label)
+static uint32_t compress_hash_label(uint32_t hash, const uint8_t *label)
 {
     for (unsigned i = 0; i <= label[0]; i++)
         hash = (hash ^ label[i]) * UINT32_C(16777619);
@@ -22,7 +22,7 @@ static uint32_t hash_label(uint32_t hash, const uint8_t *label)
 }
 
 /* Whether the label stands at message + at, and behind it what begins at `rest` (0: the root). */
-static bool is_suffix(const uint8_t *message, size_t at, const uint8_t *label, size_t rest)
+static bool compress_is_suffix(const uint8_t *message, size_t at, const uint8_t *label, size_t rest)
 {
     if (at == 0 || memcmp(message + at, label, 1u + label[0]) != 0)
         return false;
@@ -33,30 +33,30 @@ static bool is_suffix(const uint8_t *message, size_t at, const uint8_t *label, s
     return end == rest || pointer == (POINTER | rest);
 }
 
-static uint16_t *way(struct compress *compress, uint32_t hash, unsigned i)
+static uint16_t *compress_way(struct compress *compress, uint32_t hash, unsigned i)
 {
     return &compress->at[((hash ^ hash >> 16) + i) % COMPRESS_SLOTS];
 }
 
 /* Where a suffix stands; 0: it is not remembered. */
-static size_t recall(struct compress *compress, uint32_t hash, const uint8_t *message,
-                     const uint8_t *label, size_t rest)
+static size_t compress_recall(struct compress *compress, uint32_t hash, const uint8_t *message,
+                              const uint8_t *label, size_t rest)
 {
     for (unsigned i = 0; i < WAYS; i++) {
-        size_t at = *way(compress, hash, i);
-        if (is_suffix(message, at, label, rest))
+        size_t at = *compress_way(compress, hash, i);
+        if (compress_is_suffix(message, at, label, rest))
             return at;
     }
     return 0;
 }
 
 /* In a free place, else in another's: whatever names were chosen, no search is longer than this. */
-static void remember(struct compress *compress, uint32_t hash, size_t at)
+static void compress_remember(struct compress *compress, uint32_t hash, size_t at)
 {
     unsigned i = 0;
-    while (i < WAYS && *way(compress, hash, i) != 0)
+    while (i < WAYS && *compress_way(compress, hash, i) != 0)
         i++;
-    *way(compress, hash, i % WAYS) = (uint16_t)at;
+    *compress_way(compress, hash, i % WAYS) = (uint16_t)at;
 }
 
 size_t compress_name(struct compress *compress, uint8_t *message, size_t at, const uint8_t *name)
@@ -73,14 +73,14 @@ size_t compress_name(struct compress *compress, uint8_t *message, size_t at, con
     bool is_shared = true;
     for (unsigned i = count; i-- > 0;) {
         const uint8_t *label = name + starts[i];
-        hash = hash_label(hash, label);
-        size_t known = is_shared ? recall(compress, hash, message, label, rest) : 0;
+        hash = compress_hash_label(hash, label);
+        size_t known = is_shared ? compress_recall(compress, hash, message, label, rest) : 0;
         is_shared = known != 0;
         if (is_shared) {
             rest = known;
             shared = starts[i];
         } else if (at + starts[i] <= POINTER_MAX) {
-            remember(compress, hash, at + starts[i]);
+            compress_remember(compress, hash, at + starts[i]);
         }
     }
     memcpy(message + at, name, shared);

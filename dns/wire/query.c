@@ -18,25 +18,25 @@ enum { OPCODE_QUERY = 0, OPCODE_NOTIFY = 4, OPCODE_UPDATE = 5 };
 /* What follows the name's labels: the root's, type, class. */
 #define QUESTION_TAIL 5
 
-static inline uint16_t get16(const uint8_t *at)
+static inline uint16_t query_get16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);
 }
 
 /* The name's `labels` labels end at octet `root` of it. */
-static inline void set_question(struct query *query, const uint8_t *name, size_t root,
-                                unsigned labels)
+static inline void query_set_question(struct query *query, const uint8_t *name, size_t root,
+                                      unsigned labels)
 {
     query->labels[labels] = (uint8_t)root;
     query->label_count = (uint8_t)labels;
     query->name_len = (uint8_t)(root + 1);
     query->question_len = (uint16_t)(root + QUESTION_TAIL);
-    query->type = get16(name + root + 1);
-    query->class_ = get16(name + root + 3);
+    query->type = query_get16(name + root + 1);
+    query->class_ = query_get16(name + root + 3);
     query->has_question = true;
 }
 
-static bool read_question(struct query *query, size_t len)
+static bool query_read_question(struct query *query, size_t len)
 {
     const uint8_t *name = query->bytes + HEADER_LEN;
     size_t room = len - HEADER_LEN, at = 0;
@@ -51,7 +51,7 @@ static bool read_question(struct query *query, size_t len)
         if (octet > NAME_LABEL_MAX || at >= QUERY_NAME_MAX || at + QUESTION_TAIL > room)
             return false;
     }
-    set_question(query, name, at, labels);
+    query_set_question(query, name, at, labels);
     name_fold_exact(query->folded, name, at + 1);
     return true;
 }
@@ -65,15 +65,15 @@ bool query_has_label_at(const struct query *query, size_t at)
 }
 
 /* RFC 1035 4.1.4: a pointer leads to a name that stood before. So none can loop. */
-static bool is_backward(const uint8_t *pointer, size_t begin)
+static bool query_is_backward(const uint8_t *pointer, size_t begin)
 {
-    size_t to = get16(pointer) & 0x3fffu;
+    size_t to = query_get16(pointer) & 0x3fffu;
     return to >= HEADER_LEN && to < begin;
 }
 
 /* Behind the name at `at`, or 0 when it is too long or does not end within the message. Pointers
  * are not followed. */
-static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
+static size_t query_skip_name(const uint8_t *bytes, size_t len, size_t at)
 {
     size_t begin = at;
     while (at < len && at - begin < QUERY_NAME_MAX) {
@@ -81,7 +81,7 @@ static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
         if (octet == 0)
             return at + 1;
         if (octet >= 0xc0)
-            return at + 2 <= len && is_backward(bytes + at, begin) ? at + 2 : 0;
+            return at + 2 <= len && query_is_backward(bytes + at, begin) ? at + 2 : 0;
         if (octet > NAME_LABEL_MAX)
             return 0;
         at += 1u + octet;
@@ -89,7 +89,7 @@ static size_t skip_name(const uint8_t *bytes, size_t len, size_t at)
     return 0;
 }
 
-static bool read_option(struct query *query, uint16_t code, const uint8_t *data, uint16_t len)
+static bool query_read_option(struct query *query, uint16_t code, const uint8_t *data, uint16_t len)
 {
     switch (code) {
     case OPTION_NSID:
@@ -122,10 +122,10 @@ static bool read_option(struct query *query, uint16_t code, const uint8_t *data,
 }
 
 /* What an OPT record says but for its options. */
-static inline void set_opt(struct query *query, const uint8_t *rr)
+static inline void query_set_opt(struct query *query, const uint8_t *rr)
 {
     query->has_edns = true;
-    query->udp_size = get16(rr + 2);
+    query->udp_size = query_get16(rr + 2);
     if (query->udp_size < 512)
         query->udp_size = 512;
     query->edns_version = rr[5];
@@ -133,17 +133,17 @@ static inline void set_opt(struct query *query, const uint8_t *rr)
 }
 
 /* `rr` is behind the owner: type, class, TTL, length, data. */
-static bool read_opt(struct query *query, const uint8_t *rr, bool has_root_owner)
+static bool query_read_opt(struct query *query, const uint8_t *rr, bool has_root_owner)
 {
     if (query->has_edns || !has_root_owner)
         return false;
-    set_opt(query, rr);
-    const uint8_t *at = rr + 10, *end = at + get16(rr + 8);
+    query_set_opt(query, rr);
+    const uint8_t *at = rr + 10, *end = at + query_get16(rr + 8);
     while (at < end) {
-        if (end - at < 4 || end - at - 4 < get16(at + 2))
+        if (end - at < 4 || end - at - 4 < query_get16(at + 2))
             return false;
-        uint16_t option_len = get16(at + 2);
-        if (!read_option(query, get16(at), at + 4, option_len))
+        uint16_t option_len = query_get16(at + 2);
+        if (!query_read_option(query, query_get16(at), at + 4, option_len))
             return false;
         at += 4 + option_len;
     }
@@ -152,19 +152,20 @@ static bool read_opt(struct query *query, const uint8_t *rr, bool has_root_owner
 
 /* Everything behind the questions. `others` records of the answer and authority sections come
  * first. */
-static bool read_records(struct query *query, const uint8_t *bytes, size_t len, size_t at,
-                         uint32_t others, uint32_t additional)
+static bool query_read_records(struct query *query, const uint8_t *bytes, size_t len, size_t at,
+                               uint32_t others, uint32_t additional)
 {
     for (uint32_t i = 0; i < others + additional; i++) {
         size_t owner = at;
-        at = skip_name(bytes, len, at);
-        if (at == 0 || len - at < 10 || len - at - 10 < get16(bytes + at + 8))
+        at = query_skip_name(bytes, len, at);
+        if (at == 0 || len - at < 10 || len - at - 10 < query_get16(bytes + at + 8))
             return false;
-        uint16_t type = get16(bytes + at);
-        size_t end = at + 10 + get16(bytes + at + 8);
+        uint16_t type = query_get16(bytes + at);
+        size_t end = at + 10 + query_get16(bytes + at + 8);
         if (query->tsig)
             return false; /* RFC 8945 5.1: it is the last record */
-        if (type == TYPE_OPT && (i < others || !read_opt(query, bytes + at, bytes[owner] == 0)))
+        if (type == TYPE_OPT &&
+            (i < others || !query_read_opt(query, bytes + at, bytes[owner] == 0)))
             return false;
         if (type == TYPE_TSIG) {
             if (i < others)
@@ -177,35 +178,35 @@ static bool read_records(struct query *query, const uint8_t *bytes, size_t len, 
     return true;
 }
 
-static bool read_all(struct query *query, const uint8_t *bytes, size_t len)
+static bool query_read_all(struct query *query, const uint8_t *bytes, size_t len)
 {
-    uint16_t questions = get16(bytes + 4);
+    uint16_t questions = query_get16(bytes + 4);
     size_t at = HEADER_LEN;
     if (questions > 0) {
-        if (!read_question(query, len))
+        if (!query_read_question(query, len))
             return false;
         at += query->question_len;
     }
     for (unsigned i = 1; i < questions; i++) {
-        at = skip_name(bytes, len, at);
+        at = query_skip_name(bytes, len, at);
         if (at == 0 || len - at < 4)
             return false;
         at += 4;
     }
-    uint32_t others = (uint32_t)get16(bytes + 6) + get16(bytes + 8);
-    return read_records(query, bytes, len, at, others, get16(bytes + 10));
+    uint32_t others = (uint32_t)query_get16(bytes + 6) + query_get16(bytes + 8);
+    return query_read_records(query, bytes, len, at, others, query_get16(bytes + 10));
 }
 
 /* One question and an OPT record without options, as nearly every client sends it: then the length
  * of the message says where everything is. False for all else, and for what is malformed. */
-static inline bool read_fast_path(struct query *query, const uint8_t *bytes, size_t len)
+static inline bool query_read_fast_path(struct query *query, const uint8_t *bytes, size_t len)
 {
     static const uint8_t counts[8] = {0, 1, 0, 0, 0, 0, 0, 1}, opt_begin[3] = {0, 0, TYPE_OPT};
     const uint8_t *name = bytes + HEADER_LEN, *opt = bytes + len - OPT_LEN;
     size_t root = len - HEADER_LEN - QUESTION_TAIL - OPT_LEN, at = 0;
     if (root >= QUERY_NAME_MAX || (bytes[2] & 0xf8) != 0 ||
         memcmp(bytes + 4, counts, sizeof(counts)) != 0 || name[root] != 0 ||
-        memcmp(opt, opt_begin, sizeof(opt_begin)) != 0 || opt[6] != 0 || get16(opt + 9) != 0)
+        memcmp(opt, opt_begin, sizeof(opt_begin)) != 0 || opt[6] != 0 || query_get16(opt + 9) != 0)
         return false;
     unsigned labels = 0;
     while (at < root) {
@@ -217,14 +218,14 @@ static inline bool read_fast_path(struct query *query, const uint8_t *bytes, siz
     }
     if (at != root)
         return false;
-    set_question(query, name, root, labels);
-    set_opt(query, opt + 1);
+    query_set_question(query, name, root, labels);
+    query_set_opt(query, opt + 1);
     name_fold(query->folded, name, root + 1); /* 15 octets follow */
     query->verdict = QUERY_QUESTION;
     return true;
 }
 
-static uint16_t rcode_of(const struct query *query, bool is_well_formed)
+static uint16_t query_rcode_of(const struct query *query, bool is_well_formed)
 {
     if (query->opcode == OPCODE_NOTIFY || query->opcode == OPCODE_UPDATE)
         return RCODE_REFUSED;
@@ -234,13 +235,13 @@ static uint16_t rcode_of(const struct query *query, bool is_well_formed)
         return RCODE_FORMERR;
     if (query->edns_version > 0)
         return RCODE_BADVERS;
-    uint16_t questions = get16(query->bytes + 4);
+    uint16_t questions = query_get16(query->bytes + 4);
     /* RFC 7873 5.4: no question, but a cookie, asks for a cookie alone. */
     return questions == 1 || (questions == 0 && query->cookie) ? 0 : RCODE_FORMERR;
 }
 
-static __attribute__((noinline)) void read_slow_path(struct query *query, const uint8_t *bytes,
-                                                     size_t len)
+static __attribute__((noinline)) void query_read_slow_path(struct query *query,
+                                                           const uint8_t *bytes, size_t len)
 {
     query->udp_size = 512;
     if (!bytes || len < HEADER_LEN || (bytes[2] & 0x80) != 0) {
@@ -248,11 +249,11 @@ static __attribute__((noinline)) void read_slow_path(struct query *query, const 
         return;
     }
     query->opcode = (bytes[2] >> 3) & 15;
-    bool is_well_formed = read_all(query, bytes, len);
-    query->rcode = rcode_of(query, is_well_formed);
+    bool is_well_formed = query_read_all(query, bytes, len);
+    query->rcode = query_rcode_of(query, is_well_formed);
     bool is_question = query->rcode == 0 && query->has_question;
     query->verdict = is_question ? QUERY_QUESTION : QUERY_ERROR;
-    if (get16(bytes + 4) != 1)
+    if (query_get16(bytes + 4) != 1)
         query->has_question = false; /* nothing is echoed of what is no single question */
 }
 
@@ -264,6 +265,7 @@ void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_
     out->client = client;
     out->rotation = rotation;
     out->transport = (uint8_t)transport;
-    if (!bytes || len < HEADER_LEN + QUESTION_TAIL + OPT_LEN || !read_fast_path(out, bytes, len))
-        read_slow_path(out, bytes, len);
+    if (!bytes || len < HEADER_LEN + QUESTION_TAIL + OPT_LEN ||
+        !query_read_fast_path(out, bytes, len))
+        query_read_slow_path(out, bytes, len);
 }

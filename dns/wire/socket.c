@@ -56,23 +56,23 @@ static const struct option {
     {AF_UNSPEC, IPPROTO_TCP, TCP_FASTOPEN, FAST_OPEN_MAX, FOR_TCP, false},
 };
 
-static const struct sockaddr_in *in(const struct sockaddr_storage *address)
+static const struct sockaddr_in *socket_in(const struct sockaddr_storage *address)
 {
     return (const struct sockaddr_in *)address;
 }
 
-static const struct sockaddr_in6 *in6(const struct sockaddr_storage *address)
+static const struct sockaddr_in6 *socket_in6(const struct sockaddr_storage *address)
 {
     return (const struct sockaddr_in6 *)address;
 }
 
 /* In network order, as it stands in the address: at the same place in both families. */
-static uint16_t port_of(const struct sockaddr_storage *address)
+static uint16_t socket_port_of(const struct sockaddr_storage *address)
 {
-    return in(address)->sin_port;
+    return socket_in(address)->sin_port;
 }
 
-static socklen_t address_len(const struct sockaddr_storage *address)
+static socklen_t socket_address_len(const struct sockaddr_storage *address)
 {
     return address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 }
@@ -80,23 +80,23 @@ static socklen_t address_len(const struct sockaddr_storage *address)
 void socket_text(const struct sockaddr_storage *address, char *out, size_t size)
 {
     char host[INET6_ADDRSTRLEN] = "?";
-    unsigned port = ntohs(port_of(address));
+    unsigned port = ntohs(socket_port_of(address));
     if (address->ss_family == AF_INET) {
-        inet_ntop(AF_INET, &in(address)->sin_addr, host, sizeof(host));
+        inet_ntop(AF_INET, &socket_in(address)->sin_addr, host, sizeof(host));
         snprintf(out, size, "%s:%u", host, port);
         return;
     }
-    inet_ntop(AF_INET6, &in6(address)->sin6_addr, host, sizeof(host));
-    if (in6(address)->sin6_scope_id)
-        snprintf(out, size, "[%s%%%u]:%u", host, in6(address)->sin6_scope_id, port);
+    inet_ntop(AF_INET6, &socket_in6(address)->sin6_addr, host, sizeof(host));
+    if (socket_in6(address)->sin6_scope_id)
+        snprintf(out, size, "[%s%%%u]:%u", host, socket_in6(address)->sin6_scope_id, port);
     else
         snprintf(out, size, "[%s]:%u", host, port);
 }
 
 bool socket_is_wildcard(const struct sockaddr_storage *address)
 {
-    return address->ss_family == AF_INET ? in(address)->sin_addr.s_addr == htonl(INADDR_ANY)
-                                         : IN6_IS_ADDR_UNSPECIFIED(&in6(address)->sin6_addr);
+    return address->ss_family == AF_INET ? socket_in(address)->sin_addr.s_addr == htonl(INADDR_ANY)
+                                         : IN6_IS_ADDR_UNSPECIFIED(&socket_in6(address)->sin6_addr);
 }
 
 bool socket_is_inet(const struct sockaddr_storage *address)
@@ -106,15 +106,16 @@ bool socket_is_inet(const struct sockaddr_storage *address)
 
 bool socket_is_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
-    if (a->ss_family != b->ss_family || port_of(a) != port_of(b))
+    if (a->ss_family != b->ss_family || socket_port_of(a) != socket_port_of(b))
         return false;
     if (a->ss_family == AF_INET)
-        return in(a)->sin_addr.s_addr == in(b)->sin_addr.s_addr;
-    return IN6_ARE_ADDR_EQUAL(&in6(a)->sin6_addr, &in6(b)->sin6_addr) &&
-           in6(a)->sin6_scope_id == in6(b)->sin6_scope_id;
+        return socket_in(a)->sin_addr.s_addr == socket_in(b)->sin_addr.s_addr;
+    return IN6_ARE_ADDR_EQUAL(&socket_in6(a)->sin6_addr, &socket_in6(b)->sin6_addr) &&
+           socket_in6(a)->sin6_scope_id == socket_in6(b)->sin6_scope_id;
 }
 
-static enum status fail(const struct sockaddr_storage *address, int error, struct detail *why)
+static enum status socket_fail(const struct sockaddr_storage *address, int error,
+                               struct detail *why)
 {
     char text[SOCKET_TEXT_MAX];
     socket_text(address, text, sizeof(text));
@@ -123,8 +124,8 @@ static enum status fail(const struct sockaddr_storage *address, int error, struc
                       uv_strerror(uv_translate_sys_error(error)));
 }
 
-static bool is_for(const struct option *option, const struct sockaddr_storage *address,
-                   unsigned purpose)
+static bool socket_is_for(const struct option *option, const struct sockaddr_storage *address,
+                          unsigned purpose)
 {
     return (option->purposes & purpose) &&
            (option->family == AF_UNSPEC || option->family == address->ss_family) &&
@@ -132,11 +133,11 @@ static bool is_for(const struct option *option, const struct sockaddr_storage *a
 }
 
 /* The errno of the first required option that failed, else 0. */
-static int set_options(int fd, const struct sockaddr_storage *address, unsigned purpose)
+static int socket_set_options(int fd, const struct sockaddr_storage *address, unsigned purpose)
 {
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         const struct option *option = &options[i];
-        if (!is_for(option, address, purpose))
+        if (!socket_is_for(option, address, purpose))
             continue;
         int failed =
             setsockopt(fd, option->level, option->name, &option->value, sizeof(option->value));
@@ -147,17 +148,17 @@ static int set_options(int fd, const struct sockaddr_storage *address, unsigned 
 }
 
 /* A bound socket of a type; errno in *error when there is none (-1). */
-static int open_bound(const struct sockaddr_storage *address, int type, unsigned purpose,
-                      int *error)
+static int socket_open_bound(const struct sockaddr_storage *address, int type, unsigned purpose,
+                             int *error)
 {
     int fd = socket(address->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         *error = errno;
         return -1;
     }
-    *error = set_options(fd, address, purpose);
+    *error = socket_set_options(fd, address, purpose);
     if (*error == 0 &&
-        bind(fd, (const struct sockaddr *)(const void *)address, address_len(address)) != 0)
+        bind(fd, (const struct sockaddr *)(const void *)address, socket_address_len(address)) != 0)
         *error = errno;
     if (*error != 0) {
         close(fd);
@@ -167,10 +168,10 @@ static int open_bound(const struct sockaddr_storage *address, int type, unsigned
 }
 
 /* 0, or the errno with which a bind failed. */
-static int probe(const struct sockaddr_storage *address, int type, unsigned purpose)
+static int socket_probe(const struct sockaddr_storage *address, int type, unsigned purpose)
 {
     int error = 0;
-    int fd = open_bound(address, type, purpose, &error);
+    int fd = socket_open_bound(address, type, purpose, &error);
     if (fd >= 0)
         close(fd);
     return error;
@@ -178,18 +179,18 @@ static int probe(const struct sockaddr_storage *address, int type, unsigned purp
 
 /* Bound with SO_REUSEPORT, the guard lets the workers' sockets stand beside it, while the kernel
  * gives its port to nobody who asks for a free one. */
-static int pick_port(struct sockaddr_storage *address, int *guard)
+static int socket_pick_port(struct sockaddr_storage *address, int *guard)
 {
     int error = EADDRINUSE;
     for (int i = 0; i < PORT_TRIES && error == EADDRINUSE; i++) {
         struct sockaddr_storage picked = *address;
         socklen_t len = sizeof(picked);
-        int fd = open_bound(address, SOCK_STREAM, FOR_TCP, &error);
+        int fd = socket_open_bound(address, SOCK_STREAM, FOR_TCP, &error);
         if (fd < 0)
             return error;
         error = getsockname(fd, (struct sockaddr *)(void *)&picked, &len) == 0 ? 0 : errno;
         if (error == 0)
-            error = probe(&picked, SOCK_DGRAM, FOR_UDP_PROBE);
+            error = socket_probe(&picked, SOCK_DGRAM, FOR_UDP_PROBE);
         if (error == 0) {
             *address = picked;
             *guard = fd;
@@ -203,15 +204,15 @@ static int pick_port(struct sockaddr_storage *address, int *guard)
 enum status socket_claim(struct sockaddr_storage *address, int *guard, struct detail *why)
 {
     int error, fd = -1;
-    if (port_of(address) == 0) {
-        error = pick_port(address, &fd);
+    if (socket_port_of(address) == 0) {
+        error = socket_pick_port(address, &fd);
     } else {
-        error = probe(address, SOCK_DGRAM, FOR_UDP_PROBE);
+        error = socket_probe(address, SOCK_DGRAM, FOR_UDP_PROBE);
         if (error == 0)
-            error = probe(address, SOCK_STREAM, FOR_TCP_PROBE);
+            error = socket_probe(address, SOCK_STREAM, FOR_TCP_PROBE);
     }
     if (error != 0)
-        return fail(address, error, why);
+        return socket_fail(address, error, why);
     *guard = fd;
     return STATUS_OK;
 }
@@ -219,9 +220,9 @@ enum status socket_claim(struct sockaddr_storage *address, int *guard, struct de
 enum status socket_open_udp(const struct sockaddr_storage *address, int *out, struct detail *why)
 {
     int error = 0;
-    int fd = open_bound(address, SOCK_DGRAM, FOR_UDP, &error);
+    int fd = socket_open_bound(address, SOCK_DGRAM, FOR_UDP, &error);
     if (fd < 0)
-        return fail(address, error, why);
+        return socket_fail(address, error, why);
     *out = fd;
     return STATUS_OK;
 }
@@ -229,14 +230,14 @@ enum status socket_open_udp(const struct sockaddr_storage *address, int *out, st
 enum status socket_open_tcp(const struct sockaddr_storage *address, int *out, struct detail *why)
 {
     int error = 0;
-    int fd = open_bound(address, SOCK_STREAM, FOR_TCP, &error);
+    int fd = socket_open_bound(address, SOCK_STREAM, FOR_TCP, &error);
     if (fd >= 0 && listen(fd, BACKLOG) != 0) {
         error = errno;
         close(fd);
         fd = -1;
     }
     if (fd < 0)
-        return fail(address, error, why);
+        return socket_fail(address, error, why);
     *out = fd;
     return STATUS_OK;
 }

@@ -10,21 +10,23 @@
 #define LABEL_MAX_LEN     63
 #define PORT_DIGITS_MAX   5
 
-static bool is_digit(char c)
+static bool address_is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-static bool is_host_char(char c)
+static bool address_is_host_char(char c)
 {
-    return is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '_';
+    return address_is_digit(c) || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+           c == '_';
 }
 
-static enum status parse_port(const char *text, size_t len, uint16_t *out, struct detail *why)
+static enum status address_parse_port(const char *text, size_t len, uint16_t *out,
+                                      struct detail *why)
 {
     uint32_t port = 0;
     for (size_t i = 0; i < len && i <= PORT_DIGITS_MAX; i++) {
-        if (!is_digit(text[i]))
+        if (!address_is_digit(text[i]))
             return detail_set(why, STATUS_BAD_INPUT, "the port is not a number");
         port = port * 10 + (uint32_t)(text[i] - '0');
     }
@@ -37,7 +39,7 @@ static enum status parse_port(const char *text, size_t len, uint16_t *out, struc
 }
 
 /* Four numbers of digits and dots, without leading zeros: what a million keys have. */
-static bool parse_ipv4(const char *text, size_t len, uint8_t out[4])
+static bool address_parse_ipv4(const char *text, size_t len, uint8_t out[4])
 {
     size_t at = 0;
     for (unsigned i = 0; i < 4; i++) {
@@ -55,7 +57,7 @@ static bool parse_ipv4(const char *text, size_t len, uint8_t out[4])
 }
 
 /* inet_pton() wants a string. */
-static bool parse_ipv6(const char *text, size_t len, uint8_t out[16])
+static bool address_parse_ipv6(const char *text, size_t len, uint8_t out[16])
 {
     char copy[INET6_ADDRSTRLEN];
     if (len >= sizeof(copy) || memchr(text, '\0', len))
@@ -66,11 +68,11 @@ static bool parse_ipv6(const char *text, size_t len, uint8_t out[16])
 }
 
 /* "[IPV6]". A v4-mapped address is the IPv4 address it stands for. */
-static enum status parse_brackets(const char *text, size_t len, struct address *out,
-                                  struct detail *why)
+static enum status address_parse_brackets(const char *text, size_t len, struct address *out,
+                                          struct detail *why)
 {
     struct in6_addr address;
-    if (!parse_ipv6(text + 1, len - 2, address.s6_addr))
+    if (!address_parse_ipv6(text + 1, len - 2, address.s6_addr))
         return detail_set(why, STATUS_BAD_INPUT,
                           "between the brackets is no IPv6 address without zone index");
     bool is_mapped = IN6_IS_ADDR_V4MAPPED(&address);
@@ -84,7 +86,7 @@ static enum status parse_brackets(const char *text, size_t len, struct address *
     return STATUS_OK;
 }
 
-static enum status check_label(const char *label, size_t len, struct detail *why)
+static enum status address_check_label(const char *label, size_t len, struct detail *why)
 {
     if (len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "the host has an empty label");
@@ -97,18 +99,18 @@ static enum status check_label(const char *label, size_t len, struct detail *why
 }
 
 /* The characters of a host without brackets, and whether they are only digits and dots. */
-static enum status check_characters(const char *text, size_t len, bool *is_numeric,
-                                    struct detail *why)
+static enum status address_check_characters(const char *text, size_t len, bool *is_numeric,
+                                            struct detail *why)
 {
     bool numeric = true;
     for (size_t i = 0; i < len; i++) {
-        if (is_digit(text[i]) || text[i] == '.')
+        if (address_is_digit(text[i]) || text[i] == '.')
             continue;
         numeric = false;
         if (text[i] == ':')
             return detail_set(why, STATUS_BAD_INPUT,
                               "a ':' in the host: an IPv6 address goes into brackets");
-        if (!is_host_char(text[i])) {
+        if (!address_is_host_char(text[i])) {
             char shown[UTF8_SHOW_MAX + 1];
             utf8_show(text + i, 1, shown, sizeof(shown));
             return detail_set(why, STATUS_BAD_INPUT, "the host has a '%s' in it", shown);
@@ -118,7 +120,8 @@ static enum status check_characters(const char *text, size_t len, bool *is_numer
     return STATUS_OK;
 }
 
-static enum status parse_name(const char *text, size_t len, struct address *out, struct detail *why)
+static enum status address_parse_name(const char *text, size_t len, struct address *out,
+                                      struct detail *why)
 {
     bool has_trailing_dot = text[len - 1] == '.';
     size_t host_len = has_trailing_dot ? len - 1 : len;
@@ -128,7 +131,7 @@ static enum status parse_name(const char *text, size_t len, struct address *out,
     for (size_t at = 0; at <= host_len;) {
         const char *dot = memchr(text + at, '.', host_len - at);
         size_t end = dot ? (size_t)(dot - text) : host_len;
-        enum status status = check_label(text + at, end - at, why);
+        enum status status = address_check_label(text + at, end - at, why);
         if (status != STATUS_OK)
             return status;
         at = end + 1;
@@ -140,19 +143,20 @@ static enum status parse_name(const char *text, size_t len, struct address *out,
     return STATUS_OK;
 }
 
-static enum status parse_host(const char *text, size_t len, struct address *out, struct detail *why)
+static enum status address_parse_host(const char *text, size_t len, struct address *out,
+                                      struct detail *why)
 {
     if (len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "the host is missing");
     if (len >= 2 && text[0] == '[' && text[len - 1] == ']')
-        return parse_brackets(text, len, out, why);
+        return address_parse_brackets(text, len, out, why);
     bool is_numeric = false;
-    enum status status = check_characters(text, len, &is_numeric, why);
+    enum status status = address_check_characters(text, len, &is_numeric, why);
     if (status != STATUS_OK)
         return status;
     if (!is_numeric)
-        return parse_name(text, len, out, why);
-    if (!parse_ipv4(text, len, out->address))
+        return address_parse_name(text, len, out, why);
+    if (!address_parse_ipv4(text, len, out->address))
         return detail_set(why, STATUS_BAD_INPUT,
                           "the host is neither a name nor an IPv4 address of four numbers");
     out->kind = HOST_KIND_IPV4;
@@ -174,9 +178,9 @@ enum status address_parse(const char *text, size_t len, struct address *out, str
     if (!colon || (bracket && bracket > colon))
         return detail_set(why, STATUS_BAD_INPUT, "no ':' and port after the host");
     size_t host_len = (size_t)(colon - text);
-    enum status status = parse_host(text, host_len, &location, why);
+    enum status status = address_parse_host(text, host_len, &location, why);
     if (status == STATUS_OK)
-        status = parse_port(colon + 1, len - host_len - 1, &location.port, why);
+        status = address_parse_port(colon + 1, len - host_len - 1, &location.port, why);
     if (status == STATUS_OK)
         *out = location;
     return status;

@@ -8,7 +8,7 @@
 #define DOTS_LEN 3
 
 /* The number of octets that the first one announces and the bits of the character in it. */
-static size_t first_octet(uint8_t octet, uint32_t *bits)
+static size_t utf8_first_octet(uint8_t octet, uint32_t *bits)
 {
     if (octet < 0x80) {
         *bits = octet;
@@ -30,7 +30,7 @@ size_t utf8_decode(const char *text, size_t len, uint32_t *out)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     uint32_t character;
-    size_t count = len ? first_octet((uint8_t)text[0], &character) : 0;
+    size_t count = len ? utf8_first_octet((uint8_t)text[0], &character) : 0;
     if (count == 0 || count > len)
         return 0;
     for (size_t i = 1; i < count; i++) {
@@ -60,14 +60,14 @@ bool utf8_is_bidirectional(uint32_t character)
 
 static const char digits[] = "0123456789abcdef";
 
-static size_t show_octet(uint8_t octet, char *out)
+static size_t utf8_show_octet(uint8_t octet, char *out)
 {
     const char shown[] = {'\\', 'x', digits[octet >> 4], digits[octet & 15]};
     memcpy(out, shown, sizeof(shown));
     return sizeof(shown);
 }
 
-static size_t show_character(uint32_t character, char *out)
+static size_t utf8_show_character(uint32_t character, char *out)
 {
     const char shown[] = {'\\',
                           'u',
@@ -83,19 +83,19 @@ static size_t show_character(uint32_t character, char *out)
 
 /* What is to be shown of the text's first character, at most 8 octets. *taken: those it takes of
  * the text. */
-static size_t show_first(const char *text, size_t len, char *out, size_t *taken)
+static size_t utf8_show_first(const char *text, size_t len, char *out, size_t *taken)
 {
     uint32_t character = 0;
     size_t octets = utf8_decode(text, len, &character);
     *taken = octets > 0 ? octets : 1;
     if (octets == 0)
-        return show_octet((uint8_t)text[0], out);
+        return utf8_show_octet((uint8_t)text[0], out);
     if (utf8_is_bidirectional(character))
-        return show_character(character, out);
+        return utf8_show_character(character, out);
     if (utf8_is_control(character)) {
         size_t shown_len = 0;
         for (size_t i = 0; i < octets; i++)
-            shown_len += show_octet((uint8_t)text[i], out + shown_len);
+            shown_len += utf8_show_octet((uint8_t)text[i], out + shown_len);
         return shown_len;
     }
     memcpy(out, text, octets);
@@ -108,7 +108,7 @@ size_t utf8_show(const char *text, size_t len, char *out, size_t size)
     while (at < len) {
         char shown[2 * UTF8_SHOW_MAX];
         size_t taken;
-        size_t shown_len = show_first(text + at, len - at, shown, &taken);
+        size_t shown_len = utf8_show_first(text + at, len - at, shown, &taken);
         if (shown_len >= size - written)
             break;
         memcpy(out + written, shown, shown_len);
@@ -119,7 +119,7 @@ size_t utf8_show(const char *text, size_t len, char *out, size_t size)
     return written;
 }
 
-static bool is_continuation(char octet)
+static bool utf8_is_continuation(char octet)
 {
     return ((uint8_t)octet & 0xc0) == 0x80;
 }
@@ -132,9 +132,9 @@ void utf8_shorten(const char *text, size_t len, char *out, size_t size)
         return;
     }
     size_t room = size - 1 - DOTS_LEN, head = room / 2, tail = len - (room - head);
-    for (int i = 0; i < 3 && head > 0 && is_continuation(text[head]); i++)
+    for (int i = 0; i < 3 && head > 0 && utf8_is_continuation(text[head]); i++)
         head--;
-    for (int i = 0; i < 3 && tail < len && is_continuation(text[tail]); i++)
+    for (int i = 0; i < 3 && tail < len && utf8_is_continuation(text[tail]); i++)
         tail++;
     memmove(out, text, head);
     memcpy(out + head, DOTS, DOTS_LEN);

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <strings.h>
 
-static bool has_prefix(const char *text, size_t len, const char *prefix)
+static bool endpoint_has_prefix(const char *text, size_t len, const char *prefix)
 {
     size_t prefix_len = strlen(prefix);
     return len >= prefix_len && strncasecmp(text, prefix, prefix_len) == 0;
 }
 
 /* Take a scheme and the '/' that may end what follows it off the text. False: there is none. */
-static bool strip_scheme(const char **text, size_t *len, bool *is_https)
+static bool endpoint_strip_scheme(const char **text, size_t *len, bool *is_https)
 {
     static const struct {
         const char *text;
@@ -22,7 +22,7 @@ static bool strip_scheme(const char **text, size_t *len, bool *is_https)
     } schemes[] = {{"http://", false}, {"https://", true}};
 
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (!has_prefix(*text, *len, schemes[i].text))
+        if (!endpoint_has_prefix(*text, *len, schemes[i].text))
             continue;
         *is_https = schemes[i].is_https;
         *text += strlen(schemes[i].text);
@@ -35,7 +35,7 @@ static bool strip_scheme(const char **text, size_t *len, bool *is_https)
 }
 
 /* Of a URL it is not a location's fault that is to be said: one may stand here. NULL: none. */
-static const char *fault_of_url(const char *rest, size_t len, bool has_scheme)
+static const char *endpoint_fault_of_url(const char *rest, size_t len, bool has_scheme)
 {
     if (!has_scheme && memmem(rest, len, ":/", 2))
         return "a URL has to begin with http:// or https://";
@@ -46,7 +46,7 @@ static const char *fault_of_url(const char *rest, size_t len, bool has_scheme)
 }
 
 /* "<text>": <what is wrong> */
-static enum status explain(const char *text, size_t len, struct detail *why)
+static enum status endpoint_explain(const char *text, size_t len, struct detail *why)
 {
     char shown[sizeof(why->text) / 2];
     utf8_show(text, len, shown, sizeof(shown));
@@ -54,7 +54,7 @@ static enum status explain(const char *text, size_t len, struct detail *why)
 }
 
 /* What has an '@' in it is not quoted, not even in part: it may hold a password. */
-static enum status refuse_user(const char *text, size_t len, struct detail *why)
+static enum status endpoint_refuse_user(const char *text, size_t len, struct detail *why)
 {
     if (!memchr(text, '@', len))
         return STATUS_OK;
@@ -68,17 +68,17 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
     struct address location;
     const char *rest = text;
     size_t rest_len = len;
-    enum status status = refuse_user(text, len, why);
+    enum status status = endpoint_refuse_user(text, len, why);
     if (status != STATUS_OK)
         return status;
-    bool has_scheme = strip_scheme(&rest, &rest_len, &endpoint.is_https);
-    const char *fault = fault_of_url(rest, rest_len, has_scheme);
+    bool has_scheme = endpoint_strip_scheme(&rest, &rest_len, &endpoint.is_https);
+    const char *fault = endpoint_fault_of_url(rest, rest_len, has_scheme);
     if (fault) {
         detail_set(why, STATUS_BAD_INPUT, "%s", fault);
-        return explain(text, len, why);
+        return endpoint_explain(text, len, why);
     }
     if (address_parse(rest, rest_len, &location, why) != STATUS_OK)
-        return explain(text, len, why);
+        return endpoint_explain(text, len, why);
     memcpy(endpoint.host, location.host, location.host_len);
     endpoint.host[location.host_len] = '\0';
     endpoint.port = location.port;
@@ -91,7 +91,8 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
     return STATUS_OK;
 }
 
-static bool is_known(const struct endpoint *list, size_t count, const struct endpoint *endpoint)
+static bool endpoint_is_known(const struct endpoint *list, size_t count,
+                              const struct endpoint *endpoint)
 {
     for (size_t i = 0; i < count; i++)
         if (strcasecmp(list[i].url, endpoint->url) == 0)
@@ -99,31 +100,32 @@ static bool is_known(const struct endpoint *list, size_t count, const struct end
     return false;
 }
 
-static bool is_blank(char c)
+static bool endpoint_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static void strip_blanks(const char **text, size_t *len)
+static void endpoint_strip_blanks(const char **text, size_t *len)
 {
-    while (*len > 0 && is_blank(**text)) {
+    while (*len > 0 && endpoint_is_blank(**text)) {
         ++*text;
         --*len;
     }
-    while (*len > 0 && is_blank((*text)[*len - 1]))
+    while (*len > 0 && endpoint_is_blank((*text)[*len - 1]))
         --*len;
 }
 
 /* One item of a list. */
-static enum status add_item(const char *text, size_t len, bool https_by_default,
-                            struct endpoint *list, size_t max, size_t *count, struct detail *why)
+static enum status endpoint_add_item(const char *text, size_t len, bool https_by_default,
+                                     struct endpoint *list, size_t max, size_t *count,
+                                     struct detail *why)
 {
     struct endpoint endpoint;
-    strip_blanks(&text, &len);
+    endpoint_strip_blanks(&text, &len);
     if (len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "an empty endpoint");
     enum status status = endpoint_parse(text, len, https_by_default, &endpoint, why);
-    if (status != STATUS_OK || is_known(list, *count, &endpoint))
+    if (status != STATUS_OK || endpoint_is_known(list, *count, &endpoint))
         return status;
     if (*count == max)
         return detail_set(why, STATUS_BAD_INPUT, "more than %zu endpoints", max);
@@ -135,12 +137,13 @@ enum status endpoint_parse_list(const char *text, bool https_by_default, struct 
                                 size_t max, size_t *count, struct detail *why)
 {
     size_t new_count = *count;
-    enum status status = refuse_user(text, strlen(text), why); /* it may hold commas, too */
+    enum status status =
+        endpoint_refuse_user(text, strlen(text), why); /* it may hold commas, too */
     if (status != STATUS_OK)
         return status;
     for (;;) {
         size_t len = strcspn(text, ",");
-        status = add_item(text, len, https_by_default, list, max, &new_count, why);
+        status = endpoint_add_item(text, len, https_by_default, list, max, &new_count, why);
         if (status != STATUS_OK)
             return status;
         if (text[len] == '\0')

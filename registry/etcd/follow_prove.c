@@ -10,28 +10,29 @@
 #define FOLLOW_EARLY_MS    5000                  /* but not more often */
 #define FOLLOW_COUNT_SHARE 200 /* counting may take so small a part of etcd's time */
 
-static void follow_on_proof_put(void *arg, const struct kv *kv)
+static void follow_prove_on_proof_put(void *arg, const struct kv *kv)
 {
     follow_watch_put(arg, kv, LEDGER_REPLAYED);
 }
 
-static void follow_on_proof_remove(void *arg, const char *key, size_t key_len, int64_t revision)
+static void follow_prove_on_proof_remove(void *arg, const char *key, size_t key_len,
+                                         int64_t revision)
 {
     follow_watch_remove(arg, key, key_len, revision, LEDGER_REPLAYED);
 }
 
-static void follow_on_proof_whole(void *arg, int64_t revision)
+static void follow_prove_on_proof_whole(void *arg, int64_t revision)
 {
     follow_watch_reach(arg, revision);
     follow_watch_commit(arg, NULL);
 }
 
-static void follow_on_proof_read(void *arg, const struct kv *kv)
+static void follow_prove_on_proof_read(void *arg, const struct kv *kv)
 {
     follow_watch_put(arg, kv, LEDGER_READ);
 }
 
-static bool follow_on_proof_count(void *arg, uint64_t *count, int64_t *revision)
+static bool follow_prove_on_proof_count(void *arg, uint64_t *count, int64_t *revision)
 {
     struct follow *follow = arg;
     struct proof *proof = follow->proving.proof;
@@ -46,7 +47,8 @@ static bool follow_on_proof_count(void *arg, uint64_t *count, int64_t *revision)
 }
 
 /* All up to the revision has been told, late or not. */
-static void follow_believe(struct follow *follow, const struct proof_result *result, uint64_t lost)
+static void follow_prove_believe(struct follow *follow, const struct proof_result *result,
+                                 uint64_t lost)
 {
     struct follow_proving *proving = &follow->proving;
     uint64_t now_ms = follow_now_ms(follow);
@@ -70,7 +72,7 @@ static void follow_believe(struct follow *follow, const struct proof_result *res
 
 /* The second watch has told less than the first: it is no proof, or the store is another one. If
  * only what came last is missing, it may be behind: etcd under load takes seconds to replay. */
-static void follow_distrust(struct follow *follow, const struct proof_result *result)
+static void follow_prove_distrust(struct follow *follow, const struct proof_result *result)
 {
     struct follow_proving *proving = &follow->proving;
     uint64_t lost, left_out;
@@ -86,16 +88,17 @@ static void follow_distrust(struct follow *follow, const struct proof_result *re
 
 /* Whether the ledger has begun anew meanwhile: it took what was lost before for old, and only a
  * count could tell. The next proof makes one. */
-static bool follow_has_forgotten(const struct follow *follow, const struct proof_result *result)
+static bool follow_prove_has_forgotten(const struct follow *follow,
+                                       const struct proof_result *result)
 {
     return follow->events.count && !result->has_counted &&
            ledger_start(&follow->ledger) > follow->proving.start;
 }
 
-static void follow_on_held(struct follow *follow, const struct proof_result *result)
+static void follow_prove_on_held(struct follow *follow, const struct proof_result *result)
 {
     uint64_t lost, unseen;
-    if (follow_has_forgotten(follow, result)) {
+    if (follow_prove_has_forgotten(follow, result)) {
         if (result->watch)
             watch_stop(result->watch);
         follow->proving.due_ms = follow_now_ms(follow) + FOLLOW_AGAIN_MS;
@@ -103,10 +106,10 @@ static void follow_on_held(struct follow *follow, const struct proof_result *res
     }
     ledger_compare(&follow->ledger, result->revision, &lost, &unseen);
     if (result->watch && unseen) {
-        follow_distrust(follow, result);
+        follow_prove_distrust(follow, result);
         return;
     }
-    follow_believe(follow, result, lost);
+    follow_prove_believe(follow, result, lost);
     if (result->watch) {
         follow_watch_switch(follow, result->watch, result->member);
         follow_watch_commit(follow, NULL);
@@ -116,14 +119,14 @@ static void follow_on_held(struct follow *follow, const struct proof_result *res
     }
 }
 
-static void follow_on_proof_done(void *arg, const struct proof_result *result, enum status status,
-                                 const struct detail *why)
+static void follow_prove_on_proof_done(void *arg, const struct proof_result *result,
+                                       enum status status, const struct detail *why)
 {
     struct follow *follow = arg;
     struct follow_proving *proving = &follow->proving;
     proving->proof = NULL;
     if (result->verdict == PROOF_HELD) {
-        follow_on_held(follow, result);
+        follow_prove_on_held(follow, result);
     } else if (result->verdict == PROOF_DIFFERENT) {
         follow_reload(follow, why->text);
     } else {
@@ -137,7 +140,7 @@ static void follow_on_proof_done(void *arg, const struct proof_result *result, e
 
 /* For the second watch: another member than the one that is watched, if there is one that answers.
  */
-static struct member *follow_other_member(const struct follow *follow)
+static struct member *follow_prove_other_member(const struct follow *follow)
 {
     struct member_set *members = &follow->etcd->members;
     size_t watched = (size_t)(follow->member - members->list);
@@ -152,9 +155,9 @@ static struct member *follow_other_member(const struct follow *follow)
 
 void follow_prove(struct follow *follow)
 {
-    static const struct proof_events events = {follow_on_proof_put,   follow_on_proof_remove,
-                                               follow_on_proof_whole, follow_on_proof_read,
-                                               follow_on_proof_count, follow_on_proof_done};
+    static const struct proof_events events = {
+        follow_prove_on_proof_put,  follow_prove_on_proof_remove, follow_prove_on_proof_whole,
+        follow_prove_on_proof_read, follow_prove_on_proof_count,  follow_prove_on_proof_done};
     struct follow_proving *proving = &follow->proving;
     bool is_whole = ledger_is_whole(&follow->ledger);
     bool is_bare = proving->failures >= FOLLOW_BARE_AFTER;
@@ -163,7 +166,7 @@ void follow_prove(struct follow *follow)
         .prefix_len = follow->prefix.len,
         .end = follow->end.text,
         .end_len = follow->end.len,
-        .member = is_bare ? NULL : follow_other_member(follow),
+        .member = is_bare ? NULL : follow_prove_other_member(follow),
         .start = ledger_start(&follow->ledger),
         .proven = follow->ledger.proven,
         .counted = proving->counted,

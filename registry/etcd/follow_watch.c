@@ -40,7 +40,7 @@ void follow_watch_abandon_member(struct follow *follow, enum status status,
     follow_fail(follow, status, why);
 }
 
-static bool follow_on_nothing(void *arg, const struct kv *kv)
+static bool follow_watch_on_nothing(void *arg, const struct kv *kv)
 {
     (void)arg, (void)kv;
     return true;
@@ -52,11 +52,12 @@ struct range *follow_ask(struct follow *follow, struct member *member, kv_range_
                              .key_len = follow->prefix.len,
                              .keys_only = true,
                              .timeout_ms = member ? FOLLOW_ANSWER_MS : 0};
-    return range_start(follow->etcd, &range, member, follow_on_nothing, done, follow);
+    return range_start(follow->etcd, &range, member, follow_watch_on_nothing, done, follow);
 }
 
-static void follow_on_probe_done(void *arg, enum status status,
-                                 const struct kv_range_result *result, const struct detail *why)
+static void follow_watch_on_probe_done(void *arg, enum status status,
+                                       const struct kv_range_result *result,
+                                       const struct detail *why)
 {
     struct follow *follow = arg;
     follow->probe = NULL;
@@ -73,13 +74,13 @@ static void follow_on_probe_done(void *arg, enum status status,
 }
 
 /* The member lives, and has a leader. */
-static void follow_probe(struct follow *follow)
+static void follow_watch_probe(struct follow *follow)
 {
     uint64_t now_ms = follow_now_ms(follow), seen_ms = watch_last_seen_ms(follow->watch);
     if (follow->probe || now_ms - seen_ms < FOLLOW_PROBE_MS ||
         now_ms - follow->last_seen_ms < FOLLOW_PROBE_MS)
         return;
-    follow->probe = follow_ask(follow, follow->member, follow_on_probe_done);
+    follow->probe = follow_ask(follow, follow->member, follow_watch_on_probe_done);
 }
 
 void follow_watch_commit(struct follow *follow, const struct watch *except)
@@ -91,8 +92,8 @@ void follow_watch_commit(struct follow *follow, const struct watch *except)
     follow->events.commit(follow->arg, follow->revision);
 }
 
-static bool follow_take(struct follow *follow, const char *key, size_t key_len, int64_t revision,
-                        enum ledger_source source)
+static bool follow_watch_take(struct follow *follow, const char *key, size_t key_len,
+                              int64_t revision, enum ledger_source source)
 {
     if (!ledger_take(&follow->ledger, key, key_len, revision, source))
         return false;
@@ -104,7 +105,7 @@ static bool follow_take(struct follow *follow, const char *key, size_t key_len, 
 
 void follow_watch_put(struct follow *follow, const struct kv *kv, enum ledger_source source)
 {
-    if (!follow_take(follow, kv->key, kv->key_len, kv->mod_revision, source))
+    if (!follow_watch_take(follow, kv->key, kv->key_len, kv->mod_revision, source))
         return;
     follow_witness_put(follow, kv);
     follow->events.put(follow->arg, kv);
@@ -114,7 +115,7 @@ void follow_watch_remove(struct follow *follow, const char *key, size_t key_len,
                          enum ledger_source source)
 {
     struct follow_check_newest_key *newest_key = &follow->newest_key;
-    if (!follow_take(follow, key, key_len, revision, source))
+    if (!follow_watch_take(follow, key, key_len, revision, source))
         return;
     if (revision >= newest_key->mod_revision) {
         buffer_reset(&newest_key->key);
@@ -135,8 +136,8 @@ void follow_watch_reach(struct follow *follow, int64_t revision)
         follow->newest = revision;
 }
 
-static void follow_on_audit_done(void *arg, enum follow_check_result result,
-                                 const struct detail *why)
+static void follow_watch_on_audit_done(void *arg, enum follow_check_result result,
+                                       const struct detail *why)
 {
     struct follow *follow = arg;
     follow->check = NULL;
@@ -147,12 +148,12 @@ static void follow_on_audit_done(void *arg, enum follow_check_result result,
 
 /* Whether the newest event that was told can bear witness: a load does not tell what was deleted
  * last. */
-static bool follow_has_witness(const struct follow *follow)
+static bool follow_watch_has_witness(const struct follow *follow)
 {
     return follow->newest_key.key.len > 0 && follow->newest_key.mod_revision >= follow->loaded;
 }
 
-static void follow_audit(struct follow *follow)
+static void follow_watch_audit(struct follow *follow)
 {
     struct follow_check_expected expected = {
         .prefix = follow->prefix.text,
@@ -162,8 +163,8 @@ static void follow_audit(struct follow *follow)
         .cluster_id = follow->cluster_id,
         .newest_key = &follow->newest_key,
     };
-    follow->check =
-        follow_check_start(follow->etcd, follow->member, &expected, follow_on_audit_done, follow);
+    follow->check = follow_check_start(follow->etcd, follow->member, &expected,
+                                       follow_watch_on_audit_done, follow);
 }
 
 bool follow_watch_is_small(const struct follow *follow)
@@ -172,7 +173,7 @@ bool follow_watch_is_small(const struct follow *follow)
 }
 
 /* The watch goes on no further here. What cannot be followed is loaded. */
-static void follow_stall(struct follow *follow, enum status status, const struct detail *why)
+static void follow_watch_stall(struct follow *follow, enum status status, const struct detail *why)
 {
     if (follow->stalled_at != follow->revision)
         follow->stalls = 0;
@@ -197,16 +198,16 @@ void follow_watch_tick(struct follow *follow)
         follow->failures = follow->watches_lost = 0;
     if (watch_in_batch(follow->watch) &&
         now_ms - watch_last_seen_ms(follow->watch) >= FOLLOW_AMID_MS) {
-        follow_stall(follow, STATUS_TIMED_OUT,
-                     &(struct detail){"the watch has stopped amid an event"});
+        follow_watch_stall(follow, STATUS_TIMED_OUT,
+                           &(struct detail){"the watch has stopped amid an event"});
         return;
     }
     follow_watch_commit(follow, NULL);
     if (follow->is_stopped)
         return;
-    follow_probe(follow);
+    follow_watch_probe(follow);
     if (follow->needs_check && !follow->check && !follow->probe)
-        follow_audit(follow);
+        follow_watch_audit(follow);
     if (proving->proof)
         proof_tick(proving->proof);
     else if (!follow->needs_check && follow_prove_is_due(follow))
@@ -214,7 +215,7 @@ void follow_watch_tick(struct follow *follow)
 }
 
 /* What the member's first words say about its store. False: it must be loaded again. */
-static bool follow_accept(struct follow *follow, const struct gateway_reply_header *header)
+static bool follow_watch_accept(struct follow *follow, const struct gateway_reply_header *header)
 {
     bool is_outage = follow_watch_is_small(follow) ||
                      follow_now_ms(follow) - follow->last_seen_ms >= FOLLOW_OUTAGE_MS;
@@ -223,17 +224,17 @@ static bool follow_accept(struct follow *follow, const struct gateway_reply_head
         reason = "another cluster answers";
     else if (header->revision - follow->revision > FOLLOW_GAP_MAX)
         reason = "too much has changed to follow";
-    else if (follow->needs_check && !follow_has_witness(follow) && is_outage)
+    else if (follow->needs_check && !follow_watch_has_witness(follow) && is_outage)
         reason = "nothing shows that the store is still the same";
     if (reason)
         follow_reload(follow, reason);
     return !reason;
 }
 
-static void follow_on_created(void *arg, const struct gateway_reply_header *header)
+static void follow_watch_on_created(void *arg, const struct gateway_reply_header *header)
 {
     struct follow *follow = arg;
-    if (follow->state == FOLLOW_WATCHING || !follow_accept(follow, header))
+    if (follow->state == FOLLOW_WATCHING || !follow_watch_accept(follow, header))
         return;
     /* A follower may lag, so its header alone proves nothing: the audit reads through the leader.
      */
@@ -245,21 +246,21 @@ static void follow_on_created(void *arg, const struct gateway_reply_header *head
     follow->joined_ms = follow->last_seen_ms = follow_now_ms(follow);
     uv_timer_start(&follow->timer, follow_on_timer, FOLLOW_TICK_MS, FOLLOW_TICK_MS);
     if (follow->needs_check)
-        follow_audit(follow);
+        follow_watch_audit(follow);
     follow_set_live(follow);
 }
 
-static void follow_on_put(void *arg, const struct kv *kv)
+static void follow_watch_on_put(void *arg, const struct kv *kv)
 {
     follow_watch_put(arg, kv, LEDGER_FOLLOWED);
 }
 
-static void follow_on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
+static void follow_watch_on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
 {
     follow_watch_remove(arg, key, key_len, revision, LEDGER_FOLLOWED);
 }
 
-static void follow_on_whole(void *arg, int64_t revision)
+static void follow_watch_on_whole(void *arg, int64_t revision)
 {
     struct follow *follow = arg;
     follow->last_seen_ms = follow_now_ms(follow);
@@ -267,7 +268,7 @@ static void follow_on_whole(void *arg, int64_t revision)
     follow_watch_commit(follow, follow->watch);
 }
 
-static void follow_on_lost(void *arg, enum status status, const struct detail *why)
+static void follow_watch_on_lost(void *arg, enum status status, const struct detail *why)
 {
     struct follow *follow = arg;
     follow->watch = NULL;
@@ -275,13 +276,14 @@ static void follow_on_lost(void *arg, enum status status, const struct detail *w
     if (status == STATUS_COMPACTED)
         follow_reload(follow, why->text);
     else if (status == STATUS_BAD_REPLY || status == STATUS_TOO_LARGE)
-        follow_stall(follow, status, why);
+        follow_watch_stall(follow, status, why);
     else
         follow_watch_abandon_member(follow, status, why);
 }
 
 static const struct watch_events mirror_watch_events = {
-    follow_on_created, follow_on_put, follow_on_remove, follow_on_whole, follow_on_lost};
+    follow_watch_on_created, follow_watch_on_put, follow_watch_on_remove, follow_watch_on_whole,
+    follow_watch_on_lost};
 
 void follow_watch_switch(struct follow *follow, struct watch *watch, struct member *member)
 {

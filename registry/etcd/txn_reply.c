@@ -4,8 +4,8 @@
 
 #define TXN_REPLY_OCTETS_MAX (4U << 20) /* of the keys asked for: as in the request's body */
 
-static enum status txn_shape_take(struct txn_shape *shape, unsigned branch, const struct kv_op *ops,
-                                  size_t count)
+static enum status txn_reply_shape_take(struct txn_shape *shape, unsigned branch,
+                                        const struct kv_op *ops, size_t count)
 {
     struct buffer *octets = &shape->octets[branch];
     if (count > KV_TXN_MAX)
@@ -29,9 +29,9 @@ enum status txn_shape_init(struct txn_shape *shape, const struct kv_txn *txn)
     buffer_init(&shape->octets[0], TXN_REPLY_OCTETS_MAX);
     buffer_init(&shape->octets[1], TXN_REPLY_OCTETS_MAX);
     shape->counts[0] = shape->counts[1] = 0;
-    enum status status = txn_shape_take(shape, 0, txn->failure, txn->failure_count);
+    enum status status = txn_reply_shape_take(shape, 0, txn->failure, txn->failure_count);
     if (status == STATUS_OK)
-        status = txn_shape_take(shape, 1, txn->success, txn->success_count);
+        status = txn_reply_shape_take(shape, 1, txn->success, txn->success_count);
     return status;
 }
 

@@ -14,24 +14,24 @@
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
-static bool is_letter(uint8_t c)
+static bool label_is_letter(uint8_t c)
 {
     return c >= 'a' && c <= 'z';
 }
 
-static bool is_digit(uint8_t c)
+static bool label_is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';
 }
 
-static uint8_t to_lower(uint8_t c)
+static uint8_t label_to_lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-static uint8_t fold_type(uint8_t c)
+static uint8_t label_fold_type(uint8_t c)
 {
-    return c == '_' ? '-' : to_lower(c);
+    return c == '_' ? '-' : label_to_lower(c);
 }
 
 uint32_t label_fnv1a(const void *octets, size_t len)
@@ -43,13 +43,13 @@ uint32_t label_fnv1a(const void *octets, size_t len)
     return hash;
 }
 
-static void append(struct label *label, uint8_t octet)
+static void label_append(struct label *label, uint8_t octet)
 {
     label->octets[label->len++] = octet;
 }
 
 /* `mark` and the hash of the original. */
-static void append_hash(struct label *label, char mark, const char *original, size_t len)
+static void label_append_hash(struct label *label, char mark, const char *original, size_t len)
 {
     char text[HASH_DIGITS + 2];
     snprintf(text, sizeof(text), "%c%08x", mark, label_fnv1a(original, len));
@@ -58,28 +58,28 @@ static void append_hash(struct label *label, char mark, const char *original, si
 }
 
 /* "_" and the folded base; false when it is no [a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?. */
-static bool plain_type(const struct key_base *base, struct label *out)
+static bool label_plain_type(const struct key_base *base, struct label *out)
 {
     *out = (struct label){.len = 1, .octets = {'_'}};
     if (base->len == 0 || base->len > BASE_MAX)
         return false;
     for (size_t i = 0; i < base->len; i++) {
-        uint8_t c = fold_type((uint8_t)base->text[i]);
-        if (!is_letter(c) && !is_digit(c) && c != '-')
+        uint8_t c = label_fold_type((uint8_t)base->text[i]);
+        if (!label_is_letter(c) && !label_is_digit(c) && c != '-')
             return false;
-        append(out, c);
+        label_append(out, c);
     }
     return out->octets[1] != '-' && out->octets[out->len - 1] != '-';
 }
 
 /* The first octets of an odd base: runs of anything but letters and digits are one '-', none at the
  * ends. Returns how many there are. */
-static size_t stem_of(const struct key_base *base, uint8_t stem[ODD_STEM_MAX])
+static size_t label_stem_of(const struct key_base *base, uint8_t stem[ODD_STEM_MAX])
 {
     size_t len = 0;
     for (size_t i = 0; i < base->len && len < ODD_STEM_MAX; i++) {
-        uint8_t c = fold_type((uint8_t)base->text[i]);
-        if (is_letter(c) || is_digit(c))
+        uint8_t c = label_fold_type((uint8_t)base->text[i]);
+        if (label_is_letter(c) || label_is_digit(c))
             stem[len++] = c;
         else if (len > 0 && stem[len - 1] != '-')
             stem[len++] = '-';
@@ -90,28 +90,28 @@ static size_t stem_of(const struct key_base *base, uint8_t stem[ODD_STEM_MAX])
 }
 
 /* "_", a readable stem with a letter in it, "-" and the hash. */
-static void odd_type(const struct key_base *base, struct label *out)
+static void label_odd_type(const struct key_base *base, struct label *out)
 {
     uint8_t stem[ODD_STEM_MAX];
-    size_t len = stem_of(base, stem);
+    size_t len = label_stem_of(base, stem);
     bool has_letter = false;
     for (size_t i = 0; i < len; i++)
-        has_letter = has_letter || is_letter(stem[i]);
+        has_letter = has_letter || label_is_letter(stem[i]);
     *out = (struct label){.len = 1, .octets = {'_'}};
     if (!has_letter)
-        append(out, 'x');
+        label_append(out, 'x');
     for (size_t i = 0; i < len && out->len < 1 + ODD_STEM_MAX; i++)
-        append(out, stem[i]);
-    append_hash(out, '-', base->text, base->len);
+        label_append(out, stem[i]);
+    label_append_hash(out, '-', base->text, base->len);
 }
 
 /* Whether the label is "_" and the base, but for ASCII case. */
-static bool is_same(const struct label *label, const struct key_base *base)
+static bool label_is_same(const struct label *label, const struct key_base *base)
 {
     if (label->len != base->len + 1)
         return false;
     for (size_t i = 0; i < base->len; i++)
-        if (label->octets[i + 1] != to_lower((uint8_t)base->text[i]))
+        if (label->octets[i + 1] != label_to_lower((uint8_t)base->text[i]))
             return false;
     return true;
 }
@@ -125,35 +125,35 @@ void label_type(const char *type, size_t len, struct label_type *out)
     };
     struct key_base base;
     key_type_base(type, len, &base);
-    if (!plain_type(&base, &out->label))
-        odd_type(&base, &out->label);
+    if (!label_plain_type(&base, &out->label))
+        label_odd_type(&base, &out->label);
     out->protocol = protocols[base.suffix];
     out->base = base.text;
     out->base_len = base.len;
-    out->is_changed = !is_same(&out->label, &base);
+    out->is_changed = !label_is_same(&out->label, &base);
     out->is_reserved = key_is_reserved(&base);
 }
 
-static bool is_control(uint8_t octet)
+static bool label_is_control(uint8_t octet)
 {
     return octet < 0x20 || octet == 0x7f;
 }
 
-static bool has_control(const char *text, size_t len)
+static bool label_has_control(const char *text, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (is_control((uint8_t)text[i]))
+        if (label_is_control((uint8_t)text[i]))
             return true;
     return false;
 }
 
-static bool is_wildcard(const char *text, size_t len)
+static bool label_is_wildcard(const char *text, size_t len)
 {
     return len == 1 && *text == '*';
 }
 
 /* Where to cut: not before a continuation octet. */
-static size_t cut_of(const char *name, size_t len)
+static size_t label_cut_of(const char *name, size_t len)
 {
     if (len <= CUT_MAX)
         return len;
@@ -165,28 +165,29 @@ static size_t cut_of(const char *name, size_t len)
 
 void label_instance(const char *name, size_t len, struct label *out, bool *is_mangled)
 {
-    *is_mangled = len == 0 || len > LABEL_MAX || is_wildcard(name, len) || has_control(name, len);
-    size_t kept = *is_mangled ? cut_of(name, len) : len;
+    *is_mangled =
+        len == 0 || len > LABEL_MAX || label_is_wildcard(name, len) || label_has_control(name, len);
+    size_t kept = *is_mangled ? label_cut_of(name, len) : len;
     out->len = (uint8_t)kept;
     memcpy(out->octets, name, kept);
     if (!*is_mangled)
         return;
     for (size_t i = 0; i < kept; i++)
-        if (is_control(out->octets[i]))
+        if (label_is_control(out->octets[i]))
             out->octets[i] = '?';
-    append_hash(out, '~', name, len);
+    label_append_hash(out, '~', name, len);
 }
 
 /* One more number, without leading zeros. */
-static void append_number(struct label *label, unsigned number, unsigned base)
+static void label_append_number(struct label *label, unsigned number, unsigned base)
 {
     unsigned divisor = 1;
     if (label->len > 0)
-        append(label, '-');
+        label_append(label, '-');
     while (number / divisor >= base)
         divisor *= base;
     for (; divisor > 0; divisor /= base)
-        append(label, (uint8_t) "0123456789abcdef"[number / divisor % base]);
+        label_append(label, (uint8_t) "0123456789abcdef"[number / divisor % base]);
 }
 
 void label_address(const uint8_t *octets, size_t len, struct label *out)
@@ -198,11 +199,11 @@ void label_address(const uint8_t *octets, size_t len, struct label *out)
     }
     if (len == LABEL_ADDRESS4_OCTETS) {
         for (size_t i = 0; i < LABEL_ADDRESS4_OCTETS; i++)
-            append_number(out, octets[i], 10);
+            label_append_number(out, octets[i], 10);
         return;
     }
     for (size_t i = 0; i < ADDRESS_GROUPS; i++)
-        append_number(out, (unsigned)octets[2 * i] << 8 | octets[2 * i + 1], 16);
+        label_append_number(out, (unsigned)octets[2 * i] << 8 | octets[2 * i + 1], 16);
 }
 
 enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MAX], size_t *out_len)
@@ -216,7 +217,7 @@ enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MA
         const char *slash = end > 0 ? memrchr(path, '/', end) : NULL;
         size_t start = slash ? (size_t)(slash - path) + 1 : 0;
         size_t part = end - start;
-        if (part == 0 || part > LABEL_MAX || is_wildcard(path + start, part))
+        if (part == 0 || part > LABEL_MAX || label_is_wildcard(path + start, part))
             return STATUS_BAD_INPUT;
         wire[written++] = (uint8_t)part;
         memcpy(wire + written, path + start, part);

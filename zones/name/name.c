@@ -51,7 +51,7 @@ enum status name_from_text(const char *text, uint8_t out[NAME_MAX_LEN], uint8_t 
     return STATUS_OK;
 }
 
-static char *octet_to_text(uint8_t octet, char *at)
+static char *name_octet_to_text(uint8_t octet, char *at)
 {
     if (octet <= 0x20 || octet >= 0x7f) {
         *at++ = '\\';
@@ -73,7 +73,7 @@ void name_to_text(const uint8_t *name, size_t len, char out[NAME_TEXT_MAX])
     while (i < len && name[i] != 0) {
         size_t end = i + 1 + name[i];
         for (i++; i < end && i < len; i++)
-            at = octet_to_text(name[i], at);
+            at = name_octet_to_text(name[i], at);
         *at++ = '.';
     }
     if (at == out)

@@ -6,7 +6,7 @@
 
 static const char type_key[] = "type";
 
-static size_t least(size_t a, size_t b)
+static size_t txt_least(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -19,10 +19,10 @@ struct cursor {
 };
 
 /* One string "<key>=<value>", or "<value>" without a key (NULL), cut at 255 octets in all. */
-static void append(struct cursor *cursor, const char *key, const char *value, size_t value_len)
+static void txt_append(struct cursor *cursor, const char *key, const char *value, size_t value_len)
 {
     size_t key_len = key ? strlen(key) + 1 : 0;
-    size_t kept = least(value_len, TXT_STRING_MAX - key_len);
+    size_t kept = txt_least(value_len, TXT_STRING_MAX - key_len);
     if (cursor->is_full || cursor->size - cursor->len < 1 + key_len + kept) {
         cursor->is_full = true;
         return;
@@ -39,14 +39,14 @@ static void append(struct cursor *cursor, const char *key, const char *value, si
 }
 
 /* The octets written; nothing at all is one empty string. */
-static size_t finish(struct cursor *cursor)
+static size_t txt_finish(struct cursor *cursor)
 {
     if (cursor->len == 0)
-        append(cursor, NULL, NULL, 0);
+        txt_append(cursor, NULL, NULL, 0);
     return cursor->is_full ? 0 : cursor->len;
 }
 
-static bool has_type_key(const struct entry_string *pair)
+static bool txt_has_type_key(const struct entry_string *pair)
 {
     const size_t len = sizeof(type_key) - 1;
     return pair->len >= len && strncasecmp(pair->text, type_key, len) == 0 &&
@@ -54,17 +54,17 @@ static bool has_type_key(const struct entry_string *pair)
 }
 
 /* Whether "type=<base>" sorts before the pair, which has another key. */
-static bool is_before(const struct entry_string *pair)
+static bool txt_is_before(const struct entry_string *pair)
 {
     static const char prefix[] = "type=";
-    return memcmp(prefix, pair->text, least(sizeof(prefix) - 1, pair->len)) < 0;
+    return memcmp(prefix, pair->text, txt_least(sizeof(prefix) - 1, pair->len)) < 0;
 }
 
-static void append_type(struct cursor *cursor, const char *base, size_t base_len,
-                        struct txt_place *place)
+static void txt_append_type(struct cursor *cursor, const char *base, size_t base_len,
+                            struct txt_place *place)
 {
     place->at = cursor->len;
-    append(cursor, type_key, base, base_len);
+    txt_append(cursor, type_key, base, base_len);
     place->len = cursor->len - place->at;
 }
 
@@ -74,28 +74,28 @@ size_t txt_instance(const struct entry_string *pairs, size_t count, const char *
     struct cursor cursor = {.out = out, .size = size};
     struct txt_place found = {.len = 0};
     for (size_t i = 0; i < count; i++) {
-        if (base && has_type_key(&pairs[i]))
+        if (base && txt_has_type_key(&pairs[i]))
             continue;
-        if (base && found.len == 0 && is_before(&pairs[i]))
-            append_type(&cursor, base, base_len, &found);
-        append(&cursor, NULL, pairs[i].text, pairs[i].len);
+        if (base && found.len == 0 && txt_is_before(&pairs[i]))
+            txt_append_type(&cursor, base, base_len, &found);
+        txt_append(&cursor, NULL, pairs[i].text, pairs[i].len);
     }
     if (base && found.len == 0)
-        append_type(&cursor, base, base_len, &found);
+        txt_append_type(&cursor, base, base_len, &found);
     if (place)
         *place = found;
-    return finish(&cursor);
+    return txt_finish(&cursor);
 }
 
 size_t txt_member(struct entry_string name, struct entry_string location,
                   const struct entry_string *pairs, size_t count, uint8_t *out, size_t size)
 {
     struct cursor cursor = {.out = out, .size = size};
-    append(&cursor, "name", name.text, name.len);
-    append(&cursor, "location", location.text, location.len);
+    txt_append(&cursor, "name", name.text, name.len);
+    txt_append(&cursor, "location", location.text, location.len);
     for (size_t i = 0; i < count; i++)
-        append(&cursor, NULL, pairs[i].text, pairs[i].len);
-    return finish(&cursor);
+        txt_append(&cursor, NULL, pairs[i].text, pairs[i].len);
+    return txt_finish(&cursor);
 }
 
 enum status txt_switch(const char *value, size_t len, uint8_t *out, size_t size, size_t *out_len)
@@ -104,8 +104,8 @@ enum status txt_switch(const char *value, size_t len, uint8_t *out, size_t size,
     if (len > TXT_SWITCH_MAX)
         return STATUS_TOO_LARGE;
     for (size_t at = 0; at < len; at += TXT_STRING_MAX)
-        append(&cursor, NULL, value + at, len - at);
-    size_t written = finish(&cursor);
+        txt_append(&cursor, NULL, value + at, len - at);
+    size_t written = txt_finish(&cursor);
     if (written == 0)
         return STATUS_TOO_LARGE;
     *out_len = written;

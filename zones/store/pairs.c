@@ -5,7 +5,7 @@
 #define ROOM_FIRST 16
 #define ROOM_KEPT  1024 /* more is cheaper to free than to empty */
 
-static size_t slot_of(const struct pairs *pairs, uint64_t a, uint64_t b)
+static size_t pairs_slot_of(const struct pairs *pairs, uint64_t a, uint64_t b)
 {
     const uint64_t *word = pairs->seed->word;
     size_t i = (size_t)name_mix(name_mix(a ^ word[0], b ^ word[1]), word[2] | 1);
@@ -16,7 +16,7 @@ static size_t slot_of(const struct pairs *pairs, uint64_t a, uint64_t b)
     }
 }
 
-static enum status grow(struct pairs *pairs)
+static enum status pairs_grow(struct pairs *pairs)
 {
     struct pairs larger = {.seed = pairs->seed, .room = pairs->room ? pairs->room * 2 : ROOM_FIRST};
     larger.rows = calloc(larger.room, sizeof(*larger.rows));
@@ -25,7 +25,7 @@ static enum status grow(struct pairs *pairs)
     for (size_t i = 0; i < pairs->room; i++) {
         struct pairs_row row = pairs->rows[i];
         if (row.a != 0 || row.b != 0)
-            larger.rows[slot_of(&larger, row.a, row.b)] = row;
+            larger.rows[pairs_slot_of(&larger, row.a, row.b)] = row;
     }
     free(pairs->rows);
     pairs->rows = larger.rows;
@@ -41,11 +41,11 @@ enum status pairs_add(struct pairs *pairs, uint64_t a, uint64_t b, bool *is_new)
         return STATUS_OK;
     }
     if (pairs->count * 2 >= pairs->room) {
-        enum status status = grow(pairs);
+        enum status status = pairs_grow(pairs);
         if (status != STATUS_OK)
             return status;
     }
-    struct pairs_row *row = &pairs->rows[slot_of(pairs, a, b)];
+    struct pairs_row *row = &pairs->rows[pairs_slot_of(pairs, a, b)];
     *is_new = row->a == 0 && row->b == 0;
     pairs->count += *is_new;
     *row = (struct pairs_row){a, b};

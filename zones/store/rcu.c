@@ -76,7 +76,7 @@ struct block {
 static __thread struct block *collecting;
 static struct block *returned; /* a stack: liburcu's thread pushes, the writer takes all */
 
-static void free_blocks(struct block *block)
+static void rcu_free_blocks(struct block *block)
 {
     while (block) {
         struct block *next = block->next;
@@ -87,7 +87,7 @@ static void free_blocks(struct block *block)
     }
 }
 
-static void give_back(struct block *first)
+static void rcu_give_back(struct block *first)
 {
     struct block *last = first;
     while (last->next)
@@ -98,20 +98,20 @@ static void give_back(struct block *first)
         ;
 }
 
-static void grace_over(struct rcu_head *head)
+static void rcu_grace_over(struct rcu_head *head)
 {
     RCU_GRACE_OVER();
     struct block *block = (struct block *)(void *)((char *)head - offsetof(struct block, head));
     if (block->blocks > BLOCKS_MAX)
-        free_blocks(block);
+        rcu_free_blocks(block);
     else
-        give_back(block);
+        rcu_give_back(block);
 }
 
-static void free_returned(void)
+static void rcu_free_returned(void)
 {
     if (__atomic_load_n(&returned, __ATOMIC_RELAXED))
-        free_blocks(__atomic_exchange_n(&returned, NULL, __ATOMIC_ACQUIRE));
+        rcu_free_blocks(__atomic_exchange_n(&returned, NULL, __ATOMIC_ACQUIRE));
 }
 
 void rcu_retire(void *memory)
@@ -132,7 +132,7 @@ void rcu_retire(void *memory)
 
 void rcu_collect(void)
 {
-    free_returned();
+    rcu_free_returned();
     if (!collecting)
         return;
     struct block *block = collecting;
@@ -140,7 +140,7 @@ void rcu_collect(void)
     /* call_rcu reads under RCU itself, so its caller must be a registered thread; it is not left
      * registered, since a writer that sleeps in its loop would hold up every grace period. */
     urcu_qsbr_register_thread();
-    urcu_qsbr_call_rcu(&block->head, grace_over);
+    urcu_qsbr_call_rcu(&block->head, rcu_grace_over);
     urcu_qsbr_unregister_thread();
 }
 
@@ -149,7 +149,7 @@ struct barrier {
     sem_t is_reached;
 };
 
-static void reach(struct rcu_head *head)
+static void rcu_reach(struct rcu_head *head)
 {
     struct barrier *barrier =
         (struct barrier *)(void *)((char *)head - offsetof(struct barrier, head));
@@ -164,11 +164,11 @@ void rcu_barrier_all(void)
     rcu_collect();
     (void)sem_init(&barrier.is_reached, 0, 0); /* fails for a count that is too large alone */
     urcu_qsbr_register_thread();
-    urcu_qsbr_call_rcu(&barrier.head, reach);
+    urcu_qsbr_call_rcu(&barrier.head, rcu_reach);
     urcu_qsbr_unregister_thread();
     while (sem_wait(&barrier.is_reached) != 0)
         ;
     (void)sem_destroy(&barrier.is_reached);
     RCU_GRACE_OVER();
-    free_returned();
+    rcu_free_returned();
 }
