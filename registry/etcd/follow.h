@@ -1,7 +1,7 @@
 /* registry/etcd/follow.h - follow everything below a prefix: load at one revision, then watch from
  * the next.
  *
- * The mirror keeps no copy. It tells its owner, in order: a load (load_begin, put for every key,
+ * It keeps no copy. It tells its owner, in order: a load (load_begin, put for every key,
  * load_end) or single changes (put, remove), each group closed by commit. After a lost stream it
  * resumes at the next revision on any member; after compaction, a gap too long to replay (20,000
  * revisions) or a store that was wiped or restored (revision or raft term gone backwards, another
@@ -14,7 +14,7 @@
  * every 30 s, and earlier when much has changed: what it has lost is told late, and a watch that
  * stops amid a line for 5 s is left. An owner is never told an older event of a key after a newer
  * one, nor one twice. After a lost contact the newest event that was told is looked for in the
- * store's history (follow_check.h); where there is none to look for, the mirror loads again.
+ * store's history (follow_check.h); where there is none to look for, it loads again.
  *
  * Units: revisions as in etcd. Threads: as etcd.h; every callback comes from the loop. */
 #ifndef REGISTRY_ETCD_FOLLOW_H

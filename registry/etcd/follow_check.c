@@ -8,7 +8,7 @@
 
 #define FOLLOW_CHECK_KEY_MAX (2U << 20)
 
-/* BEFORE: at the revision before the witness; only if it is a deleted key. */
+/* BEFORE: at the revision before the newest key; only if it is a deleted key. */
 enum follow_check_step {
     FOLLOW_CHECK_NOW,
     FOLLOW_CHECK_BEFORE,
@@ -24,7 +24,7 @@ struct follow_check {
     struct follow_check_newest_key newest_key;
     enum follow_check_step step;
     struct range *range;
-    bool is_there[FOLLOW_CHECK_STEPS];   /* the witness, at each step */
+    bool is_there[FOLLOW_CHECK_STEPS];   /* the newest key, at each step */
     bool is_as_seen[FOLLOW_CHECK_STEPS]; /* and is what was told */
     follow_check_done *done;
     void *arg;

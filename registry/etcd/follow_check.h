@@ -2,10 +2,10 @@
  *
  * A store that was wiped or restored and then written to looks, by its revision alone, like the old
  * one. A few small reads tell: the store is not behind (revision, raft term, cluster ID), and the
- * witness, the newest event that was told, is in its history just as it was told, value and lease
+ * key, the newest event that was told, is in its history just as it was told, value and lease
  * included: who writes in the same order writes at the same revisions. A deleted key was
  * there at the revision before, and is not at its own. What is compacted testifies to nothing,
- * unless the witness is still there unchanged.
+ * unless the newest key is still there unchanged.
  *
  * Threads: as etcd.h. */
 #ifndef REGISTRY_ETCD_FOLLOW_CHECK_H

@@ -1,8 +1,8 @@
-#include "follow_parts.h"
+#include "follow_prove.h"
 
 #include <inttypes.h>
 
-#define FOLLOW_AGAIN_MS    2000 /* after a proof or an audit that could not be finished */
+#define FOLLOW_AGAIN_MS    2000 /* after a proof or a check that could not be finished */
 #define FOLLOW_DENIED_MS   30000
 #define FOLLOW_BARE_AFTER  2 /* failures of the second watch: reads must do */
 #define FOLLOW_DOUBTS_MAX  2
@@ -12,24 +12,24 @@
 
 static void follow_prove_on_proof_put(void *arg, const struct kv *kv)
 {
-    follow_watch_put(arg, kv, LEDGER_REPLAYED);
+    follow_state_put(arg, kv, LEDGER_REPLAYED);
 }
 
 static void follow_prove_on_proof_remove(void *arg, const char *key, size_t key_len,
                                          int64_t revision)
 {
-    follow_watch_remove(arg, key, key_len, revision, LEDGER_REPLAYED);
+    follow_state_remove(arg, key, key_len, revision, LEDGER_REPLAYED);
 }
 
 static void follow_prove_on_proof_whole(void *arg, int64_t revision)
 {
-    follow_watch_reach(arg, revision);
-    follow_watch_commit(arg, NULL);
+    follow_state_reach(arg, revision);
+    follow_state_commit(arg, NULL);
 }
 
 static void follow_prove_on_proof_read(void *arg, const struct kv *kv)
 {
-    follow_watch_put(arg, kv, LEDGER_READ);
+    follow_state_put(arg, kv, LEDGER_READ);
 }
 
 static bool follow_prove_on_proof_count(void *arg, uint64_t *count, int64_t *revision)
@@ -38,7 +38,7 @@ static bool follow_prove_on_proof_count(void *arg, uint64_t *count, int64_t *rev
     struct proof *proof = follow->proving.proof;
     if (watch_in_batch(follow->watch) || (proof && proof_in_batch(proof)))
         return false;
-    follow_watch_commit(follow, NULL);
+    follow_state_commit(follow, NULL);
     if (follow->is_stopped)
         return false;
     *count = follow->events.count(follow->arg);
@@ -51,7 +51,7 @@ static void follow_prove_believe(struct follow *follow, const struct proof_resul
                                  uint64_t lost)
 {
     struct follow_proving *proving = &follow->proving;
-    uint64_t now_ms = follow_now_ms(follow);
+    uint64_t now_ms = follow_state_now_ms(follow);
     ledger_prove(&follow->ledger, result->revision, result->watch);
     proving->failures = proving->doubts = 0;
     proving->done_ms = now_ms;
@@ -81,9 +81,9 @@ static void follow_prove_distrust(struct follow *follow, const struct proof_resu
     proving->failures += left_out == 0;
     proving->doubts += left_out > 0;
     if (proving->doubts >= FOLLOW_DOUBTS_MAX)
-        follow_reload(follow, "two watches tell different things");
+        follow_state_reload(follow, "two watches tell different things");
     else
-        proving->due_ms = follow_now_ms(follow) + FOLLOW_AGAIN_MS;
+        proving->due_ms = follow_state_now_ms(follow) + FOLLOW_AGAIN_MS;
 }
 
 /* Whether the ledger has begun anew meanwhile: it took what was lost before for old, and only a
@@ -95,13 +95,27 @@ static bool follow_prove_has_forgotten(const struct follow *follow,
            ledger_start(&follow->ledger) > follow->proving.start;
 }
 
+/* Go on with the second watch, which stands, in the place of the first. */
+static void follow_prove_switch_watch(struct follow *follow, struct watch *watch,
+                                      struct member *member)
+{
+    watch_stop(follow->watch);
+    follow->watch = watch;
+    watch_hand_over(watch, follow->watch_events, follow);
+    if (follow->probe)
+        range_cancel(follow->probe);
+    follow->probe = NULL;
+    follow->probes_failed = 0;
+    follow->member = member;
+}
+
 static void follow_prove_on_held(struct follow *follow, const struct proof_result *result)
 {
     uint64_t lost, unseen;
     if (follow_prove_has_forgotten(follow, result)) {
         if (result->watch)
             watch_stop(result->watch);
-        follow->proving.due_ms = follow_now_ms(follow) + FOLLOW_AGAIN_MS;
+        follow->proving.due_ms = follow_state_now_ms(follow) + FOLLOW_AGAIN_MS;
         return;
     }
     ledger_compare(&follow->ledger, result->revision, &lost, &unseen);
@@ -111,10 +125,10 @@ static void follow_prove_on_held(struct follow *follow, const struct proof_resul
     }
     follow_prove_believe(follow, result, lost);
     if (result->watch) {
-        follow_watch_switch(follow, result->watch, result->member);
-        follow_watch_commit(follow, NULL);
+        follow_prove_switch_watch(follow, result->watch, result->member);
+        follow_state_commit(follow, NULL);
     } else if (lost) {
-        follow_watch_abandon_member(follow, STATUS_BAD_REPLY,
+        follow_state_abandon_member(follow, STATUS_BAD_REPLY,
                                     &(struct detail){"the watch loses events"});
     }
 }
@@ -128,11 +142,11 @@ static void follow_prove_on_proof_done(void *arg, const struct proof_result *res
     if (result->verdict == PROOF_HELD) {
         follow_prove_on_held(follow, result);
     } else if (result->verdict == PROOF_DIFFERENT) {
-        follow_reload(follow, why->text);
+        follow_state_reload(follow, why->text);
     } else {
         proving->failures++;
-        proving->due_ms =
-            follow_now_ms(follow) + (status == STATUS_DENIED ? FOLLOW_DENIED_MS : FOLLOW_AGAIN_MS);
+        proving->due_ms = follow_state_now_ms(follow) +
+                          (status == STATUS_DENIED ? FOLLOW_DENIED_MS : FOLLOW_AGAIN_MS);
         log_printf(&follow->etcd->log, LOG_LEVEL_DEBUG, "the watch could not be proven: %s",
                    why->text);
     }
@@ -147,7 +161,7 @@ static struct member *follow_prove_other_member(const struct follow *follow)
     for (size_t i = 0; i < members->count; i++) {
         size_t at = (watched + 1 + i + follow->proving.failures) % members->count;
         struct member *member = &members->list[at];
-        if (member != follow->member && member->pause_until_ms <= follow_now_ms(follow))
+        if (member != follow->member && member->pause_until_ms <= follow_state_now_ms(follow))
             return member;
     }
     return follow->member;
@@ -173,9 +187,9 @@ void follow_prove(struct follow *follow)
         .cluster_id = follow->cluster_id,
         .raft_term = follow->raft_term,
         .replays = !is_bare,
-        .reads_changes = is_whole && follow_watch_is_small(follow),
+        .reads_changes = is_whole && follow_state_is_small(follow),
         .can_count = follow->events.count,
-        .counts = is_bare || !is_whole || follow_now_ms(follow) >= proving->count_due_ms,
+        .counts = is_bare || !is_whole || follow_state_now_ms(follow) >= proving->count_due_ms,
     };
     proving->start = plan.start;
     proving->proof = proof_start(follow->etcd, &plan, &events, follow);
@@ -184,7 +198,7 @@ void follow_prove(struct follow *follow)
 bool follow_prove_is_due(const struct follow *follow)
 {
     const struct follow_proving *proving = &follow->proving;
-    uint64_t now_ms = follow_now_ms(follow);
+    uint64_t now_ms = follow_state_now_ms(follow);
     bool are_many = ledger_count(&follow->ledger) >= FOLLOW_MANY ||
                     follow->newest - ledger_start(&follow->ledger) >= FOLLOW_MANY;
     bool is_early = are_many && proving->failures + proving->doubts == 0 &&

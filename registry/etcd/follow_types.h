@@ -1,6 +1,6 @@
-/* registry/etcd/follow_types.h - what a mirror tells its owner, and what it counts.
+/* registry/etcd/follow_types.h - what is told to whoever follows a prefix, and what it counts.
  *
- * Types alone, for follow.h and for the files that a mirror is made of. */
+ * Types alone, for follow.h and for the files behind it. */
 #ifndef REGISTRY_ETCD_FOLLOW_TYPES_H
 #define REGISTRY_ETCD_FOLLOW_TYPES_H
 

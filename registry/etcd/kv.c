@@ -151,7 +151,7 @@ static bool kv_start_txn(struct etcd *etcd, const struct kv_txn *txn,
                          struct kv_transaction *transaction)
 {
     struct rpc_request request = {
-        .method = CALL_TXN,
+        .method = RPC_TXN,
         .timeout_ms = txn->timeout_ms,
         .is_idempotent = txn->is_idempotent,
         .build = kv_build_txn,

@@ -57,7 +57,7 @@ static void lease_build(void *arg, const struct member *member, struct buffer *b
     buffer_add_text(body, "{\"ID\":\"");
     buffer_add_int(body, lease->id);
     buffer_add_text(body, "\"");
-    if (lease->method == CALL_LEASE_GRANT) {
+    if (lease->method == RPC_LEASE_GRANT) {
         buffer_add_text(body, ",\"TTL\":\"");
         buffer_add_int(body, (int64_t)lease->ttl_s);
         buffer_add_text(body, "\"");
@@ -133,13 +133,13 @@ static bool lease_read(struct lease_request *lease, const cJSON *root)
     lease->is_gone = false;
     if (!gateway_reply_header(root, &header))
         return false;
-    if (lease->method == CALL_LEASE_REVOKE)
+    if (lease->method == RPC_LEASE_REVOKE)
         return gateway_reply_has_only(root, revoked);
     if (!gateway_reply_has_int(root, "ID", &id) || id != lease->id)
         return false;
-    if (lease->method == CALL_LEASE_KEEP_ALIVE)
+    if (lease->method == RPC_LEASE_KEEP_ALIVE)
         return lease_read_kept(lease, root);
-    if (lease->method == CALL_LEASE_TIME_LEFT)
+    if (lease->method == RPC_LEASE_TIME_LEFT)
         return lease_read_time_left(lease, root);
     return lease_read_grant(lease, root);
 }
@@ -151,7 +151,7 @@ static enum status lease_check(void *arg, const char *reply, size_t len, struct 
     struct gateway_reply_error error = {.message = "the reply makes no sense"};
     cJSON *root = gateway_reply_parse(reply, len);
     const cJSON *result = root;
-    if (lease->method == CALL_LEASE_KEEP_ALIVE)
+    if (lease->method == RPC_LEASE_KEEP_ALIVE)
         result = cJSON_GetObjectItemCaseSensitive(root, "result");
     bool is_good = lease_read(lease, result);
     if (cJSON_GetObjectItemCaseSensitive(root, "error"))
@@ -166,7 +166,7 @@ static bool lease_send(struct lease_request *lease);
  */
 static void lease_read_granted(struct lease_request *lease)
 {
-    lease->method = CALL_LEASE_TIME_LEFT;
+    lease->method = RPC_LEASE_TIME_LEFT;
     if (!lease_send(lease))
         lease_finish(lease, STATUS_NO_MEMORY, 0, 0, &(struct detail){"out of memory"});
 }
@@ -176,7 +176,7 @@ static void lease_on_done(void *arg, enum status status, const char *reply, size
 {
     struct lease_request *lease = arg;
     (void)reply, (void)len;
-    if (status == STATUS_CONFLICT && lease->method == CALL_LEASE_GRANT)
+    if (status == STATUS_CONFLICT && lease->method == RPC_LEASE_GRANT)
         lease_read_granted(lease);
     else if (status != STATUS_OK)
         lease_finish(lease, status, 0, 0, why);
@@ -218,20 +218,20 @@ static void lease_start(struct etcd *etcd, enum rpc_method method, int64_t id, u
 
 void lease_grant(struct etcd *etcd, int64_t id, uint64_t ttl_s, lease_done *done, void *arg)
 {
-    lease_start(etcd, CALL_LEASE_GRANT, id, ttl_s, done, arg);
+    lease_start(etcd, RPC_LEASE_GRANT, id, ttl_s, done, arg);
 }
 
 void lease_keep_alive(struct etcd *etcd, int64_t id, lease_done *done, void *arg)
 {
-    lease_start(etcd, CALL_LEASE_KEEP_ALIVE, id, 0, done, arg);
+    lease_start(etcd, RPC_LEASE_KEEP_ALIVE, id, 0, done, arg);
 }
 
 void lease_time_left(struct etcd *etcd, int64_t id, lease_done *done, void *arg)
 {
-    lease_start(etcd, CALL_LEASE_TIME_LEFT, id, 0, done, arg);
+    lease_start(etcd, RPC_LEASE_TIME_LEFT, id, 0, done, arg);
 }
 
 void lease_revoke(struct etcd *etcd, int64_t id, lease_done *done, void *arg)
 {
-    lease_start(etcd, CALL_LEASE_REVOKE, id, 0, done, arg);
+    lease_start(etcd, RPC_LEASE_REVOKE, id, 0, done, arg);
 }

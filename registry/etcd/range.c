@@ -351,7 +351,7 @@ static bool range_begin_page(struct range *range)
     bool is_short =
         range->end.len == 0 || (range->range.page && range->range.page <= RANGE_SHORT_PAGE);
     struct rpc_request request = {
-        .method = CALL_RANGE,
+        .method = RPC_RANGE,
         .timeout_ms = range->range.timeout_ms,
         .attempt_ms = is_short ? 0 : UINT32_MAX,
         .is_idempotent = true,

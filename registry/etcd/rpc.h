@@ -1,4 +1,4 @@
-/* registry/etcd/rpc.h - one request to the cluster: which member, how often, how long.
+/* registry/etcd/rpc.h - one request to the cluster (an rpc): which member, how often, how long.
  *
  * An attempt on a member is: look up its addresses, ask its version, have a token, send. When it
  * fails in a way that another member or moment may mend, the next member is tried; when all have
@@ -21,19 +21,16 @@ struct rpc *rpc_start(struct etcd *etcd, const struct rpc_request *request);
 /* Nothing is called any more. Not after `done`. */
 void rpc_cancel(struct rpc *rpc);
 
-/* The member that is being asked; NULL between attempts. */
-struct member *rpc_member(const struct rpc *rpc);
-
 /* A stream has begun as it should: it has no time limit any more. */
 void rpc_settle(struct rpc *rpc);
 
 /* A line of a stream refuses what was asked for: a token that may be the reason is forgotten. */
 void rpc_refuse(struct rpc *rpc, const struct gateway_reply_error *error);
 
-/* Step all parked calls on the loop's next turn. */
+/* Step all rpcs that wait on the loop's next turn. */
 void rpc_resume_all(struct etcd *etcd);
 
-/* End all calls with CANCELLED. */
+/* End all rpcs with CANCELLED. */
 void rpc_close(struct etcd *etcd);
 
 #endif

@@ -1,6 +1,6 @@
-/* registry/etcd/rpc_request.h - what a call asks of etcd, and whom it tells.
+/* registry/etcd/rpc_request.h - what an rpc asks of etcd, by which path, and whom it tells.
  *
- * Types alone, for rpc.h and for the files that a call is made of. */
+ * Threads: as etcd.h. */
 #ifndef REGISTRY_ETCD_RPC_REQUEST_H
 #define REGISTRY_ETCD_RPC_REQUEST_H
 
@@ -13,22 +13,20 @@
 
 struct member;
 
-/* X(name, path since 3.4, path before) */
-#define RPC_LIST(X)                                                                                \
-    X(RANGE, "/kv/range", "/kv/range")                                                             \
-    X(TXN, "/kv/txn", "/kv/txn")                                                                   \
-    X(WATCH, "/watch", "/watch")                                                                   \
-    X(LEASE_GRANT, "/lease/grant", "/lease/grant")                                                 \
-    X(LEASE_KEEP_ALIVE, "/lease/keepalive", "/lease/keepalive")                                    \
-    X(LEASE_TIME_LEFT, "/lease/timetolive", "/kv/lease/timetolive")                                \
-    X(LEASE_REVOKE, "/lease/revoke", "/kv/lease/revoke")
-
 enum rpc_method {
-#define RPC_ENUM(name, path, old_path) CALL_##name,
-    RPC_LIST(RPC_ENUM)
-#undef RPC_ENUM
-        RPC_METHODS
+    RPC_RANGE,
+    RPC_TXN,
+    RPC_WATCH,
+    RPC_LEASE_GRANT,
+    RPC_LEASE_KEEP_ALIVE,
+    RPC_LEASE_TIME_LEFT,
+    RPC_LEASE_REVOKE,
+    RPC_METHODS
 };
+
+/* The method's path behind the member's prefix. is_old: of a member whose prefix is not /v3 (etcd 3.3,
+ * and 3.2's /v3alpha), which had two of them elsewhere. */
+const char *rpc_request_path(enum rpc_method method, bool is_old);
 
 struct rpc_request {
     enum rpc_method method;
@@ -40,7 +38,7 @@ struct rpc_request {
     /* Write the body for an attempt on this member. */
     void (*build)(void *arg, const struct member *member, struct buffer *body);
     /* A piece of the answer; with it the time limits count from the last piece. Other than OK ends
-     * the call with that status and *why, but BAD_REPLY is tried again elsewhere. NULL: the answer
+     * the rpc with that status and *why, but BAD_REPLY is tried again elsewhere. NULL: the answer
      * is collected. */
     enum status (*data)(void *arg, const char *octets, size_t len, struct detail *why);
     /* Whether the whole of an answer with status 200 makes sense: OK, or BAD_REPLY with *why, which

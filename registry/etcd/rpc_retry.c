@@ -1,5 +1,6 @@
+#include "rpc_retry.h"
+
 #include "auth.h"
-#include "rpc_parts.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -7,7 +8,7 @@
 
 static_assert((int)RPC_METHODS <= CLIENT_KINDS, "a doubt for each");
 
-#define RPC_RETRY_TOKENS_MAX 4 /* tokens that one call may use up */
+#define RPC_RETRY_TOKENS_MAX 4 /* tokens that one rpc may use up */
 
 #define RPC_RETRY_NONSENSE_MAX 3 /* rounds of replies without sense */
 
@@ -19,10 +20,10 @@ void rpc_retry_nonsense(struct rpc *rpc)
     const char *text = rpc->why.text[0] ? rpc->why.text : status_text(STATUS_BAD_REPLY);
     snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, text);
     if (rpc->request.is_idempotent)
-        rpc_fail(rpc, STATUS_BAD_REPLY, reason,
-                 rpc->member->version != 0 && rpc->rounds < RPC_RETRY_NONSENSE_MAX);
+        rpc_state_fail(rpc, STATUS_BAD_REPLY, reason,
+                       rpc->member->version != 0 && rpc->rounds < RPC_RETRY_NONSENSE_MAX);
     else
-        rpc_fail_unknown(rpc, reason);
+        rpc_state_fail_unknown(rpc, reason);
 }
 
 void rpc_retry_answered(struct rpc *rpc)
@@ -39,7 +40,7 @@ void rpc_retry_answered(struct rpc *rpc)
         member_mark_up(&rpc->etcd->members, rpc->member);
         auth_trust(&rpc->etcd->auth, rpc->request.method);
     }
-    rpc_finish(rpc, status);
+    rpc_state_finish(rpc, status);
 }
 
 /* It is the answer. */
@@ -47,7 +48,7 @@ static void rpc_retry_final(struct rpc *rpc, const struct gateway_reply_error *e
 {
     member_mark_up(&rpc->etcd->members, rpc->member);
     detail_set(&rpc->why, error->status, "%s: %s", rpc->member->endpoint.url, error->message);
-    rpc_finish(rpc, error->status);
+    rpc_state_finish(rpc, error->status);
 }
 
 static void rpc_retry_permission(struct rpc *rpc, const struct gateway_reply_error *error)
@@ -56,7 +57,7 @@ static void rpc_retry_permission(struct rpc *rpc, const struct gateway_reply_err
     if (rpc->tokens < RPC_RETRY_TOKENS_MAX &&
         auth_doubt(&rpc->etcd->auth, rpc->request.method, rpc->token, now_ms)) {
         rpc->tokens++;
-        rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
+        rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
     } else {
         rpc_retry_final(rpc, error);
     }
@@ -73,15 +74,15 @@ static void rpc_retry_token(struct rpc *rpc, const struct gateway_reply_error *e
     if (error->class == GATEWAY_REPLY_TOKEN && !auth->user) {
         detail_set(&rpc->why, STATUS_DENIED, "%s: etcd asks for a user and a password (%s)",
                    rpc->member->endpoint.url, error->message);
-        rpc_finish(rpc, STATUS_DENIED);
+        rpc_state_finish(rpc, STATUS_DENIED);
     } else if (++rpc->tokens >= RPC_RETRY_TOKENS_MAX) {
         detail_set(&rpc->why, STATUS_DENIED, "%s: %s", rpc->member->endpoint.url, error->message);
-        rpc_finish(rpc, STATUS_DENIED);
+        rpc_state_finish(rpc, STATUS_DENIED);
     } else if (rpc->tokens == 2) {
         /* etcd#13134: a member that was added again may refuse what the others take. */
-        rpc_fail(rpc, STATUS_DENIED, error->message, true);
+        rpc_state_fail(rpc, STATUS_DENIED, error->message, true);
     } else {
-        rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
+        rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
     }
 }
 
@@ -94,13 +95,13 @@ static void rpc_retry_path(struct rpc *rpc, const struct gateway_reply_error *er
         /* etcd 3.4 with --config-file has its gateway off unless the file says otherwise. */
         bool is_etcd = member->version != 0;
         member->prefix = NULL;
-        rpc_fail(rpc, is_etcd ? STATUS_NO_GATEWAY : STATUS_BAD_REPLY,
-                 is_etcd ? status_text(STATUS_NO_GATEWAY) : error->message, false);
+        rpc_state_fail(rpc, is_etcd ? STATUS_NO_GATEWAY : STATUS_BAD_REPLY,
+                       is_etcd ? status_text(STATUS_NO_GATEWAY) : error->message, false);
         return;
     }
     rpc->has_changed_path = true;
     member->prefix = member->version ? NULL : "/v3beta";
-    rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
+    rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
 }
 
 /* Go's servers and some proxies tell who forgot TLS, in words of their own. */
@@ -120,19 +121,19 @@ void rpc_retry_refused(struct rpc *rpc, long http_status)
 {
     struct gateway_reply_error error;
     if (rpc_retry_needs_tls(rpc, http_status)) {
-        rpc_fail(rpc, STATUS_NOT_PLAIN, "the server speaks TLS", false);
+        rpc_state_fail(rpc, STATUS_NOT_PLAIN, "the server speaks TLS", false);
         return;
     }
     gateway_reply_error(http_status, rpc->reply.data, rpc->reply.len, &error);
     switch (error.class) {
     case GATEWAY_REPLY_UNDONE:
-        rpc_fail(rpc, error.status, error.message, error.status == STATUS_UNREACHABLE);
+        rpc_state_fail(rpc, error.status, error.message, error.status == STATUS_UNREACHABLE);
         break;
     case GATEWAY_REPLY_UNKNOWN:
         if (rpc->request.is_idempotent)
-            rpc_fail(rpc, error.status, error.message, true);
+            rpc_state_fail(rpc, error.status, error.message, true);
         else
-            rpc_fail_unknown(rpc, error.message);
+            rpc_state_fail_unknown(rpc, error.message);
         break;
     case GATEWAY_REPLY_TOKEN:
     case GATEWAY_REPLY_NO_AUTH:
@@ -185,18 +186,18 @@ void rpc_retry_broken(struct rpc *rpc, const struct http_client_result *result)
         !rpc->tokens) {
         rpc->tokens++;
         auth_forget(&rpc->etcd->auth, rpc->token);
-        rpc_set_phase(rpc, RPC_PHASE_PAUSE, 0);
+        rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
         return;
     }
     if (was_sent && !rpc->request.is_idempotent) {
-        rpc_fail_unknown(rpc, result->text);
+        rpc_state_fail_unknown(rpc, result->text);
         return;
     }
     char reason[sizeof(rpc->member->reason) + 100];
     bool is_connect = result->code == CURLE_COULDNT_CONNECT;
     if (is_connect)
         rpc->member->prefix = NULL; /* what comes back may be another version */
-    rpc_fail(rpc, rpc_retry_kind(rpc, result),
-             rpc_retry_reason(rpc, result, reason, sizeof(reason)),
-             was_sent || result->code == CURLE_OPERATION_TIMEDOUT);
+    rpc_state_fail(rpc, rpc_retry_kind(rpc, result),
+                   rpc_retry_reason(rpc, result, reason, sizeof(reason)),
+                   was_sent || result->code == CURLE_OPERATION_TIMEDOUT);
 }

@@ -1,4 +1,6 @@
-#include "rpc_parts.h"
+#include "rpc_send.h"
+
+#include "rpc_retry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +16,10 @@ static void rpc_send_on_done(void *arg, const struct http_client_result *result)
     if (rpc->data_status == STATUS_BAD_REPLY)
         rpc_retry_nonsense(rpc);
     else if (rpc->data_status != STATUS_OK)
-        rpc_finish(rpc, rpc->data_status);
+        rpc_state_finish(rpc, rpc->data_status);
     else if (rpc->reply.status != STATUS_OK)
-        rpc_finish(rpc, detail_set(&rpc->why, rpc->reply.status, "%s: the reply is too long",
-                                   rpc->member->endpoint.url));
+        rpc_state_finish(rpc, detail_set(&rpc->why, rpc->reply.status, "%s: the reply is too long",
+                                         rpc->member->endpoint.url));
     else if (result->code != CURLE_OK)
         rpc_retry_broken(rpc, result);
     else if (result->status != 200)
@@ -34,8 +36,8 @@ static bool rpc_send_on_data(void *arg, long status, const char *octets, size_t 
         return rpc->reply.status == STATUS_OK;
     }
     if (!rpc->request.is_stream) {
-        rpc_extend(rpc);
-        rpc_set_phase(rpc, RPC_PHASE_SENT, rpc_attempt_ms(rpc));
+        rpc_state_extend(rpc);
+        rpc_state_set_phase(rpc, RPC_PHASE_SENT, rpc_state_attempt_ms(rpc));
     }
     enum status data_status = rpc->request.data(rpc->request.arg, octets, len, &rpc->why);
     rpc->data_status = data_status;
@@ -56,7 +58,7 @@ static void rpc_send_on_version(void *arg, const struct http_client_result *resu
         rpc->member->version = 0;
         rpc->member->prefix = "/v3";
     }
-    rpc_step(rpc);
+    rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
 }
 
 static bool rpc_send_on_version_data(void *arg, long status, const char *octets, size_t len)
@@ -74,11 +76,11 @@ void rpc_send_version(struct rpc *rpc)
     struct http_client_options options = {
         .url = url, .addresses = rpc->member->addresses, .connect_to = rpc->member->connect_to};
     buffer_reset(&rpc->reply);
-    rpc_set_phase(rpc, RPC_PHASE_VERSION, RPC_ATTEMPT_MS);
+    rpc_state_set_phase(rpc, RPC_PHASE_VERSION, RPC_ATTEMPT_MS);
     rpc->http = http_client_start(rpc->etcd->http, &options, rpc_send_on_version_data,
                                   rpc_send_on_version, rpc);
     if (!rpc->http)
-        rpc_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
+        rpc_state_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
 }
 
 /* Append to a list of headers that is NULL once memory has run out. */
@@ -107,7 +109,7 @@ static bool rpc_send_add_token(struct rpc *rpc, struct curl_slist **headers)
 static bool rpc_send_add_headers(struct rpc *rpc, struct curl_slist **headers)
 {
     char deadline[40];
-    snprintf(deadline, sizeof(deadline), "Grpc-Timeout: %um", (unsigned)rpc_attempt_ms(rpc));
+    snprintf(deadline, sizeof(deadline), "Grpc-Timeout: %um", (unsigned)rpc_state_attempt_ms(rpc));
     return rpc_send_add_header(headers, "Content-Type: application/json") &&
            rpc_send_add_header(headers, "Expect:") &&
            rpc_send_add_header(headers, rpc->request.is_stream ? "Grpc-Metadata-hasleader: true"
@@ -117,16 +119,11 @@ static bool rpc_send_add_headers(struct rpc *rpc, struct curl_slist **headers)
 
 void rpc_send(struct rpc *rpc)
 {
-    static const char *const paths[][2] = {
-#define RPC_ROW(name, path, old_path) [CALL_##name] = {path, old_path},
-        RPC_LIST(RPC_ROW)
-#undef RPC_ROW
-    };
     const struct member *member = rpc->member;
     bool is_old = strcmp(member->prefix, "/v3") != 0;
     char url[sizeof(member->endpoint.url) + 48];
     snprintf(url, sizeof(url), "%s%s%s", member->request_url, member->prefix,
-             paths[rpc->request.method][is_old]);
+             rpc_request_path(rpc->request.method, is_old));
     rpc->data_status = STATUS_OK;
     rpc->why.text[0] = '\0';
     buffer_reset(&rpc->body);
@@ -138,7 +135,7 @@ void rpc_send(struct rpc *rpc)
         bool is_large = rpc->body.status == STATUS_TOO_LARGE;
         enum status status = is_large ? STATUS_TOO_LARGE : STATUS_NO_MEMORY;
         detail_set(&rpc->why, status, is_large ? "the request is too large" : "out of memory");
-        rpc_finish(rpc, status);
+        rpc_state_finish(rpc, status);
         return;
     }
     struct http_client_options options = {
@@ -149,12 +146,12 @@ void rpc_send(struct rpc *rpc)
         .body = rpc->body.data,
         .body_len = rpc->body.len,
         .buffer_len = rpc->request.data ? RPC_SEND_BUFFER_LEN : 0,
-        .timeout_ms = rpc->request.data ? 0 : rpc_attempt_ms(rpc) + 500,
+        .timeout_ms = rpc->request.data ? 0 : rpc_state_attempt_ms(rpc) + 500,
         .is_once = !rpc->request.is_idempotent,
     };
-    rpc_set_phase(rpc, RPC_PHASE_SENT, rpc_attempt_ms(rpc));
+    rpc_state_set_phase(rpc, RPC_PHASE_SENT, rpc_state_attempt_ms(rpc));
     rpc->http =
         http_client_start(rpc->etcd->http, &options, rpc_send_on_data, rpc_send_on_done, rpc);
     if (!rpc->http)
-        rpc_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
+        rpc_state_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
 }

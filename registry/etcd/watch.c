@@ -215,7 +215,7 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
     buffer_add(&watch->keys, key, key_len);
     buffer_add(&watch->keys, end, end_len);
     struct rpc_request request = {
-        .method = CALL_WATCH,
+        .method = RPC_WATCH,
         .is_idempotent = true,
         .is_stream = true,
         .pin = member,

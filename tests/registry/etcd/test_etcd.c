@@ -327,7 +327,7 @@ static void a_denial_is_doubted_once(void **state)
         assert_int_equal(read_key("k").status, STATUS_DENIED);
     assert_int_equal(gateways[0].used[1], 1);
     for (unsigned i = 0; i < 3; i++) {
-        uint64_t *until_ms = &client.etcd->auth.doubts[CALL_RANGE].until_ms, began_ms;
+        uint64_t *until_ms = &client.etcd->auth.doubts[RPC_RANGE].until_ms, began_ms;
         client.etcd->auth.fetched_ms -= 60000;
         *until_ms = 0;
         began_ms = uv_now(&client.loop);

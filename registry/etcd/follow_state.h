@@ -1,11 +1,13 @@
-/* registry/etcd/follow_parts.h - what the files of a mirror share.
+/* registry/etcd/follow_state.h - the state of what is followed, and what every part of it does: tell the
+ * owner of events, fail, load again.
  *
  * follow.c loads, and begins again after failures; follow_watch.c follows a watch and keeps an eye
- * on its member; follow_prove.c has the watch proven.
+ * on its member; follow_prove.c has the watch proven. Each calls only those after it, and all of
+ * them this file; back they come by the timer, whose call-back is follow.c's.
  *
  * Threads: as etcd.h. */
-#ifndef REGISTRY_ETCD_FOLLOW_PARTS_H
-#define REGISTRY_ETCD_FOLLOW_PARTS_H
+#ifndef REGISTRY_ETCD_FOLLOW_STATE_H
+#define REGISTRY_ETCD_FOLLOW_STATE_H
 
 #include "client.h"
 #include "follow_check.h"
@@ -46,10 +48,12 @@ struct follow {
     void *arg;
     struct kv_key prefix, end;
     uv_timer_t timer;
+    uv_timer_cb on_timer;                    /* follow.c's: what is due */
+    const struct watch_events *watch_events; /* follow_watch.c's: of the watch that is followed */
     enum follow_state state;
     enum follow_contact contact;
     enum status lost_status;
-    uint32_t reasons[FOLLOW_REASONS_MAX]; /* of this outage: hashes of what was told */
+    uint64_t reasons[FOLLOW_REASONS_MAX]; /* of this outage: hashes of what was told */
     unsigned reason_count;
     bool is_stopped;
     bool needs_load;
@@ -77,59 +81,48 @@ struct follow {
     uint64_t last_seen_ms, joined_ms, load_began_ms;
 };
 
-uint64_t follow_now_ms(const struct follow *follow);
+uint64_t follow_state_now_ms(const struct follow *follow);
+
+/* Stop all requests, and the timer. */
+void follow_state_halt(struct follow *follow);
+
+/* Do what is due after a pause. */
+void follow_state_pause(struct follow *follow, uint32_t pause_ms);
 
 /* Something failed: begin again after a pause, at once the first time. */
-void follow_fail(struct follow *follow, enum status status, const struct detail *why);
+void follow_state_fail(struct follow *follow, enum status status, const struct detail *why);
 
 /* What is held can no longer be followed, or is doubtful: load again, and go on answering
  * meanwhile. */
-void follow_reload(struct follow *follow, const char *reason);
-
-void follow_set_live(struct follow *follow);
-
-/* The timer has rung. */
-void follow_on_timer(uv_timer_t *timer);
-
-/* The newest event that was told stands witness for the store's history. */
-void follow_witness_put(struct follow *follow, const struct kv *kv);
-
-/* A linearizable read of one member or, NULL, of any. */
-struct range *follow_ask(struct follow *follow, struct member *member, kv_range_done *done);
-
-/* Stop all that was begun with the watch, and the watch. */
-void follow_watch_halt(struct follow *follow);
-
-/* Begin to watch, on the member that answered last, unless it has just failed. */
-void follow_watch_join(struct follow *follow);
-
-/* What is due while a watch stands. */
-void follow_watch_tick(struct follow *follow);
+void follow_state_reload(struct follow *follow, const char *reason);
 
 /* The member that is watched is no good: others go first for a while. */
-void follow_watch_abandon_member(struct follow *follow, enum status status,
+void follow_state_abandon_member(struct follow *follow, enum status status,
                                  const struct detail *why);
 
-/* Go on with another watch, which stands, in the place of this one. */
-void follow_watch_switch(struct follow *follow, struct watch *watch, struct member *member);
+/* Contact with etcd stands. */
+void follow_state_set_live(struct follow *follow);
+
+/* A linearizable read of one member or, NULL, of any. NULL: no memory. */
+MUST_USE struct range *follow_state_ask(struct follow *follow, struct member *member,
+                                        kv_range_done *done);
+
+/* The newest event that was told is what the store's history will be checked by. */
+void follow_state_note_put(struct follow *follow, const struct kv *kv);
 
 /* Tell the owner an event, unless it has been told or is out of date. */
-void follow_watch_put(struct follow *follow, const struct kv *kv, enum ledger_source source);
-void follow_watch_remove(struct follow *follow, const char *key, size_t key_len, int64_t revision,
+void follow_state_put(struct follow *follow, const struct kv *kv, enum ledger_source source);
+void follow_state_remove(struct follow *follow, const char *key, size_t key_len, int64_t revision,
                          enum ledger_source source);
 
 /* One of the watches has told all up to `revision`. */
-void follow_watch_reach(struct follow *follow, int64_t revision);
+void follow_state_reach(struct follow *follow, int64_t revision);
 
 /* Commit what has been told, unless the watch that is followed stands amid a line; of `except` it
  * is known that it does not. */
-void follow_watch_commit(struct follow *follow, const struct watch *except);
+void follow_state_commit(struct follow *follow, const struct watch *except);
 
 /* Whether there are so few keys that all may be looked at without a thought. */
-bool follow_watch_is_small(const struct follow *follow);
-
-/* Whether it is time to have the watch proven: many changes are proven before they are too many. */
-bool follow_prove_is_due(const struct follow *follow);
-void follow_prove(struct follow *follow);
+bool follow_state_is_small(const struct follow *follow);
 
 #endif

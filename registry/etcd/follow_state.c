@@ -1,0 +1,209 @@
+#include "follow_state.h"
+
+#include "registry/base/siphash.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FOLLOW_PAUSE_MS     250U
+#define FOLLOW_PAUSE_MAX_MS 1000 /* an answer is to be right soon after etcd is back */
+#define FOLLOW_RELOAD_MS    1000 /* between the beginnings of two loads */
+#define FOLLOW_ANSWER_MS    2000 /* for the probe's answer */
+
+uint64_t follow_state_now_ms(const struct follow *follow)
+{
+    return uv_now(follow->etcd->loop);
+}
+
+static void follow_state_halt_watch(struct follow *follow)
+{
+    struct follow_proving *proving = &follow->proving;
+    if (follow->probe)
+        range_cancel(follow->probe);
+    if (follow->check)
+        follow_check_cancel(follow->check);
+    if (proving->proof)
+        proof_cancel(proving->proof);
+    if (follow->watch)
+        watch_stop(follow->watch);
+    follow->probe = NULL;
+    follow->check = NULL;
+    proving->proof = NULL;
+    follow->watch = NULL;
+    follow->probes_failed = 0;
+}
+
+/* Stop all requests. */
+void follow_state_halt(struct follow *follow)
+{
+    if (follow->load)
+        range_cancel(follow->load);
+    follow->load = NULL;
+    follow_state_halt_watch(follow);
+    uv_timer_stop(&follow->timer);
+}
+
+void follow_state_pause(struct follow *follow, uint32_t pause_ms)
+{
+    follow->state = FOLLOW_PAUSED;
+    uv_timer_start(&follow->timer, follow->on_timer, pause_ms, 0);
+}
+
+void follow_state_set_live(struct follow *follow)
+{
+    follow->reason_count = 0;
+    if (follow->contact == FOLLOW_CONTACT_LIVE)
+        return;
+    follow->contact = FOLLOW_CONTACT_LIVE;
+    follow->events.contact(follow->arg, true, &(struct detail){""});
+}
+
+/* Whether this outage has not had this reason yet: two that alternate are told once. */
+static bool follow_state_is_new_reason(struct follow *follow, const char *text)
+{
+    uint64_t hash;
+    siphash(follow->ledger.seed, text, strlen(text), (uint8_t *)&hash);
+    for (unsigned i = 0; i < follow->reason_count; i++)
+        if (follow->reasons[i] == hash)
+            return false;
+    if (follow->reason_count == FOLLOW_REASONS_MAX)
+        return false;
+    follow->reasons[follow->reason_count++] = hash;
+    return true;
+}
+
+/* Told on a change, also of the reason; that access is denied now, or no longer, is always one. */
+static void follow_state_set_lost(struct follow *follow, enum status status,
+                                  const struct detail *why)
+{
+    bool is_change = follow->contact != FOLLOW_CONTACT_LOST ||
+                     (status == STATUS_DENIED) != (follow->lost_status == STATUS_DENIED);
+    if (follow->contact != FOLLOW_CONTACT_LOST)
+        follow->reason_count = 0;
+    follow->contact = FOLLOW_CONTACT_LOST;
+    follow->lost_status = status;
+    if (follow_state_is_new_reason(follow, why->text) || is_change)
+        follow->events.contact(follow->arg, false, why);
+}
+
+void follow_state_fail(struct follow *follow, enum status status, const struct detail *why)
+{
+    uint32_t pause_ms = 0;
+    if (follow->failures > 0) {
+        unsigned doublings = follow->failures < 4 ? follow->failures - 1 : 3;
+        pause_ms = FOLLOW_PAUSE_MS << doublings;
+        pause_ms = pause_ms < FOLLOW_PAUSE_MAX_MS ? pause_ms : FOLLOW_PAUSE_MAX_MS;
+        pause_ms = pause_ms / 2 + member_random(pause_ms / 2 + 1);
+    }
+    follow->failures++;
+    follow_state_halt(follow);
+    follow_state_pause(follow, pause_ms);
+    follow_state_set_lost(follow, status, why);
+}
+
+void follow_state_reload(struct follow *follow, const char *reason)
+{
+    log_printf(&follow->etcd->log, LOG_LEVEL_INFO, "loading the tree again: %s", reason);
+    follow_state_halt(follow);
+    follow->facts.reloads++;
+    follow->needs_load = true;
+    bool is_soon = follow_state_now_ms(follow) - follow->load_began_ms < FOLLOW_RELOAD_MS;
+    follow_state_pause(follow, is_soon ? FOLLOW_RELOAD_MS : 0);
+}
+
+void follow_state_note_put(struct follow *follow, const struct kv *kv)
+{
+    struct follow_check_newest_key *newest_key = &follow->newest_key;
+    if (kv->mod_revision < newest_key->mod_revision)
+        return;
+    buffer_reset(&newest_key->key);
+    buffer_add(&newest_key->key, kv->key, kv->key_len);
+    if (newest_key->key.status != STATUS_OK)
+        buffer_reset(&newest_key->key);
+    newest_key->is_deleted = false;
+    newest_key->mod_revision = kv->mod_revision;
+    newest_key->create_revision = kv->create_revision;
+    newest_key->version = kv->version;
+    newest_key->hash = follow_check_hash(kv);
+}
+
+void follow_state_abandon_member(struct follow *follow, enum status status,
+                                 const struct detail *why)
+{
+    member_fail(follow->member, follow_state_now_ms(follow), status, why->text);
+    follow->needs_check = true;
+    follow_state_fail(follow, status, why);
+}
+
+static bool follow_state_on_kv(void *arg, const struct kv *kv)
+{
+    (void)arg, (void)kv;
+    return true;
+}
+
+struct range *follow_state_ask(struct follow *follow, struct member *member, kv_range_done *done)
+{
+    struct kv_range range = {.key = follow->prefix.text,
+                             .key_len = follow->prefix.len,
+                             .keys_only = true,
+                             .timeout_ms = member ? FOLLOW_ANSWER_MS : 0};
+    return range_start(follow->etcd, &range, member, follow_state_on_kv, done, follow);
+}
+
+void follow_state_commit(struct follow *follow, const struct watch *except)
+{
+    const struct watch *watch = follow->watch;
+    if (!follow->has_told || (watch && watch != except && watch_in_batch(watch)))
+        return;
+    follow->has_told = false;
+    follow->events.commit(follow->arg, follow->revision);
+}
+
+static bool follow_state_take(struct follow *follow, const char *key, size_t key_len,
+                              int64_t revision, enum ledger_source source)
+{
+    if (!ledger_take(&follow->ledger, key, key_len, revision, source))
+        return false;
+    /* Later than its proof: the watch that was believed there had not told all yet. */
+    follow->facts.repairs += revision <= follow->ledger.proven;
+    follow->has_told = true;
+    return true;
+}
+
+void follow_state_put(struct follow *follow, const struct kv *kv, enum ledger_source source)
+{
+    if (!follow_state_take(follow, kv->key, kv->key_len, kv->mod_revision, source))
+        return;
+    follow_state_note_put(follow, kv);
+    follow->events.put(follow->arg, kv);
+}
+
+void follow_state_remove(struct follow *follow, const char *key, size_t key_len, int64_t revision,
+                         enum ledger_source source)
+{
+    struct follow_check_newest_key *newest_key = &follow->newest_key;
+    if (!follow_state_take(follow, key, key_len, revision, source))
+        return;
+    if (revision >= newest_key->mod_revision) {
+        buffer_reset(&newest_key->key);
+        buffer_add(&newest_key->key, key, key_len);
+        if (newest_key->key.status != STATUS_OK)
+            buffer_reset(&newest_key->key);
+        newest_key->is_deleted = true;
+        newest_key->mod_revision = revision;
+    }
+    follow->events.remove(follow->arg, key, key_len, revision);
+}
+
+void follow_state_reach(struct follow *follow, int64_t revision)
+{
+    if (revision > follow->revision)
+        follow->revision = revision;
+    if (revision > follow->newest)
+        follow->newest = revision;
+}
+
+bool follow_state_is_small(const struct follow *follow)
+{
+    return follow->events.count && follow->events.count(follow->arg) <= follow->proving.read_max;
+}
