@@ -3,8 +3,8 @@
 #define ZONES_INTERNAL_H
 
 #include "registry/entry.h"
-#include "registry/etcd/lease.h"
 #include "registry/key.h"
+#include "registry/lease_id.h"
 #include "view.h"
 #include "zone_facts.h"
 

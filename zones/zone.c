@@ -141,7 +141,7 @@ static size_t zone_short_key(const struct zone *zone, const char **key, size_t l
 
 static uint32_t zone_ttl_of(const struct zone *zone, int64_t lease)
 {
-    uint32_t ttl_s = lease_ttl_of_id(lease);
+    uint32_t ttl_s = lease_id_ttl_s(lease);
     return lease == 0 || ttl_s > zone->view.record_ttl_s ? zone->view.record_ttl_s : ttl_s;
 }
 

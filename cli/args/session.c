@@ -3,6 +3,7 @@
 #include "connect.h"
 
 #include "registry/etcd/lease.h"
+#include "registry/lease_id.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -234,7 +235,7 @@ static void session_lease_done_wait(void *arg, enum status status, int64_t id,
 enum status session_grant(struct session *session, uint64_t ttl_s, int64_t *out)
 {
     int64_t id;
-    enum status status = lease_new_id(ttl_s, &id);
+    enum status status = lease_id_new(ttl_s, &id);
     if (status != STATUS_OK)
         return detail_set(&session->why, status, "no random number for a lease");
     struct lease_wait wait = {.wait.session = session};

@@ -1,12 +1,13 @@
 #include "keeper.h"
 
 #include "cli/process/ending.h"
-#include "entry_state.h"
-#include "outage.h"
 #include "put.h"
+#include "registry/entry_state.h"
+#include "registry/outage.h"
 
 #include "registry/entry.h"
 #include "registry/etcd/lease.h"
+#include "registry/lease_id.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -271,7 +272,7 @@ static void keeper_on_granted(void *arg, enum status status, int64_t id, int64_t
 static void keeper_grant(struct keeper *keeper)
 {
     int64_t id;
-    enum status status = lease_new_id(keeper->registration->ttl_s, &id);
+    enum status status = lease_id_new(keeper->registration->ttl_s, &id);
     if (status == STATUS_OK) {
         lease_grant(keeper->session->etcd, id, keeper->registration->ttl_s, keeper_on_granted,
                     keeper);

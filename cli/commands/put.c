@@ -2,15 +2,13 @@
 
 #include "registry/entry.h"
 #include "registry/etcd/lease.h"
+#include "registry/lease_id.h"
 
 #include <string.h>
 
-/* Tag and TTL of an ID that lease_new_id() made stand above its random bits. */
-#define RANDOM_BITS 47
-#define TTL_UNTOLD  255  /* from here on the ID does not tell TTLs apart */
-#define ONCE_MS     2000 /* then the outcome of a change that is sent once is looked up */
-#define ONCE_TRIES  3
-#define TRIES       8 /* another process changed the key in between */
+#define ONCE_MS    2000 /* then the outcome of a change that is sent once is looked up */
+#define ONCE_TRIES 3
+#define TRIES      8 /* another process changed the key in between */
 
 void put_guard(struct put_guard *guard, const struct kv_key *key, int64_t seen_revision,
                const struct kv_op *op)
@@ -105,11 +103,11 @@ enum status put_change(struct session *session, const struct kv_key *key,
 }
 
 static bool put_is_unchanged(const struct session_kv *kv, const char *value, size_t value_len,
-                             int64_t fresh_id, bool is_entry)
+                             uint64_t ttl_s, bool is_entry)
 {
     size_t len = is_entry ? entry_text_len(kv->value, kv->value_len) : kv->value_len;
     return kv->is_there && len == value_len && memcmp(kv->value, value, value_len) == 0 &&
-           kv->lease >> RANDOM_BITS == fresh_id >> RANDOM_BITS;
+           lease_id_is_for(kv->lease, ttl_s);
 }
 
 /* OK: what was seen is as wanted, and its lease has been renewed. NOT_FOUND: it has to be written.
@@ -117,14 +115,11 @@ static bool put_is_unchanged(const struct session_kv *kv, const char *value, siz
 static enum status put_keep(struct session *session, const struct session_kv *seen,
                             const char *value, size_t value_len, uint64_t ttl_s, bool is_entry)
 {
-    int64_t fresh_id, granted_s = 0;
-    enum status status = lease_new_id(ttl_s, &fresh_id);
-    if (status != STATUS_OK)
-        return detail_set(&session->why, status, "no random number for a lease");
-    if (!put_is_unchanged(seen, value, value_len, fresh_id, is_entry))
+    int64_t granted_s = 0;
+    if (!put_is_unchanged(seen, value, value_len, ttl_s, is_entry))
         return STATUS_NOT_FOUND;
-    status = session_keep_alive(session, seen->lease, &granted_s);
-    if (status == STATUS_OK && ttl_s >= TTL_UNTOLD && (uint64_t)granted_s != ttl_s)
+    enum status status = session_keep_alive(session, seen->lease, &granted_s);
+    if (status == STATUS_OK && ttl_s >= LEASE_ID_TTL_MAX_S && (uint64_t)granted_s != ttl_s)
         status = STATUS_NOT_FOUND;
     return status;
 }

@@ -2,11 +2,11 @@
 
 #include "cli/args/session.h"
 #include "cli/text/output.h"
-#include "entry_state.h"
 #include "keeper.h"
 #include "put.h"
 #include "register_from.h"
 #include "registration.h"
+#include "registry/entry_state.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
 #include "shared_lease.h"
 
 #include "registry/etcd/lease.h"
+#include "registry/lease_id.h"
 
 #include <stdlib.h>
 
@@ -121,7 +122,7 @@ static enum status shared_lease_new(struct promises *promises, uint64_t ttl_s,
                                     struct shared_lease **out, struct detail *why)
 {
     int64_t id;
-    if (lease_new_id(ttl_s, &id) != STATUS_OK)
+    if (lease_id_new(ttl_s, &id) != STATUS_OK)
         return detail_set(why, STATUS_SYSTEM, "no random number for a lease");
     struct shared_lease *promise = calloc(1, sizeof(*promise));
     if (!promise)

@@ -2,18 +2,11 @@
 
 #include "rpc.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
-#define LEASE_TAG          0x45
-#define LEASE_TAG_SHIFT    55
-#define LEASE_TTL_SHIFT    47
-#define LEASE_TTL_MANY     255
 #define LEASE_TTL_RAISED_S 100 /* etcd's minimum is 1.5 election time-outs, 75 s at the most */
-#define LEASE_RANDOM_MASK  ((UINT64_C(1) << LEASE_TTL_SHIFT) - 1)
 
 struct lease_request {
     struct etcd *etcd;
@@ -25,30 +18,6 @@ struct lease_request {
     lease_done *done;
     void *arg;
 };
-
-uint32_t lease_ttl_of_id(int64_t id)
-{
-    uint64_t bits = (uint64_t)id;
-    if (id == 0)
-        return 0;
-    uint32_t ttl_s = bits >> LEASE_TTL_SHIFT & 0xff;
-    return bits >> LEASE_TAG_SHIFT == LEASE_TAG && ttl_s ? ttl_s : LEASE_TTL_ASSUMED_S;
-}
-
-enum status lease_new_id(uint64_t ttl_s, int64_t *out)
-{
-    uint64_t bits;
-    ssize_t len;
-    do
-        len = getrandom(&bits, sizeof(bits), 0);
-    while (len < 0 && errno == EINTR);
-    if (len != (ssize_t)sizeof(bits))
-        return STATUS_SYSTEM;
-    uint64_t ttl_bits = ttl_s < LEASE_TTL_MANY ? ttl_s : LEASE_TTL_MANY;
-    *out = (int64_t)((uint64_t)LEASE_TAG << LEASE_TAG_SHIFT | ttl_bits << LEASE_TTL_SHIFT |
-                     (bits & LEASE_RANDOM_MASK));
-    return STATUS_OK;
-}
 
 static void lease_build(void *arg, const struct member *member, struct buffer *body)
 {

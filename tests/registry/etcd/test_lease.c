@@ -1,5 +1,6 @@
-/* Leases against a real etcd, and what an ID says. */
+/* Leases against a real etcd. */
 #include "registry/etcd/lease.h"
+#include "registry/lease_id.h"
 #include "support/client_loop.h"
 #include "support/etcd_server.h"
 #include "support/fake_gateway.h"
@@ -36,32 +37,11 @@ static void on_lease(void *arg, enum status status, int64_t id, int64_t granted_
         out;                                                                                       \
     })
 
-static const struct {
-    uint64_t ttl_s;
-    uint32_t said_s;
-} ttls[] = {{1, 1}, {5, 5}, {30, 30}, {254, 254}, {255, 255}, {256, 255}, {LEASE_TTL_MAX_S, 255}};
-
-static void an_id_says_its_ttl(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof(ttls) / sizeof(ttls[0]); i++) {
-        int64_t id, other;
-        assert_int_equal(lease_new_id(ttls[i].ttl_s, &id), STATUS_OK);
-        assert_int_equal(lease_new_id(ttls[i].ttl_s, &other), STATUS_OK);
-        assert_true(id > 0 && id != other);
-        assert_int_equal(lease_ttl_of_id(id), ttls[i].said_s);
-    }
-    assert_int_equal(lease_ttl_of_id(0), 0);
-    assert_int_equal(lease_ttl_of_id(777), LEASE_TTL_ASSUMED_S);
-    assert_int_equal(lease_ttl_of_id(7587862094710857752), LEASE_TTL_ASSUMED_S);
-    assert_int_equal(lease_ttl_of_id(-1), LEASE_TTL_ASSUMED_S);
-}
-
 static void a_lease_lives_and_dies(void **state)
 {
     (void)state;
     int64_t id;
-    assert_int_equal(lease_new_id(60, &id), STATUS_OK);
+    assert_int_equal(lease_id_new(60, &id), STATUS_OK);
     struct outcome granted = RUN(lease_grant(client.etcd, id, 60, on_lease, &out));
     assert_int_equal(granted.status, STATUS_OK);
     assert_true(granted.id == id && granted.granted_s == 60 && granted.left_s == 60);
@@ -80,7 +60,7 @@ static void etcd_raises_a_ttl_that_is_too_short(void **state)
 {
     (void)state;
     int64_t id;
-    assert_int_equal(lease_new_id(1, &id), STATUS_OK);
+    assert_int_equal(lease_id_new(1, &id), STATUS_OK);
     struct outcome granted = RUN(lease_grant(client.etcd, id, 1, on_lease, &out));
     assert_int_equal(granted.status, STATUS_OK);
     assert_int_equal(granted.granted_s, 2);
@@ -221,7 +201,6 @@ static int close_real(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_id_says_its_ttl),
         cmocka_unit_test(answers_are_understood),
         REAL(a_lease_lives_and_dies),
         REAL(etcd_raises_a_ttl_that_is_too_short),

@@ -1,11 +1,11 @@
-/* cli/commands/entry_state.h - change the `state` of an entry's value and not an octet more.
+/* registry/entry_state.h - change the `state` of an entry's value and not an octet more.
  *
  * The value is edited as text, not read and written anew: members that empusa does not know,
  * numbers of any size and the order of members stay as they are.
  *
  * Threads: pure. */
-#ifndef CLI_COMMANDS_ENTRY_STATE_H
-#define CLI_COMMANDS_ENTRY_STATE_H
+#ifndef REGISTRY_ENTRY_STATE_H
+#define REGISTRY_ENTRY_STATE_H
 
 #include "registry/base/status.h"
 

@@ -1,12 +1,12 @@
 #include "outage.h"
 
-#include <sys/random.h>
+#include "registry/base/random.h"
 
-#define BACKOFF_MIN_MS 250
-#define BACKOFF_MAX_MS 1500
+#define OUTAGE_BACKOFF_MIN_MS 250
+#define OUTAGE_BACKOFF_MAX_MS 1500
 
-/* Different faces of one outage are said once. */
-static enum status outage_kind_of(enum status status)
+/* Different faces of one outage are reported once. */
+static enum status outage_kind(enum status status)
 {
     bool is_away = status == STATUS_TIMED_OUT || status == STATUS_UNRESOLVED ||
                    status == STATUS_BAD_REPLY || status == STATUS_CONFLICT ||
@@ -22,19 +22,19 @@ bool outage_is_permanent(enum status status)
 
 bool outage_is_new(struct outage *outage, enum status status)
 {
-    bool is_new = outage->said != outage_kind_of(status);
-    outage->said = outage_kind_of(status);
+    bool is_new = outage->reported != outage_kind(status);
+    outage->reported = outage_kind(status);
     return is_new;
 }
 
 uint64_t outage_delay_ms(struct outage *outage)
 {
     uint32_t random = 0;
-    outage->backoff_ms = outage->backoff_ms == 0 ? BACKOFF_MIN_MS : outage->backoff_ms * 2;
-    if (outage->backoff_ms > BACKOFF_MAX_MS)
-        outage->backoff_ms = BACKOFF_MAX_MS;
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != (ssize_t)sizeof(random))
-        random = 0;
+    outage->backoff_ms = outage->backoff_ms == 0 ? OUTAGE_BACKOFF_MIN_MS : outage->backoff_ms * 2;
+    if (outage->backoff_ms > OUTAGE_BACKOFF_MAX_MS)
+        outage->backoff_ms = OUTAGE_BACKOFF_MAX_MS;
+    if (random_fill(&random, sizeof(random)) != STATUS_OK)
+        random = 0; /* without jitter rather than not at all */
     return outage->backoff_ms / 2 + random % (outage->backoff_ms / 2 + 1);
 }
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "cli/commands/entry_state.h"
+#include "registry/entry_state.h"
 
 #include <stdlib.h>
 #include <string.h>

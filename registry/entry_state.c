@@ -1,6 +1,6 @@
 #include "entry_state.h"
 
-#include "registry/entry.h"
+#include "entry.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,23 +9,23 @@
 
 /* A top-level member of an object, as offsets into its text. The text has been read by
  * entry_parse(), so it is well-formed, and ends where its braces are balanced. */
-struct member {
+struct entry_state_member {
     size_t name, name_end;   /* with its quotes */
     size_t value, value_end; /* without blanks around */
 };
 
-struct scan {
+struct entry_state_scan {
     const char *text;
     size_t len, at;
 };
 
-static void entry_state_skip_blanks(struct scan *scan)
+static void entry_state_skip_blanks(struct entry_state_scan *scan)
 {
     while (scan->at < scan->len && (unsigned char)scan->text[scan->at] <= ' ')
         scan->at++;
 }
 
-static void entry_state_skip_string(struct scan *scan)
+static void entry_state_skip_string(struct entry_state_scan *scan)
 {
     for (scan->at++; scan->at < scan->len && scan->text[scan->at] != '"'; scan->at++) {
         if (scan->text[scan->at] == '\\')
@@ -35,7 +35,7 @@ static void entry_state_skip_string(struct scan *scan)
 }
 
 /* A value, up to the ',' or the bracket that ends it. */
-static void entry_state_skip_value(struct scan *scan)
+static void entry_state_skip_value(struct entry_state_scan *scan)
 {
     unsigned depth = 0;
     while (scan->at < scan->len) {
@@ -55,7 +55,7 @@ static void entry_state_skip_value(struct scan *scan)
 }
 
 /* The next member; false at the '}' that ends the object. */
-static bool entry_state_next_member(struct scan *scan, struct member *out)
+static bool entry_state_next_member(struct entry_state_scan *scan, struct entry_state_member *out)
 {
     entry_state_skip_blanks(scan);
     if (scan->at < scan->len && (scan->text[scan->at] == ',' || scan->text[scan->at] == '{')) {
@@ -79,20 +79,20 @@ static bool entry_state_next_member(struct scan *scan, struct member *out)
 }
 
 /* Where `state` is among the members, and where the object ends. */
-struct layout {
-    struct member state, previous, next; /* of state; zero where there is none */
+struct entry_state_layout {
+    struct entry_state_member state, previous, next; /* of state; zero where there is none */
     bool has_state;
     size_t count; /* members */
     size_t end;   /* of its '}' */
 };
 
-static void entry_state_lay_out(const char *value, size_t len, struct layout *out)
+static void entry_state_lay_out(const char *value, size_t len, struct entry_state_layout *out)
 {
     static const char name[] = "\"state\"";
-    struct scan scan = {value, len, 0};
-    struct member member, before = {0};
+    struct entry_state_scan scan = {value, len, 0};
+    struct entry_state_member member, before = {0};
     bool is_after = false;
-    *out = (struct layout){0};
+    *out = (struct entry_state_layout){0};
     entry_state_skip_blanks(&scan);
     while (entry_state_next_member(&scan, &member)) {
         if (is_after)
@@ -132,7 +132,7 @@ static enum status entry_state_splice(const char *value, size_t len, size_t from
 
 static enum status entry_state_drain(const char *value, size_t len, char **out, size_t *out_len)
 {
-    struct layout layout;
+    struct entry_state_layout layout;
     entry_state_lay_out(value, len, &layout);
     if (layout.has_state)
         return entry_state_splice(value, len, layout.state.value, layout.state.value_end, DRAINING,
@@ -143,7 +143,7 @@ static enum status entry_state_drain(const char *value, size_t len, char **out, 
 
 static enum status entry_state_undrain(const char *value, size_t len, char **out, size_t *out_len)
 {
-    struct layout layout;
+    struct entry_state_layout layout;
     entry_state_lay_out(value, len, &layout);
     size_t from = layout.state.name, to = layout.state.value_end;
     if (layout.next.name_end > 0)
@@ -175,7 +175,7 @@ static bool entry_state_is_as_wanted(const char *value, size_t len, bool is_drai
 static enum status entry_state_change(const struct entry *entry, const char *value, size_t len,
                                       bool is_draining, char **out, size_t *out_len)
 {
-    struct layout layout;
+    struct entry_state_layout layout;
     if (len == 0 || value[0] != '{')
         return entry_state_render(entry, is_draining, out, out_len);
     if (is_draining)

@@ -1,0 +1,33 @@
+/* registry/outage.h - an outage of etcd: reported once, retried ever more slowly.
+ *
+ * Units: *_ms is milliseconds. Threads: the caller's memory. */
+#ifndef REGISTRY_OUTAGE_H
+#define REGISTRY_OUTAGE_H
+
+#include "registry/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* All zero: all is well. */
+struct outage {
+    uint32_t backoff_ms;  /* of the last try; 0: all is well */
+    enum status reported; /* STATUS_OK: nothing */
+};
+
+/* Whether trying again cannot help as long as nothing was ever done: what etcd refuses for what was
+ * asked, or for who asked. */
+bool outage_is_permanent(enum status status);
+
+/* Something failed. True when it is to be reported: not another face of what was reported last. */
+bool outage_is_new(struct outage *outage, enum status status);
+
+/* How long to wait before the next try: 0.25 s doubling to 1.5 s, of which a random half, so that a
+ * thousand processes do not come back at the same moment. No longer, since a lease may be of a few
+ * seconds: whoever came back later would have vanished meanwhile. */
+uint64_t outage_delay_ms(struct outage *outage);
+
+/* All is well. True when it had not been. */
+bool outage_end(struct outage *outage);
+
+#endif
