@@ -67,6 +67,14 @@ struct detail {
     char text[512];
 };
 
+/* Why an input of several fields was refused, for a caller that says by itself which field, under
+ * the name that it has for whoever filled it in. */
+struct fault {
+    int field;         /* an enum of the header of whoever refuses */
+    const char *value; /* at fault; borrowed from the input. NULL: it is in no single value */
+    struct detail why; /* what is wrong; it names neither */
+};
+
 /* Set the text. `detail` may be NULL (nobody wants to know).
  * Returns `status`, so that `return detail_set(why, STATUS_X, ...)` reads well. */
 enum status detail_set(struct detail *detail, enum status status, const char *format, ...)

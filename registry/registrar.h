@@ -1,0 +1,89 @@
+/* registry/registrar.h - change one key of the registry once: register, unregister, drain, and a
+ * switch's ways.
+ *
+ * Each of them reads the key, decides what to do about what is there, and makes the change only
+ * where the key is still as it was read (kv.h's guard says why); if it is not, it decides again
+ * about what is there now. Where it must be known whether it was we who made the change, as in
+ * toggling, an attempt without an answer is not repeated before the key has been looked at.
+ *
+ * What this cannot tell apart is a key that was not there and is not there again: an attempt that
+ * was given up and was to make it makes it then.
+ *
+ * Units: *_s is whole seconds. Threads: as etcd.h. */
+#ifndef REGISTRY_REGISTRAR_H
+#define REGISTRY_REGISTRAR_H
+
+#include "key.h"
+#include "registry/base/status.h"
+#include "registry/etcd/etcd.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A change under way. */
+struct registrar;
+
+/* What became of it, as far as etcd has answered. */
+enum registrar_outcome {
+    REGISTRAR_CHANGED,   /* it is done: there was something, and it is changed or deleted, */
+    REGISTRAR_CREATED,   /* or there was nothing, and now there is */
+    REGISTRAR_ENABLED,   /* or, of a switch that is turned over, it is "yes" now, */
+    REGISTRAR_DISABLED,  /* or "no" */
+    REGISTRAR_UNCHANGED, /* it was so already */
+    REGISTRAR_ABSENT,    /* there is no such key, so nothing was done */
+    REGISTRAR_UNFIT      /* what is there cannot be changed so: *why. Nothing was done */
+};
+
+/* Once, from the loop, never from inside the call that began it; or with CANCELLED from
+ * etcd_close(). *why is borrowed for the call.
+ * OK: *outcome. CONFLICT: others were faster all the time. NOT_FOUND: the lease of the entry went
+ * while it was changed, and the entry with it. SYSTEM: no random number. Others as kv.h and
+ * lease.h: it may have been done. */
+typedef void registrar_done(void *arg, enum status status, enum registrar_outcome outcome,
+                            const struct detail *why);
+
+/* All of them return at once. OK: `done` will be called; *out (out may be NULL) may be given to
+ * registrar_cancel() until then. NO_MEMORY, CANCELLED: it will not. All inputs are copied. */
+
+/* Write a service's entry. ttl_s 0: without a lease. With one: where the key has this value already
+ * under a lease of ours with this TTL, that lease is renewed (UNCHANGED); else the key is written
+ * under a new one. */
+MUST_USE enum status registrar_register(struct etcd *etcd, const struct kv_key *key,
+                                        const char *value, size_t value_len, uint64_t ttl_s,
+                                        registrar_done *done, void *arg, struct registrar **out);
+
+/* Delete a key. ABSENT: there was none. */
+MUST_USE enum status registrar_remove(struct etcd *etcd, const struct kv_key *key,
+                                      registrar_done *done, void *arg, struct registrar **out);
+
+/* Set an entry's state, and nothing else of it: its lease stays. UNCHANGED: it is in that state; it
+ * is written again all the same, so that an older attempt to change it that is still on its way
+ * finds another revision. ABSENT; UNFIT: the value is no entry. */
+MUST_USE enum status registrar_set_draining(struct etcd *etcd, const struct kv_key *key,
+                                            bool is_draining, registrar_done *done, void *arg,
+                                            struct registrar **out);
+
+/* Write a switch; leases as for registrar_register(), values to the octet. */
+MUST_USE enum status registrar_set_switch(struct etcd *etcd, const struct kv_key *key,
+                                          const char *value, size_t value_len, uint64_t ttl_s,
+                                          registrar_done *done, void *arg, struct registrar **out);
+
+/* Turn a switch over, keeping its lease: of yes/true/y/on/1/enabled and no/false/n/off/0/disabled,
+ * in any case and with blanks around, the former become "no" (DISABLED), the latter "yes"
+ * (ENABLED). ABSENT; UNFIT: neither of these. CONFLICT at once when another process was faster. */
+MUST_USE enum status registrar_toggle_switch(struct etcd *etcd, const struct kv_key *key,
+                                             registrar_done *done, void *arg,
+                                             struct registrar **out);
+
+/* Give a switch the value where it has the one expected, or make it where there is none (CREATED).
+ * UNFIT: it has another. */
+MUST_USE enum status registrar_exchange_switch(struct etcd *etcd, const struct kv_key *key,
+                                               const char *expected, const char *value,
+                                               uint64_t ttl_s, registrar_done *done, void *arg,
+                                               struct registrar **out);
+
+/* `done` is not called any more; what is under way may still be done. NULL: nothing. */
+void registrar_cancel(struct registrar *registrar);
+
+#endif
