@@ -7,6 +7,7 @@
 #include "cli/args/parse.h"
 #include "cli/commands/dev.h"
 #include "cli/commands/list.h"
+#include "cli/commands/register.h"
 #include "cli/commands/service.h"
 #include "cli/commands/switch.h"
 #include "cli/commands/zone_command.h"
@@ -49,7 +50,7 @@ static const struct command commands[] = {
              OPTION_SERVICE_FROM),
      .substitute = OPTION_SERVICE_FROM,
      .needs_etcd = true,
-     .run = service_register},
+     .run = register_run},
     {.group = "service",
      .name = "unregister",
      .summary = "remove a service from the registry",

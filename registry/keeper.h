@@ -70,8 +70,7 @@ struct keeper_options {
     size_t key_len;
     const char *value;
     size_t value_len;
-    /* A lease that others use, too: a reference is taken. NULL: one of its own, of ttl_s; 0: none.
-     */
+    /* One that others share; NULL: one of its own, of ttl_s; 0: none. */
     struct kept_lease *lease;
     uint64_t ttl_s;
     uint64_t refresh_ms; /* from beat to beat; shorter than the lease's TTL */
@@ -103,7 +102,8 @@ MUST_USE enum status keeper_set_draining(struct keeper *keeper, bool is_draining
  * most deadline_ms later. A second call does nothing: who cannot wait frees the keeper. */
 void keeper_stop(struct keeper *keeper, uint64_t deadline_ms);
 
-/* Whether the entry was registered at least once, so far as we know. */
+/* Whether the entry stands in the registry, so far as we know: it was registered, and was not
+ * unregistered since. */
 bool keeper_is_registered(const struct keeper *keeper);
 
 #endif

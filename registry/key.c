@@ -58,11 +58,11 @@ enum status key_root_parse(const char *text, struct key_root *out, struct detail
     const char *fault = key_text_fault(text);
     struct key_root root = {.len = 0};
     if (fault)
-        return key_refuse(why, "tree root", text, fault);
+        return detail_set(why, STATUS_BAD_INPUT, "%s", fault);
     for (const char *at = text + strspn(text, "/"); *at != '\0'; at += strspn(at, "/")) {
         size_t len = strcspn(at, "/");
         if (root.len + 1 + len > KEY_ROOT_MAX)
-            return key_refuse(why, "tree root", text, "longer than 512 octets");
+            return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", KEY_ROOT_MAX);
         root.text[root.len++] = '/';
         memcpy(root.text + root.len, at, len);
         root.len += len;
@@ -86,14 +86,30 @@ static void key_join(struct kv_key *out, const struct key_root *root, const char
     out->text[out->len] = '\0';
 }
 
+static const char *key_type_fault(const char *type)
+{
+    struct key_base base;
+    const char *fault = key_part_fault(type);
+    key_type_base(type, strlen(type), &base);
+    return !fault && key_is_reserved(&base) ? "is reserved for DNS-SD itself" : fault;
+}
+
+enum status key_check_type(const char *type, struct detail *why)
+{
+    const char *fault = key_type_fault(type);
+    return fault ? detail_set(why, STATUS_BAD_INPUT, "%s", fault) : STATUS_OK;
+}
+
+enum status key_check_name(const char *name, struct detail *why)
+{
+    const char *fault = key_part_fault(name);
+    return fault ? detail_set(why, STATUS_BAD_INPUT, "%s", fault) : STATUS_OK;
+}
+
 enum status key_of_service(const struct key_root *root, const char *type, const char *name,
                            struct kv_key *out, struct detail *why)
 {
-    const char *fault = key_part_fault(type);
-    struct key_base base;
-    key_type_base(type, strlen(type), &base);
-    if (!fault && key_is_reserved(&base))
-        fault = "is reserved for DNS-SD itself";
+    const char *fault = key_type_fault(type);
     if (fault)
         return key_refuse(why, "service type", type, fault);
     fault = key_part_fault(name);
@@ -147,11 +163,10 @@ void key_prefix(const struct key_root *root, enum key_part part, struct kv_key *
 enum status key_type_prefix(const struct key_root *root, const char *type, struct kv_key *out,
                             struct detail *why)
 {
-    const char *fault = key_part_fault(type);
-    if (fault)
-        return key_refuse(why, "service type", type, fault);
-    key_join(out, root, service_part, type, "/", "");
-    return STATUS_OK;
+    enum status status = key_check_name(type, why);
+    if (status == STATUS_OK)
+        key_join(out, root, service_part, type, "/", "");
+    return status;
 }
 
 static bool key_take_prefix(const char **text, size_t *len, const char *prefix)

@@ -30,8 +30,13 @@ struct key_root {
     size_t len;
 };
 
-/* BAD_INPUT: empty text, too long, control characters or not UTF-8. */
+/* BAD_INPUT: empty text, too long, control characters or not UTF-8; *why says which. */
 MUST_USE enum status key_root_parse(const char *text, struct key_root *out, struct detail *why);
+
+/* Whether it can be a type, or a name, that is written. BAD_INPUT: *why says why not; it names
+ * neither. */
+MUST_USE enum status key_check_type(const char *type, struct detail *why);
+MUST_USE enum status key_check_name(const char *name, struct detail *why);
 
 /* "<root>/service/<type>/<name>". BAD_INPUT: the type or the name cannot be written (empty, over
  * KEY_PART_MAX, '/', control characters, not UTF-8, or the reserved type dns-sd in any spelling
@@ -54,7 +59,7 @@ MUST_USE enum status key_check_switch(const char *path, struct detail *why);
 enum key_part { KEY_ALL, KEY_SERVICES, KEY_SWITCHES };
 void key_prefix(const struct key_root *root, enum key_part part, struct kv_key *out);
 
-/* "<root>/service/<type>/", for reading: the reserved type is allowed. */
+/* "<root>/service/<type>/", for reading: the reserved type is allowed. BAD_INPUT: *why as above. */
 MUST_USE enum status key_type_prefix(const struct key_root *root, const char *type,
                                      struct kv_key *out, struct detail *why);
 

@@ -43,45 +43,45 @@ enum registrar_outcome {
 typedef void registrar_done(void *arg, enum status status, enum registrar_outcome outcome,
                             const struct detail *why);
 
-/* All of them return at once. OK: `done` will be called; *out (out may be NULL) may be given to
- * registrar_cancel() until then. NO_MEMORY, CANCELLED: it will not. All inputs are copied. */
+enum registrar_kind {
+    /* Write a service's entry. With a TTL: where the key has this value already under a lease of
+     * ours with this TTL, that lease is renewed (UNCHANGED); else it is written under a new one. */
+    REGISTRAR_REGISTER,
+    /* Delete a key, a service's or a switch's. */
+    REGISTRAR_REMOVE,
+    /* Set an entry's state, and nothing else of it: its lease stays. UNCHANGED: it is in that
+     * state, and is written again all the same, so that an older attempt to change it that is still
+     * on its way finds another revision. UNFIT: the value is no entry. */
+    REGISTRAR_DRAIN,
+    REGISTRAR_UNDRAIN,
+    /* Write a switch; leases as for REGISTER. */
+    REGISTRAR_SET_SWITCH,
+    /* Turn a switch over, keeping its lease: of yes/true/y/on/1/enabled and
+     * no/false/n/off/0/disabled, in any case and with blanks around, the former become "no"
+     * (DISABLED), the latter "yes" (ENABLED). UNFIT: it is neither. CONFLICT as soon as another
+     * process was faster. */
+    REGISTRAR_TOGGLE_SWITCH,
+    /* Give a switch the value where it has the one expected, or make it where there is none
+     * (CREATED). UNFIT: it has another. */
+    REGISTRAR_EXCHANGE_SWITCH
+};
 
-/* Write a service's entry. ttl_s 0: without a lease. With one: where the key has this value already
- * under a lease of ours with this TTL, that lease is renewed (UNCHANGED); else the key is written
- * under a new one. */
-MUST_USE enum status registrar_register(struct etcd *etcd, const struct kv_key *key,
-                                        const char *value, size_t value_len, uint64_t ttl_s,
-                                        registrar_done *done, void *arg, struct registrar **out);
+/* Borrowed for the call. */
+struct registrar_change {
+    enum registrar_kind kind;
+    const struct kv_key *key;
+    const char *value; /* of REGISTER, SET_SWITCH, EXCHANGE_SWITCH */
+    size_t value_len;
+    const char *expected; /* of EXCHANGE_SWITCH */
+    size_t expected_len;
+    uint64_t ttl_s; /* of the lease that these three write it under; 0: none */
+};
 
-/* Delete a key. ABSENT: there was none. */
-MUST_USE enum status registrar_remove(struct etcd *etcd, const struct kv_key *key,
-                                      registrar_done *done, void *arg, struct registrar **out);
-
-/* Set an entry's state, and nothing else of it: its lease stays. UNCHANGED: it is in that state; it
- * is written again all the same, so that an older attempt to change it that is still on its way
- * finds another revision. ABSENT; UNFIT: the value is no entry. */
-MUST_USE enum status registrar_set_draining(struct etcd *etcd, const struct kv_key *key,
-                                            bool is_draining, registrar_done *done, void *arg,
-                                            struct registrar **out);
-
-/* Write a switch; leases as for registrar_register(), values to the octet. */
-MUST_USE enum status registrar_set_switch(struct etcd *etcd, const struct kv_key *key,
-                                          const char *value, size_t value_len, uint64_t ttl_s,
-                                          registrar_done *done, void *arg, struct registrar **out);
-
-/* Turn a switch over, keeping its lease: of yes/true/y/on/1/enabled and no/false/n/off/0/disabled,
- * in any case and with blanks around, the former become "no" (DISABLED), the latter "yes"
- * (ENABLED). ABSENT; UNFIT: neither of these. CONFLICT at once when another process was faster. */
-MUST_USE enum status registrar_toggle_switch(struct etcd *etcd, const struct kv_key *key,
-                                             registrar_done *done, void *arg,
-                                             struct registrar **out);
-
-/* Give a switch the value where it has the one expected, or make it where there is none (CREATED).
- * UNFIT: it has another. */
-MUST_USE enum status registrar_exchange_switch(struct etcd *etcd, const struct kv_key *key,
-                                               const char *expected, const char *value,
-                                               uint64_t ttl_s, registrar_done *done, void *arg,
-                                               struct registrar **out);
+/* Begin a change. Returns at once.
+ * OK: `done` will be called, and until then *out (out may be NULL) may be given to
+ * registrar_cancel(). NO_MEMORY, CANCELLED (the client is being closed): it will not. */
+MUST_USE enum status registrar_start(struct etcd *etcd, const struct registrar_change *change,
+                                     registrar_done *done, void *arg, struct registrar **out);
 
 /* `done` is not called any more; what is under way may still be done. NULL: nothing. */
 void registrar_cancel(struct registrar *registrar);

@@ -355,15 +355,6 @@ enum status options_secret(const struct options *options, enum option_id id, cha
     return status;
 }
 
-/* Whoever checked the value may have named it, too: `service type "a/b": the fault`. */
-static const char *option_fault_of(const char *sentence)
-{
-    const char *fault = sentence;
-    for (const char *p = sentence; (p = strstr(p, "\": ")); p++)
-        fault = p + 3;
-    return fault;
-}
-
 /* Whether a value may be a part of one with a user and a password, which hold a comma. */
 static bool option_may_be_secret(const struct option_value *value)
 {
@@ -391,11 +382,12 @@ enum status options_fault(const struct options *options, enum option_id id, cons
 {
     const struct option_value *from = &options->values[id];
     struct detail said = *why, space, shown, fault, file;
-    const char *name = rows[id].name;
+    const char *name = rows[id].name, *sentence = said.text;
+    if (!value)
+        return detail_set(why, STATUS_BAD_INPUT, "--%s: %s", name, said.text);
     const char *path = from->source == OPTION_FILE ? options_text(options, OPTION_CONFIG) : "";
     mask_words(said.text);
     value = option_quotable(from, value, space.text, sizeof(space.text));
-    const char *sentence = option_fault_of(said.text);
     size_t value_len = strlen(value), len = strlen(sentence), path_len = strlen(path);
     bool fits = value_len + len + path_len + NAMES_SIZE <= sizeof(why->text);
     utf8_shorten(value, value_len, shown.text, fits ? sizeof(shown.text) : VALUE_SHOWN);

@@ -101,8 +101,8 @@ enum log_level options_level(const struct options *options);
 MUST_USE enum status options_secret(const struct options *options, enum option_id id, char **out,
                                     struct detail *why);
 
-/* Make `--name "value": fault` or `--name "value" (from VARIABLE): fault` of what a check elsewhere
- * said: `fault`, or `something "value": fault`. Returns BAD_INPUT. */
+/* Make `--name "value": fault` or `--name "value" (from VARIABLE): fault` of the fault that a check
+ * elsewhere found, and `--name: fault` where it is in no single value (NULL). Returns BAD_INPUT. */
 enum status options_fault(const struct options *options, enum option_id id, const char *value,
                           struct detail *why);
 

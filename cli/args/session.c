@@ -2,9 +2,6 @@
 
 #include "connect.h"
 
-#include "registry/etcd/lease.h"
-#include "registry/lease_id.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,119 +136,54 @@ enum status session_range(struct session *session, const struct kv_range *range,
     return session_wait_for(&wait.wait);
 }
 
-static bool session_copy_kv(struct session_kv *out, const struct kv *kv)
+static bool session_get_each(void *arg, const struct kv *kv)
 {
-    char *value = malloc(kv->value_len + 1);
-    if (!value)
+    struct session_value *out = arg;
+    out->text = malloc(kv->value_len + 1);
+    if (!out->text)
         return false;
-    if (kv->value_len > 0)
-        memcpy(value, kv->value, kv->value_len);
-    value[kv->value_len] = '\0';
-    *out = (struct session_kv){
-        .value = value,
-        .value_len = kv->value_len,
-        .lease = kv->lease,
-        .mod_revision = kv->mod_revision,
-        .create_revision = kv->create_revision,
-        .is_there = true,
-        .is_cut = kv->is_value_cut,
-    };
+    memcpy(out->text, kv->value, kv->value_len);
+    out->text[kv->value_len] = '\0';
+    out->len = kv->value_len;
+    out->is_cut = kv->is_value_cut;
     return true;
 }
 
-void session_kv_clear(struct session_kv *kv)
+enum status session_get(struct session *session, const struct kv_key *key,
+                        struct session_value *out)
 {
-    free(kv->value);
-    *kv = (struct session_kv){0};
-}
-
-static bool session_get_each(void *arg, const struct kv *kv)
-{
-    struct session_kv *out = arg;
-    return out->is_there || session_copy_kv(out, kv);
-}
-
-enum status session_get(struct session *session, const struct kv_key *key, struct session_kv *out)
-{
-    struct session_kv found = {0};
+    struct session_value found = {0};
     struct kv_range range = {.key = key->text, .key_len = key->len};
     enum status status = session_range(session, &range, session_get_each, &found);
     if (status == STATUS_OK)
         *out = found;
     else
-        session_kv_clear(&found);
+        free(found.text);
     return status;
 }
 
-struct txn_wait {
+struct change_wait {
     struct wait wait;
-    struct session_txn result;
+    enum registrar_outcome outcome;
 };
 
-static void session_txn_done(void *arg, enum status status, const struct kv_txn_result *result,
-                             const struct detail *why)
+static void session_change_done(void *arg, enum status status, enum registrar_outcome outcome,
+                                const struct detail *why)
 {
-    struct txn_wait *txn = arg;
-    session_wait_end(&txn->wait, status, why);
+    struct change_wait *change = arg;
+    change->outcome = outcome;
+    session_wait_end(&change->wait, status, why);
+}
+
+enum status session_change(struct session *session, const struct registrar_change *change,
+                           enum registrar_outcome *outcome)
+{
+    struct change_wait wait = {.wait.session = session};
+    enum status status = registrar_start(session->etcd, change, session_change_done, &wait, NULL);
     if (status != STATUS_OK)
-        return;
-    txn->result.succeeded = result->succeeded;
-    for (size_t i = 0; i < result->op_count; i++) {
-        const struct kv_op_result *op = &result->ops[i];
-        txn->result.deleted += op->deleted;
-        if (op->kv_count > 0 && !txn->result.kv.is_there &&
-            !session_copy_kv(&txn->result.kv, &op->kvs[0]))
-            txn->wait.status = STATUS_NO_MEMORY;
-    }
-}
-
-enum status session_txn(struct session *session, const struct kv_txn *txn, struct session_txn *out)
-{
-    struct txn_wait wait = {.wait.session = session};
-    kv_txn(session->etcd, txn, session_txn_done, &wait);
-    enum status status = session_wait_for(&wait.wait);
-    if (status == STATUS_OK)
-        *out = wait.result;
-    else
-        session_kv_clear(&wait.result.kv);
-    return status;
-}
-
-struct lease_wait {
-    struct wait wait;
-    int64_t granted_s;
-};
-
-static void session_lease_done_wait(void *arg, enum status status, int64_t id,
-                                    int64_t granted_ttl_s, int64_t left_s, const struct detail *why)
-{
-    (void)id;
-    (void)left_s;
-    struct lease_wait *lease = arg;
-    lease->granted_s = granted_ttl_s;
-    session_wait_end(&lease->wait, status, why);
-}
-
-enum status session_grant(struct session *session, uint64_t ttl_s, int64_t *out)
-{
-    int64_t id;
-    enum status status = lease_id_new(ttl_s, &id);
-    if (status != STATUS_OK)
-        return detail_set(&session->why, status, "no random number for a lease");
-    struct lease_wait wait = {.wait.session = session};
-    lease_grant(session->etcd, id, ttl_s, session_lease_done_wait, &wait);
+        return detail_set(&session->why, status, "%s", status_text(status));
     status = session_wait_for(&wait.wait);
     if (status == STATUS_OK)
-        *out = id;
-    return status;
-}
-
-enum status session_keep_alive(struct session *session, int64_t lease, int64_t *granted_s)
-{
-    struct lease_wait wait = {.wait.session = session};
-    lease_keep_alive(session->etcd, lease, session_lease_done_wait, &wait);
-    enum status status = session_wait_for(&wait.wait);
-    if (status == STATUS_OK)
-        *granted_s = wait.granted_s;
+        *outcome = wait.outcome;
     return status;
 }

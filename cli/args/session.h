@@ -14,6 +14,7 @@
 #include "registry/etcd/etcd.h"
 #include "registry/etcd/kv.h"
 #include "registry/key.h"
+#include "registry/registrar.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,29 +49,17 @@ int session_report(const struct log *log, enum status status, const struct detai
 MUST_USE enum status session_range(struct session *session, const struct kv_range *range,
                                    kv_each *each, void *arg);
 
-/* A key as it was read; is_there false: there is none. */
-struct session_kv {
-    char *value; /* NUL-terminated, owned: session_kv_clear() */
-    size_t value_len;
-    int64_t lease, mod_revision, create_revision; /* 0 where there is none */
-    bool is_there;
-    bool is_cut; /* the value is longer than this */
+/* A key's value as it was read; text NULL: there is none. */
+struct session_value {
+    char *text; /* NUL-terminated, owned: free() */
+    size_t len;
+    bool is_cut; /* it is longer than this */
 };
 MUST_USE enum status session_get(struct session *session, const struct kv_key *key,
-                                 struct session_kv *out);
-void session_kv_clear(struct session_kv *kv);
+                                 struct session_value *out);
 
-struct session_txn {
-    bool succeeded;
-    uint64_t deleted;     /* by all operations together */
-    struct session_kv kv; /* the first key that a KV_GET found */
-};
-MUST_USE enum status session_txn(struct session *session, const struct kv_txn *txn,
-                                 struct session_txn *out);
-
-/* A new lease of this TTL. */
-MUST_USE enum status session_grant(struct session *session, uint64_t ttl_s, int64_t *out);
-/* Renew; *granted_s is the lease's TTL. NOT_FOUND: gone. */
-MUST_USE enum status session_keep_alive(struct session *session, int64_t lease, int64_t *granted_s);
+/* Change a key once. */
+MUST_USE enum status session_change(struct session *session, const struct registrar_change *change,
+                                    enum registrar_outcome *outcome);
 
 #endif

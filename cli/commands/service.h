@@ -1,4 +1,4 @@
-/* cli/commands/service.h - empusa service register, unregister, list, drain, undrain.
+/* cli/commands/service.h - empusa service unregister, drain, undrain.
  *
  * Each returns the exit status. */
 #ifndef CLI_COMMANDS_SERVICE_H
@@ -6,7 +6,6 @@
 
 struct call;
 
-int service_register(struct call *call);
 int service_unregister(struct call *call);
 int service_drain(struct call *call);
 int service_undrain(struct call *call);

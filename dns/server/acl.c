@@ -56,20 +56,20 @@ enum status acl_add(struct acl *acl, const char *text, struct detail *why)
     size_t host_len = slash ? (size_t)(slash - text) : strlen(text);
 
     if (host_len >= sizeof(host))
-        return detail_set(why, STATUS_BAD_INPUT, "\"%s\": not an address or prefix", text);
+        return detail_set(why, STATUS_BAD_INPUT, "not an address or prefix");
     memcpy(host, text, host_len);
     host[host_len] = '\0';
     if (!acl_read_address(host, prefix.address, &is_v4))
-        return detail_set(why, STATUS_BAD_INPUT, "\"%s\": not an address or prefix", text);
+        return detail_set(why, STATUS_BAD_INPUT, "not an address or prefix");
 
     unsigned max = is_v4 ? 32 : 128, bits = max;
     if (slash && !acl_read_bits(slash + 1, max, &bits))
-        return detail_set(why, STATUS_BAD_INPUT, "\"%s\": its length is not 0-%u", text, max);
+        return detail_set(why, STATUS_BAD_INPUT, "its length is not 0-%u", max);
     bits += 128 - max;
     if (acl_has_bits_beyond(prefix.address, bits))
-        return detail_set(why, STATUS_BAD_INPUT, "\"%s\": has bits set beyond its length", text);
+        return detail_set(why, STATUS_BAD_INPUT, "has bits set beyond its length");
     if (acl->count == ACL_MAX)
-        return detail_set(why, STATUS_BAD_INPUT, "\"%s\": more than %d prefixes", text, ACL_MAX);
+        return detail_set(why, STATUS_BAD_INPUT, "more than %d prefixes", ACL_MAX);
     prefix.bits = (uint8_t)bits;
     acl->prefixes[acl->count++] = prefix;
     return STATUS_OK;

@@ -23,7 +23,7 @@ struct acl {
 };
 
 /* Add "10.0.0.0/8", "fd00::/8" or a single address. BAD_INPUT: not a prefix, bits set beyond its
- * length, or more than ACL_MAX. */
+ * length, or more than ACL_MAX; *why says which. */
 MUST_USE enum status acl_add(struct acl *acl, const char *text, struct detail *why);
 
 /* Whether the address is in the list. An empty list holds nobody. */

@@ -1,7 +1,6 @@
 #include "endpoint.h"
 
 #include "registry/base/address.h"
-#include "registry/base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,14 +44,6 @@ static const char *endpoint_fault_of_url(const char *rest, size_t len, bool has_
     return NULL;
 }
 
-/* "<text>": <what is wrong> */
-static enum status endpoint_explain(const char *text, size_t len, struct detail *why)
-{
-    char shown[sizeof(why->text) / 2];
-    utf8_show(text, len, shown, sizeof(shown));
-    return detail_wrap(why, STATUS_BAD_INPUT, "\"%s\"", shown);
-}
-
 /* What has an '@' in it is not quoted, not even in part: it may hold a password. */
 static enum status endpoint_refuse_user(const char *text, size_t len, struct detail *why)
 {
@@ -73,12 +64,10 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
         return status;
     bool has_scheme = endpoint_strip_scheme(&rest, &rest_len, &endpoint.is_https);
     const char *fault = endpoint_fault_of_url(rest, rest_len, has_scheme);
-    if (fault) {
-        detail_set(why, STATUS_BAD_INPUT, "%s", fault);
-        return endpoint_explain(text, len, why);
-    }
+    if (fault)
+        return detail_set(why, STATUS_BAD_INPUT, "%s", fault);
     if (address_parse(rest, rest_len, &location, why) != STATUS_OK)
-        return endpoint_explain(text, len, why);
+        return STATUS_BAD_INPUT;
     memcpy(endpoint.host, location.host, location.host_len);
     endpoint.host[location.host_len] = '\0';
     endpoint.port = location.port;

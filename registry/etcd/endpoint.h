@@ -23,7 +23,7 @@ struct endpoint {
     char url[300];   /* "http://[fd00::1]:2379": for messages and libcurl */
 };
 
-/* Read one endpoint. BAD_INPUT with *why naming the text and the fault. */
+/* Read one endpoint. BAD_INPUT: *why says what is wrong; the text is not in it. */
 MUST_USE enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
                                     struct endpoint *out, struct detail *why);
 

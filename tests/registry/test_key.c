@@ -58,9 +58,9 @@ static void refuses_bad_roots(void **state)
     static const struct {
         const char *text, *why;
     } rows[] = {
-        {"", "tree root \"\": must not be empty"},
-        {"/a\nb", "tree root \"/a\\x0ab\": must be UTF-8 without control characters"},
-        {"/a\xff", "tree root \"/a\\xff\": must be UTF-8 without control characters"},
+        {"", "must not be empty"},
+        {"/a\nb", "must be UTF-8 without control characters"},
+        {"/a\xff", "must be UTF-8 without control characters"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         assert_int_equal(key_root_parse(rows[i].text, &root, &why), STATUS_BAD_INPUT);
@@ -120,6 +120,12 @@ static void names_the_type_or_name_it_refuses(void **state)
                          STATUS_BAD_INPUT);
         assert_string_equal(why.text, rows[i].why);
         assert_int_equal(key.len, 7);
+        bool is_type = strncmp(rows[i].why, "service type", 12) == 0;
+        assert_int_equal(key_check_type(rows[i].type, &why),
+                         is_type ? STATUS_BAD_INPUT : STATUS_OK);
+        if (!is_type)
+            assert_int_equal(key_check_name(rows[i].name, &why), STATUS_BAD_INPUT);
+        assert_string_equal(why.text, strstr(rows[i].why, "\": ") + 3);
     }
 }
 

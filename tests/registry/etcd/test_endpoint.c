@@ -42,29 +42,26 @@ static void reads_the_ways_to_write_an_endpoint(void **state)
     }
 }
 
-static void refuses_what_is_none_and_names_it(void **state)
+static void refuses_what_is_none(void **state)
 {
     (void)state;
     static const struct {
         const char *text, *why;
     } rows[] = {
-        {"", "\"\": no ':' and port after the host"},
-        {"localhost", "\"localhost\": no ':' and port after the host"},
-        {"localhost:0", "\"localhost:0\": the port is not within 1-65535"},
-        {"localhost:2379/", "\"localhost:2379/\": nothing may follow HOST:PORT"},
-        {"http://localhost:2379//", "\"http://localhost:2379//\": nothing may follow HOST:PORT"},
-        {"http://localhost:2379/v3", "\"http://localhost:2379/v3\": nothing may follow HOST:PORT"},
-        {"https://localhost:2379?v3",
-         "\"https://localhost:2379?v3\": nothing may follow HOST:PORT"},
-        {"https://localhost/v3", "\"https://localhost/v3\": nothing may follow HOST:PORT"},
-        {"http://", "\"http://\": no ':' and port after the host"},
-        {"http:///", "\"http:///\": no ':' and port after the host"},
-        {"ftp://localhost:21",
-         "\"ftp://localhost:21\": a URL has to begin with http:// or https://"},
-        {"http:/localhost:21",
-         "\"http:/localhost:21\": a URL has to begin with http:// or https://"},
-        {"unix:///x", "\"unix:///x\": a URL has to begin with http:// or https://"},
-        {"a\nb:1", "\"a\\x0ab:1\": the host has a '\\x0a' in it"},
+        {"", "no ':' and port after the host"},
+        {"localhost", "no ':' and port after the host"},
+        {"localhost:0", "the port is not within 1-65535"},
+        {"localhost:2379/", "nothing may follow HOST:PORT"},
+        {"http://localhost:2379//", "nothing may follow HOST:PORT"},
+        {"http://localhost:2379/v3", "nothing may follow HOST:PORT"},
+        {"https://localhost:2379?v3", "nothing may follow HOST:PORT"},
+        {"https://localhost/v3", "nothing may follow HOST:PORT"},
+        {"http://", "no ':' and port after the host"},
+        {"http:///", "no ':' and port after the host"},
+        {"ftp://localhost:21", "a URL has to begin with http:// or https://"},
+        {"http:/localhost:21", "a URL has to begin with http:// or https://"},
+        {"unix:///x", "a URL has to begin with http:// or https://"},
+        {"a\nb:1", "the host has a '\\x0a' in it"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct endpoint endpoint = {.port = 7};
@@ -144,7 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_password_is_refused_without_being_quoted),
         cmocka_unit_test(reads_the_ways_to_write_an_endpoint),
-        cmocka_unit_test(refuses_what_is_none_and_names_it),
+        cmocka_unit_test(refuses_what_is_none),
         cmocka_unit_test(appends_a_list_without_duplicates),
         cmocka_unit_test(refuses_a_list_with_a_fault_whole),
     };

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "cli/commands/registration.h"
+#include "cli/service_options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,12 +43,12 @@ static void check(const struct row *row)
     struct detail why = {""};
     assert_int_equal(key_root_parse("/foo", &root, &why), STATUS_OK);
     fill(&options, row->settings);
-    enum status status = registration_read(&options, &root, &registration, &why);
+    enum status status = service_options_read(&options, &root, &registration, &why);
     if (row->value) {
         assert_int_equal(status, STATUS_OK);
         assert_string_equal(registration.value, row->value);
         assert_int_equal(registration.value_len, strlen(row->value));
-        assert_string_equal(registration.id.key.text, "/foo/service/t/n");
+        assert_string_equal(registration.key.text, "/foo/service/t/n");
         registration_clear(&registration);
     } else {
         assert_int_equal(status, STATUS_BAD_INPUT);
@@ -122,7 +122,8 @@ static void too_many_pairs_or_octets_are_refused(void **state)
             pair[2] = '=';
             assert_int_equal(options_set(&options, OPTION_SERVICE_TXT, pair, &why), STATUS_OK);
         }
-        assert_int_equal(registration_read(&options, &root, &registration, &why), STATUS_BAD_INPUT);
+        assert_int_equal(service_options_read(&options, &root, &registration, &why),
+                         STATUS_BAD_INPUT);
         assert_non_null(strstr(why.text, "--txt"));
         options_clear(&options);
     }

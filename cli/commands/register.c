@@ -1,0 +1,192 @@
+#include "register.h"
+
+#include "cli/args/session.h"
+#include "cli/process/ending.h"
+#include "cli/text/output.h"
+#include "register_from.h"
+#include "service_options.h"
+
+#include "registry/keeper.h"
+
+#define MS_PER_S 1000
+
+/* What is registered, and how it goes on. */
+struct registering {
+    struct session session;
+    const struct options *options;
+    struct registration registration;
+    struct keeper *keeper;
+    struct ending ending;
+    bool is_ending;
+    int exit_status;
+};
+
+static void register_say(const struct registering *registering, enum log_level level,
+                         const char *what)
+{
+    log_printf(registering->session.log, level, "service %s (%s) %s",
+               options_text(registering->options, OPTION_SERVICE_NAME),
+               options_text(registering->options, OPTION_SERVICE_TYPE), what);
+}
+
+static void register_say_outage(const struct registering *registering, enum status status,
+                                const struct detail *why)
+{
+    const char *advice = session_outage_advice(status);
+    log_printf(registering->session.log, LOG_LEVEL_WARNING,
+               "service %s (%s): %s%s%s (trying again)",
+               options_text(registering->options, OPTION_SERVICE_NAME),
+               options_text(registering->options, OPTION_SERVICE_TYPE), why->text,
+               *advice ? "; " : "", advice);
+}
+
+static void register_say_not_unregistered(struct registering *registering, const char *reason)
+{
+    bool has_ttl = options_number(registering->options, OPTION_SERVICE_TTL) > 0;
+    log_printf(registering->session.log, LOG_LEVEL_ERROR,
+               "service %s (%s) could not be unregistered: %s (%s)",
+               options_text(registering->options, OPTION_SERVICE_NAME),
+               options_text(registering->options, OPTION_SERVICE_TYPE), reason,
+               has_ttl ? "it goes when its TTL is over" : "unregister it when etcd is back");
+    registering->exit_status = 1;
+}
+
+static void register_end(struct registering *registering)
+{
+    keeper_free(registering->keeper);
+    registering->keeper = NULL;
+    uv_stop(&registering->session.loop);
+}
+
+static void register_on_event(void *arg, enum keeper_event event, enum status status,
+                              const struct detail *why)
+{
+    static const struct {
+        enum log_level level;
+        const char *what;
+    } lines[] = {
+        [KEEPER_REGISTERED] = {LOG_LEVEL_INFO, "registered"},
+        [KEEPER_REFRESHED] = {LOG_LEVEL_DEBUG, "refreshed"},
+        [KEEPER_UPDATED] = {LOG_LEVEL_DEBUG, "refreshed"},
+        [KEEPER_VANISHED] = {LOG_LEVEL_INFO, "had vanished: putting it back"},
+        [KEEPER_CHANGED] = {LOG_LEVEL_WARNING, "was changed by another process: putting it back"},
+        [KEEPER_DRAINING] = {LOG_LEVEL_INFO, "is draining"},
+        [KEEPER_UP] = {LOG_LEVEL_INFO, "is up again"},
+        [KEEPER_LEASE_LOST] = {LOG_LEVEL_INFO, "lost its lease: asking for another"},
+        [KEEPER_UNREGISTERED] = {LOG_LEVEL_INFO, "unregistered"},
+        [KEEPER_ALREADY_UNREGISTERED] = {LOG_LEVEL_INFO, "already unregistered"},
+        [KEEPER_LEFT_ALONE] = {LOG_LEVEL_WARNING, "was changed by another process: left as it is"},
+        [KEEPER_ENDED] = {LOG_LEVEL_DEBUG, NULL},
+    };
+    struct registering *registering = arg;
+    const struct session *session = &registering->session;
+    if (event == KEEPER_OUTAGE)
+        register_say_outage(registering, status, why);
+    else if (event == KEEPER_RECOVERED)
+        log_printf(session->log, LOG_LEVEL_INFO, "etcd answers again: %s",
+                   etcd_last_endpoint(session->etcd));
+    else if (event == KEEPER_REFUSED)
+        registering->exit_status = session_report(session->log, status, why);
+    else if (event == KEEPER_NOT_UNREGISTERED)
+        register_say_not_unregistered(registering, why->text);
+    else if (event == KEEPER_ENDED)
+        register_end(registering);
+    else
+        register_say(registering, lines[event].level, lines[event].what);
+}
+
+static void register_on_ending(void *arg)
+{
+    struct registering *registering = arg;
+    if (!registering->keeper)
+        return;
+    if (!registering->is_ending) {
+        registering->is_ending = true;
+        keeper_stop(registering->keeper, KEEPER_LEAVE_MS);
+        return;
+    }
+    if (keeper_is_registered(registering->keeper))
+        register_say_not_unregistered(registering, "a second signal came");
+    register_end(registering);
+}
+
+/* Until a signal, or until it is refused. */
+static enum status register_keep(struct registering *registering)
+{
+    struct session *session = &registering->session;
+    const struct registration *registration = &registering->registration;
+    struct keeper_options options = {
+        .etcd = session->etcd,
+        .loop = &session->loop,
+        .key = registration->key.text,
+        .key_len = registration->key.len,
+        .value = registration->value,
+        .value_len = registration->value_len,
+        .ttl_s = options_number(registering->options, OPTION_SERVICE_TTL),
+        .refresh_ms = options_number(registering->options, OPTION_SERVICE_REFRESH) * MS_PER_S,
+        .on_event = register_on_event,
+        .arg = registering,
+    };
+    enum status status = keeper_new(&options, &registering->keeper);
+    if (status != STATUS_OK)
+        return detail_set(&session->why, status, "%s", status_text(status));
+    output_begin(&session->loop);
+    ending_start(&registering->ending, &session->loop, register_on_ending, registering);
+    uv_run(&session->loop, UV_RUN_DEFAULT);
+    ending_stop(&registering->ending);
+    session_disconnect(session);
+    output_end();
+    return STATUS_OK;
+}
+
+static enum status register_once(struct registering *registering)
+{
+    const struct registration *registration = &registering->registration;
+    const struct registrar_change change = {
+        .kind = REGISTRAR_REGISTER,
+        .key = &registration->key,
+        .value = registration->value,
+        .value_len = registration->value_len,
+        .ttl_s = options_number(registering->options, OPTION_SERVICE_TTL)};
+    enum registrar_outcome outcome;
+    enum status status = session_change(&registering->session, &change, &outcome);
+    if (status == STATUS_OK)
+        register_say(registering, LOG_LEVEL_INFO, "registered");
+    return status;
+}
+
+static enum status register_run_run(struct registering *registering)
+{
+    struct session *session = &registering->session;
+    const struct options *options = registering->options;
+    enum status status =
+        service_options_read(options, &session->root, &registering->registration, &session->why);
+    if (status != STATUS_OK)
+        return status;
+    if (registering->registration.is_unspecified)
+        log_printf(session->log, LOG_LEVEL_WARNING,
+                   "--service-location \"%s\": an address to listen at, nobody can connect to it",
+                   options_text(options, OPTION_SERVICE_LOCATION));
+    if (options_number(options, OPTION_SERVICE_REFRESH) > 0)
+        status = register_keep(registering);
+    else
+        status = register_once(registering);
+    registration_clear(&registering->registration);
+    return status;
+}
+
+int register_run(struct call *call)
+{
+    struct registering registering = {.options = &call->options};
+    if (options_has(&call->options, OPTION_SERVICE_FROM))
+        return register_from_run(call);
+    enum status status = session_open(&registering.session, call);
+    if (status != STATUS_OK)
+        return status_exit(status);
+    status = register_run_run(&registering);
+    int exit_status = registering.exit_status;
+    if (status != STATUS_OK)
+        exit_status = session_fail(&registering.session, status);
+    session_close(&registering.session);
+    return exit_status;
+}

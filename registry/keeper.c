@@ -1,0 +1,467 @@
+/* A beat is: the lease is made fresh, then one transaction looks whether the entry's revision still
+ * is the one at which it was last as it should be, or writes it there. Only when it is not does
+ * another step follow, told by what the transaction found. One request at most is under way, so
+ * nothing that was asked earlier is answered later. */
+#include "keeper.h"
+
+#include "kept_value.h"
+#include "outage.h"
+#include "registry/etcd/kv.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEEPER_TRIES_MAX 4 /* of one beat: somebody else writes, too */
+
+struct keeper {
+    struct etcd *etcd;
+    uv_loop_t *loop;
+    keeper_on_event *on_event;
+    void *arg;
+    uint64_t refresh_ms;
+    struct kept_lease_share lease; /* all zero: without one */
+    struct kept_value value; /* what the entry should be: as given, or with the state changed */
+    int64_t written_lease;   /* of the entry when it was last as it should be, */
+    int64_t revision;        /* and its revision then; 0: never yet */
+    unsigned tries;          /* to write, in this beat */
+    unsigned leaves;         /* tries to delete */
+    uv_timer_t timer;        /* the next beat; when leaving, the deadline */
+    uint64_t beat_ms;        /* when this beat began */
+    uint64_t deadline_ms;    /* on the loop's clock */
+    struct outage outage;
+    struct detail why; /* of the last failure */
+    unsigned requests; /* whose callbacks will come */
+    bool is_registered, is_busy, is_leaving, is_over;
+    bool is_unsure; /* what a write came to is not known */
+    size_t key_len;
+    char key[];
+};
+
+static void keeper_on_timer(uv_timer_t *timer);
+static void keeper_on_answered(void *arg, enum status status, const struct kv_txn_result *result,
+                               const struct detail *why);
+static void keeper_leave(struct keeper *keeper);
+
+static void keeper_tell_why(struct keeper *keeper, enum keeper_event event, enum status status,
+                            const struct detail *why)
+{
+    if (!keeper->is_over)
+        keeper->on_event(keeper->arg, event, status, why);
+}
+
+static void keeper_tell(struct keeper *keeper, enum keeper_event event)
+{
+    keeper_tell_why(keeper, event, STATUS_OK, &(struct detail){""});
+}
+
+static void keeper_end(struct keeper *keeper)
+{
+    keeper_tell(keeper, KEEPER_ENDED);
+    keeper->is_over = true;
+    uv_timer_stop(&keeper->timer);
+}
+
+static void keeper_wake_in(struct keeper *keeper, uint64_t delay_ms)
+{
+    if (!keeper->is_over)
+        uv_timer_start(&keeper->timer, keeper_on_timer, delay_ms, 0);
+}
+
+/* A beat has ended. */
+static void keeper_wait(struct keeper *keeper, uint64_t delay_ms)
+{
+    keeper->is_busy = false;
+    if (keeper->is_leaving)
+        keeper_leave(keeper);
+    else
+        keeper_wake_in(keeper, delay_ms);
+}
+
+/* It has ended with all as it should be. */
+static void keeper_rest(struct keeper *keeper)
+{
+    uint64_t now_ms = uv_now(keeper->loop), due_ms = keeper->beat_ms + keeper->refresh_ms;
+    if (outage_end(&keeper->outage))
+        keeper_tell(keeper, KEEPER_RECOVERED);
+    keeper_wait(keeper,
+                due_ms > now_ms && !kept_value_is_news(&keeper->value) ? due_ms - now_ms : 0);
+}
+
+/* It has ended without: etcd did not do what it should. */
+static void keeper_retry(struct keeper *keeper, enum status status, const struct detail *why)
+{
+    keeper->why = *why;
+    if (!keeper->is_registered && outage_is_permanent(status)) {
+        keeper_tell_why(keeper, KEEPER_REFUSED, status, why);
+        keeper_end(keeper);
+        return;
+    }
+    if (outage_is_new(&keeper->outage, status))
+        keeper_tell_why(keeper, KEEPER_OUTAGE, status, why);
+    uint64_t delay_ms = outage_delay_ms(&keeper->outage);
+    keeper_wait(keeper, delay_ms < keeper->refresh_ms ? delay_ms : keeper->refresh_ms);
+}
+
+/* Change the entry, or only look, where its revision still is the one that was seen. A request of
+ * the lease needs no such guard: what comes late, when it has been revoked, is refused. */
+static void keeper_ask(struct keeper *keeper, int64_t seen_revision, const struct kv_op *op,
+                       uint32_t timeout_ms)
+{
+    struct kv_guard guard;
+    if (keeper->is_over)
+        return;
+    kv_guard_init(&guard, keeper->key, keeper->key_len, seen_revision, op);
+    guard.txn.timeout_ms = timeout_ms;
+    keeper->requests++;
+    kv_txn(keeper->etcd, &guard.txn, keeper_on_answered, keeper);
+}
+
+static void keeper_see(struct keeper *keeper, const struct kv *found)
+{
+    keeper->revision = found->mod_revision;
+    keeper->written_lease = found->lease;
+}
+
+/* As it should be: written by us, though the answer may have been lost. */
+static bool keeper_is_kept(const struct keeper *keeper, const struct kv *found)
+{
+    return found->lease == keeper->lease.id && kept_value_is(&keeper->value, found);
+}
+
+/* Written by us, if not under this lease or with this value: no other process is to blame. */
+static bool keeper_is_ours(const struct keeper *keeper, const struct kv *found)
+{
+    const struct kept_lease_share *lease = &keeper->lease;
+    bool was_ours = lease->lost_id != 0 && found->lease == lease->lost_id;
+    return (found->lease == lease->id || was_ours) &&
+           (kept_value_is(&keeper->value, found) || kept_value_was(&keeper->value, found));
+}
+
+/* `service drain` or `undrain` did it: our value with the other state. Then that is the state that
+ * we keep. A value that was given meanwhile takes it over, and is still to be written. */
+static bool keeper_adopt_state(struct keeper *keeper, const struct kv *found)
+{
+    bool is_draining, is_own = keeper->lease.id != 0 || keeper->is_registered;
+    if (!is_own || found->lease != keeper->lease.id ||
+        !kept_value_adopt(&keeper->value, found, &is_draining))
+        return false;
+    keeper_tell(keeper, is_draining ? KEEPER_DRAINING : KEEPER_UP);
+    return true;
+}
+
+/* `written`: the number of the value that is there now. */
+static void keeper_be_registered(struct keeper *keeper, unsigned written)
+{
+    bool is_another = kept_value_confirm(&keeper->value, written);
+    enum keeper_event event = is_another ? KEEPER_UPDATED : KEEPER_REFRESHED;
+    if (!keeper->is_registered)
+        event = KEEPER_REGISTERED;
+    keeper->is_registered = true;
+    keeper_tell(keeper, event);
+    keeper_rest(keeper);
+}
+
+/* What is registered for the first time takes the place of whatever is there. */
+static void keeper_tell_found(struct keeper *keeper, const struct kv *found)
+{
+    if (!keeper->is_registered)
+        return;
+    if (!found)
+        keeper_tell(keeper, KEEPER_VANISHED);
+    else if (!keeper_is_ours(keeper, found))
+        keeper_tell(keeper, KEEPER_CHANGED);
+}
+
+static void keeper_write(struct keeper *keeper, int64_t seen_revision)
+{
+    struct kv_op put = {.kind = KV_PUT,
+                        .key = keeper->key,
+                        .key_len = keeper->key_len,
+                        .value = keeper->value.text,
+                        .value_len = keeper->value.len,
+                        .lease = keeper->lease.id};
+    keeper->tries++;
+    kept_value_send(&keeper->value);
+    keeper_ask(keeper, seen_revision, &put, 0);
+}
+
+/* It is not as it was seen last. */
+static void keeper_put_back(struct keeper *keeper, const struct kv *found)
+{
+    struct detail changed;
+    bool is_kept = found && keeper_is_kept(keeper, found);
+    if (keeper->is_leaving) {
+        keeper_wait(keeper, 0);
+    } else if (is_kept || (found && keeper_adopt_state(keeper, found))) {
+        keeper_see(keeper, found);
+        keeper_be_registered(keeper, is_kept ? keeper->value.number : keeper->value.written);
+    } else if (keeper->tries == KEEPER_TRIES_MAX) {
+        keeper_retry(keeper, detail_set(&changed, STATUS_CONFLICT, "the entry is being changed"),
+                     &changed);
+    } else {
+        keeper_tell_found(keeper, found);
+        keeper_write(keeper, found ? found->mod_revision : 0);
+    }
+}
+
+static void keeper_dispose(struct keeper *keeper)
+{
+    kept_lease_leave(&keeper->lease);
+    kept_value_clear(&keeper->value);
+    free(keeper);
+}
+
+/* A callback has come. False: too late. */
+static bool keeper_is_awaited(struct keeper *keeper)
+{
+    bool is_awaited = !keeper->is_over;
+    if (--keeper->requests == 0)
+        keeper_dispose(keeper);
+    return is_awaited;
+}
+
+static void keeper_on_revoked(void *arg, enum status status, const struct detail *why)
+{
+    (void)status, (void)why;
+    keeper_end(arg);
+}
+
+static void keeper_give_lease_back(struct keeper *keeper)
+{
+    keeper->is_registered = false;
+    if (!keeper->lease.lease)
+        keeper_end(keeper);
+    else if (!keeper->is_over)
+        kept_lease_revoke(&keeper->lease, keeper_on_revoked);
+}
+
+static void keeper_give_up(struct keeper *keeper, enum status status, const struct detail *why)
+{
+    if (keeper->is_registered)
+        keeper_tell_why(keeper, KEEPER_NOT_UNREGISTERED, status, why);
+    keeper_end(keeper);
+}
+
+/* False: it is to be tried again. */
+static bool keeper_has_left(struct keeper *keeper, const struct kv_txn_result *result,
+                            const struct kv *found)
+{
+    if (!found) {
+        bool is_deleted = result->succeeded && result->op_count > 0 && result->ops[0].deleted > 0;
+        keeper_tell(keeper, is_deleted ? KEEPER_UNREGISTERED : KEEPER_ALREADY_UNREGISTERED);
+        return true;
+    }
+    bool is_own = keeper_is_ours(keeper, found) && (found->lease != 0 || keeper->is_unsure);
+    if (keeper->leaves < KEEPER_TRIES_MAX && (is_own || keeper_adopt_state(keeper, found))) {
+        keeper_see(keeper, found);
+        return false;
+    }
+    keeper_tell(keeper, KEEPER_LEFT_ALONE);
+    if (keeper->lease.lease && found->lease == keeper->lease.id)
+        kept_lease_spare(&keeper->lease); /* revoking would delete it */
+    return true;
+}
+
+static void keeper_on_left(struct keeper *keeper, enum status status,
+                           const struct kv_txn_result *result, const struct detail *why)
+{
+    if (status != STATUS_OK)
+        keeper_give_up(keeper, status, why);
+    else if (keeper_has_left(keeper, result, kv_guard_found(result)))
+        keeper_give_lease_back(keeper);
+    else
+        keeper_leave(keeper);
+}
+
+static void keeper_on_answered(void *arg, enum status status, const struct kv_txn_result *result,
+                               const struct detail *why)
+{
+    struct keeper *keeper = arg;
+    if (!keeper_is_awaited(keeper))
+        return;
+    if (keeper->leaves > 0) {
+        keeper_on_left(keeper, status, result, why);
+        return;
+    }
+    keeper->is_unsure = status != STATUS_OK && (keeper->is_unsure || keeper->tries > 0);
+    if (status != STATUS_OK) {
+        if (status == STATUS_NOT_FOUND && keeper->lease.lease)
+            kept_lease_lose(&keeper->lease);
+        keeper_retry(keeper, status, why);
+    } else if (!result->succeeded) {
+        keeper_put_back(keeper, kv_guard_found(result));
+    } else if (keeper->tries > 0) {
+        keeper->revision = result->revision;
+        keeper->written_lease = keeper->lease.id;
+        keeper_be_registered(keeper, keeper->value.sent);
+    } else if (keeper->is_registered) {
+        keeper_be_registered(keeper, keeper->value.written);
+    } else {
+        keeper_write(keeper, 0); /* there is none */
+    }
+}
+
+/* Without a lease a beat is a write: that is what `--refresh-every` alone has always meant. But
+ * what such an entry takes the place of is seen first. */
+static void keeper_check(struct keeper *keeper)
+{
+    bool is_write = keeper->is_registered;
+    if (keeper->lease.id != 0)
+        is_write = keeper->lease.id != keeper->written_lease || kept_value_is_news(&keeper->value);
+    keeper->tries = 0;
+    if (is_write)
+        keeper_write(keeper, keeper->revision);
+    else
+        keeper_ask(keeper, keeper->revision, NULL, 0);
+}
+
+static void keeper_freshen_lease(struct keeper *keeper);
+
+static void keeper_on_lease(void *arg, enum status status, const struct detail *why)
+{
+    struct keeper *keeper = arg;
+    if (keeper->is_over)
+        return;
+    if (status != STATUS_OK) {
+        keeper_retry(keeper, status, why);
+    } else if (keeper->lease.id == 0) {
+        keeper_tell(keeper, KEEPER_LEASE_LOST);
+        keeper_freshen_lease(keeper);
+    } else {
+        keeper_check(keeper);
+    }
+}
+
+static void keeper_freshen_lease(struct keeper *keeper)
+{
+    if (!keeper->lease.lease)
+        keeper_check(keeper);
+    else if (!keeper->is_over)
+        kept_lease_renew(&keeper->lease, keeper->refresh_ms, keeper_on_lease);
+}
+
+static void keeper_begin_beat(struct keeper *keeper)
+{
+    keeper->is_busy = true;
+    keeper->beat_ms = uv_now(keeper->loop);
+    keeper_freshen_lease(keeper);
+}
+
+/* Delete the entry where it is still our own. */
+static void keeper_leave(struct keeper *keeper)
+{
+    struct kv_op removal = {.kind = KV_DELETE, .key = keeper->key, .key_len = keeper->key_len};
+    uint64_t now_ms = uv_now(keeper->loop);
+    uint64_t left_ms = keeper->deadline_ms > now_ms ? keeper->deadline_ms - now_ms : 1;
+    keeper->is_busy = true;
+    keeper->leaves++;
+    keeper_wake_in(keeper, left_ms);
+    keeper_ask(keeper, keeper->revision, &removal, (uint32_t)left_ms);
+}
+
+static void keeper_on_timer(uv_timer_t *timer)
+{
+    static const struct detail late = {"no answer in time"};
+    struct keeper *keeper = timer->data;
+    bool is_away = keeper->outage.backoff_ms > 0;
+    if (!keeper->is_leaving)
+        keeper_begin_beat(keeper);
+    else if (!keeper->is_busy)
+        keeper_leave(keeper);
+    else
+        keeper_give_up(keeper, STATUS_TIMED_OUT, is_away ? &keeper->why : &late);
+}
+
+void keeper_stop(struct keeper *keeper, uint64_t deadline_ms)
+{
+    if (keeper->is_leaving)
+        return;
+    keeper->is_leaving = true;
+    keeper->deadline_ms = uv_now(keeper->loop) + deadline_ms;
+    keeper_wake_in(keeper, keeper->is_busy ? deadline_ms : 0);
+}
+
+/* Write what is new at once, or when the beat that goes on has ended. */
+static void keeper_hurry(struct keeper *keeper)
+{
+    if (kept_value_is_news(&keeper->value) && !keeper->is_busy && !keeper->is_leaving)
+        keeper_wake_in(keeper, 0);
+}
+
+enum status keeper_set_value(struct keeper *keeper, const char *value, size_t value_len,
+                             struct detail *why)
+{
+    enum status status = kept_value_set(&keeper->value, value, value_len, why);
+    keeper_hurry(keeper);
+    return status;
+}
+
+enum status keeper_set_draining(struct keeper *keeper, bool is_draining, struct detail *why)
+{
+    enum status status = kept_value_set_draining(&keeper->value, is_draining, why);
+    keeper_hurry(keeper);
+    return status;
+}
+
+bool keeper_is_registered(const struct keeper *keeper)
+{
+    return keeper->is_registered;
+}
+
+static enum status keeper_join_lease(struct keeper *keeper, const struct keeper_options *options)
+{
+    struct kept_lease *own;
+    if (options->lease)
+        return kept_lease_join(options->lease, keeper, &keeper->lease);
+    if (options->ttl_s == 0)
+        return STATUS_OK;
+    enum status status = kept_lease_new(options->etcd, options->loop, options->ttl_s, &own);
+    if (status != STATUS_OK)
+        return status;
+    status = kept_lease_join(own, keeper, &keeper->lease);
+    kept_lease_release(own);
+    return status;
+}
+
+enum status keeper_new(const struct keeper_options *options, struct keeper **out)
+{
+    struct keeper *keeper = calloc(1, sizeof(*keeper) + options->key_len);
+    if (!keeper)
+        return STATUS_NO_MEMORY;
+    *keeper = (struct keeper){
+        .etcd = options->etcd,
+        .loop = options->loop,
+        .on_event = options->on_event,
+        .arg = options->arg,
+        .refresh_ms = options->refresh_ms,
+        .requests = 1, /* the timer's end */
+        .key_len = options->key_len,
+    };
+    memcpy(keeper->key, options->key, options->key_len);
+    enum status status = kept_value_init(&keeper->value, options->value, options->value_len);
+    if (status == STATUS_OK)
+        status = keeper_join_lease(keeper, options);
+    if (status != STATUS_OK) {
+        keeper_dispose(keeper);
+        return status;
+    }
+    uv_timer_init(options->loop, &keeper->timer);
+    keeper->timer.data = keeper;
+    keeper_wake_in(keeper, 0);
+    *out = keeper;
+    return STATUS_OK;
+}
+
+static void keeper_on_closed(uv_handle_t *handle)
+{
+    (void)keeper_is_awaited(handle->data);
+}
+
+void keeper_free(struct keeper *keeper)
+{
+    if (!keeper)
+        return;
+    keeper->is_over = true;
+    kept_lease_cancel(&keeper->lease);
+    uv_close((uv_handle_t *)&keeper->timer, keeper_on_closed);
+}

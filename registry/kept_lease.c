@@ -1,0 +1,204 @@
+#include "kept_lease.h"
+
+#include "lease_id.h"
+#include "registry/etcd/lease.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define MS_PER_S 1000
+
+struct kept_lease {
+    struct etcd *etcd;
+    uv_loop_t *loop;
+    uint64_t ttl_s;
+    int64_t id; /* 0: none yet, or it is gone */
+    uint64_t renewed_ms;
+    unsigned shares, refs;            /* refs: the shares, the maker and the request under way */
+    struct kept_lease_share *waiting; /* for the request under way */
+    bool is_busy;                     /* there is one */
+    bool is_spared;
+};
+
+enum status kept_lease_new(struct etcd *etcd, uv_loop_t *loop, uint64_t ttl_s,
+                           struct kept_lease **out)
+{
+    struct kept_lease *lease = calloc(1, sizeof(*lease));
+    if (!lease)
+        return STATUS_NO_MEMORY;
+    *lease = (struct kept_lease){.etcd = etcd, .loop = loop, .ttl_s = ttl_s, .refs = 1};
+    *out = lease;
+    return STATUS_OK;
+}
+
+void kept_lease_release(struct kept_lease *lease)
+{
+    if (--lease->refs == 0)
+        free(lease);
+}
+
+enum status kept_lease_join(struct kept_lease *lease, void *arg, struct kept_lease_share *out)
+{
+    if (lease->shares == LEASE_KEYS_MAX)
+        return STATUS_TOO_MANY;
+    lease->shares++;
+    lease->refs++;
+    *out = (struct kept_lease_share){.lease = lease, .arg = arg};
+    return STATUS_OK;
+}
+
+void kept_lease_leave(struct kept_lease_share *share)
+{
+    if (!share->lease)
+        return;
+    kept_lease_cancel(share);
+    share->lease->shares--;
+    kept_lease_release(share->lease);
+    share->lease = NULL;
+}
+
+static void kept_lease_wait(struct kept_lease_share *share, kept_lease_done *done)
+{
+    struct kept_lease *lease = share->lease;
+    share->done = done;
+    share->next = lease->waiting;
+    share->link = &lease->waiting;
+    if (share->next)
+        share->next->link = &share->next;
+    lease->waiting = share;
+}
+
+void kept_lease_cancel(struct kept_lease_share *share)
+{
+    if (!share->link)
+        return;
+    *share->link = share->next;
+    if (share->next)
+        share->next->link = share->link;
+    share->link = NULL;
+}
+
+/* What the user knows from now on. */
+static void kept_lease_show(struct kept_lease_share *share)
+{
+    int64_t id = share->lease->id;
+    if (share->id != 0 && share->id != id)
+        share->lost_id = share->id;
+    share->id = id;
+}
+
+/* The client cannot take a request back, so the lease outlives it: its answer comes, from
+ * etcd_close() at the latest. */
+static void kept_lease_begin(struct kept_lease *lease)
+{
+    lease->is_busy = true;
+    lease->refs++;
+}
+
+/* Answer all who wait. One who waits again at once does so for the next request, and any may leave.
+ */
+static void kept_lease_end(struct kept_lease *lease, enum status status, const struct detail *why)
+{
+    struct kept_lease_share *answered = lease->waiting;
+    lease->waiting = NULL;
+    lease->is_busy = false;
+    if (answered)
+        answered->link = &answered;
+    while (answered) {
+        struct kept_lease_share *share = answered;
+        kept_lease_cancel(share);
+        if (status == STATUS_OK)
+            kept_lease_show(share);
+        share->done(share->arg, status, why);
+    }
+    kept_lease_release(lease);
+}
+
+static void kept_lease_on_renewed(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
+                                  int64_t left_s, const struct detail *why)
+{
+    struct kept_lease *lease = arg;
+    (void)granted_ttl_s, (void)left_s;
+    if (status == STATUS_OK) {
+        lease->id = id;
+        lease->renewed_ms = uv_now(lease->loop);
+    } else if (status == STATUS_NOT_FOUND && lease->id != 0) {
+        lease->id = 0;
+        status = STATUS_OK;
+    }
+    kept_lease_end(lease, status, why);
+}
+
+static void kept_lease_grant(struct kept_lease *lease)
+{
+    int64_t id;
+    struct detail why;
+    enum status status = lease_id_new(lease->ttl_s, &id);
+    if (status == STATUS_OK)
+        lease_grant(lease->etcd, id, lease->ttl_s, kept_lease_on_renewed, lease);
+    else
+        kept_lease_end(lease, detail_set(&why, status, "no random number for a lease"), &why);
+}
+
+/* It was renewed so short ago that it is good for this beat, too. Half of a beat may be saved so,
+ * for of many users each beats at another time; but no more than half of what the TTL leaves beyond
+ * a beat, lest the lease runs out before the next. */
+static bool kept_lease_is_fresh(const struct kept_lease *lease, uint64_t beat_ms)
+{
+    uint64_t ttl_ms = lease->ttl_s * MS_PER_S;
+    uint64_t spare_ms = ttl_ms > beat_ms ? (ttl_ms - beat_ms) / 2 : 0;
+    uint64_t max_age_ms = beat_ms / 2 < spare_ms ? beat_ms / 2 : spare_ms;
+    return lease->id != 0 && uv_now(lease->loop) - lease->renewed_ms < max_age_ms;
+}
+
+void kept_lease_renew(struct kept_lease_share *share, uint64_t beat_ms, kept_lease_done *done)
+{
+    struct kept_lease *lease = share->lease;
+    if (!lease->is_busy && kept_lease_is_fresh(lease, beat_ms)) {
+        kept_lease_show(share);
+        done(share->arg, STATUS_OK, &(struct detail){""});
+        return;
+    }
+    kept_lease_wait(share, done);
+    if (lease->is_busy)
+        return;
+    kept_lease_begin(lease);
+    if (lease->id == 0)
+        kept_lease_grant(lease);
+    else
+        lease_keep_alive(lease->etcd, lease->id, kept_lease_on_renewed, lease);
+}
+
+void kept_lease_lose(struct kept_lease_share *share)
+{
+    if (share->lease->id == share->id)
+        share->lease->id = 0;
+    kept_lease_show(share);
+}
+
+void kept_lease_spare(struct kept_lease_share *share)
+{
+    share->lease->is_spared = true;
+}
+
+static void kept_lease_on_revoked(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
+                                  int64_t left_s, const struct detail *why)
+{
+    struct kept_lease *lease = arg;
+    (void)status, (void)id, (void)granted_ttl_s, (void)left_s, (void)why;
+    lease->id = 0;
+    kept_lease_end(lease, STATUS_OK, &(struct detail){""});
+}
+
+void kept_lease_revoke(struct kept_lease_share *share, kept_lease_done *done)
+{
+    struct kept_lease *lease = share->lease;
+    bool is_last = lease->shares == 1 && !lease->is_busy;
+    if (!is_last || lease->id == 0 || lease->is_spared) {
+        done(share->arg, STATUS_OK, &(struct detail){""});
+        return;
+    }
+    kept_lease_wait(share, done);
+    kept_lease_begin(lease);
+    lease_revoke(lease->etcd, lease->id, kept_lease_on_revoked, lease);
+}
