@@ -1,0 +1,473 @@
+/* tests/registry/fake_etcd.h - an etcd of one key and some leases, and a clock, in the hand of a
+ * test.
+ *
+ * kv_txn(), kv_range(), lease_*() and libuv's timers are defined here, and the linker takes these:
+ * nothing waits, nothing depends on the machine, and each request ends as the test wants it. Never
+ * from inside the call that makes it. */
+#ifndef TESTS_FAKE_ETCD_H
+#define TESTS_FAKE_ETCD_H
+
+#include "registry/etcd/kv.h"
+#include "registry/etcd/lease.h"
+#include "registry/lease_id.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include <cmocka.h>
+
+#define FAKE_VALUE_MAX    1024
+#define FAKE_REQUESTS_MAX 1200
+#define FAKE_TIMERS_MAX   1200
+#define FAKE_LEASES_MAX   64
+
+/* How the next request ends. */
+enum fake_end {
+    FAKE_DONE,   /* as etcd would answer */
+    FAKE_FAILED, /* with a status, and it is not done */
+    FAKE_LOST,   /* it is done, but the answer is that status */
+    FAKE_MUTE    /* no answer, before fake_close() */
+};
+
+enum fake_kind { FAKE_TXN, FAKE_RANGE, FAKE_GRANT, FAKE_KEEP_ALIVE, FAKE_REVOKE, FAKE_KINDS };
+
+struct fake_request {
+    enum fake_kind kind;
+    int64_t compared; /* FAKE_TXN: the revision */
+    bool has_op, is_delete, is_idempotent;
+    char value[FAKE_VALUE_MAX];
+    size_t value_len;
+    int64_t lease; /* of what is put, or what the request is about */
+    uint64_t ttl_s;
+    uint32_t timeout_ms;
+    kv_txn_done *txn_done;
+    kv_each *each;
+    kv_range_done *range_done;
+    lease_done *lease_done;
+    void *arg;
+};
+
+struct fake_timer {
+    uv_timer_t *timer;
+    uv_timer_cb callback;
+    uint64_t due_ms;
+    bool is_active;
+};
+
+static struct {
+    uint64_t now_ms;
+    struct fake_timer timers[FAKE_TIMERS_MAX];
+    size_t timer_count;
+    uv_handle_t *closing[FAKE_TIMERS_MAX];
+    uv_close_cb closed[FAKE_TIMERS_MAX];
+    size_t closing_count;
+    struct fake_request requests[FAKE_REQUESTS_MAX]; /* asked, in their order */
+    size_t request_count, answered_count;
+    struct fake_request muted[8];
+    size_t muted_count;
+    /* the key */
+    char value[FAKE_VALUE_MAX];
+    size_t value_len;
+    bool is_there;
+    int64_t lease, mod_revision, create_revision, revision;
+    struct {
+        int64_t id;
+        uint64_t ttl_s;
+        uint64_t expires_ms;
+    } leases[FAKE_LEASES_MAX];
+    size_t lease_count;
+    /* how requests end */
+    struct {
+        enum fake_end end;
+        enum status status;
+    } ends[16];
+    size_t end_count, ended_count;
+    enum status away;   /* of all requests, when there are no more ends; OK: etcd is there */
+    bool is_mute;       /* the same: no answer to any */
+    bool fails_at_once; /* there is no memory for a request: called back from inside the call */
+    unsigned counts[FAKE_KINDS]; /* requests done */
+    unsigned puts, deletes;
+} fake;
+
+static inline struct etcd *fake_etcd(void)
+{
+    return (struct etcd *)&fake;
+}
+
+static inline uv_loop_t *fake_loop(void)
+{
+    return (uv_loop_t *)&fake;
+}
+
+static inline void fake_reset(void)
+{
+    memset(&fake, 0, sizeof(fake));
+    fake.revision = 100;
+    fake.now_ms = 1000000;
+}
+
+static inline void fake_put(const char *value, int64_t lease)
+{
+    fake.revision++;
+    if (!fake.is_there)
+        fake.create_revision = fake.revision;
+    fake.is_there = true;
+    fake.value_len = strlen(value);
+    memcpy(fake.value, value, fake.value_len + 1);
+    fake.lease = lease;
+    fake.mod_revision = fake.revision;
+}
+
+static inline void fake_delete(void)
+{
+    fake.revision++;
+    fake.is_there = false;
+    fake.mod_revision = fake.create_revision = fake.lease = 0;
+}
+
+static inline bool fake_has(const char *value)
+{
+    return fake.is_there && strlen(value) == fake.value_len &&
+           memcmp(fake.value, value, fake.value_len) == 0;
+}
+
+/* Its place; lease_count: it is gone. */
+static inline size_t fake_find_lease(int64_t id)
+{
+    size_t i = 0;
+    while (i < fake.lease_count &&
+           (fake.leases[i].id != id || fake.leases[i].expires_ms <= fake.now_ms))
+        i++;
+    return i;
+}
+
+static inline bool fake_has_lease(int64_t id)
+{
+    return fake_find_lease(id) < fake.lease_count;
+}
+
+/* Without its key: that goes later, or was written elsewhere. */
+static inline void fake_forget_lease(int64_t id)
+{
+    size_t i = fake_find_lease(id);
+    if (i < fake.lease_count)
+        fake.leases[i].expires_ms = 0;
+}
+
+static inline void fake_end_next(enum fake_end end, enum status status)
+{
+    assert_true(fake.end_count < 16);
+    fake.ends[fake.end_count].end = end;
+    fake.ends[fake.end_count++].status = status;
+}
+
+static const struct detail fake_away = {"etcd is away"};
+
+static inline void fake_answer_txn(const struct fake_request *request, enum status lost)
+{
+    struct kv kv = {.key = "k", .key_len = 1, .value = fake.value};
+    bool is_equal = request->compared == fake.mod_revision;
+    struct kv_op_result op = {0};
+    struct kv_txn_result result = {.succeeded = is_equal};
+    if (is_equal && request->has_op && !request->is_delete && request->lease != 0 &&
+        !fake_has_lease(request->lease)) {
+        request->txn_done(request->arg, STATUS_NOT_FOUND, &result, &(struct detail){"no lease"});
+        return;
+    }
+    if (is_equal && request->has_op && request->is_delete) {
+        op.deleted = fake.is_there;
+        fake.deletes += fake.is_there;
+        fake_delete();
+    } else if (is_equal && request->has_op) {
+        fake_put(request->value, request->lease);
+        fake.puts++;
+    }
+    char value[FAKE_VALUE_MAX]; /* a callback may change what is there */
+    memcpy(value, fake.value, sizeof(value));
+    if (!is_equal && fake.is_there) {
+        kv.value = value;
+        kv.value_len = fake.value_len;
+        kv.lease = fake.lease;
+        kv.mod_revision = fake.mod_revision;
+        kv.create_revision = fake.create_revision;
+        op.kvs = &kv;
+        op.kv_count = 1;
+    }
+    result.revision = fake.revision;
+    result.ops = &op;
+    result.op_count = is_equal && !request->has_op ? 0 : 1;
+    if (lost != STATUS_OK)
+        result = (struct kv_txn_result){0};
+    request->txn_done(request->arg, lost, &result,
+                      lost == STATUS_OK ? &(struct detail){""} : &fake_away);
+}
+
+static inline void fake_answer_range(const struct fake_request *request)
+{
+    struct kv_range_result result = {.revision = fake.revision, .count = fake.is_there};
+    struct kv kv = {.key = "k",
+                    .key_len = 1,
+                    .value = fake.value,
+                    .value_len = fake.value_len,
+                    .lease = fake.lease,
+                    .mod_revision = fake.mod_revision,
+                    .create_revision = fake.create_revision};
+    bool goes_on = !fake.is_there || request->each(request->arg, &kv);
+    request->range_done(request->arg, goes_on ? STATUS_OK : STATUS_CANCELLED, &result,
+                        goes_on ? &(struct detail){""} : &(struct detail){"cancelled"});
+}
+
+static inline void fake_answer_lease(const struct fake_request *request, enum status lost)
+{
+    size_t i = fake_find_lease(request->lease);
+    bool is_there = i < fake.lease_count;
+    int64_t ttl_s = 0;
+    enum status status = is_there ? STATUS_OK : STATUS_NOT_FOUND;
+    if (request->kind == FAKE_GRANT && !is_there) {
+        assert_true(fake.lease_count < FAKE_LEASES_MAX);
+        i = fake.lease_count++;
+        fake.leases[i].id = request->lease;
+        fake.leases[i].ttl_s = request->ttl_s;
+        status = STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        ttl_s = (int64_t)fake.leases[i].ttl_s;
+        fake.leases[i].expires_ms = fake.now_ms + fake.leases[i].ttl_s * 1000;
+        if (request->kind == FAKE_REVOKE) {
+            fake_forget_lease(request->lease);
+            if (fake.is_there && fake.lease == request->lease)
+                fake_delete();
+        }
+    }
+    status = lost == STATUS_OK ? status : lost;
+    request->lease_done(request->arg, status, request->lease, ttl_s, ttl_s,
+                        status == STATUS_OK ? &(struct detail){""} : &fake_away);
+}
+
+/* Not done. */
+static inline void fake_refuse(const struct fake_request *request, enum status status)
+{
+    const struct detail *why = &fake_away;
+    if (request->kind == FAKE_TXN)
+        request->txn_done(request->arg, status, &(struct kv_txn_result){0}, why);
+    else if (request->kind == FAKE_RANGE)
+        request->range_done(request->arg, status, &(struct kv_range_result){0}, why);
+    else
+        request->lease_done(request->arg, status, request->lease, 0, 0, why);
+}
+
+static inline void fake_answer(const struct fake_request *request)
+{
+    enum fake_end end = fake.is_mute ? FAKE_MUTE : FAKE_DONE;
+    enum status status = STATUS_OK;
+    if (fake.away != STATUS_OK) {
+        end = FAKE_FAILED;
+        status = fake.away;
+    }
+    if (fake.ended_count < fake.end_count) {
+        end = fake.ends[fake.ended_count].end;
+        status = fake.ends[fake.ended_count++].status;
+    }
+    if (end == FAKE_MUTE) {
+        assert_true(fake.muted_count < 8);
+        fake.muted[fake.muted_count++] = *request;
+        return;
+    }
+    if (end == FAKE_FAILED) {
+        fake_refuse(request, status);
+        return;
+    }
+    fake.counts[request->kind]++;
+    if (request->kind == FAKE_TXN)
+        fake_answer_txn(request, status);
+    else if (request->kind == FAKE_RANGE)
+        fake_answer_range(request);
+    else
+        fake_answer_lease(request, status);
+}
+
+/* The timer that is due first by now_ms + within_ms; NULL: none. */
+static inline struct fake_timer *fake_next_timer(uint64_t within_ms)
+{
+    struct fake_timer *first = NULL;
+    for (size_t i = 0; i < fake.timer_count; i++) {
+        struct fake_timer *timer = &fake.timers[i];
+        if (timer->is_active && timer->due_ms <= fake.now_ms + within_ms &&
+            (!first || timer->due_ms < first->due_ms))
+            first = timer;
+    }
+    return first;
+}
+
+/* One turn: a handle closes, a request is answered, or, when there is neither, the clock goes on to
+ * the next timer. False: nothing happens within that time. */
+static inline bool fake_turn(uint64_t within_ms)
+{
+    if (fake.closing_count > 0) {
+        size_t i = --fake.closing_count;
+        fake.closed[i](fake.closing[i]);
+        return true;
+    }
+    if (fake.answered_count < fake.request_count) {
+        struct fake_request request = fake.requests[fake.answered_count++];
+        if (fake.answered_count == fake.request_count)
+            fake.answered_count = fake.request_count = 0;
+        fake_answer(&request);
+        return true;
+    }
+    struct fake_timer *timer = fake_next_timer(within_ms);
+    if (!timer)
+        return false;
+    fake.now_ms = timer->due_ms > fake.now_ms ? timer->due_ms : fake.now_ms;
+    timer->is_active = false;
+    timer->callback(timer->timer);
+    return true;
+}
+
+static inline void fake_run_for(uint64_t ms)
+{
+    uint64_t end_ms = fake.now_ms + ms;
+    while (fake_turn(end_ms - fake.now_ms))
+        continue;
+    fake.now_ms = end_ms;
+}
+
+/* Until there is nothing to answer; the clock stands. */
+static inline void fake_settle(void)
+{
+    while (fake_turn(0))
+        continue;
+}
+
+/* etcd_close(): whatever is under way is cancelled. */
+static inline void fake_close(void)
+{
+    fake.away = STATUS_CANCELLED;
+    fake.end_count = fake.ended_count = 0;
+    for (size_t i = 0; i < fake.muted_count; i++)
+        fake_refuse(&fake.muted[i], STATUS_CANCELLED);
+    fake.muted_count = 0;
+    while (fake.closing_count > 0 || fake.answered_count < fake.request_count)
+        fake_turn(0);
+}
+
+static inline void fake_ask(const struct fake_request *request)
+{
+    if (fake.fails_at_once) {
+        fake_refuse(request, STATUS_NO_MEMORY);
+        return;
+    }
+    assert_true(fake.request_count < FAKE_REQUESTS_MAX);
+    fake.requests[fake.request_count++] = *request;
+}
+
+void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg)
+{
+    assert_ptr_equal(etcd, fake_etcd());
+    assert_int_equal(txn->compare_count, 1);
+    assert_int_equal(txn->compares[0].target, KV_MOD_REVISION);
+    struct fake_request request = {.kind = FAKE_TXN,
+                                   .compared = txn->compares[0].number,
+                                   .has_op = txn->success_count == 1,
+                                   .is_idempotent = txn->is_idempotent,
+                                   .timeout_ms = txn->timeout_ms,
+                                   .txn_done = done,
+                                   .arg = arg};
+    if (request.has_op) {
+        const struct kv_op *op = &txn->success[0];
+        request.is_delete = op->kind == KV_DELETE;
+        request.lease = op->lease;
+        request.value_len = op->value_len;
+        assert_true(op->value_len < FAKE_VALUE_MAX);
+        if (!request.is_delete)
+            memcpy(request.value, op->value, op->value_len);
+    }
+    fake_ask(&request);
+}
+
+void kv_range(struct etcd *etcd, const struct kv_range *range, kv_each *each, kv_range_done *done,
+              void *arg)
+{
+    (void)range;
+    assert_ptr_equal(etcd, fake_etcd());
+    fake_ask(
+        &(struct fake_request){.kind = FAKE_RANGE, .each = each, .range_done = done, .arg = arg});
+}
+
+void lease_grant(struct etcd *etcd, int64_t id, uint64_t ttl_s, lease_done *done, void *arg)
+{
+    assert_ptr_equal(etcd, fake_etcd());
+    fake_ask(&(struct fake_request){
+        .kind = FAKE_GRANT, .lease = id, .ttl_s = ttl_s, .lease_done = done, .arg = arg});
+}
+
+void lease_keep_alive(struct etcd *etcd, int64_t id, lease_done *done, void *arg)
+{
+    assert_ptr_equal(etcd, fake_etcd());
+    fake_ask(&(struct fake_request){
+        .kind = FAKE_KEEP_ALIVE, .lease = id, .lease_done = done, .arg = arg});
+}
+
+void lease_revoke(struct etcd *etcd, int64_t id, lease_done *done, void *arg)
+{
+    assert_ptr_equal(etcd, fake_etcd());
+    fake_ask(
+        &(struct fake_request){.kind = FAKE_REVOKE, .lease = id, .lease_done = done, .arg = arg});
+}
+
+uint64_t uv_now(const uv_loop_t *loop)
+{
+    (void)loop;
+    return fake.now_ms;
+}
+
+/* NULL: it is closing. */
+static inline struct fake_timer *fake_find_timer(const uv_timer_t *timer)
+{
+    for (size_t i = 0; i < fake.timer_count; i++)
+        if (fake.timers[i].timer == timer)
+            return &fake.timers[i];
+    return NULL;
+}
+
+int uv_timer_init(uv_loop_t *loop, uv_timer_t *timer)
+{
+    (void)loop;
+    assert_true(fake.timer_count < FAKE_TIMERS_MAX);
+    fake.timers[fake.timer_count++] = (struct fake_timer){.timer = timer};
+    return 0;
+}
+
+int uv_timer_start(uv_timer_t *timer, uv_timer_cb callback, uint64_t timeout_ms, uint64_t repeat)
+{
+    struct fake_timer *found = fake_find_timer(timer);
+    assert_non_null(found);
+    assert_int_equal(repeat, 0);
+    *found = (struct fake_timer){timer, callback, fake.now_ms + timeout_ms, true};
+    return 0;
+}
+
+int uv_timer_stop(uv_timer_t *timer)
+{
+    struct fake_timer *found = fake_find_timer(timer);
+    if (found)
+        found->is_active = false;
+    return 0;
+}
+
+void uv_close(uv_handle_t *handle, uv_close_cb callback)
+{
+    struct fake_timer *found = fake_find_timer((uv_timer_t *)handle);
+    assert_non_null(found);
+    *found = fake.timers[--fake.timer_count];
+    assert_true(fake.closing_count < FAKE_TIMERS_MAX);
+    fake.closing[fake.closing_count] = handle;
+    fake.closed[fake.closing_count++] = callback;
+}
+
+#endif

@@ -1,0 +1,785 @@
+/* A keeper over a fake etcd and a fake clock: what it does at which beat, and what it says. */
+#include "fake_etcd.h"
+#include "registry/keeper.h"
+
+#include <stdlib.h>
+
+#define TTL_S     30
+#define BEAT_MS   10000
+#define DRAINED   "{\"location\":\"h:1\",\"state\":\"draining\"}"
+#define OTHER_ID  4711
+#define EVENTS    64
+#define KEPT_TEXT "h:1"
+
+/* The events in their order, a letter each. */
+static const char letters[] = {
+    [KEEPER_REGISTERED] = 'R',
+    [KEEPER_REFRESHED] = '.',
+    [KEEPER_UPDATED] = 'u',
+    [KEEPER_VANISHED] = 'v',
+    [KEEPER_CHANGED] = 'c',
+    [KEEPER_DRAINING] = 'd',
+    [KEEPER_UP] = 'p',
+    [KEEPER_LEASE_LOST] = 'l',
+    [KEEPER_OUTAGE] = 'o',
+    [KEEPER_RECOVERED] = 'b',
+    [KEEPER_REFUSED] = 'X',
+    [KEEPER_UNREGISTERED] = 'U',
+    [KEEPER_ALREADY_UNREGISTERED] = 'A',
+    [KEEPER_LEFT_ALONE] = 'L',
+    [KEEPER_NOT_UNREGISTERED] = 'N',
+    [KEEPER_ENDED] = 'E',
+};
+
+struct test {
+    struct keeper *keeper;
+    char events[EVENTS + 1];
+    size_t count;
+    enum keeper_event free_at; /* freed in this event; KEEPER_ENDED + 1: in none */
+    enum status status;        /* of the last event that has one */
+    struct detail why;
+};
+
+static void on_event(void *arg, enum keeper_event event, enum status status,
+                     const struct detail *why)
+{
+    struct test *test = arg;
+    assert_true(test->count < EVENTS);
+    assert_non_null(test->keeper);
+    test->events[test->count++] = letters[event];
+    test->events[test->count] = '\0';
+    if (status != STATUS_OK) {
+        test->status = status;
+        test->why = *why;
+    } else {
+        assert_string_equal(why->text, "");
+    }
+    if (event == test->free_at) {
+        keeper_free(test->keeper);
+        test->keeper = NULL;
+    }
+}
+
+static void start_with(struct test *test, uint64_t ttl_s, struct kept_lease *lease)
+{
+    const struct keeper_options options = {.etcd = fake_etcd(),
+                                           .loop = fake_loop(),
+                                           .key = "k",
+                                           .key_len = 1,
+                                           .value = KEPT_TEXT,
+                                           .value_len = strlen(KEPT_TEXT),
+                                           .lease = lease,
+                                           .ttl_s = ttl_s,
+                                           .refresh_ms = BEAT_MS,
+                                           .on_event = on_event,
+                                           .arg = test};
+    *test = (struct test){.free_at = KEEPER_ENDED + 1};
+    assert_int_equal(keeper_new(&options, &test->keeper), STATUS_OK);
+    assert_string_equal(test->events, "");
+}
+
+static void start(struct test *test, uint64_t ttl_s)
+{
+    fake_reset();
+    start_with(test, ttl_s, NULL);
+}
+
+/* Registered, and what was said until then is forgotten. */
+static void start_registered(struct test *test, uint64_t ttl_s)
+{
+    start(test, ttl_s);
+    fake_settle();
+    assert_string_equal(test->events, "R");
+    test->count = 0;
+    test->events[0] = '\0';
+}
+
+#define SAID(test, expected)                                                                       \
+    do {                                                                                           \
+        assert_string_equal((test)->events, expected);                                             \
+        (test)->count = 0;                                                                         \
+        (test)->events[0] = '\0';                                                                  \
+    } while (0)
+
+static void stop(struct test *test)
+{
+    keeper_free(test->keeper);
+    test->keeper = NULL;
+    fake_close();
+    assert_int_equal(fake.timer_count, 0);
+}
+
+static void it_registers_under_a_new_lease_and_keeps_that_alive(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    assert_false(keeper_is_registered(test.keeper));
+    fake_settle();
+    SAID(&test, "R");
+    assert_true(keeper_is_registered(test.keeper));
+    assert_true(fake_has(KEPT_TEXT) && lease_id_is_for(fake.lease, TTL_S));
+    fake_run_for(10 * BEAT_MS);
+    SAID(&test, "..........");
+    assert_int_equal(fake.counts[FAKE_GRANT], 1);
+    assert_int_equal(fake.counts[FAKE_KEEP_ALIVE], 10);
+    assert_int_equal(fake.puts, 1);
+    assert_true(fake_has_lease(fake.lease));
+    stop(&test);
+}
+
+static void without_a_lease_each_beat_writes(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, 0);
+    assert_true(fake_has(KEPT_TEXT) && fake.lease == 0);
+    fake_run_for(3 * BEAT_MS);
+    SAID(&test, "...");
+    assert_int_equal(fake.puts, 4);
+    stop(&test);
+}
+
+static void what_is_there_when_it_comes_is_taken_over_without_a_word(void **state)
+{
+    static const char *const values[] = {"other:9", KEPT_TEXT, DRAINED, "", "h:1\n"};
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(values) / sizeof(values[0]); i++) {
+        struct test test;
+        uint64_t ttl_s = i % 2 ? TTL_S : 0;
+        start(&test, ttl_s);
+        fake_put(values[i / 2], OTHER_ID);
+        fake_settle();
+        SAID(&test, "R");
+        assert_true(fake_has(KEPT_TEXT) && lease_id_ttl_s(fake.lease) == ttl_s);
+        stop(&test);
+    }
+}
+
+static void what_vanished_is_put_back(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    int64_t lease = fake.lease;
+    fake_delete();
+    fake_run_for(BEAT_MS);
+    SAID(&test, "v.");
+    assert_true(fake_has(KEPT_TEXT) && fake.lease == lease);
+    fake_run_for(BEAT_MS);
+    SAID(&test, ".");
+    stop(&test);
+}
+
+/* Another lease is another's, even with a state that could be adopted. */
+static void what_others_changed_is_put_back_and_said(void **state)
+{
+    static const struct {
+        const char *value;
+        bool is_own_lease;
+    } rows[] = {{"other:9", true}, {"other:9", false}, {KEPT_TEXT, false},
+                {DRAINED, false},  {"", true},         {"{\"location\":\"h:2\"}", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct test test;
+        start_registered(&test, TTL_S);
+        int64_t lease = fake.lease;
+        fake_put(rows[i].value, rows[i].is_own_lease ? lease : OTHER_ID);
+        fake_run_for(BEAT_MS);
+        SAID(&test, "c.");
+        assert_true(fake_has(KEPT_TEXT) && fake.lease == lease);
+        stop(&test);
+    }
+}
+
+static void a_changed_state_is_adopted_and_lasts(void **state)
+{
+    (void)state;
+    for (uint64_t ttl_s = 0; ttl_s <= TTL_S; ttl_s += TTL_S) {
+        struct test test;
+        start_registered(&test, ttl_s);
+        fake_put(DRAINED, fake.lease);
+        unsigned puts = fake.puts;
+        fake_run_for(BEAT_MS);
+        SAID(&test, "d.");
+        assert_int_equal(fake.puts, puts);
+        fake_delete();
+        fake_run_for(BEAT_MS);
+        SAID(&test, "v.");
+        assert_true(fake_has(DRAINED));
+        fake_put(KEPT_TEXT, fake.lease);
+        fake_run_for(BEAT_MS);
+        SAID(&test, "p.");
+        assert_true(fake_has(KEPT_TEXT));
+        stop(&test);
+    }
+}
+
+static void a_line_end_behind_the_value_is_no_change(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_put(KEPT_TEXT "\n", fake.lease);
+    fake_run_for(BEAT_MS);
+    SAID(&test, ".");
+    stop(&test);
+}
+
+static void a_lost_lease_is_granted_anew(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    int64_t lost = fake.lease;
+    fake_forget_lease(lost);
+    fake_delete();
+    fake_run_for(BEAT_MS);
+    SAID(&test, "lv.");
+    assert_true(fake_has(KEPT_TEXT) && fake.lease != lost && fake_has_lease(fake.lease));
+    stop(&test);
+}
+
+/* The entry may stand a little longer than its lease. */
+static void what_stands_under_the_lost_lease_is_ours(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    int64_t lost = fake.lease;
+    fake_put(KEPT_TEXT, lost); /* as an answer that was lost leaves it: at a revision not seen */
+    fake_forget_lease(lost);
+    fake_run_for(BEAT_MS);
+    SAID(&test, "l.");
+    assert_true(fake_has(KEPT_TEXT) && fake.lease != lost);
+    stop(&test);
+}
+
+static void what_others_left_under_the_lost_lease_is_not(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_put("other:9", fake.lease);
+    fake_forget_lease(fake.lease);
+    fake_run_for(BEAT_MS);
+    SAID(&test, "lc.");
+    stop(&test);
+}
+
+/* Between the renewal and the write. */
+static void a_lease_that_goes_within_a_beat_is_an_outage_of_one_try(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake_end_next(FAKE_DONE, STATUS_OK);
+    fake_end_next(FAKE_FAILED, STATUS_NOT_FOUND);
+    fake_run_for(2000);
+    SAID(&test, "oRb");
+    assert_int_equal(fake.counts[FAKE_GRANT], 2);
+    stop(&test);
+}
+
+/* More than its refresh it may never wait, with the lease's end before its eyes. */
+static void an_outage_is_said_once_and_retried_until_it_is_over(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    int64_t lease = fake.lease;
+    fake.away = STATUS_UNREACHABLE;
+    fake_run_for(BEAT_MS + 60000);
+    SAID(&test, "o");
+    assert_int_equal(test.status, STATUS_UNREACHABLE);
+    assert_string_equal(test.why.text, fake_away.text);
+    fake.away = STATUS_NO_SPACE;
+    fake_run_for(5000);
+    SAID(&test, "o");
+    fake.away = STATUS_OK;
+    fake.leases[0].expires_ms = UINT64_MAX; /* it had no time to run out: etcd stood still */
+    fake_run_for(1500);
+    SAID(&test, ".b");
+    assert_int_equal(fake.lease, lease);
+    fake_run_for(BEAT_MS);
+    SAID(&test, ".");
+    stop(&test);
+}
+
+static void what_is_refused_before_anything_was_registered_ends_it(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake_end_next(FAKE_FAILED, STATUS_DENIED);
+    fake_run_for(BEAT_MS);
+    SAID(&test, "XE");
+    assert_int_equal(test.status, STATUS_DENIED);
+    keeper_stop(test.keeper, 1000);
+    fake_run_for(BEAT_MS);
+    SAID(&test, "");
+    stop(&test);
+}
+
+static void what_is_refused_later_is_an_outage(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_end_next(FAKE_FAILED, STATUS_DENIED);
+    fake_run_for(BEAT_MS + 250);
+    SAID(&test, "o.b");
+    stop(&test);
+}
+
+/* The write was done, the answer lost: what is found then is what was written. */
+static void a_lost_answer_is_not_written_twice(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake_end_next(FAKE_DONE, STATUS_OK);
+    fake_end_next(FAKE_LOST, STATUS_TIMED_OUT);
+    fake_run_for(1000);
+    SAID(&test, "oRb");
+    assert_int_equal(fake.puts, 1);
+    stop(&test);
+}
+
+static void change_again(struct test *test)
+{
+    test->count = 0;
+    fake_put("other:9", OTHER_ID);
+}
+
+/* Another process writes between each of our steps: we do not go on so for ever. */
+static void a_fight_over_the_entry_is_an_outage(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_run_for(BEAT_MS - 1);
+    for (unsigned i = 0; i < 50 && !strchr(test.events, 'o'); i++) {
+        change_again(&test);
+        fake_turn(1);
+    }
+    assert_int_equal(test.status, STATUS_CONFLICT);
+    stop(&test);
+}
+
+static void leaving_deletes_the_entry_and_revokes_the_lease(void **state)
+{
+    (void)state;
+    for (uint64_t ttl_s = 0; ttl_s <= TTL_S; ttl_s += TTL_S) {
+        struct test test;
+        start_registered(&test, ttl_s);
+        int64_t lease = fake.lease;
+        keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+        keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+        SAID(&test, "");
+        fake_settle();
+        SAID(&test, "UE");
+        assert_false(fake.is_there || fake_has_lease(lease) || keeper_is_registered(test.keeper));
+        fake_run_for(10 * BEAT_MS);
+        SAID(&test, "");
+        assert_int_equal(fake.counts[FAKE_REVOKE], ttl_s > 0);
+        stop(&test);
+    }
+}
+
+static void leaving_finds_that_it_was_deleted(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_delete();
+    keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+    fake_settle();
+    SAID(&test, "AE");
+    stop(&test);
+}
+
+static void leaving_deletes_what_was_drained_meanwhile(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_put(DRAINED, fake.lease);
+    keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+    fake_settle();
+    SAID(&test, "dUE");
+    assert_false(fake.is_there);
+    stop(&test);
+}
+
+/* And does not revoke a lease under which others have put it. */
+static void leaving_leaves_what_others_have_put_there(void **state)
+{
+    static const struct {
+        const char *value;
+        bool is_own_lease;
+    } rows[] = {{"other:9", true}, {"other:9", false}, {KEPT_TEXT, false}, {DRAINED, false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct test test;
+        start_registered(&test, TTL_S);
+        int64_t lease = fake.lease;
+        fake_put(rows[i].value, rows[i].is_own_lease ? lease : OTHER_ID);
+        keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+        fake_settle();
+        SAID(&test, "LE");
+        assert_true(fake_has(rows[i].value));
+        assert_int_equal(fake_has_lease(lease), rows[i].is_own_lease);
+        stop(&test);
+    }
+}
+
+/* Without a lease the same value may be somebody else's, unless an answer of ours was lost. */
+static void leaving_without_a_lease_leaves_what_was_written_again(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, 0);
+    fake_put(KEPT_TEXT, 0);
+    keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+    fake_settle();
+    SAID(&test, "LE");
+    stop(&test);
+
+    start_registered(&test, 0);
+    fake_end_next(FAKE_LOST, STATUS_TIMED_OUT);
+    fake_run_for(BEAT_MS);
+    keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+    fake_settle();
+    SAID(&test, "oUE");
+    stop(&test);
+}
+
+static void leaving_without_an_answer_ends_in_time(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake.is_mute = true;
+    keeper_stop(test.keeper, 3000);
+    fake_run_for(2999);
+    SAID(&test, "");
+    assert_int_equal(fake.muted[0].timeout_ms, 3000);
+    fake_run_for(1);
+    SAID(&test, "NE");
+    assert_int_equal(test.status, STATUS_TIMED_OUT);
+    assert_string_equal(test.why.text, "no answer in time");
+    stop(&test);
+}
+
+/* The reason is that of the outage. */
+static void leaving_in_an_outage_says_why(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake.away = STATUS_UNREACHABLE;
+    fake_run_for(BEAT_MS + 100);
+    keeper_stop(test.keeper, 3000);
+    fake_run_for(10);
+    SAID(&test, "oNE");
+    assert_string_equal(test.why.text, fake_away.text);
+    stop(&test);
+}
+
+static void leaving_with_nothing_registered_has_nothing_to_say(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake.is_mute = true;
+    fake_settle();
+    keeper_stop(test.keeper, 1000);
+    fake_run_for(1000);
+    SAID(&test, "E");
+    stop(&test);
+}
+
+/* Lest what it writes comes after the deletion. */
+static void leaving_waits_for_the_request_under_way(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake_turn(0); /* the timer */
+    fake_turn(0); /* the grant */
+    keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+    fake_settle();
+    SAID(&test, "RUE");
+    assert_false(fake.is_there);
+    stop(&test);
+}
+
+/* An answer that comes when it has ended is nobody's any more. */
+static void what_comes_after_the_end_is_not_said(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake_end_next(FAKE_MUTE, STATUS_OK);
+    fake_settle();
+    keeper_stop(test.keeper, 1000);
+    fake_run_for(1000);
+    SAID(&test, "E");
+    fake_close();
+    SAID(&test, "");
+    stop(&test);
+}
+
+static void a_new_value_is_written_at_once(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_run_for(100);
+    assert_int_equal(keeper_set_value(test.keeper, "h:2", 3, NULL), STATUS_OK);
+    SAID(&test, "");
+    fake_settle();
+    SAID(&test, "u");
+    assert_true(fake_has("h:2"));
+    fake_delete();
+    fake_run_for(BEAT_MS);
+    SAID(&test, "v.");
+    assert_true(fake_has("h:2"));
+    stop(&test);
+}
+
+static void a_value_that_is_no_entry_is_refused(void **state)
+{
+    (void)state;
+    struct test test;
+    struct detail why = {""};
+    start_registered(&test, TTL_S);
+    assert_int_equal(keeper_set_value(test.keeper, "h", 1, &why), STATUS_BAD_INPUT);
+    assert_true(why.text[0] != '\0');
+    fake_run_for(BEAT_MS);
+    SAID(&test, ".");
+    assert_true(fake_has(KEPT_TEXT));
+    stop(&test);
+}
+
+/* At whatever step of a beat it comes. */
+static void a_value_given_while_another_is_written_is_written_next(void **state)
+{
+    (void)state;
+    for (unsigned turns = 0; turns < 5; turns++) {
+        struct test test;
+        start(&test, TTL_S);
+        for (unsigned i = 0; i < turns; i++)
+            fake_turn(0);
+        assert_int_equal(keeper_set_value(test.keeper, "h:2", 3, NULL), STATUS_OK);
+        assert_int_equal(keeper_set_value(test.keeper, "h:3", 3, NULL), STATUS_OK);
+        fake_settle();
+        assert_true(fake_has("h:3"));
+        assert_null(strchr(test.events, 'c'));
+        fake_run_for(BEAT_MS);
+        assert_true(fake_has("h:3"));
+        assert_null(strchr(test.events, 'c'));
+        stop(&test);
+    }
+}
+
+static void a_new_value_whose_write_failed_is_written_later(void **state)
+{
+    (void)state;
+    for (enum fake_end end = FAKE_FAILED; end <= FAKE_LOST; end++) {
+        struct test test;
+        start_registered(&test, TTL_S);
+        assert_int_equal(keeper_set_value(test.keeper, "h:2", 3, NULL), STATUS_OK);
+        fake_end_next(end, STATUS_TIMED_OUT);
+        fake_run_for(1000);
+        SAID(&test, "oub");
+        assert_true(fake_has("h:2"));
+        stop(&test);
+    }
+}
+
+static void a_new_value_has_the_state_of_the_old_one(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    assert_int_equal(keeper_set_draining(test.keeper, true, NULL), STATUS_OK);
+    fake_settle();
+    SAID(&test, "u");
+    assert_true(fake_has(DRAINED));
+    assert_int_equal(keeper_set_draining(test.keeper, true, NULL), STATUS_OK);
+    fake_settle();
+    SAID(&test, "");
+    assert_int_equal(keeper_set_value(test.keeper, "h:2", 3, NULL), STATUS_OK);
+    fake_settle();
+    SAID(&test, "u");
+    assert_true(fake_has("{\"location\":\"h:2\",\"state\":\"draining\"}"));
+    assert_int_equal(keeper_set_draining(test.keeper, false, NULL), STATUS_OK);
+    fake_settle();
+    SAID(&test, "u");
+    assert_true(fake_has("h:2"));
+    stop(&test);
+}
+
+/* It was drained since the last beat: a new value must not undo that. */
+static void a_new_value_meets_a_state_that_others_changed(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_put(DRAINED, fake.lease);
+    assert_int_equal(keeper_set_value(test.keeper, "h:2", 3, NULL), STATUS_OK);
+    fake_settle();
+    SAID(&test, "d.u");
+    assert_true(fake_has("{\"location\":\"h:2\",\"state\":\"draining\"}"));
+    stop(&test);
+}
+
+static void keepers_share_a_lease(void **state)
+{
+    (void)state;
+    struct test tests[2];
+    struct kept_lease *lease;
+    fake_reset();
+    assert_int_equal(kept_lease_new(fake_etcd(), fake_loop(), TTL_S, &lease), STATUS_OK);
+    start_with(&tests[0], 0, lease);
+    start_with(&tests[1], 0, lease);
+    kept_lease_release(lease);
+    fake_settle();
+    SAID(&tests[0], "R");
+    assert_int_equal(fake.counts[FAKE_GRANT], 1);
+    fake_run_for(10 * BEAT_MS);
+    assert_in_range(fake.counts[FAKE_KEEP_ALIVE], 10, 20);
+    int64_t id = fake.lease;
+    keeper_stop(tests[0].keeper, KEEPER_LEAVE_MS);
+    fake_settle();
+    assert_non_null(strstr(tests[0].events, "UE"));
+    keeper_free(tests[0].keeper);
+    fake_settle();
+    assert_true(fake_has_lease(id)); /* the other one's, too */
+    keeper_stop(tests[1].keeper, KEEPER_LEAVE_MS);
+    fake_settle();
+    assert_false(fake_has_lease(id));
+    stop(&tests[1]);
+}
+
+/* In whatever event: the keeper asks nothing more, and LeakSanitizer says whether all is given
+ * back.
+ */
+static void it_can_be_freed_in_any_event(void **state)
+{
+    static const enum keeper_event events[] = {
+        KEEPER_REGISTERED, KEEPER_REFRESHED,        KEEPER_UPDATED,
+        KEEPER_VANISHED,   KEEPER_CHANGED,          KEEPER_DRAINING,
+        KEEPER_LEASE_LOST, KEEPER_OUTAGE,           KEEPER_RECOVERED,
+        KEEPER_REFUSED,    KEEPER_UNREGISTERED,     KEEPER_ALREADY_UNREGISTERED,
+        KEEPER_LEFT_ALONE, KEEPER_NOT_UNREGISTERED, KEEPER_ENDED};
+    (void)state;
+    for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+        struct test test;
+        enum keeper_event event = events[i];
+        start(&test, TTL_S);
+        test.free_at = event;
+        if (event == KEEPER_REFUSED)
+            fake_end_next(FAKE_FAILED, STATUS_DENIED);
+        if (event == KEEPER_OUTAGE || event == KEEPER_RECOVERED)
+            fake_end_next(FAKE_FAILED, STATUS_UNREACHABLE);
+        fake_run_for(2000);
+        if (event == KEEPER_UPDATED)
+            (void)!keeper_set_value(test.keeper, "h:2", 3, NULL);
+        if (event == KEEPER_VANISHED || event == KEEPER_ALREADY_UNREGISTERED)
+            fake_delete();
+        if (event == KEEPER_CHANGED || event == KEEPER_LEFT_ALONE)
+            fake_put("other:9", fake.lease);
+        if (event == KEEPER_DRAINING)
+            fake_put(DRAINED, fake.lease);
+        if (event == KEEPER_LEASE_LOST)
+            fake_forget_lease(fake.lease);
+        if (event == KEEPER_NOT_UNREGISTERED)
+            fake.away = STATUS_UNREACHABLE;
+        if (test.keeper && event >= KEEPER_UNREGISTERED)
+            keeper_stop(test.keeper, 1000);
+        fake_run_for(2 * BEAT_MS);
+        if (test.keeper || strchr(test.events, letters[event]) != test.events + test.count - 1)
+            fail_msg("event %d: %s", (int)event, test.events);
+        assert_int_equal(fake.timer_count, 0);
+        fake_close();
+    }
+}
+
+static void it_can_be_freed_with_a_request_under_way(void **state)
+{
+    (void)state;
+    for (unsigned turns = 0; turns < 5; turns++) {
+        struct test test;
+        start(&test, TTL_S);
+        fake.is_mute = turns % 2;
+        for (unsigned i = 0; i < turns; i++)
+            fake_turn(0);
+        keeper_free(test.keeper);
+        test.keeper = NULL; /* an event would be noticed */
+        fake_settle();
+        fake_close();
+        assert_int_equal(fake.timer_count, 0);
+    }
+    keeper_free(NULL);
+}
+
+static void a_request_that_fails_at_once_is_an_outage(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake.fails_at_once = true;
+    fake_run_for(5000);
+    SAID(&test, "o");
+    assert_int_equal(test.status, STATUS_NO_MEMORY);
+    fake.fails_at_once = false;
+    fake_run_for(2000);
+    SAID(&test, "Rb");
+    stop(&test);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_registers_under_a_new_lease_and_keeps_that_alive),
+        cmocka_unit_test(without_a_lease_each_beat_writes),
+        cmocka_unit_test(what_is_there_when_it_comes_is_taken_over_without_a_word),
+        cmocka_unit_test(what_vanished_is_put_back),
+        cmocka_unit_test(what_others_changed_is_put_back_and_said),
+        cmocka_unit_test(a_changed_state_is_adopted_and_lasts),
+        cmocka_unit_test(a_line_end_behind_the_value_is_no_change),
+        cmocka_unit_test(a_lost_lease_is_granted_anew),
+        cmocka_unit_test(what_stands_under_the_lost_lease_is_ours),
+        cmocka_unit_test(what_others_left_under_the_lost_lease_is_not),
+        cmocka_unit_test(a_lease_that_goes_within_a_beat_is_an_outage_of_one_try),
+        cmocka_unit_test(an_outage_is_said_once_and_retried_until_it_is_over),
+        cmocka_unit_test(what_is_refused_before_anything_was_registered_ends_it),
+        cmocka_unit_test(what_is_refused_later_is_an_outage),
+        cmocka_unit_test(a_lost_answer_is_not_written_twice),
+        cmocka_unit_test(a_fight_over_the_entry_is_an_outage),
+        cmocka_unit_test(leaving_deletes_the_entry_and_revokes_the_lease),
+        cmocka_unit_test(leaving_finds_that_it_was_deleted),
+        cmocka_unit_test(leaving_deletes_what_was_drained_meanwhile),
+        cmocka_unit_test(leaving_leaves_what_others_have_put_there),
+        cmocka_unit_test(leaving_without_a_lease_leaves_what_was_written_again),
+        cmocka_unit_test(leaving_without_an_answer_ends_in_time),
+        cmocka_unit_test(leaving_in_an_outage_says_why),
+        cmocka_unit_test(leaving_with_nothing_registered_has_nothing_to_say),
+        cmocka_unit_test(leaving_waits_for_the_request_under_way),
+        cmocka_unit_test(what_comes_after_the_end_is_not_said),
+        cmocka_unit_test(a_new_value_is_written_at_once),
+        cmocka_unit_test(a_value_that_is_no_entry_is_refused),
+        cmocka_unit_test(a_value_given_while_another_is_written_is_written_next),
+        cmocka_unit_test(a_new_value_whose_write_failed_is_written_later),
+        cmocka_unit_test(a_new_value_has_the_state_of_the_old_one),
+        cmocka_unit_test(a_new_value_meets_a_state_that_others_changed),
+        cmocka_unit_test(keepers_share_a_lease),
+        cmocka_unit_test(it_can_be_freed_in_any_event),
+        cmocka_unit_test(it_can_be_freed_with_a_request_under_way),
+        cmocka_unit_test(a_request_that_fails_at_once_is_an_outage),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
