@@ -162,14 +162,17 @@ static enum status entry_state_render(const struct entry *entry, bool is_drainin
 }
 
 /* A second "state", or one spelt with escapes, would go on saying the same. */
-static bool entry_state_is_as_wanted(const char *value, size_t len, bool is_draining)
+static enum status entry_state_check(const char *value, size_t len, bool is_draining,
+                                     struct detail *why)
 {
     struct entry entry;
-    if (entry_parse(value, len, &entry, NULL) != STATUS_OK)
-        return false;
-    bool is_so = entry.is_draining == is_draining;
+    enum status status = entry_parse(value, len, &entry, why);
+    if (status != STATUS_OK)
+        return status;
+    if (entry.is_draining != is_draining)
+        status = detail_set(why, STATUS_BAD_INPUT, "its \"state\" is there twice or oddly spelt");
     entry_clear(&entry);
-    return is_so;
+    return status;
 }
 
 static enum status entry_state_change(const struct entry *entry, const char *value, size_t len,
@@ -202,9 +205,10 @@ enum status entry_state_set(const char *value, size_t len, bool is_draining, cha
     entry_clear(&entry);
     if (status != STATUS_OK)
         return detail_set(why, status, "%s", status_text(status));
-    if (!entry_state_is_as_wanted(made, made_len, is_draining)) {
+    status = entry_state_check(made, made_len, is_draining, why);
+    if (status != STATUS_OK) {
         free(made);
-        return detail_set(why, STATUS_BAD_INPUT, "its \"state\" is there twice or oddly spelt");
+        return status;
     }
     *out = made;
     *out_len = made_len;
