@@ -104,12 +104,9 @@ static bool registrar_is_cancelled(struct registrar *registrar)
 
 static char *registrar_copy(const char *text, size_t len)
 {
-    char *copy = malloc(len + 1);
-    if (!copy)
-        return NULL;
-    if (len > 0)
+    char *copy = malloc(len + 1); /* never of 0 octets, which may be NULL */
+    if (copy && len > 0)
         memcpy(copy, text, len);
-    copy[len] = '\0';
     return copy;
 }
 

@@ -366,11 +366,19 @@ static inline void fake_ask(const struct fake_request *request)
     fake.requests[fake.request_count++] = *request;
 }
 
+/* There is one key. */
+static inline void fake_check_key(const char *key, size_t len)
+{
+    assert_int_equal(len, 1);
+    assert_memory_equal(key, "k", 1);
+}
+
 void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg)
 {
     assert_ptr_equal(etcd, fake_etcd());
     assert_int_equal(txn->compare_count, 1);
     assert_int_equal(txn->compares[0].target, KV_MOD_REVISION);
+    fake_check_key(txn->compares[0].key, txn->compares[0].key_len);
     struct fake_request request = {.kind = FAKE_TXN,
                                    .compared = txn->compares[0].number,
                                    .has_op = txn->success_count == 1,
@@ -380,6 +388,7 @@ void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void
                                    .arg = arg};
     if (request.has_op) {
         const struct kv_op *op = &txn->success[0];
+        fake_check_key(op->key, op->key_len);
         request.is_delete = op->kind == KV_DELETE;
         request.lease = op->lease;
         request.value_len = op->value_len;
@@ -393,8 +402,8 @@ void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void
 void kv_range(struct etcd *etcd, const struct kv_range *range, kv_each *each, kv_range_done *done,
               void *arg)
 {
-    (void)range;
     assert_ptr_equal(etcd, fake_etcd());
+    fake_check_key(range->key, range->key_len);
     fake_ask(
         &(struct fake_request){.kind = FAKE_RANGE, .each = each, .range_done = done, .arg = arg});
 }

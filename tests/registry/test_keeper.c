@@ -179,12 +179,13 @@ static void what_others_changed_is_put_back_and_said(void **state)
         bool is_own_lease;
     } rows[] = {{"other:9", true}, {"other:9", false}, {KEPT_TEXT, false},
                 {DRAINED, false},  {"", true},         {"{\"location\":\"h:2\"}", true}};
+    static const int64_t others[] = {OTHER_ID, 0};
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
         struct test test;
         start_registered(&test, TTL_S);
         int64_t lease = fake.lease;
-        fake_put(rows[i].value, rows[i].is_own_lease ? lease : OTHER_ID);
+        fake_put(rows[i / 2].value, rows[i / 2].is_own_lease ? lease : others[i % 2]);
         fake_run_for(BEAT_MS);
         SAID(&test, "c.");
         assert_true(fake_has(KEPT_TEXT) && fake.lease == lease);
@@ -264,6 +265,21 @@ static void what_others_left_under_the_lost_lease_is_not(void **state)
     fake_forget_lease(fake.lease);
     fake_run_for(BEAT_MS);
     SAID(&test, "lc.");
+    stop(&test);
+}
+
+/* Nor does it make another's lease ours. */
+static void what_others_write_after_a_lease_was_lost_is_theirs(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_forget_lease(fake.lease);
+    fake_run_for(BEAT_MS);
+    SAID(&test, "l.");
+    fake_put(KEPT_TEXT, OTHER_ID);
+    fake_run_for(BEAT_MS);
+    SAID(&test, "c.");
     stop(&test);
 }
 
@@ -754,6 +770,7 @@ int main(void)
         cmocka_unit_test(a_lost_lease_is_granted_anew),
         cmocka_unit_test(what_stands_under_the_lost_lease_is_ours),
         cmocka_unit_test(what_others_left_under_the_lost_lease_is_not),
+        cmocka_unit_test(what_others_write_after_a_lease_was_lost_is_theirs),
         cmocka_unit_test(a_lease_that_goes_within_a_beat_is_an_outage_of_one_try),
         cmocka_unit_test(an_outage_is_said_once_and_retried_until_it_is_over),
         cmocka_unit_test(what_is_refused_before_anything_was_registered_ends_it),
