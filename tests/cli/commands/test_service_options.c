@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "cli/service_options.h"
+#include "service_options.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "registry/kv_guard.h"
+#include "registry/etcd/kv_guard.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
