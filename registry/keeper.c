@@ -321,8 +321,6 @@ static void keeper_freshen_lease(struct keeper *keeper);
 static void keeper_on_lease(void *arg, enum status status, const struct detail *why)
 {
     struct keeper *keeper = arg;
-    if (keeper->is_over)
-        return;
     if (status != STATUS_OK) {
         keeper_retry(keeper, status, why);
     } else if (keeper->lease.id == 0) {

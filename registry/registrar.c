@@ -398,13 +398,13 @@ static enum registrar_step registrar_plan_exchange(struct registrar *registrar)
 }
 
 static const struct registrar_traits registrar_kinds[] = {
-    [REGISTRAR_REGISTER] = {registrar_plan_put, .is_entry = true},
-    [REGISTRAR_REMOVE] = {registrar_plan_removal},
-    [REGISTRAR_DRAIN] = {registrar_plan_state, .is_draining = true},
-    [REGISTRAR_UNDRAIN] = {registrar_plan_state},
-    [REGISTRAR_SET_SWITCH] = {registrar_plan_put},
-    [REGISTRAR_TOGGLE_SWITCH] = {registrar_plan_toggle, .is_once = true},
-    [REGISTRAR_EXCHANGE_SWITCH] = {registrar_plan_exchange, .is_once = true},
+    [REGISTRAR_REGISTER] = {.plan = registrar_plan_put, .is_entry = true},
+    [REGISTRAR_REMOVE] = {.plan = registrar_plan_removal},
+    [REGISTRAR_DRAIN] = {.plan = registrar_plan_state, .is_draining = true},
+    [REGISTRAR_UNDRAIN] = {.plan = registrar_plan_state},
+    [REGISTRAR_SET_SWITCH] = {.plan = registrar_plan_put},
+    [REGISTRAR_TOGGLE_SWITCH] = {.plan = registrar_plan_toggle, .is_once = true},
+    [REGISTRAR_EXCHANGE_SWITCH] = {.plan = registrar_plan_exchange, .is_once = true},
 };
 
 enum status registrar_start(struct etcd *etcd, const struct registrar_change *change,
