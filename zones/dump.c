@@ -59,12 +59,11 @@ static void dump_put_srv(struct dump *dump, const struct walk *from)
     pairs_reset(&dump->seen);
     while (dump->status == STATUS_OK && (instance = walk_next(&walk)))
         if (is_single || dump_is_new(dump, (uintptr_t)instance->target, rdata_srv_key(instance)))
-            dump_put(dump, RDATA_SRV, ttl_s, dump->rdata,
+            dump_put(dump, TYPE_SRV, ttl_s, dump->rdata,
                      rdata_srv(dump->view, instance, dump->rdata));
 }
 
-static void dump_put_walk_addresses(struct dump *dump, const struct walk *from,
-                                    enum rdata_type type)
+static void dump_put_walk_addresses(struct dump *dump, const struct walk *from, uint16_t type)
 {
     struct walk walk = *from;
     const struct instance *instance;
@@ -83,8 +82,8 @@ static void dump_put_walk_addresses(struct dump *dump, const struct walk *from,
 
 static void dump_put_view(struct dump *dump, const struct walk *walk)
 {
-    dump_put_walk_addresses(dump, walk, RDATA_A);
-    dump_put_walk_addresses(dump, walk, RDATA_AAAA);
+    dump_put_walk_addresses(dump, walk, TYPE_A);
+    dump_put_walk_addresses(dump, walk, TYPE_AAAA);
     dump_put_srv(dump, walk);
 }
 
@@ -96,7 +95,7 @@ static void dump_put_ptr(struct dump *dump, uint32_t ttl_s, const uint8_t *head,
     memcpy(dump->rdata, head, head_len);
     memcpy(dump->rdata + head_len, tail, tail_len);
     memcpy(dump->rdata + head_len + tail_len, view->wire, view->wire_len);
-    dump_put(dump, RDATA_PTR, ttl_s, dump->rdata, head_len + tail_len + view->wire_len);
+    dump_put(dump, TYPE_PTR, ttl_s, dump->rdata, head_len + tail_len + view->wire_len);
 }
 
 /* From a type or subtype to its instances, which lie below the type. */
@@ -118,7 +117,7 @@ static void dump_put_type_txt(struct dump *dump, const struct set *set)
     uint32_t ttl_s = walk_ttl(&walk, dump->view->record_ttl_s);
     const struct instance *instance;
     while (dump->status == STATUS_OK && (instance = walk_name(&walk)))
-        dump_put(dump, RDATA_TXT, ttl_s, dump->rdata, rdata_member_txt(instance, dump->rdata));
+        dump_put(dump, TYPE_TXT, ttl_s, dump->rdata, rdata_member_txt(instance, dump->rdata));
 }
 
 static bool dump_is_udp(const struct node *type)
@@ -176,7 +175,7 @@ static void dump_put_instance(struct dump *dump, const struct instance *instance
     struct walk walk = {.chains = {instance}};
     dump_set_owner(dump, node_name(node), node->name_len);
     dump_put_srv(dump, &walk);
-    dump_put(dump, RDATA_TXT, instance->record.ttl_s,
+    dump_put(dump, TYPE_TXT, instance->record.ttl_s,
              instance->txt_len ? instance_txt(instance) : nothing,
              instance->txt_len ? instance->txt_len : 1);
 }
@@ -218,7 +217,7 @@ static void dump_put_list(struct dump *dump)
 
 static void dump_put_target(struct dump *dump, const struct node *node)
 {
-    static const enum rdata_type types[] = {RDATA_A, RDATA_AAAA};
+    static const uint16_t types[] = {TYPE_A, TYPE_AAAA};
     const struct target *target = (const struct target *)node;
     dump_set_owner(dump, node_name(node), node->name_len);
     for (unsigned t = 0; t < 2; t++) {
@@ -231,7 +230,7 @@ static void dump_put_target(struct dump *dump, const struct node *node)
 
 static void dump_put_fixed(struct dump *dump, const struct node *node)
 {
-    static const enum rdata_type types[] = {RDATA_A, RDATA_AAAA, RDATA_PTR};
+    static const uint16_t types[] = {TYPE_A, TYPE_AAAA, TYPE_PTR};
     const struct fixed *fixed = (const struct fixed *)node;
     dump_set_owner(dump, node_name(node), node->name_len);
     for (unsigned t = 0; t < sizeof(types) / sizeof(types[0]); t++)
@@ -246,9 +245,9 @@ static void dump_put_apex(struct dump *dump)
 {
     const struct view *view = dump->view;
     dump_set_owner(dump, view->wire, 0);
-    dump_put(dump, RDATA_SOA, VIEW_SOA_TTL_S, dump->rdata, rdata_soa(view, dump->rdata));
+    dump_put(dump, TYPE_SOA, VIEW_SOA_TTL_S, dump->rdata, rdata_soa(view, dump->rdata));
     for (unsigned i = 0; i < view->ns_count; i++)
-        dump_put(dump, RDATA_NS, VIEW_STATIC_TTL_S, view->ns[i].wire, view->ns[i].wire_len);
+        dump_put(dump, TYPE_NS, VIEW_STATIC_TTL_S, view->ns[i].wire, view->ns[i].wire_len);
 }
 
 static void dump_put_node(struct dump *dump, const struct node *node)
@@ -274,7 +273,7 @@ static void dump_put_node(struct dump *dump, const struct node *node)
         break;
     case NODE_SWITCH:
         dump_set_owner(dump, node_name(node), node->name_len);
-        dump_put(dump, RDATA_TXT, switch_->record.ttl_s, switch_txt(switch_), switch_->txt_len);
+        dump_put(dump, TYPE_TXT, switch_->record.ttl_s, switch_txt(switch_), switch_->txt_len);
         break;
     default:
         break;

@@ -1,8 +1,7 @@
 #include "internal.h"
+#include "zones/name/rr.h"
 
 #include <stdlib.h>
-
-enum { TYPE_A = 1, TYPE_PTR = 12, TYPE_AAAA = 28 };
 
 #define SUBTREES "\4_tcp\0\4_udp\0\4addr\0\4host\0\7service\0\6switch\0"
 

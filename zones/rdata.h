@@ -8,21 +8,12 @@
 #define ZONES_RDATA_H
 
 #include "view.h"
+#include "zones/name/rr.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-enum rdata_type {
-    RDATA_A = 1,
-    RDATA_NS = 2,
-    RDATA_SOA = 6,
-    RDATA_PTR = 12,
-    RDATA_TXT = 16,
-    RDATA_AAAA = 28,
-    RDATA_SRV = 33
-};
 
 static inline uint8_t *rdata_put16(uint8_t *at, uint16_t value)
 {
@@ -85,20 +76,19 @@ struct rdata_addresses {
     uint32_t len; /* octets of one */
 };
 
-static inline struct rdata_addresses rdata_addresses(const struct target *target,
-                                                     enum rdata_type type)
+static inline struct rdata_addresses rdata_addresses(const struct target *target, uint16_t type)
 {
-    struct rdata_addresses found = {.len = type == RDATA_A ? 4 : 16};
+    struct rdata_addresses found = {.len = type == TYPE_A ? 4 : 16};
     if (target->node.kind == NODE_ADDRESS) {
         found.octets = target->address;
-        found.count = target->family == (type == RDATA_A ? 4 : 6);
+        found.count = target->family == (type == TYPE_A ? 4 : 6);
         return found;
     }
     const struct node_addresses *all = rcu_read(target->addresses);
     if (!all)
         return found;
-    found.octets = all->octets + (type == RDATA_A ? 0 : 4u * all->v4_count);
-    found.count = type == RDATA_A ? all->v4_count : all->v6_count;
+    found.octets = all->octets + (type == TYPE_A ? 0 : 4u * all->v4_count);
+    found.count = type == TYPE_A ? all->v4_count : all->v6_count;
     return found;
 }
 

@@ -2,13 +2,12 @@
 
 #include "zones/dump.h"
 #include "zones/name/name.h"
+#include "zones/name/rr.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define READERS_SET_MAX 100 /* BIND's max-records-per-type */
-
-enum { TYPE_A = 1, TYPE_NS = 2, TYPE_PTR = 12, TYPE_TXT = 16, TYPE_AAAA = 28, TYPE_SRV = 33 };
 
 struct readers {
     uint64_t odd_hosts, large_sets;

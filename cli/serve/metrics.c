@@ -39,7 +39,7 @@ static const char *const states[] = {[ANSWER_NOT_READY] = "not_ready",
 static const char *const transports[] = {[QUERY_UDP] = "udp", [QUERY_TCP] = "tcp"};
 
 static const char *const types[COUNTERS_TYPE_COUNT] = {
-#define TYPE_NAME(name, number) [COUNTERS_TYPE_##name] = #name,
+#define TYPE_NAME(name) [COUNTERS_TYPE_##name] = #name,
     COUNTERS_TYPE_LIST(TYPE_NAME)
 #undef TYPE_NAME
         [COUNTERS_TYPE_OTHER] = "OTHER"};

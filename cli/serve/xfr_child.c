@@ -1,6 +1,7 @@
 #include "xfr_child.h"
 
 #include "dns/wire/prefix.h"
+#include "zones/name/rr.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -10,10 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define RCODE_SERVFAIL 2
-#define RCODE_REFUSED  5
-#define TRANSFER_S     600 /* a slower client has its transfer broken off */
-#define TRANSFER_FD    3   /* the child's; everything above is closed */
+#define TRANSFER_S  600 /* a slower client has its transfer broken off */
+#define TRANSFER_FD 3   /* the child's; everything above is closed */
 
 /* So that the places come back whatever clients do. */
 static const struct axfr_pace pace = {.patience_ms = 10000, .octets_per_s = 8192};

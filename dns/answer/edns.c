@@ -5,15 +5,6 @@
 
 #include <string.h>
 
-enum {
-    OPTION_NSID = 3,
-    OPTION_EXPIRE = 9,
-    OPTION_COOKIE = 10,
-    OPTION_KEEPALIVE = 11,
-    OPTION_EDE = 15,
-    OPTION_ZONEVERSION = 19
-};
-
 size_t edns_size_of_options(const struct answer_env *env, unsigned wants)
 {
     size_t size = 0;
@@ -52,7 +43,7 @@ static uint8_t *edns_put_cookie(const struct answer_env *env, const struct query
                             env->now_s, &is_old))
         valid++;
     result->has_valid_cookie = valid < env->secret_count;
-    at = edns_put_option(at, OPTION_COOKIE, COOKIE_CLIENT + COOKIE_SERVER);
+    at = edns_put_option(at, EDNS_OPTION_COOKIE, COOKIE_CLIENT + COOKIE_SERVER);
     memcpy(at, query->cookie, COOKIE_CLIENT);
     if (valid == 0 && !is_old) /* ours, new, and made with the secret of today */
         memcpy(at + COOKIE_CLIENT, server, COOKIE_SERVER);
@@ -65,12 +56,12 @@ static uint8_t *edns_put_zone_options(const struct query *query, const struct ed
                                       uint8_t *at)
 {
     if (query->wants & QUERY_WANTS_EXPIRE) { /* RFC 7314 */
-        at = edns_put_option(at, OPTION_EXPIRE, 4);
+        at = edns_put_option(at, EDNS_OPTION_EXPIRE, 4);
         reply_put32(at, VIEW_SOA_EXPIRE_S);
         at += 4;
     }
     if (query->wants & QUERY_WANTS_ZONE_VERSION) { /* RFC 9660: type 0, the serial */
-        at = edns_put_option(at, OPTION_ZONEVERSION, 6);
+        at = edns_put_option(at, EDNS_OPTION_ZONEVERSION, 6);
         at[0] = edns->view->label_count;
         at[1] = 0;
         reply_put32(at + 2, rcu_read(edns->view->serial));
@@ -85,19 +76,19 @@ static uint8_t *edns_put_options(const struct answer_env *env, const struct quer
     if (query->cookie)
         at = edns_put_cookie(env, query, at, result);
     if (query->wants & QUERY_WANTS_NSID) {
-        at = edns_put_option(at, OPTION_NSID, env->nsid_len);
+        at = edns_put_option(at, EDNS_OPTION_NSID, env->nsid_len);
         memcpy(at, env->nsid, env->nsid_len);
         at += env->nsid_len;
     }
     if ((query->wants & QUERY_WANTS_KEEPALIVE) && env->tcp_idle_100ms) {
-        at = edns_put_option(at, OPTION_KEEPALIVE, 2);
+        at = edns_put_option(at, EDNS_OPTION_KEEPALIVE, 2);
         reply_put16(at, env->tcp_idle_100ms);
         at += 2;
     }
     if (edns->view)
         at = edns_put_zone_options(query, edns, at);
     if (edns->ede != EDE_NONE) {
-        at = edns_put_option(at, OPTION_EDE, 2);
+        at = edns_put_option(at, EDNS_OPTION_EDE, 2);
         reply_put16(at, edns->ede);
         at += 2;
     }

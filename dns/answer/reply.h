@@ -10,46 +10,11 @@
 #include "answer_types.h"
 #include "dedup.h"
 #include "dns/wire/query.h"
+#include "zones/name/rr.h"
 #include "zones/view.h"
 
 #include <endian.h>
 #include <string.h>
-
-enum {
-    TYPE_A = 1,
-    TYPE_NS = 2,
-    TYPE_SOA = 6,
-    TYPE_PTR = 12,
-    TYPE_HINFO = 13,
-    TYPE_TXT = 16,
-    TYPE_AAAA = 28,
-    TYPE_SRV = 33,
-    TYPE_OPT = 41,
-    TYPE_IXFR = 251,
-    TYPE_AXFR = 252,
-    TYPE_ANY = 255
-};
-enum { CLASS_IN = 1, CLASS_CH = 3, CLASS_ANY = 255 };
-enum {
-    RCODE_NOERROR = 0,
-    RCODE_FORMERR = 1,
-    RCODE_SERVFAIL = 2,
-    RCODE_NXDOMAIN = 3,
-    RCODE_NOTIMP = 4,
-    RCODE_REFUSED = 5,
-    RCODE_NOTAUTH = 9,
-    RCODE_BADVERS = 16
-};
-/* RFC 8914 */
-enum {
-    EDE_STALE = 3,
-    EDE_NOT_READY = 14,
-    EDE_PROHIBITED = 18,
-    EDE_NOT_AUTHORITATIVE = 20,
-    EDE_NOT_SUPPORTED = 21,
-    EDE_INVALID_DATA = 24,
-    EDE_NONE = UINT16_MAX
-};
 
 #define REPLY_HEADER      12
 #define REPLY_HEAD        12     /* octets of a record before its data */

@@ -2,8 +2,6 @@
 
 #include "message.h"
 
-enum { TYPE_TSIG = 250, BADKEY = 17 };
-
 #define FIXED_LEN 10   /* of a record: type, class, TTL, length */
 #define TIME_LEN  8    /* time signed and fudge */
 #define TAIL_LEN  6    /* original ID, error, other length */
@@ -102,7 +100,7 @@ static void tsig_put_tsig(const struct tsig *tsig, uint8_t *at)
     at += TIME_LEN;
     reply_put16(at, 0); /* no MAC: there is no key to make it with */
     memcpy(at + 2, tsig->id, 2);
-    reply_put16(at + 4, BADKEY);
+    reply_put16(at + 4, RCODE_BADKEY);
     reply_put16(at + 6, 0);
 }
 

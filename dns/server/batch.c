@@ -1,16 +1,11 @@
 #include "batch.h"
 
 #include "dns/transfer/xfr_query.h"
+#include "zones/name/rr.h"
 #include "zones/store/rcu.h"
 #include "zones/view.h"
 
 #include <time.h>
-
-#define TYPE_SOA       6
-#define RCODE_FORMERR  1
-#define RCODE_REFUSED  5
-#define EDE_PROHIBITED 18
-#define EDE_NONE       UINT16_MAX
 
 void batch_begin(struct batch *batch)
 {

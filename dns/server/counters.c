@@ -6,7 +6,7 @@
 static_assert(sizeof(struct counters) % sizeof(uint64_t) == 0, "counters are summed as words");
 
 const uint8_t counters_rows[256] = {
-#define COUNTERS_ROW(name, number) [number] = COUNTERS_TYPE_##name + 1,
+#define COUNTERS_ROW(name) [TYPE_##name] = COUNTERS_TYPE_##name + 1,
     COUNTERS_TYPE_LIST(COUNTERS_ROW)
 #undef COUNTERS_ROW
 };

@@ -6,35 +6,23 @@
 
 #include "dns/answer/answer_types.h"
 #include "dns/wire/query.h"
+#include "zones/name/rr.h"
 
 #include <stdint.h>
 
-/* Types that are counted by themselves; the rest is OTHER. X(name, number) */
+/* Types that are counted by themselves; the rest is OTHER. X(name) */
 #define COUNTERS_TYPE_LIST(X)                                                                      \
-    X(A, 1)                                                                                        \
-    X(NS, 2)                                                                                       \
-    X(SOA, 6)                                                                                      \
-    X(PTR, 12)                                                                                     \
-    X(TXT, 16)                                                                                     \
-    X(AAAA, 28)                                                                                    \
-    X(SRV, 33)                                                                                     \
-    X(DS, 43)                                                                                      \
-    X(SVCB, 64)                                                                                    \
-    X(HTTPS, 65)                                                                                   \
-    X(IXFR, 251)                                                                                   \
-    X(AXFR, 252)                                                                                   \
-    X(ANY, 255)
+    X(A) X(NS) X(SOA) X(PTR) X(TXT) X(AAAA) X(SRV) X(DS) X(SVCB) X(HTTPS) X(IXFR) X(AXFR) X(ANY)
 
 enum counters_type {
-#define COUNTERS_ENUM(name, number) COUNTERS_TYPE_##name,
+#define COUNTERS_ENUM(name) COUNTERS_TYPE_##name,
     COUNTERS_TYPE_LIST(COUNTERS_ENUM)
 #undef COUNTERS_ENUM
         COUNTERS_TYPE_OTHER,
     COUNTERS_TYPE_COUNT
 };
 
-#define COUNTERS_RCODES  24 /* 0-23: BADVERS 16, BADCOOKIE 23 */
-#define COUNTERS_FORMERR 1
+#define COUNTERS_RCODES 24 /* 0-23: BADVERS 16, BADCOOKIE 23 */
 
 /* Single facts. X(field, help text of the metric) */
 #define COUNTERS_FACT_LIST(X)                                                                      \
@@ -97,7 +85,7 @@ static inline void counters_reply(struct counters *counters, enum query_transpor
         counters_bump(&counters->truncated);
     if (result->is_sampled)
         counters_bump(&counters->sampled);
-    if (rcode == COUNTERS_FORMERR)
+    if (rcode == RCODE_FORMERR)
         counters_bump(&counters->malformed);
 }
 

@@ -1,17 +1,7 @@
 #include "query.h"
 
 #include "zones/name/name.h"
-
-enum { TYPE_OPT = 41, TYPE_TSIG = 250 };
-enum {
-    OPTION_NSID = 3,
-    OPTION_EXPIRE = 9,
-    OPTION_COOKIE = 10,
-    OPTION_KEEPALIVE = 11,
-    OPTION_ZONEVERSION = 19
-};
-enum { RCODE_FORMERR = 1, RCODE_NOTIMP = 4, RCODE_REFUSED = 5, RCODE_BADVERS = 16 };
-enum { OPCODE_QUERY = 0, OPCODE_NOTIFY = 4, OPCODE_UPDATE = 5 };
+#include "zones/name/rr.h"
 
 #define HEADER_LEN 12
 #define OPT_LEN    11
@@ -92,20 +82,20 @@ static size_t query_skip_name(const uint8_t *bytes, size_t len, size_t at)
 static bool query_read_option(struct query *query, uint16_t code, const uint8_t *data, uint16_t len)
 {
     switch (code) {
-    case OPTION_NSID:
+    case EDNS_OPTION_NSID:
         query->wants |= QUERY_WANTS_NSID;
         break;
-    case OPTION_EXPIRE:
+    case EDNS_OPTION_EXPIRE:
         query->wants |= QUERY_WANTS_EXPIRE;
         break;
-    case OPTION_KEEPALIVE:
+    case EDNS_OPTION_KEEPALIVE:
         if (query->transport == QUERY_TCP)
             query->wants |= QUERY_WANTS_KEEPALIVE;
         break;
-    case OPTION_ZONEVERSION:
+    case EDNS_OPTION_ZONEVERSION:
         query->wants |= QUERY_WANTS_ZONE_VERSION;
         break;
-    case OPTION_COOKIE:
+    case EDNS_OPTION_COOKIE:
         /* RFC 7873 5.2.2: any other length is FORMERR. */
         if (len != 8 && (len < 16 || len > 40))
             return false;

@@ -226,8 +226,8 @@ static void an_empty_zone_has_what_the_configuration_makes(void **state)
     (void)state;
     zone_commit(world.zone, 1);
     check();
-    assert_int_equal(world.kept[0].type, RDATA_SOA);
-    assert_int_equal(world.kept[1].type, RDATA_NS);
+    assert_int_equal(world.kept[0].type, TYPE_SOA);
+    assert_int_equal(world.kept[1].type, TYPE_NS);
     assert_memory_equal(world.kept[0].owner.wire, "\6Empusa\10internal", 17);
     assert_int_equal(world.count, 1 + 2 + 3 + 3 + 2); /* SOA, NS, browsing, ns, fixed.host */
 }
@@ -332,13 +332,13 @@ static void a_large_type_is_whole_and_has_no_duplicates(void **state)
     zone_commit(world.zone, LARGE);
     dump();
     world.oracle.zone = oracle_text_name("empusa.internal", NULL);
-    assert_int_equal(count_of("_http._tcp", RDATA_PTR), LARGE);
-    assert_int_equal(count_of("_http._tcp", RDATA_TXT), LARGE);
-    assert_int_equal(count_of("_http._tcp", RDATA_SRV), LARGE);
-    assert_int_equal(count_of("http.service", RDATA_SRV), LARGE);
-    assert_int_equal(count_of("http.service", RDATA_A), 16384);
-    assert_int_equal(count_of("i19999._http._tcp", RDATA_SRV), 1);
-    assert_int_equal(count_of("i19999.http.service", RDATA_A), 1);
+    assert_int_equal(count_of("_http._tcp", TYPE_PTR), LARGE);
+    assert_int_equal(count_of("_http._tcp", TYPE_TXT), LARGE);
+    assert_int_equal(count_of("_http._tcp", TYPE_SRV), LARGE);
+    assert_int_equal(count_of("http.service", TYPE_SRV), LARGE);
+    assert_int_equal(count_of("http.service", TYPE_A), 16384);
+    assert_int_equal(count_of("i19999._http._tcp", TYPE_SRV), 1);
+    assert_int_equal(count_of("i19999.http.service", TYPE_A), 1);
 }
 
 /* A view is two octets longer than the instance. */
@@ -362,7 +362,7 @@ static void a_view_whose_name_is_too_long_is_left_out_alone(void **state)
         size_t of_instance = 0, of_view = 0, longest = 0;
         for (size_t i = 0; i < world.count; i++) {
             const struct kept *kept = &world.kept[i];
-            bool is_own = kept->type == RDATA_SRV && kept->owner.wire[0] == 63;
+            bool is_own = kept->type == TYPE_SRV && kept->owner.wire[0] == 63;
             of_instance += is_own && kept->owner.wire[64] == 62;
             of_view += is_own && kept->owner.wire[64] == 61;
             longest = kept->owner.len > longest ? kept->owner.len : longest;

@@ -40,18 +40,18 @@ static void a_record_is_a_line(void **state)
         size_t rdata_len;
         const char *line;
     } rows[] = {
-        {W("\1a\0"), RDATA_A, 10, W("\x0a\1\2\3"), "a.\t10\tIN\tA\t10.1.2.3\n"},
-        {W("\0"), RDATA_NS, 3600, W("\2ns\0"), ".\t3600\tIN\tNS\tns.\n"},
-        {W("\1a\0"), RDATA_AAAA, 0, W("\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"),
+        {W("\1a\0"), TYPE_A, 10, W("\x0a\1\2\3"), "a.\t10\tIN\tA\t10.1.2.3\n"},
+        {W("\0"), TYPE_NS, 3600, W("\2ns\0"), ".\t3600\tIN\tNS\tns.\n"},
+        {W("\1a\0"), TYPE_AAAA, 0, W("\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1"),
          "a.\t0\tIN\tAAAA\tfd00::1\n"},
-        {W("\1a\0"), RDATA_SOA, 60, W("\2ns\0\1h\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5"),
+        {W("\1a\0"), TYPE_SOA, 60, W("\2ns\0\1h\0\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0\5"),
          "a.\t60\tIN\tSOA\tns. h. 1 2 3 4 5\n"},
-        {W("\1a\0"), RDATA_SRV, 10, W("\0\0\0\1\x1f\x90\3baz\4host\0"),
+        {W("\1a\0"), TYPE_SRV, 10, W("\0\0\0\1\x1f\x90\3baz\4host\0"),
          "a.\t10\tIN\tSRV\t0 1 8080 baz.host.\n"},
-        {W("\1a\0"), RDATA_TXT, 2147483647, W("\0"), "a.\t2147483647\tIN\tTXT\t\"\"\n"},
-        {W("\1a\0"), RDATA_TXT, 10, W("\3a b\4\"\\;\0"),
+        {W("\1a\0"), TYPE_TXT, 2147483647, W("\0"), "a.\t2147483647\tIN\tTXT\t\"\"\n"},
+        {W("\1a\0"), TYPE_TXT, 10, W("\3a b\4\"\\;\0"),
          "a.\t10\tIN\tTXT\t\"a b\" \"\\\"\\\\;\\000\"\n"},
-        {W("\x0e\xc3\x89t. 2;\"@$()\\~\4_tcp\0"), RDATA_PTR, 10, W("\4?x~*\3A/b\0"),
+        {W("\x0e\xc3\x89t. 2;\"@$()\\~\4_tcp\0"), TYPE_PTR, 10, W("\4?x~*\3A/b\0"),
          "\\195\\137t\\.\\0322\\;\\\"\\@\\$\\(\\)\\\\\\~._tcp.\t10\tIN\tPTR\t\\?x\\~*.A/b.\n"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -77,7 +77,7 @@ static void data_that_is_none_is_not_printed(void **state)
         uint16_t type;
         const uint8_t *rdata;
         size_t rdata_len;
-    } rows[] = {{RDATA_A, W("\x0a\1\2")}, {RDATA_PTR, W("\3ab")}, {RDATA_SRV, W("\0\0\0")}};
+    } rows[] = {{TYPE_A, W("\x0a\1\2")}, {TYPE_PTR, W("\3ab")}, {TYPE_SRV, W("\0\0\0")}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct dump_record record = {.owner = (const uint8_t *)"",
                                      .owner_len = 1,
@@ -123,12 +123,12 @@ static void every_octet_survives_in_names_and_strings(void **state)
         uint8_t string[] = {2, (uint8_t)octet, '1', 1, (uint8_t)octet};
         struct dump_record record = {.owner = name,
                                      .owner_len = sizeof(name),
-                                     .type = RDATA_TXT,
+                                     .type = TYPE_TXT,
                                      .ttl_s = 7,
                                      .rdata = string,
                                      .rdata_len = sizeof(string)};
         check_read_back(&record);
-        record.type = RDATA_PTR;
+        record.type = TYPE_PTR;
         record.rdata = name;
         record.rdata_len = sizeof(name);
         check_read_back(&record);
@@ -147,7 +147,7 @@ static void the_longest_names_and_data_are_printed(void **state)
     memset(data, 0, sizeof(data));
     struct dump_record record = {.owner = name,
                                  .owner_len = sizeof(name),
-                                 .type = RDATA_TXT,
+                                 .type = TYPE_TXT,
                                  .rdata = data,
                                  .rdata_len = sizeof(data)};
     const char *line;
