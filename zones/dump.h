@@ -14,7 +14,6 @@
 #include "registry/base/status.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct zone;
@@ -30,10 +29,6 @@ struct dump_record {
 
 /* False: no more. */
 typedef bool dump_each(void *arg, const struct dump_record *record);
-
-/* Whether the zone is one state of the store: nothing has been told since the last commit, and no
- * load is under way. */
-bool zone_is_whole(const struct zone *zone);
 
 /* CANCELLED: `each` said so. NO_MEMORY: some records were not given. */
 MUST_USE enum status zone_dump(const struct zone *zone, dump_each *each, void *arg);

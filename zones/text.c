@@ -1,7 +1,7 @@
 #include "text.h"
 
-#include "rdata.h"
 #include "zones/name/name.h"
+#include "zones/name/rr.h"
 
 #include <ldns/ldns.h>
 #include <stdlib.h>
@@ -86,13 +86,13 @@ static enum status text_read_data(struct text *text, const struct dump_record *r
                                   ldns_rr **out)
 {
     size_t position = 0;
-    uint8_t *at = text->wire;
-    *at++ = 0;
-    at = rdata_put16(at, record->type);
-    at = rdata_put16(at, LDNS_RR_CLASS_IN);
-    at = rdata_put32(at, record->ttl_s);
-    at = rdata_put16(at, record->rdata_len);
-    memcpy(at, record->rdata, record->rdata_len);
+    uint8_t *at = text->wire + 1;
+    text->wire[0] = 0;
+    rr_put16(at, record->type);
+    rr_put16(at + 2, CLASS_IN);
+    rr_put32(at + 4, record->ttl_s);
+    rr_put16(at + 8, record->rdata_len);
+    memcpy(at + 10, record->rdata, record->rdata_len);
     ldns_status status = ldns_wire2rr(out, text->wire, FIXED_LEN + (size_t)record->rdata_len,
                                       &position, LDNS_SECTION_ANSWER);
     if (status == LDNS_STATUS_OK)

@@ -5,8 +5,8 @@
 /* Octets of the target's name in the data of an SRV record. */
 static size_t additional_target_len(const struct reply *reply, size_t at)
 {
-    const uint8_t *rdata = reply->start + at - 6;
-    return ((size_t)rdata[-2] << 8 | rdata[-1]) - 6;
+    const uint8_t *rdata = reply->start + at - RRSETS_SRV_FIXED;
+    return ((size_t)rdata[-2] << 8 | rdata[-1]) - RRSETS_SRV_FIXED;
 }
 
 /* A pointer to the zone's name in its own letters, from the question or the first target; 0: there

@@ -2,12 +2,12 @@
 
 #include "additional.h"
 #include "edns.h"
-#include "host_view.h"
 #include "message.h"
 #include "ptr.h"
 #include "records.h"
 #include "reply.h"
 #include "tsig.h"
+#include "zones/host_view.h"
 #include "zones/zone.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ enum where {
     WHERE_OUTSIDE, /* not ours; before answer_prepare(), too */
     WHERE_INSIDE,  /* in the zone */
     WHERE_SHORT,   /* below _tcp. or _udp. at the root: as if the zone's name followed */
-    WHERE_VIEW,    /* in the zone, a host view; see host_view.h */
+    WHERE_VIEW,    /* in the zone, a host view; see zones/host_view.h */
     WHERE_NOWHERE  /* in the zone, and cannot exist */
 };
 
@@ -65,9 +65,13 @@ static inline enum where answer_locate(const struct view *view, struct query *qu
         unsigned labels = query->label_count - (unsigned)view->label_count;
         query->key_len = (uint16_t)len;
         query->zone_at = (uint16_t)(REPLY_HEADER + len);
-        if (!host_view_is(query, len, labels))
+        if (labels < 2 || !host_view_is(query->folded, len, query->labels[labels - 1]))
             return WHERE_INSIDE;
-        return host_view_rewrite(query, len, labels) ? WHERE_VIEW : WHERE_NOWHERE;
+        size_t key_len = host_view_to_key(query->folded, len, query->labels, labels);
+        if (key_len == 0)
+            return WHERE_NOWHERE;
+        query->key_len = (uint16_t)key_len;
+        return WHERE_VIEW;
     }
     if (!answer_is_short(query))
         return WHERE_OUTSIDE;
@@ -120,12 +124,6 @@ void answer_fetch(const struct zone *zone, struct query *queries, unsigned count
             answer_fetch_target(&queries[i]);
 }
 
-/* What a name in the zone is. */
-struct found {
-    const struct node *node; /* NULL for a host view */
-    struct sources view;
-};
-
 /* As view_find(), beginning with what answer_fetch() found: the table may have moved since. */
 static inline const struct node *answer_find_node(const struct view *view,
                                                   const struct query *query)
@@ -138,13 +136,13 @@ static inline const struct node *answer_find_node(const struct view *view,
 }
 
 static inline bool answer_find(const struct view *view, const struct query *query,
-                               struct found *found)
+                               struct rrsets_owner *found)
 {
     found->node = NULL;
     if (query->where == WHERE_NOWHERE)
         return false;
     if (query->where == WHERE_VIEW)
-        return host_view_find(view, query, &found->view);
+        return host_view_find(view, query->folded, query->key_len, query->hash, &found->source);
     found->node = answer_find_node(view, query);
     return found->node != NULL;
 }
@@ -160,7 +158,7 @@ static bool answer_put_set(struct reply *reply, const struct node *node, uint16_
 {
     if (!reply->members) /* one version for the whole reply */
         reply->members = rcu_read(((const struct set *)node)->members.published);
-    struct sources sources = {.sets = {reply->members}};
+    struct instance_source source = {.sets = {reply->members}};
     if (!reply->members)
         return false;
     if (type == TYPE_PTR)
@@ -168,7 +166,7 @@ static bool answer_put_set(struct reply *reply, const struct node *node, uint16_
     if (node->kind != NODE_TYPE)
         return false;
     if (type == TYPE_SRV)
-        return records_srv(reply, &sources, REPLY_QUESTION);
+        return records_srv(reply, &source, REPLY_QUESTION);
     return type == TYPE_TXT && records_type_txt(reply, reply->members);
 }
 
@@ -183,7 +181,7 @@ static inline bool answer_put_instance(struct reply *reply, const struct node *n
     return true;
 }
 
-static bool answer_put_view(struct reply *reply, const struct sources *view, uint16_t type)
+static bool answer_put_view(struct reply *reply, const struct instance_source *view, uint16_t type)
 {
     if (type == TYPE_A || type == TYPE_AAAA)
         return records_view_addresses(reply, view, type);
@@ -204,11 +202,11 @@ static bool answer_put_switch(struct reply *reply, const struct node *node, uint
 /* The records of one type. False when the name has none; reply->is_full when not all of them
  * fitted. */
 static inline __attribute__((always_inline)) bool
-answer_put_rrset(struct reply *reply, const struct found *found, uint16_t type)
+answer_put_rrset(struct reply *reply, const struct rrsets_owner *found, uint16_t type)
 {
     const struct node *node = found->node;
     if (!node)
-        return answer_put_view(reply, &found->view, type);
+        return answer_put_view(reply, &found->source, type);
     switch (node_kind(node)) {
     case NODE_INSTANCE:
         return answer_put_instance(reply, node, type);
@@ -231,7 +229,8 @@ answer_put_rrset(struct reply *reply, const struct found *found, uint16_t type)
 }
 
 /* RFC 8482: over UDP one set that fits, or a word instead; over TCP everything. */
-static __attribute__((noinline)) bool answer_put_any(struct reply *reply, const struct found *found)
+static __attribute__((noinline)) bool answer_put_any(struct reply *reply,
+                                                     const struct rrsets_owner *found)
 {
     static const uint16_t types[] = {TYPE_SOA, TYPE_NS,   TYPE_SRV, TYPE_TXT,
                                      TYPE_A,   TYPE_AAAA, TYPE_PTR};
@@ -248,7 +247,8 @@ static __attribute__((noinline)) bool answer_put_any(struct reply *reply, const 
     return true;
 }
 
-static inline void answer_put_extra(struct reply *reply, const struct found *found, uint16_t type)
+static inline void answer_put_extra(struct reply *reply, const struct rrsets_owner *found,
+                                    uint16_t type)
 {
     enum node_kind kind = found->node ? node_kind(found->node) : NODE_TYPE;
     reply->section = 2;
@@ -263,12 +263,11 @@ static inline void answer_put_extra(struct reply *reply, const struct found *fou
 /* NXDOMAIN and NODATA (RFC 2308): the SOA record says for how long. */
 static void answer_put_negative(struct reply *reply)
 {
-    const struct view *view = reply->view;
     if (reply->query->zone_at == 0)
         return; /* a short name: the SOA's owner would lie outside what was asked for */
-    uint32_t ttl_s = view->negative_ttl_s < VIEW_SOA_TTL_S ? view->negative_ttl_s : VIEW_SOA_TTL_S;
     reply->section = 1;
-    (void)records_soa(reply, (uint16_t)(0xc000u | reply->query->zone_at), ttl_s);
+    (void)records_soa(reply, (uint16_t)(0xc000u | reply->query->zone_at),
+                      rrsets_negative_ttl(reply->view));
 }
 
 static bool answer_is_transfer(const struct query *query)
@@ -341,7 +340,7 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
                                      struct answer_result *result)
 {
     const struct query *query = reply->query;
-    struct found found;
+    struct rrsets_owner found;
     bool is_partial = view_is_partial(reply->view); /* before the look-up, that it may explain */
     if (!answer_find(reply->view, query, &found)) {
         if (is_partial)

@@ -23,8 +23,8 @@ size_t edns_size_of_options(const struct answer_env *env, unsigned wants)
 
 static uint8_t *edns_put_option(uint8_t *at, uint16_t code, size_t len)
 {
-    reply_put16(at, code);
-    reply_put16(at + 2, (uint32_t)len);
+    rr_put16(at, code);
+    rr_put16(at + 2, (uint32_t)len);
     return at + 4;
 }
 
@@ -57,14 +57,14 @@ static uint8_t *edns_put_zone_options(const struct query *query, const struct ed
 {
     if (query->wants & QUERY_WANTS_EXPIRE) { /* RFC 7314 */
         at = edns_put_option(at, EDNS_OPTION_EXPIRE, 4);
-        reply_put32(at, VIEW_SOA_EXPIRE_S);
+        rr_put32(at, VIEW_SOA_EXPIRE_S);
         at += 4;
     }
     if (query->wants & QUERY_WANTS_ZONE_VERSION) { /* RFC 9660: type 0, the serial */
         at = edns_put_option(at, EDNS_OPTION_ZONEVERSION, 6);
         at[0] = edns->view->label_count;
         at[1] = 0;
-        reply_put32(at + 2, rcu_read(edns->view->serial));
+        rr_put32(at + 2, rcu_read(edns->view->serial));
         at += 6;
     }
     return at;
@@ -82,14 +82,14 @@ static uint8_t *edns_put_options(const struct answer_env *env, const struct quer
     }
     if ((query->wants & QUERY_WANTS_KEEPALIVE) && env->tcp_idle_100ms) {
         at = edns_put_option(at, EDNS_OPTION_KEEPALIVE, 2);
-        reply_put16(at, env->tcp_idle_100ms);
+        rr_put16(at, env->tcp_idle_100ms);
         at += 2;
     }
     if (edns->view)
         at = edns_put_zone_options(query, edns, at);
     if (edns->ede != EDE_NONE) {
         at = edns_put_option(at, EDNS_OPTION_EDE, 2);
-        reply_put16(at, edns->ede);
+        rr_put16(at, edns->ede);
         at += 2;
     }
     return at;
@@ -99,6 +99,6 @@ size_t edns_write_options(const struct answer_env *env, const struct query *quer
                           const struct edns *edns, uint8_t *at, struct answer_result *result)
 {
     uint8_t *end = edns_put_options(env, query, edns, at, result);
-    reply_put16(at - 2, (uint32_t)(end - at));
+    rr_put16(at - 2, (uint32_t)(end - at));
     return (size_t)(end - at);
 }

@@ -43,9 +43,9 @@ static inline size_t edns_write(const struct answer_env *env, const struct query
 {
     uint32_t flags = (uint32_t)query->wants_dnssec << 15;
     /* The root, the type, our size, the rcode's upper bits, version 0, flags, length. */
-    reply_put64(at, (uint64_t)TYPE_OPT << 40 | (uint64_t)env->max_udp_size << 24 |
-                        (uint64_t)(edns->rcode >> 4) << 16 | flags >> 8);
-    reply_put32(at + 7, flags << 16);
+    rr_put64(at, (uint64_t)TYPE_OPT << 40 | (uint64_t)env->max_udp_size << 24 |
+                     (uint64_t)(edns->rcode >> 4) << 16 | flags >> 8);
+    rr_put32(at + 7, flags << 16);
     bool has_options = query->wants != 0 || edns->ede != EDE_NONE;
     if (!has_options || edns->rcode == RCODE_BADVERS) /* another version's mean nothing here */
         return EDNS_FIXED;

@@ -36,7 +36,7 @@ bool message_chaos(const struct answer_env *env, const struct query *query, uint
     message_begin(&reply, query, out, message_size(env, query, size) - edns_size(env, query));
     uint8_t *at = reply_record(&reply, REPLY_QUESTION, TYPE_TXT, 0, 1u + env->nsid_len);
     if (at) {
-        reply_put16(at - 8, CLASS_CH);
+        rr_put16(at - 8, CLASS_CH);
         at[0] = (uint8_t)env->nsid_len;
         memcpy(at + 1, env->nsid, env->nsid_len);
     }

@@ -60,11 +60,10 @@ static inline void message_header(struct reply *reply, uint32_t rcode, bool is_a
     uint32_t begin;
     memcpy(&begin, query->bytes, 4);
     begin = (be32toh(begin) & 0xffff7900) | 0x8000 | (rcode & 15);
-    reply_put32(reply->start,
-                begin | (uint32_t)is_authoritative << 10 | (uint32_t)is_truncated << 9);
-    reply_put64(reply->start + 4, (uint64_t)query->has_question << 48 |
-                                      (uint64_t)reply->counts[0] << 32 |
-                                      (uint64_t)reply->counts[1] << 16 | reply->counts[2]);
+    rr_put32(reply->start, begin | (uint32_t)is_authoritative << 10 | (uint32_t)is_truncated << 9);
+    rr_put64(reply->start + 4, (uint64_t)query->has_question << 48 |
+                                   (uint64_t)reply->counts[0] << 32 |
+                                   (uint64_t)reply->counts[1] << 16 | reply->counts[2]);
 }
 
 /* OPT record, header, length. */

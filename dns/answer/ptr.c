@@ -1,31 +1,20 @@
 #include "ptr.h"
 
-#include "sources.h"
-
 /* PTR data is a label, or some, and the rest of a name that all of a set's members share: a pointer
  * to where it stands, or, once, the rest itself. */
 struct shared_tail {
-    const uint8_t *name; /* relative to the zone; */
-    size_t name_len;     /* 0: the zone's name alone */
-    uint16_t at;         /* 0 = it does not stand in the message in its own letters */
+    struct rrsets_octets name; /* relative to the zone; nothing: the zone's name alone */
+    uint16_t at;               /* 0 = it does not stand in the message in its own letters */
 };
 
 static struct shared_tail ptr_shared_tail(const struct reply *reply, const struct node *node)
 {
-    struct shared_tail tail = {node_name(node), node->name_len, 0};
+    size_t skip;
+    struct shared_tail tail = {rrsets_ptr_tail(node, &skip), 0};
     const struct query *query = reply->query;
-    size_t skip = 0;
-    if (node->kind == NODE_SUBTYPE) {
-        skip = 1u + tail.name[0];
-        skip += 1u + tail.name[skip];
-    } else if (node->kind == NODE_LIST) {
-        skip = tail.name_len;
-    }
-    tail.name += skip;
-    tail.name_len -= skip;
     const struct view *view = reply->view;
     const uint8_t *asked = query->bytes + REPLY_HEADER + skip;
-    if (query->zone_at != 0 && memcmp(asked, tail.name, tail.name_len) == 0 &&
+    if (query->zone_at != 0 && memcmp(asked, tail.name.at, tail.name.len) == 0 &&
         memcmp(query->bytes + query->zone_at, view->wire, view->wire_len) == 0)
         tail.at = (uint16_t)(REPLY_HEADER + skip);
     return tail;
@@ -37,18 +26,18 @@ static inline uint8_t *ptr_put_ptr(struct reply *reply, uint32_t ttl_s, const ui
                                    size_t head_len, struct shared_tail *tail)
 {
     const struct view *view = reply->view;
-    size_t tail_len = tail->at ? 2 : tail->name_len + view->wire_len;
+    size_t tail_len = tail->at ? 2 : tail->name.len + view->wire_len;
     uint8_t *data = reply_record(reply, REPLY_QUESTION, TYPE_PTR, ttl_s, head_len + tail_len);
     if (!data)
         return NULL;
     uint8_t *at = data + head_len;
-    reply_copy(data, head, head_len);
+    name_copy(data, head, head_len);
     if (tail->at) {
-        reply_put16(at, 0xc000u | tail->at);
+        rr_put16(at, 0xc000u | tail->at);
         return data;
     }
-    memcpy(at, tail->name, tail->name_len);
-    memcpy(at + tail->name_len, view->wire, view->wire_len);
+    memcpy(at, tail->name.at, tail->name.len);
+    memcpy(at + tail->name.len, view->wire, view->wire_len);
     if (at - reply->start <= REPLY_POINTER_MAX)
         tail->at = reply_offset(reply, at);
     return data;
@@ -77,13 +66,13 @@ bool ptr_put(struct reply *reply, const struct node *node, const struct members 
         return false;
     if (node->kind == NODE_LIST)
         return ptr_to_types(reply, members, &tail);
-    struct sources sources = {.sets = {members}};
-    struct sources_walk walk;
+    struct instance_source source = {.sets = {members}};
+    struct instance_iter iter;
     const struct instance *instance;
     bool is_any = false;
-    uint32_t ttl_s = sources_ttl(&sources, reply->view->record_ttl_s);
-    sources_begin(&walk, &sources, reply->query->rotation);
-    while ((instance = sources_member(&walk))) {
+    uint32_t ttl_s = instance_source_ttl(&source, reply->view->record_ttl_s);
+    instance_iter_begin(&iter, &source, reply->query->rotation, REPLY_VISITS_MAX);
+    while ((instance = instance_iter_next_name(&iter))) {
         const uint8_t *label = instance_label(instance);
         const uint8_t *data = ptr_put_ptr(reply, ttl_s, label, 1u + label[0], &tail);
         is_any = true;

@@ -9,14 +9,14 @@
 #define DNS_ANSWER_RECORDS_H
 
 #include "reply.h"
-#include "sources.h"
 
 /* SRV of every instance, none twice; remembers the targets for the additional section. */
-bool records_srv(struct reply *reply, const struct sources *sources, uint16_t owner);
+bool records_srv(struct reply *reply, const struct instance_source *source, uint16_t owner);
 /* The same of a chain of instances with one name. */
 bool records_instance_srv(struct reply *reply, const struct instance *instance, uint16_t owner);
 /* The addresses of every instance's target, none twice. */
-bool records_view_addresses(struct reply *reply, const struct sources *sources, uint16_t type);
+bool records_view_addresses(struct reply *reply, const struct instance_source *source,
+                            uint16_t type);
 /* TXT of a type: one record an instance. */
 bool records_type_txt(struct reply *reply, const struct members *members);
 
@@ -35,10 +35,10 @@ bool records_txt(struct reply *reply, const struct instance *instance, uint16_t 
 static inline bool records_address(struct reply *reply, uint16_t owner, uint16_t type,
                                    uint32_t ttl_s, const uint8_t *octets)
 {
-    uint8_t *at = reply_record(reply, owner, type, ttl_s, type == TYPE_A ? 4 : 16);
+    uint8_t *at = reply_record(reply, owner, type, ttl_s, rrsets_address_len(type));
     if (!at)
         return false;
-    memcpy(at, octets, type == TYPE_A ? 4 : 16);
+    memcpy(at, octets, rrsets_address_len(type));
     return true;
 }
 
@@ -52,7 +52,7 @@ static inline void records_target(struct reply *reply, const struct target *targ
 {
     if (target->node.kind == NODE_ADDRESS)
         (void)records_address(reply, owner, target->family == 4 ? TYPE_A : TYPE_AAAA,
-                              __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED), target->address);
+                              rrsets_target_ttl(target), target->address);
     else
         records_host(reply, target, owner);
 }

@@ -10,10 +10,8 @@
 #include "answer_types.h"
 #include "dedup.h"
 #include "dns/wire/query.h"
-#include "zones/name/rr.h"
-#include "zones/view.h"
+#include "zones/rrsets.h"
 
-#include <endian.h>
 #include <string.h>
 
 #define REPLY_HEADER      12
@@ -28,7 +26,11 @@ struct reply_ref {
     uint16_t at;      /* where the name stands in the message */
 };
 
+static_assert(ANSWER_SLACK >= NAME_PAD, "what name_copy() writes too much");
 static_assert(REPLY_REFS * (REPLY_HEAD + 4) > ANSWER_MAX, "a message has no more such records");
+
+/* Members looked at for one answer: bounds the work when most of them say the same. */
+#define REPLY_VISITS_MAX 8192
 
 /* A thread's memory for a reply. */
 struct answer_scratch {
@@ -52,36 +54,6 @@ struct reply {
     uint32_t looks;     /* members of sets that were looked at */
 };
 
-static inline void reply_put16(uint8_t *at, uint32_t value)
-{
-    uint16_t big = htobe16((uint16_t)value);
-    memcpy(at, &big, 2);
-}
-
-static inline void reply_put32(uint8_t *at, uint32_t value)
-{
-    uint32_t big = htobe32(value);
-    memcpy(at, &big, 4);
-}
-
-static inline void reply_put64(uint8_t *at, uint64_t value)
-{
-    uint64_t big = htobe64(value);
-    memcpy(at, &big, 8);
-}
-
-/* Copy a name or some such, readable NAME_PAD octets beyond its end, in blocks: what they write too
- * much is overwritten or lies in the slack behind the reply (answer.h). */
-static inline void reply_copy(uint8_t *at, const uint8_t *from, size_t len)
-{
-    static_assert(ANSWER_SLACK >= NAME_PAD, "the last block may be all but empty");
-    size_t done = 0;
-    do {
-        memcpy(at + done, from + done, NAME_PAD);
-        done += NAME_PAD;
-    } while (done < len);
-}
-
 static inline uint16_t reply_offset(const struct reply *reply, const uint8_t *at)
 {
     return (uint16_t)(at - reply->start);
@@ -91,8 +63,8 @@ static inline uint16_t reply_offset(const struct reply *reply, const uint8_t *at
 static inline uint8_t *reply_head(uint8_t *at, uint16_t owner, uint16_t type, uint32_t ttl_s,
                                   size_t rdata_len)
 {
-    reply_put64(at, (uint64_t)owner << 48 | (uint64_t)type << 32 | CLASS_IN << 16 | ttl_s >> 16);
-    reply_put32(at + 8, ttl_s << 16 | (uint32_t)rdata_len);
+    rr_put64(at, (uint64_t)owner << 48 | (uint64_t)type << 32 | CLASS_IN << 16 | ttl_s >> 16);
+    rr_put32(at + 8, ttl_s << 16 | (uint32_t)rdata_len);
     return at + REPLY_HEAD;
 }
 

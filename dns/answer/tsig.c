@@ -13,11 +13,6 @@ struct tsig {
     uint8_t key[NAME_MAX_LEN];
 };
 
-static uint16_t tsig_get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 /* Octets of the labels at `at`, without what ends them; *last is that: 0, or 0xc0
  * and more. Those that do not end within `len` octets end in NO_END. */
 static size_t tsig_labels_len(const uint8_t *at, size_t len, uint8_t *last)
@@ -37,7 +32,7 @@ static size_t tsig_read_key(const struct query *query, struct tsig *tsig)
     size_t len = tsig_labels_len(query->tsig, query->tsig_len, &last), rest = 1;
     const uint8_t *from = query->tsig + len;
     if (last >= 0xc0 && query->tsig_len - len >= 2) {
-        size_t at = tsig_get16(from) & 0x3fffu;
+        size_t at = rr_get16(from) & 0x3fffu;
         if (!query->has_question || at < REPLY_HEADER || at - REPLY_HEADER >= query->name_len)
             return 0;
         at -= REPLY_HEADER;
@@ -61,8 +56,7 @@ static bool tsig_read_tsig(const struct query *query, struct tsig *tsig)
     uint8_t last;
     size_t at = tsig_read_key(query, tsig);
     /* query_read() has seen that the record's length is the rest of it. */
-    if (at == 0 || query->tsig_len < at + FIXED_LEN ||
-        tsig_get16(query->tsig + at + 2) != CLASS_ANY)
+    if (at == 0 || query->tsig_len < at + FIXED_LEN || rr_get16(query->tsig + at + 2) != CLASS_ANY)
         return false;
     const uint8_t *data = query->tsig + at + FIXED_LEN, *end = query->tsig + query->tsig_len;
     size_t len = tsig_labels_len(data, (size_t)(end - data), &last);
@@ -72,12 +66,12 @@ static bool tsig_read_tsig(const struct query *query, struct tsig *tsig)
     tsig->algorithm_len = len + 1;
     data += tsig->algorithm_len;
     if ((size_t)(end - data) < TIME_LEN + 2 ||
-        (size_t)(end - data) < TIME_LEN + 2u + tsig_get16(data + TIME_LEN) + TAIL_LEN)
+        (size_t)(end - data) < TIME_LEN + 2u + rr_get16(data + TIME_LEN) + TAIL_LEN)
         return false;
     tsig->time = data;
-    tsig->id = data + TIME_LEN + 2 + tsig_get16(data + TIME_LEN);
+    tsig->id = data + TIME_LEN + 2 + rr_get16(data + TIME_LEN);
     data = tsig->id + TAIL_LEN;
-    return (size_t)(end - data) == tsig_get16(data - 2);
+    return (size_t)(end - data) == rr_get16(data - 2);
 }
 
 static size_t tsig_size_of(const struct tsig *tsig)
@@ -89,19 +83,19 @@ static void tsig_put_tsig(const struct tsig *tsig, uint8_t *at)
 {
     memcpy(at, tsig->key, tsig->key_len);
     at += tsig->key_len;
-    reply_put16(at, TYPE_TSIG);
-    reply_put16(at + 2, CLASS_ANY);
-    reply_put32(at + 4, 0);
-    reply_put16(at + 8, (uint32_t)(tsig->algorithm_len + TIME_LEN + 2 + TAIL_LEN));
+    rr_put16(at, TYPE_TSIG);
+    rr_put16(at + 2, CLASS_ANY);
+    rr_put32(at + 4, 0);
+    rr_put16(at + 8, (uint32_t)(tsig->algorithm_len + TIME_LEN + 2 + TAIL_LEN));
     at += FIXED_LEN;
     memcpy(at, tsig->algorithm, tsig->algorithm_len);
     at += tsig->algorithm_len;
     memcpy(at, tsig->time, TIME_LEN);
     at += TIME_LEN;
-    reply_put16(at, 0); /* no MAC: there is no key to make it with */
+    rr_put16(at, 0); /* no MAC: there is no key to make it with */
     memcpy(at + 2, tsig->id, 2);
-    reply_put16(at + 4, RCODE_BADKEY);
-    reply_put16(at + 6, 0);
+    rr_put16(at + 4, RCODE_BADKEY);
+    rr_put16(at + 6, 0);
 }
 
 void tsig_answer(const struct answer_env *env, const struct query *query, uint8_t *out, size_t size,
@@ -119,5 +113,5 @@ void tsig_answer(const struct answer_env *env, const struct query *query, uint8_
     }
     tsig_put_tsig(&tsig, out + result->len);
     result->len += tsig_size_of(&tsig);
-    reply_put16(out + 10, tsig_get16(out + 10) + 1u);
+    rr_put16(out + 10, rr_get16(out + 10) + 1u);
 }

@@ -78,10 +78,10 @@ static void axfr_end_message(struct axfr *transfer)
     size_t opt = axfr_opt_len(transfer);
     memcpy(message + transfer->len, request->head + request->head_len - opt, opt);
     transfer->len += opt;
-    reply_put16(message + 4, transfer->is_first);
-    reply_put16(message + 6, transfer->count);
-    reply_put16(message + 8, 0);
-    reply_put16(message + 10, opt > 0);
+    rr_put16(message + 4, transfer->is_first);
+    rr_put16(message + 6, transfer->count);
+    rr_put16(message + 8, 0);
+    rr_put16(message + 10, opt > 0);
     framing_prefix(transfer->bytes, transfer->len);
     if (!transfer->write(transfer->arg, transfer->bytes, FRAMING_PREFIX + transfer->len))
         transfer->status = STATUS_CANCELLED;
@@ -128,11 +128,11 @@ static void axfr_put_record(struct axfr *transfer, const struct dump_record *rec
     if (transfer->status != STATUS_OK)
         return;
     size_t at = compress_name(&transfer->compress, message, transfer->len, record->owner);
-    reply_put16(message + at, record->type);
-    reply_put16(message + at + 2, CLASS_IN);
-    reply_put32(message + at + 4, record->ttl_s);
+    rr_put16(message + at, record->type);
+    rr_put16(message + at + 2, CLASS_IN);
+    rr_put32(message + at + 4, record->ttl_s);
     transfer->len = axfr_put_rdata(transfer, at + RR_FIXED, record);
-    reply_put16(message + at + 8, (uint32_t)(transfer->len - at - RR_FIXED));
+    rr_put16(message + at + 8, (uint32_t)(transfer->len - at - RR_FIXED));
     transfer->count++;
 }
 

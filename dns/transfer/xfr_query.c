@@ -12,11 +12,6 @@ static_assert(EDNS_MAX <= AXFR_OPT_MAX, "an OPT record fits");
 #define SOA_FIXED    20
 #define LABEL_OR_END 63
 
-static uint16_t xfr_query_get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 /* query_read() has walked over these names and lengths: they lie within the message. */
 static const uint8_t *xfr_query_behind_name(const uint8_t *at)
 {
@@ -29,12 +24,12 @@ static const uint8_t *xfr_query_behind_name(const uint8_t *at)
 static bool xfr_query_client_serial(const struct query *query, uint32_t *serial)
 {
     const uint8_t *at = query->bytes + REPLY_HEADER + query->question_len;
-    unsigned before = xfr_query_get16(query->bytes + 6);
-    for (unsigned i = 0; i < before + xfr_query_get16(query->bytes + 8); i++) {
+    unsigned before = rr_get16(query->bytes + 6);
+    for (unsigned i = 0; i < before + rr_get16(query->bytes + 8); i++) {
         at = xfr_query_behind_name(at);
-        size_t len = xfr_query_get16(at + 8);
+        size_t len = rr_get16(at + 8);
         const uint8_t *end = at + RR_FIXED + len;
-        if (i >= before && xfr_query_get16(at) == TYPE_SOA && len >= SOA_FIXED + 2) {
+        if (i >= before && rr_get16(at) == TYPE_SOA && len >= SOA_FIXED + 2) {
             memcpy(serial, end - SOA_FIXED, sizeof(*serial));
             *serial = ntohl(*serial);
             return true;

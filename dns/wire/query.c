@@ -8,11 +8,6 @@
 /* What follows the name's labels: the root's, type, class. */
 #define QUESTION_TAIL 5
 
-static inline uint16_t query_get16(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 /* The name's `labels` labels end at octet `root` of it. */
 static inline void query_set_question(struct query *query, const uint8_t *name, size_t root,
                                       unsigned labels)
@@ -21,8 +16,8 @@ static inline void query_set_question(struct query *query, const uint8_t *name, 
     query->label_count = (uint8_t)labels;
     query->name_len = (uint8_t)(root + 1);
     query->question_len = (uint16_t)(root + QUESTION_TAIL);
-    query->type = query_get16(name + root + 1);
-    query->class_ = query_get16(name + root + 3);
+    query->type = rr_get16(name + root + 1);
+    query->class_ = rr_get16(name + root + 3);
     query->has_question = true;
 }
 
@@ -57,7 +52,7 @@ bool query_has_label_at(const struct query *query, size_t at)
 /* RFC 1035 4.1.4: a pointer leads to a name that stood before. So none can loop. */
 static bool query_is_backward(const uint8_t *pointer, size_t begin)
 {
-    size_t to = query_get16(pointer) & 0x3fffu;
+    size_t to = rr_get16(pointer) & 0x3fffu;
     return to >= HEADER_LEN && to < begin;
 }
 
@@ -115,7 +110,7 @@ static bool query_read_option(struct query *query, uint16_t code, const uint8_t 
 static inline void query_set_opt(struct query *query, const uint8_t *rr)
 {
     query->has_edns = true;
-    query->udp_size = query_get16(rr + 2);
+    query->udp_size = rr_get16(rr + 2);
     if (query->udp_size < 512)
         query->udp_size = 512;
     query->edns_version = rr[5];
@@ -128,12 +123,12 @@ static bool query_read_opt(struct query *query, const uint8_t *rr, bool has_root
     if (query->has_edns || !has_root_owner)
         return false;
     query_set_opt(query, rr);
-    const uint8_t *at = rr + 10, *end = at + query_get16(rr + 8);
+    const uint8_t *at = rr + 10, *end = at + rr_get16(rr + 8);
     while (at < end) {
-        if (end - at < 4 || end - at - 4 < query_get16(at + 2))
+        if (end - at < 4 || end - at - 4 < rr_get16(at + 2))
             return false;
-        uint16_t option_len = query_get16(at + 2);
-        if (!query_read_option(query, query_get16(at), at + 4, option_len))
+        uint16_t option_len = rr_get16(at + 2);
+        if (!query_read_option(query, rr_get16(at), at + 4, option_len))
             return false;
         at += 4 + option_len;
     }
@@ -148,10 +143,10 @@ static bool query_read_records(struct query *query, const uint8_t *bytes, size_t
     for (uint32_t i = 0; i < others + additional; i++) {
         size_t owner = at;
         at = query_skip_name(bytes, len, at);
-        if (at == 0 || len - at < 10 || len - at - 10 < query_get16(bytes + at + 8))
+        if (at == 0 || len - at < 10 || len - at - 10 < rr_get16(bytes + at + 8))
             return false;
-        uint16_t type = query_get16(bytes + at);
-        size_t end = at + 10 + query_get16(bytes + at + 8);
+        uint16_t type = rr_get16(bytes + at);
+        size_t end = at + 10 + rr_get16(bytes + at + 8);
         if (query->tsig)
             return false; /* RFC 8945 5.1: it is the last record */
         if (type == TYPE_OPT &&
@@ -170,7 +165,7 @@ static bool query_read_records(struct query *query, const uint8_t *bytes, size_t
 
 static bool query_read_all(struct query *query, const uint8_t *bytes, size_t len)
 {
-    uint16_t questions = query_get16(bytes + 4);
+    uint16_t questions = rr_get16(bytes + 4);
     size_t at = HEADER_LEN;
     if (questions > 0) {
         if (!query_read_question(query, len))
@@ -183,8 +178,8 @@ static bool query_read_all(struct query *query, const uint8_t *bytes, size_t len
             return false;
         at += 4;
     }
-    uint32_t others = (uint32_t)query_get16(bytes + 6) + query_get16(bytes + 8);
-    return query_read_records(query, bytes, len, at, others, query_get16(bytes + 10));
+    uint32_t others = (uint32_t)rr_get16(bytes + 6) + rr_get16(bytes + 8);
+    return query_read_records(query, bytes, len, at, others, rr_get16(bytes + 10));
 }
 
 /* One question and an OPT record without options, as nearly every client sends it: then the length
@@ -196,7 +191,7 @@ static inline bool query_read_fast_path(struct query *query, const uint8_t *byte
     size_t root = len - HEADER_LEN - QUESTION_TAIL - OPT_LEN, at = 0;
     if (root >= QUERY_NAME_MAX || (bytes[2] & 0xf8) != 0 ||
         memcmp(bytes + 4, counts, sizeof(counts)) != 0 || name[root] != 0 ||
-        memcmp(opt, opt_begin, sizeof(opt_begin)) != 0 || opt[6] != 0 || query_get16(opt + 9) != 0)
+        memcmp(opt, opt_begin, sizeof(opt_begin)) != 0 || opt[6] != 0 || rr_get16(opt + 9) != 0)
         return false;
     unsigned labels = 0;
     while (at < root) {
@@ -225,7 +220,7 @@ static uint16_t query_rcode_of(const struct query *query, bool is_well_formed)
         return RCODE_FORMERR;
     if (query->edns_version > 0)
         return RCODE_BADVERS;
-    uint16_t questions = query_get16(query->bytes + 4);
+    uint16_t questions = rr_get16(query->bytes + 4);
     /* RFC 7873 5.4: no question, but a cookie, asks for a cookie alone. */
     return questions == 1 || (questions == 0 && query->cookie) ? 0 : RCODE_FORMERR;
 }
@@ -243,7 +238,7 @@ static __attribute__((noinline)) void query_read_slow_path(struct query *query,
     query->rcode = query_rcode_of(query, is_well_formed);
     bool is_question = query->rcode == 0 && query->has_question;
     query->verdict = is_question ? QUERY_QUESTION : QUERY_ERROR;
-    if (query_get16(bytes + 4) != 1)
+    if (rr_get16(bytes + 4) != 1)
         query->has_question = false; /* nothing is echoed of what is no single question */
 }
 

@@ -64,17 +64,14 @@ static void check_strings(const uint8_t *data, size_t len)
 
 static void try_txt(const struct entry *entry)
 {
-    static uint8_t out[TXT_MEMBER_SIZE_MAX];
+    static uint8_t out[TXT_INSTANCE_SIZE_MAX];
     struct txt_place place;
     const char *base = entry->location_text.text;
     size_t base_len = entry->location_text.len;
-    size_t len = txt_instance(entry->txt, entry->txt_count, base, base_len, out,
-                              TXT_INSTANCE_SIZE_MAX, &place);
+    size_t len =
+        txt_instance(entry->txt, entry->txt_count, base, base_len, out, sizeof(out), &place);
     check_strings(out, len);
     check(place.len > 0 && place.at + place.len <= len);
-    len = txt_member(entry->location_text, entry->location_text, entry->txt, entry->txt_count, out,
-                     sizeof(out));
-    check_strings(out, len);
 }
 
 static void try_labels(const char *text, size_t len)

@@ -3,7 +3,7 @@
 
 #include "support/oracle.h"
 #include "zones/internal.h"
-#include "zones/rdata.h"
+#include "zones/name/rr.h"
 #include "zones/store/pairs.h"
 
 #include <setjmp.h>
@@ -117,7 +117,6 @@ static void forget(void)
 static void dump(void)
 {
     forget();
-    assert_true(zone_is_whole(world.zone));
     assert_int_equal(zone_dump(world.zone, keep, &world), STATUS_OK);
 }
 
@@ -388,28 +387,6 @@ static void a_dump_ends_when_it_is_told_to(void **state)
     }
 }
 
-static void a_zone_is_whole_only_between_two_commits(void **state)
-{
-    (void)state;
-    zone_commit(world.zone, 1);
-    assert_true(zone_is_whole(world.zone));
-    put(0, 0, 0);
-    assert_false(zone_is_whole(world.zone));
-    zone_commit(world.zone, 2);
-    assert_true(zone_is_whole(world.zone));
-    drop(0);
-    assert_false(zone_is_whole(world.zone));
-    zone_commit(world.zone, 3);
-    zone_load_begin(world.zone);
-    assert_false(zone_is_whole(world.zone));
-    put(1, 1, 0);
-    zone_commit(world.zone, 0);
-    assert_false(zone_is_whole(world.zone));
-    zone_load_end(world.zone);
-    zone_commit(world.zone, 4);
-    assert_true(zone_is_whole(world.zone));
-}
-
 static void a_set_of_pairs_knows_each_once(void **state)
 {
     (void)state;
@@ -485,8 +462,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_view_whose_name_is_too_long_is_left_out_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_dump_ends_when_it_is_told_to, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_zone_is_whole_only_between_two_commits, set_up,
-                                        tear_down),
         cmocka_unit_test(a_set_of_pairs_knows_each_once),
         cmocka_unit_test(chosen_pairs_do_not_fall_together),
     };

@@ -1,7 +1,7 @@
 #include "zones/text.h"
 
 #include "zones/name/name.h"
-#include "zones/rdata.h"
+#include "zones/name/rr.h"
 #include "zones/zone.h"
 
 #include <setjmp.h>
@@ -102,10 +102,12 @@ static void check_read_back(const struct dump_record *record)
     assert_int_equal(ldns_rr_new_frm_str(&rr, copy, 0, NULL, NULL), LDNS_STATUS_OK);
     assert_int_equal(ldns_rr2wire(&wire, rr, LDNS_SECTION_ANSWER, &wire_len), LDNS_STATUS_OK);
     memcpy(at, record->owner, record->owner_len);
-    at = rdata_put16(at + record->owner_len, record->type);
-    at = rdata_put16(at, 1);
-    at = rdata_put32(at, record->ttl_s);
-    at = rdata_put16(at, record->rdata_len);
+    at += record->owner_len;
+    rr_put16(at, record->type);
+    rr_put16(at + 2, CLASS_IN);
+    rr_put32(at + 4, record->ttl_s);
+    rr_put16(at + 8, record->rdata_len);
+    at += 10;
     memcpy(at, record->rdata, record->rdata_len);
     at += record->rdata_len;
     assert_int_equal(wire_len, at - expected);

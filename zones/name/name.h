@@ -65,6 +65,17 @@ static inline void name_fold(uint8_t *out, const uint8_t *in, size_t len)
     }
 }
 
+/* Copy a name, or other octets readable NAME_PAD beyond their end, in blocks: what they write too
+ * much, NAME_PAD octets at most, is overwritten by what follows or lies in slack. */
+static inline void name_copy(uint8_t *out, const uint8_t *in, size_t len)
+{
+    size_t done = 0;
+    do {
+        memcpy(out + done, in + done, NAME_PAD);
+        done += NAME_PAD;
+    } while (done < len);
+}
+
 /* Fold exactly `len` octets, for memory that ends there. */
 void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len);
 

@@ -6,7 +6,9 @@
 #ifndef ZONES_NAME_RR_H
 #define ZONES_NAME_RR_H
 
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Types. X(name, number) */
 #define RR_TYPE_LIST(X)                                                                            \
@@ -70,5 +72,29 @@ enum {
     EDE_INVALID_DATA = 24,
     EDE_NONE = UINT16_MAX /* no number of IANA's: there is nothing to tell */
 };
+
+/* Numbers as they stand in messages: big-endian, at any address. */
+static inline void rr_put16(uint8_t *at, uint32_t value)
+{
+    uint16_t big = htobe16((uint16_t)value);
+    memcpy(at, &big, sizeof(big));
+}
+
+static inline void rr_put32(uint8_t *at, uint32_t value)
+{
+    uint32_t big = htobe32(value);
+    memcpy(at, &big, sizeof(big));
+}
+
+static inline void rr_put64(uint8_t *at, uint64_t value)
+{
+    uint64_t big = htobe64(value);
+    memcpy(at, &big, sizeof(big));
+}
+
+static inline uint16_t rr_get16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
 
 #endif

@@ -87,17 +87,6 @@ size_t txt_instance(const struct entry_string *pairs, size_t count, const char *
     return txt_finish(&cursor);
 }
 
-size_t txt_member(struct entry_string name, struct entry_string location,
-                  const struct entry_string *pairs, size_t count, uint8_t *out, size_t size)
-{
-    struct cursor cursor = {.out = out, .size = size};
-    txt_append(&cursor, "name", name.text, name.len);
-    txt_append(&cursor, "location", location.text, location.len);
-    for (size_t i = 0; i < count; i++)
-        txt_append(&cursor, NULL, pairs[i].text, pairs[i].len);
-    return txt_finish(&cursor);
-}
-
 enum status txt_switch(const char *value, size_t len, uint8_t *out, size_t size, size_t *out_len)
 {
     struct cursor cursor = {.out = out, .size = size};

@@ -18,9 +18,8 @@
 #define TXT_STRING_MAX 255
 #define TXT_SWITCH_MAX 16384 /* octets of a switch's value; a longer one is not published */
 
-/* Sizes that always suffice: for an instance, for a type's record of it, for a switch. */
+/* Sizes that always suffice: for an instance, for a switch. */
 #define TXT_INSTANCE_SIZE_MAX (ENTRY_TXT_SIZE_MAX + 1 + TXT_STRING_MAX)
-#define TXT_MEMBER_SIZE_MAX   (ENTRY_TXT_SIZE_MAX + 2 * (1 + TXT_STRING_MAX))
 #define TXT_SWITCH_SIZE_MAX                                                                        \
     (TXT_SWITCH_MAX + (TXT_SWITCH_MAX + TXT_STRING_MAX - 1) / TXT_STRING_MAX)
 
@@ -35,11 +34,6 @@ struct txt_place {
  * key stands once (RFC 6763 6.4), and a reader must be able to trust it. `place` may be NULL. */
 size_t txt_instance(const struct entry_string *pairs, size_t count, const char *base,
                     size_t base_len, uint8_t *out, size_t size, struct txt_place *place);
-
-/* Of a type's record for an instance: "name=<registry name>", "location=<location>", then the
- * entry's pairs in their order; each string is cut at 255 octets. */
-size_t txt_member(struct entry_string name, struct entry_string location,
-                  const struct entry_string *pairs, size_t count, uint8_t *out, size_t size);
 
 /* Of a switch: its value in strings of 255 octets. TOO_LARGE: over TXT_SWITCH_MAX, or `size` does
  * not suffice. */

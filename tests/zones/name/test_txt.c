@@ -84,34 +84,13 @@ static void sorts_type_among_the_pairs_of_an_instance(void **state)
     }
 }
 
-static void describes_an_instance_in_its_type(void **state)
-{
-    (void)state;
-    static const char data[] = "\x14name=dummy-service-1\x11location=baz:1235\x04"
-                               "beta\x06path=/";
-    struct entry_string name = S("dummy-service-1"), location = S("baz:1235");
-    struct entry_string pairs[] = {S("beta"), S("path=/")};
-    uint8_t out[sizeof(data)];
-    size_t len = sizeof(data) - 1;
-    assert_int_equal(txt_member(name, location, pairs, 2, out, sizeof(out)), len);
-    assert_memory_equal(out, data, len);
-    assert_int_equal(txt_member(name, location, NULL, 0, out, sizeof(out)), 21 + 18);
-    for (size_t size = 0; size < len; size++)
-        assert_int_equal(txt_member(name, location, pairs, 2, out, size), 0);
-}
-
 static void cuts_strings_at_255_octets(void **state)
 {
     (void)state;
     static char name_text[300];
     static uint8_t out[1024];
-    struct entry_string name = {name_text, sizeof(name_text)}, location = S("baz:1235");
     struct txt_place place;
     memset(name_text, 'n', sizeof(name_text));
-    assert_int_equal(txt_member(name, location, NULL, 0, out, sizeof(out)), 256 + 18);
-    assert_int_equal(out[0], 255);
-    assert_memory_equal(out + 1, "name=nnn", 8);
-    assert_int_equal(out[256], 17);
     assert_int_equal(txt_instance(NULL, 0, name_text, sizeof(name_text), out, sizeof(out), &place),
                      256);
     assert_int_equal(place.len, 256);
@@ -164,7 +143,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sorts_type_among_the_pairs_of_an_instance),
-        cmocka_unit_test(describes_an_instance_in_its_type),
         cmocka_unit_test(cuts_strings_at_255_octets),
         cmocka_unit_test(splits_the_value_of_a_switch),
         cmocka_unit_test(keeps_any_octets_of_a_switch),

@@ -1,0 +1,111 @@
+/* zones/instance_iter.h - the instances behind a name, one after the other.
+ *
+ * They come from one or two sets (a host view joins what _tcp and _udp have under the same labels)
+ * or from one or two names that several keys share. Answers begin at another member with each
+ * rotation, so that clients share the load, and look at a bounded number, since a type may have a
+ * million; whoever shows a zone whole takes them all, in order.
+ *
+ * Inline and without a callback: an answer that calls a function for each record is 2 % slower.
+ *
+ * Threads: readers (zones/store/rcu.h), or the control thread. */
+#ifndef ZONES_INSTANCE_ITER_H
+#define ZONES_INSTANCE_ITER_H
+
+#include "node.h"
+
+#define INSTANCE_ITER_ALL UINT32_MAX
+
+/* Sets or names; the rest NULL. */
+struct instance_source {
+    const struct members *sets[2];
+    const struct instance *chains[2]; /* the first instance of a name */
+};
+
+struct instance_iter {
+    const struct members *sets[2];
+    uint32_t first, total;          /* members of the first set, of both */
+    uint32_t visits;                /* of members: this many at most */
+    uint32_t position, left;        /* the next one; visits still to make */
+    const struct instance *chained; /* the rest of a name's instances */
+    const struct instance *second;  /* the name that follows it */
+};
+
+/* Visit `max_visits` members of sets at most, beginning at number `rotation`, modulo their count.
+ * Instances of names are few and always visited. */
+static inline void instance_iter_begin(struct instance_iter *iter,
+                                       const struct instance_source *source, uint32_t rotation,
+                                       uint32_t max_visits)
+{
+    static const struct members none;
+    iter->sets[0] = source->sets[0] ? source->sets[0] : &none;
+    iter->sets[1] = source->sets[1] ? source->sets[1] : &none;
+    iter->first = iter->sets[0]->count;
+    iter->total = iter->first + iter->sets[1]->count;
+    iter->visits = iter->total < max_visits ? iter->total : max_visits;
+    iter->position = iter->total > 1 ? rotation % iter->total : 0;
+    iter->left = iter->visits;
+    iter->chained = source->chains[0];
+    iter->second = source->chains[1];
+}
+
+/* At the end: whether members were left out. */
+static inline bool instance_iter_is_cut(const struct instance_iter *iter)
+{
+    return iter->left == 0 && iter->total > iter->visits;
+}
+
+/* How many members have been visited. */
+static inline uint32_t instance_iter_visited(const struct instance_iter *iter)
+{
+    return iter->visits - iter->left;
+}
+
+/* The next that is the first of its name in a set; NULL at the end. */
+static inline const struct instance *instance_iter_next_name(struct instance_iter *iter)
+{
+    const struct instance *instance = NULL;
+    while (!instance && iter->left > 0) {
+        uint32_t at = iter->position;
+        iter->position = at + 1 < iter->total ? at + 1 : 0;
+        iter->left--;
+        bool is_first = at < iter->first;
+        instance = members_at(iter->sets[!is_first], is_first ? at : at - iter->first);
+    }
+    return instance;
+}
+
+/* The next, those that share a name with one before it among them; NULL at the end. */
+static inline const struct instance *instance_iter_next(struct instance_iter *iter)
+{
+    const struct instance *instance = iter->chained;
+    if (!instance) {
+        instance = iter->second ? iter->second : instance_iter_next_name(iter);
+        iter->second = NULL;
+    }
+    iter->chained = instance ? rcu_read(instance->next) : NULL;
+    return instance;
+}
+
+static inline uint32_t instance_source_chain_ttl(const struct instance *instance,
+                                                 uint32_t max_ttl_s)
+{
+    for (; instance; instance = rcu_read(instance->next))
+        if (instance->record.ttl_s < max_ttl_s)
+            max_ttl_s = instance->record.ttl_s;
+    return max_ttl_s;
+}
+
+/* The least TTL of all, not only of those that an iteration visits; at most max_ttl_s. */
+static inline uint32_t instance_source_ttl(const struct instance_source *source, uint32_t max_ttl_s)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        const struct members *set = source->sets[i];
+        uint32_t ttl_s = set ? __atomic_load_n(&set->ttl_s, __ATOMIC_RELAXED) : max_ttl_s;
+        if (ttl_s < max_ttl_s)
+            max_ttl_s = ttl_s;
+        max_ttl_s = instance_source_chain_ttl(source->chains[i], max_ttl_s);
+    }
+    return max_ttl_s;
+}
+
+#endif
