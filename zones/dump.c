@@ -1,7 +1,6 @@
 #include "dump.h"
 
 #include "host_view.h"
-#include "internal.h"
 #include "rrsets.h"
 #include "zones/store/pairs.h"
 
@@ -76,7 +75,8 @@ static void dump_put_view(struct dump *dump, const struct node *node,
 /* A type with its instances, and their views. */
 static void dump_put_type(struct dump *dump, const struct node *node)
 {
-    struct instance_source view, own = {.sets = {((const struct set *)node)->members.published}};
+    struct instance_source view,
+        own = {.sets = {((const struct service_type *)node)->members.published}};
     struct instance_iter iter;
     const struct instance *instance;
     dump_put_node(dump, node);
@@ -85,8 +85,8 @@ static void dump_put_type(struct dump *dump, const struct node *node)
     bool is_joined = view.sets[0] && view.sets[1]; /* else no look-up can find another instance */
     instance_iter_begin(&iter, &own, 0, INSTANCE_ITER_ALL);
     while (dump->status == STATUS_OK && (instance = instance_iter_next_name(&iter))) {
-        struct instance_source one = {.chains = {instance}};
-        node = &instance->record.node;
+        struct instance_source one = {.heads = {instance}};
+        node = &instance->key.node;
         dump_put_node(dump, node);
         if (!is_joined || host_view_of(dump->view, node, &one))
             dump_put_view(dump, node, &one);
@@ -133,13 +133,13 @@ static bool dump_is_wanted(const struct node *node)
     return node->kind >= NODE_FIXED && node->kind != NODE_INSTANCE; /* which come with their type */
 }
 
-static enum status dump_collect(const struct zone *zone, struct row **out, size_t *out_count)
+static enum status dump_collect(const struct view *view, struct row **out, size_t *out_count)
 {
     struct row *rows = NULL;
     size_t count = 0, room = 0;
     uint64_t position = 0;
     const struct node *node;
-    while ((node = table_each(&zone->view.names, &position))) {
+    while ((node = ptr_table_each(&view->names, &position))) {
         if (!dump_is_wanted(node))
             continue;
         if (count == room) {
@@ -163,17 +163,17 @@ static enum status dump_collect(const struct zone *zone, struct row **out, size_
 enum status zone_dump(const struct zone *zone, dump_each *each, void *arg)
 {
     struct dump dump;
-    dump.view = &zone->view;
+    dump.view = zone_view(zone);
     dump.each = each;
     dump.arg = arg;
     dump.status = STATUS_OK;
-    dump.seen = (struct pairs){.seed = &zone->view.seed};
+    dump.seen = (struct pairs){.seed = &dump.view->seed};
     struct row *rows;
     size_t count;
-    enum status status = dump_collect(zone, &rows, &count);
+    enum status status = dump_collect(dump.view, &rows, &count);
     if (status != STATUS_OK)
         return status;
-    dump_put_node(&dump, zone->view.apex);
+    dump_put_node(&dump, dump.view->apex);
     for (size_t i = 0; i < count && dump.status == STATUS_OK; i++)
         if (rows[i].node->kind == NODE_TYPE)
             dump_put_type(&dump, rows[i].node);

@@ -19,9 +19,9 @@ size_t host_view_to_key(uint8_t *name, size_t len, const uint8_t *labels, unsign
 static bool host_view_add_node(const struct node *node, struct instance_source *out, unsigned i)
 {
     if (node && node_kind(node) == NODE_TYPE)
-        out->sets[i] = rcu_read(((const struct set *)node)->members.published);
+        out->sets[i] = rcu_read(((const struct service_type *)node)->members.published);
     else if (node && node_kind(node) == NODE_INSTANCE)
-        out->chains[i] = (const struct instance *)node;
+        out->heads[i] = (const struct instance *)node;
     else
         return false;
     return true;
@@ -64,5 +64,5 @@ bool host_view_of(const struct view *view, const struct node *node, struct insta
     bool is_udp = memcmp(key + len - PROTOCOL_LEN, "\4_udp", PROTOCOL_LEN) == 0;
     memcpy(key + len - PROTOCOL_LEN, "\4_tcp", PROTOCOL_LEN);
     (void)host_view_find(view, key, len, name_hash(&view->seed, key, len), out);
-    return !is_udp || (!out->sets[0] && !out->chains[0]);
+    return !is_udp || (!out->sets[0] && !out->heads[0]);
 }

@@ -264,7 +264,7 @@ static void hosts_warn(struct hosts *hosts)
     hosts->has_warned = true;
 }
 
-void hosts_want(void *arg, const char *name)
+void hosts_add(void *arg, const char *name)
 {
     struct hosts *hosts = arg;
     struct host *host = calloc(1, sizeof(*host));
@@ -309,7 +309,7 @@ static void hosts_forget(struct hosts *hosts, struct host *host)
         hosts_admit(hosts);
 }
 
-void hosts_unwant(void *arg, const char *name)
+void hosts_remove(void *arg, const char *name)
 {
     struct hosts *hosts = arg;
     struct host key;

@@ -39,10 +39,10 @@ typedef void hosts_found(void *arg, const char *name, const struct resolver_addr
 MUST_USE enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct log *log,
                                  hosts_found *found, void *arg, struct hosts **out);
 
-/* Begin and cease to look a host up; as zone_options.host_wanted and host_unwanted, with the hosts
+/* Begin and cease to look a host up; as zone_options.host_added and host_removed, with the hosts
  * as `arg`. */
-void hosts_want(void *hosts, const char *name);
-void hosts_unwant(void *hosts, const char *name);
+void hosts_add(void *hosts, const char *name);
+void hosts_remove(void *hosts, const char *name);
 
 struct hosts_counts {
     uint64_t left_out; /* hosts that are not looked up, because there are too many */

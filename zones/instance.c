@@ -1,149 +1,41 @@
-#include "internal.h"
-#include "zones/name/label.h"
-#include "zones/name/txt.h"
+#include "instance.h"
+
+#include "draft.h"
+#include "names.h"
+#include "same_name.h"
+#include "service_type.h"
+#include "subtype.h"
+#include "target.h"
 
 #include <stdlib.h>
 
-/* An instance is built whole before anything refers to it; then it is swapped in (chain.c) by steps
- * that cannot fail. */
-
-static_assert(ENTRY_VALUE_MAX / 2 <= UINT16_MAX, "struct instance counts what is ignored");
-
-struct draft {
-    struct label_type type;
-    struct label label;
-    bool is_mangled, key_is_derived;
-    uint8_t name[NAME_MAX_LEN + NAME_PAD];
-    size_t name_len, type_at;
-    uint8_t host[NAME_MAX_LEN];
-    size_t host_len;
-    uint8_t txt[TXT_INSTANCE_SIZE_MAX];
-    size_t txt_len;
-    struct txt_place type_place;
-};
-
-static const struct instance *instance_as_instance(const struct record *record)
+static const struct instance *instance_as_instance(const struct key_node *key_node)
 {
-    return record && record->node.kind == NODE_INSTANCE ? (const struct instance *)record : NULL;
+    return key_node && key_node->node.kind == NODE_INSTANCE ? (const struct instance *)key_node
+                                                            : NULL;
 }
 
-static void instance_draft_host(const struct entry *entry, struct draft *draft)
+/* Let go of its target and its type. */
+static void instance_release(struct zone *zone, struct instance *instance)
 {
-    draft->host_len = entry->location.kind == HOST_KIND_NAME
-                          ? target_host_wire(&entry->location, draft->host)
-                          : 0;
+    uint32_t ttl_s = instance->key.ttl_s;
+    target_remove_user(zone, (struct target *)(uintptr_t)instance->target, ttl_s);
+    service_type_remove_user(zone, instance->type, ttl_s);
 }
 
-static void instance_draft_txt(const struct entry *entry, struct draft *draft)
+/* Octet for octet, as two values of one key may have. */
+static bool instance_has_name_of(const struct instance *a, const struct instance *b)
 {
-    bool has_type = draft->type.is_changed;
-    draft->txt_len = 0;
-    draft->type_place = (struct txt_place){0};
-    if (entry->txt_count > 0 || has_type)
-        draft->txt_len =
-            txt_instance(entry->txt, entry->txt_count, has_type ? draft->type.base : NULL,
-                         draft->type.base_len, draft->txt, sizeof(draft->txt), &draft->type_place);
-}
-
-/* <label>.<type>.<_tcp|_udp> */
-static enum zone_skip instance_draft_name(const struct zone *zone, const struct entry *entry,
-                                          struct draft *draft)
-{
-    enum entry_protocol protocol = draft->type.protocol;
-    if (protocol == ENTRY_PROTOCOL_NONE)
-        protocol = entry->protocol;
-    size_t len = 2u + draft->label.len + draft->type.label.len + 5;
-    if (len + zone->view.wire_len > NAME_MAX_LEN)
-        return ZONE_SKIP_NAME_TOO_LONG;
-    if (entry->location.kind == HOST_KIND_NAME && !entry->location.is_dotted &&
-        draft->host_len + zone->view.host_len > NAME_MAX_LEN)
-        return ZONE_SKIP_NAME_TOO_LONG;
-    uint8_t *at = draft->name;
-    *at++ = draft->label.len;
-    memcpy(at, draft->label.octets, draft->label.len);
-    at += draft->label.len;
-    draft->type_at = (size_t)(at - draft->name);
-    *at++ = draft->type.label.len;
-    memcpy(at, draft->type.label.octets, draft->type.label.len);
-    at += draft->type.label.len;
-    memcpy(at, protocol == ENTRY_PROTOCOL_UDP ? "\4_udp" : "\4_tcp", 5);
-    draft->name_len = len;
-    return ZONE_SERVED;
-}
-
-static enum zone_skip instance_draft_all(const struct zone *zone, const struct key_parts *parts,
-                                         const struct entry *entry, struct draft *draft)
-{
-    label_type(parts->type, parts->type_len, &draft->type);
-    if (draft->type.is_reserved)
-        return ZONE_SKIP_RESERVED;
-    label_instance(parts->name, parts->name_len, &draft->label, &draft->is_mangled);
-    draft->key_is_derived = !draft->is_mangled && parts->type_len + 1 == draft->type.label.len &&
-                            memcmp(parts->type, draft->type.label.octets + 1, parts->type_len) == 0;
-    instance_draft_host(entry, draft);
-    instance_draft_txt(entry, draft);
-    return instance_draft_name(zone, entry, draft);
-}
-
-static struct instance *instance_assemble(const struct draft *draft, const struct entry *entry,
-                                          const struct change *told)
-{
-    size_t stored_key = draft->key_is_derived ? 0 : told->key_len;
-    size_t location = entry->location_text.len;
-    struct instance *instance =
-        owner_new(NODE_INSTANCE, sizeof(*instance), draft->name, draft->name_len,
-                  draft->txt_len + location + draft->host_len + stored_key);
-    if (!instance)
-        return NULL;
-    instance->record.ttl_s = told->ttl_s;
-    instance->record.key_len = (uint16_t)stored_key;
-    instance->priority = entry->priority;
-    instance->weight = entry->is_draining ? 0 : entry->weight;
-    instance->port = entry->location.port;
-    instance->txt_len = (uint16_t)draft->txt_len;
-    instance->type_at = (uint16_t)draft->type_place.at;
-    instance->type_len = (uint16_t)draft->type_place.len;
-    instance->location_len = (uint16_t)location;
-    instance->host_len = (uint8_t)draft->host_len;
-    instance->name_is_label = !draft->is_mangled;
-    instance->host_is_whole = entry->location.is_dotted;
-    instance->position = MEMBERS_NONE;
-    instance->ignored = (uint16_t)entry->ignored;
-    uint8_t *at = (uint8_t *)(instance + 1) + draft->name_len;
-    memcpy(at, draft->txt, draft->txt_len);
-    at += draft->txt_len;
-    memcpy(at, entry->location_text.text, location);
-    at += location;
-    memcpy(at, draft->host, draft->host_len);
-    memcpy(at + draft->host_len, told->key, stored_key);
-    return instance;
-}
-
-void instance_release(struct zone *zone, struct instance *instance)
-{
-    uint32_t ttl_s = instance->record.ttl_s;
-    target_unref(zone, (struct target *)(uintptr_t)instance->target, ttl_s);
-    struct set *type = instance->type;
-    ttls_remove(&type->ttls, ttl_s, zone->view.record_ttl_s);
-    set_touch(zone, type);
-    if (--type->refs == 0 && !type->is_listed) {
-        type->is_listed = true;
-        owner_pend(zone, &type->node);
-    }
-}
-
-bool instance_has_name_of(const struct instance *a, const struct instance *b)
-{
-    size_t len = a->record.node.name_len;
-    return b->record.node.name_len == len &&
-           memcmp(node_name(&a->record.node), node_name(&b->record.node), len) == 0;
+    size_t len = a->key.node.name_len;
+    return b->key.node.name_len == len &&
+           memcmp(node_name(&a->key.node), node_name(&b->key.node), len) == 0;
 }
 
 /* The target and the type of a new instance: those of the key's old one, or looked up. */
 static enum status instance_find_references(struct zone *zone, const struct draft *draft,
                                             const struct entry *entry, const struct instance *old,
-                                            const struct instance *new, struct target **target,
-                                            struct set **type)
+                                            const struct instance *fresh, struct target **target,
+                                            struct service_type **type)
 {
     enum status status = STATUS_OK;
     if (old && target_is_address(old->target, &entry->location))
@@ -152,11 +44,11 @@ static enum status instance_find_references(struct zone *zone, const struct draf
         status = target_get(zone, &entry->location, target);
     if (status != STATUS_OK)
         return status;
-    if (old && instance_has_name_of(old, new))
+    if (old && instance_has_name_of(old, fresh))
         *type = old->type;
     else
-        status = set_get_type(zone, draft->name + draft->type_at, draft->name_len - draft->type_at,
-                              type);
+        status = service_type_get(zone, draft->name + draft->type_at,
+                                  draft->name_len - draft->type_at, type);
     return status;
 }
 
@@ -165,21 +57,20 @@ static enum status instance_hold_references(struct zone *zone, const struct draf
                                             const struct entry *entry, const struct instance *old,
                                             struct instance *instance)
 {
-    uint32_t ttl_s = instance->record.ttl_s;
+    uint32_t ttl_s = instance->key.ttl_s;
     struct target *target;
-    struct set *type;
+    struct service_type *type;
     enum status status =
         instance_find_references(zone, draft, entry, old, instance, &target, &type);
     if (status == STATUS_OK)
-        status = target_ref(zone, target, ttl_s);
+        status = target_add_user(zone, target, ttl_s);
     if (status != STATUS_OK)
         return status;
-    status = ttls_add(&type->ttls, ttl_s, zone->view.record_ttl_s);
+    status = service_type_add_user(zone, type, ttl_s);
     if (status != STATUS_OK) {
-        target_unref(zone, target, ttl_s);
+        target_remove_user(zone, target, ttl_s);
         return status;
     }
-    type->refs++;
     instance->target = target;
     instance->type = type;
     status = subtype_new(zone, instance, entry);
@@ -198,28 +89,28 @@ void instance_drop(struct zone *zone, struct instance *instance)
 }
 
 enum status instance_new(struct zone *zone, const struct key_parts *parts,
-                         const struct change *told, struct instance **out, enum zone_skip *skip,
+                         const struct change *change, struct instance **out, enum skip *skip,
                          struct detail *why)
 {
     struct entry entry;
-    enum status status = entry_parse(told->value, told->value_len, &entry, why);
-    *skip = ZONE_SKIP_BAD_VALUE;
+    enum status status = entry_parse(change->value, change->value_len, &entry, why);
+    *skip = SKIP_BAD_VALUE;
     if (status != STATUS_OK)
         return status;
     struct draft draft;
     struct instance *instance = NULL;
-    *skip = instance_draft_all(zone, parts, &entry, &draft);
-    if (*skip != ZONE_SERVED) {
+    *skip = draft_make(zone, parts, &entry, &draft);
+    if (*skip != SKIP_NONE) {
         status = STATUS_BAD_INPUT;
         goto done;
     }
-    instance = instance_assemble(&draft, &entry, told);
+    instance = draft_instance(&draft, &entry, change);
     if (!instance) {
         status = STATUS_NO_MEMORY;
         goto done;
     }
     status =
-        instance_hold_references(zone, &draft, &entry, instance_as_instance(told->old), instance);
+        instance_hold_references(zone, &draft, &entry, instance_as_instance(change->old), instance);
     if (status == STATUS_OK)
         *out = instance;
     else
@@ -229,22 +120,152 @@ done:
     return status;
 }
 
+/* Another instance is the first of a name that stays. */
+static void instance_replace_head(struct zone *zone, struct instance *old_head,
+                                  struct instance *head)
+{
+    names_replace(zone, &old_head->key.node, &head->key.node);
+    head->position = old_head->position;
+    old_head->position = MEMBER_VECTOR_NONE;
+    member_vector_replace(&head->type->members, head->position, old_head, head);
+    subtype_replace_head(old_head, head);
+}
+
+/* An instance named _sub stands where its type's subtypes have their parent, an empty non-terminal.
+ */
+static bool instance_is_above_subtypes(const struct instance *instance)
+{
+    static const uint8_t label[] = "\4_sub";
+    const uint8_t *name = instance_label(instance);
+    for (size_t i = 0; i < sizeof(label) - 1; i++)
+        if (name_fold_octet(name[i]) != label[i])
+            return false;
+    return true;
+}
+
+/* The first instance of a name comes, perhaps before the last has been taken away. */
+static enum status instance_first_of_name(struct zone *zone, struct instance *dying,
+                                          struct instance *fresh)
+{
+    struct service_type *type = fresh->type;
+    enum status status = member_vector_append(&type->members, fresh, &fresh->position);
+    if (status != STATUS_OK)
+        return status;
+    if (dying) {
+        dying->is_gone = 1;
+        names_replace(zone, &dying->key.node, &fresh->key.node);
+        return STATUS_OK;
+    }
+    status = instance_is_above_subtypes(fresh) ? names_add_deep(zone, &fresh->key.node)
+                                               : names_add(zone, &fresh->key.node);
+    if (status != STATUS_OK)
+        (void)member_vector_remove(&type->members, fresh->position);
+    return status;
+}
+
+static void instance_last_of_name(struct zone *zone, struct instance *old)
+{
+    struct service_type *type = old->type;
+    struct instance *moved =
+        (struct instance *)(uintptr_t)member_vector_remove(&type->members, old->position);
+    if (moved)
+        moved->position = old->position;
+    old->position = MEMBER_VECTOR_NONE;
+    old->is_dying = 1;
+    names_defer_reap(zone, &old->key.node);
+}
+
+/* The first instance with this one's name. */
+static struct instance *instance_head_of(const struct zone *zone, struct instance *instance)
+{
+    if (instance->position != MEMBER_VECTOR_NONE)
+        return instance;
+    return (struct instance *)same_name_head(zone, &instance->key);
+}
+
+/* Link `fresh` over `old` or beside it. Returns the head. */
+static struct instance *instance_link_fresh(struct zone *zone, struct instance *head,
+                                            struct instance *old, struct instance *fresh)
+{
+    if (old)
+        subtype_inherit(old, fresh);
+    struct instance *first =
+        (struct instance *)same_name_link(&head->key, old ? &old->key : NULL, &fresh->key);
+    if (first != head)
+        instance_replace_head(zone, head, first);
+    return first;
+}
+
+static enum status instance_enter(struct zone *zone, struct instance *head, struct instance *old,
+                                  struct instance *fresh)
+{
+    struct instance *dying = head && head->is_dying ? head : NULL;
+    if (dying || !head) {
+        enum status status = instance_first_of_name(zone, dying, fresh);
+        if (status != STATUS_OK)
+            return status;
+        head = fresh;
+    } else if (!old && same_name_is_full(&head->key)) {
+        return STATUS_TOO_LARGE;
+    } else {
+        zone->counts.collisions += !old;
+        head = instance_link_fresh(zone, head, old, fresh);
+    }
+    if (old)
+        subtype_leave(zone, head, old);
+    subtype_join(zone, head, fresh);
+    zone->counts.services++;
+    zone->counts.ignored_members += fresh->ignored;
+    service_type_touch(zone, fresh->type);
+    return STATUS_OK;
+}
+
+static void instance_leave(struct zone *zone, struct instance *old)
+{
+    struct instance *head = instance_head_of(zone, old);
+    struct instance *first = (struct instance *)same_name_unlink(&head->key, &old->key);
+    if (!first)
+        instance_last_of_name(zone, old);
+    else
+        zone->counts.collisions--;
+    if (first && first != head)
+        instance_replace_head(zone, head, first);
+    subtype_leave(zone, first, old);
+}
+
+enum status instance_swap(struct zone *zone, struct instance *old, struct instance *fresh)
+{
+    bool is_same_name = old && fresh && instance_has_name_of(old, fresh);
+    if (fresh) {
+        struct instance *head = instance_head_of(zone, is_same_name ? old : fresh);
+        enum status status = instance_enter(zone, head, is_same_name ? old : NULL, fresh);
+        if (status != STATUS_OK)
+            return status;
+    }
+    if (!old)
+        return STATUS_OK;
+    if (!is_same_name)
+        instance_leave(zone, old);
+    zone->counts.services--;
+    zone->counts.ignored_members -= old->ignored;
+    instance_release(zone, old);
+    if (!old->is_dying)
+        rcu_retire(old);
+    return STATUS_OK;
+}
+
+void instance_reap(struct zone *zone, struct instance *instance)
+{
+    if (instance->is_gone)
+        rcu_retire(instance);
+    else if (instance_is_above_subtypes(instance))
+        names_remove_deep(zone, &instance->key.node);
+    else
+        names_remove(zone, &instance->key.node);
+}
+
 void instance_free(struct instance *instance)
 {
     free(instance->subtypes);
     free(instance);
-}
-
-const uint8_t *instance_registry_name(const struct instance *instance, size_t *len)
-{
-    const uint8_t *label = instance_label(instance);
-    if (instance->name_is_label) {
-        *len = label[0];
-        return label + 1;
-    }
-    /* "/service/<type>/<name>" */
-    const uint8_t *key = instance_key(instance), *end = key + instance->record.key_len;
-    const uint8_t *name = memchr(key + 9, '/', (size_t)(end - key - 9));
-    *len = (size_t)(end - name - 1);
-    return name + 1;
 }

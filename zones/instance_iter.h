@@ -17,17 +17,17 @@
 
 /* Sets or names; the rest NULL. */
 struct instance_source {
-    const struct members *sets[2];
-    const struct instance *chains[2]; /* the first instance of a name */
+    const struct member_version *sets[2];
+    const struct instance *heads[2]; /* the first instance of a name */
 };
 
 struct instance_iter {
-    const struct members *sets[2];
-    uint32_t first, total;          /* members of the first set, of both */
-    uint32_t visits;                /* of members: this many at most */
-    uint32_t position, left;        /* the next one; visits still to make */
-    const struct instance *chained; /* the rest of a name's instances */
-    const struct instance *second;  /* the name that follows it */
+    const struct member_version *sets[2];
+    uint32_t first, total;            /* members of the first set, of both */
+    uint32_t visits;                  /* of members: this many at most */
+    uint32_t position, left;          /* the next one; visits still to make */
+    const struct instance *same_name; /* the rest of a name's instances */
+    const struct instance *second;    /* the name that follows it */
 };
 
 /* Visit `max_visits` members of sets at most, beginning at number `rotation`, modulo their count.
@@ -36,7 +36,7 @@ static inline void instance_iter_begin(struct instance_iter *iter,
                                        const struct instance_source *source, uint32_t rotation,
                                        uint32_t max_visits)
 {
-    static const struct members none;
+    static const struct member_version none;
     iter->sets[0] = source->sets[0] ? source->sets[0] : &none;
     iter->sets[1] = source->sets[1] ? source->sets[1] : &none;
     iter->first = iter->sets[0]->count;
@@ -44,8 +44,8 @@ static inline void instance_iter_begin(struct instance_iter *iter,
     iter->visits = iter->total < max_visits ? iter->total : max_visits;
     iter->position = iter->total > 1 ? rotation % iter->total : 0;
     iter->left = iter->visits;
-    iter->chained = source->chains[0];
-    iter->second = source->chains[1];
+    iter->same_name = source->heads[0];
+    iter->second = source->heads[1];
 }
 
 /* At the end: whether members were left out. */
@@ -69,7 +69,7 @@ static inline const struct instance *instance_iter_next_name(struct instance_ite
         iter->position = at + 1 < iter->total ? at + 1 : 0;
         iter->left--;
         bool is_first = at < iter->first;
-        instance = members_at(iter->sets[!is_first], is_first ? at : at - iter->first);
+        instance = member_vector_at(iter->sets[!is_first], is_first ? at : at - iter->first);
     }
     return instance;
 }
@@ -77,21 +77,20 @@ static inline const struct instance *instance_iter_next_name(struct instance_ite
 /* The next, those that share a name with one before it among them; NULL at the end. */
 static inline const struct instance *instance_iter_next(struct instance_iter *iter)
 {
-    const struct instance *instance = iter->chained;
+    const struct instance *instance = iter->same_name;
     if (!instance) {
         instance = iter->second ? iter->second : instance_iter_next_name(iter);
         iter->second = NULL;
     }
-    iter->chained = instance ? rcu_read(instance->next) : NULL;
+    iter->same_name = instance ? instance_next(instance) : NULL;
     return instance;
 }
 
-static inline uint32_t instance_source_chain_ttl(const struct instance *instance,
-                                                 uint32_t max_ttl_s)
+static inline uint32_t instance_source_name_ttl(const struct instance *instance, uint32_t max_ttl_s)
 {
-    for (; instance; instance = rcu_read(instance->next))
-        if (instance->record.ttl_s < max_ttl_s)
-            max_ttl_s = instance->record.ttl_s;
+    for (; instance; instance = instance_next(instance))
+        if (instance->key.ttl_s < max_ttl_s)
+            max_ttl_s = instance->key.ttl_s;
     return max_ttl_s;
 }
 
@@ -99,11 +98,11 @@ static inline uint32_t instance_source_chain_ttl(const struct instance *instance
 static inline uint32_t instance_source_ttl(const struct instance_source *source, uint32_t max_ttl_s)
 {
     for (unsigned i = 0; i < 2; i++) {
-        const struct members *set = source->sets[i];
+        const struct member_version *set = source->sets[i];
         uint32_t ttl_s = set ? __atomic_load_n(&set->ttl_s, __ATOMIC_RELAXED) : max_ttl_s;
         if (ttl_s < max_ttl_s)
             max_ttl_s = ttl_s;
-        max_ttl_s = instance_source_chain_ttl(source->chains[i], max_ttl_s);
+        max_ttl_s = instance_source_name_ttl(source->heads[i], max_ttl_s);
     }
     return max_ttl_s;
 }

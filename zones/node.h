@@ -16,9 +16,9 @@
 #define ZONES_NODE_H
 
 #include "zones/name/name.h"
-#include "zones/store/members.h"
+#include "zones/store/member_vector.h"
 #include "zones/store/rcu.h"
-#include "zones/store/ttls.h"
+#include "zones/store/ttl_counts.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -63,34 +63,33 @@ struct target {
     uint8_t family;   /* of NODE_ADDRESS: 4 or 6; 0 for a host */
     bool is_elsewhere; /* outside the zone: not in the look-up table */
     bool is_fixed;     /* the writer's: its addresses come from the configuration */
-    bool is_listed;    /* the writer's: to be looked at in the next commit */
+    bool is_queued;    /* the writer's: to be looked at in the next commit */
     uint32_t ttl_s;    /* of its address records */
     union {
         uint8_t address[16];              /* NODE_ADDRESS */
         struct node_addresses *addresses; /* NODE_HOST; NULL = none known */
     };
     /* The writer's. */
-    uint32_t refs; /* instances that point here; 1 for ever when it is fixed */
+    uint32_t users; /* instances that point here; 1 for ever when it is fixed */
     uint32_t resolved_ttl_s;
-    struct ttls ttls;
+    struct ttl_counts ttls;
 };
 
-/* A word of what every key has, so that keys can be looked up by themselves. */
-struct record {
+/* What every key has, so that keys can be looked up by themselves. */
+struct key_node {
     struct node node;
     int64_t mod_revision;
-    uint32_t ttl_s;   /* the least of the record TTL and the lease's */
-    uint16_t key_len; /* the writer's: of the stored key, 0 = derived from the name */
-    uint8_t skip;     /* the writer's: enum zone_skip */
-    uint8_t mark;     /* the writer's: of the last load that it was seen in */
+    uint32_t ttl_s;        /* the least of the record TTL and the lease's */
+    uint16_t key_len;      /* the writer's: of the stored key, 0 = derived from the name */
+    uint8_t skip;          /* the writer's: enum skip */
+    uint8_t mark;          /* the writer's: of the last load that it was seen in */
+    struct key_node *next; /* another key with the same name, in order (same_name.h) */
 };
 
 /* How the octets of an instance that follow its name are cut: TXT data, location, host, key. */
 struct instance {
-    struct record record;
+    struct key_node key;
     const struct target *target;
-    struct instance
-        *next; /* another key with the same name, the keys in order; readers follow it */
     uint16_t priority, weight, port;
     uint16_t txt_len;  /* of the pairs, type= among them; 0 = none: one empty string */
     uint16_t type_at;  /* where type= stands among the pairs */
@@ -103,29 +102,29 @@ struct instance {
     uint8_t
         is_dying;    /* to be taken from the table of names; no bit beside those that readers see */
     uint8_t is_gone; /* replaced while dying */
-    uint16_t ignored;  /* members of the value ignored, fewer than half its octets */
-    uint32_t position; /* in the type's members, if it is the first of its name; MEMBERS_NONE */
-    struct set *type;
+    uint16_t ignored; /* members of the value ignored, fewer than half its octets */
+    uint32_t
+        position; /* in the type's members, if it is the first of its name; MEMBER_VECTOR_NONE */
+    struct service_type *type;
     struct instance_subtypes *subtypes; /* its own, NULL without any */
 };
 
 /* The type, a subtype, or the list of types. */
-struct set {
+struct service_type {
     struct node node;
-    struct members_list members; /* readers use .published */
+    struct member_vector members; /* readers use .published */
     /* The writer's. */
-    struct ttls ttls;
-    struct set *parent; /* of a type the list of types; of a subtype its type */
-    struct set *next_dirty;
-    uint32_t refs;         /* instances that name it */
-    uint32_t position;     /* in the parent's members; MEMBERS_NONE */
+    struct ttl_counts ttls;
+    struct service_type *parent; /* of a type the list of types; of a subtype its type */
+    struct service_type *next_dirty;
+    uint32_t users;        /* instances that name it */
+    uint32_t position;     /* in the parent's members; MEMBER_VECTOR_NONE */
     uint32_t listed_ttl_s; /* counted among the parent's; UINT32_MAX: none yet */
-    bool is_dirty, is_listed, has_warned;
+    bool is_dirty, is_queued, has_warned;
 };
 
-struct switch_ {
-    struct record record;
-    struct switch_ *next; /* another key with the same name; only the first is shown */
+struct switch_node {
+    struct key_node key; /* only the first of a name is shown */
     uint16_t txt_len;
 };
 
@@ -143,7 +142,7 @@ struct fixed {
 };
 
 static_assert(sizeof(struct node) == 8, "every owner begins with a node");
-static_assert(sizeof(struct record) == 24, "a word more for a million keys is 8 MB");
+static_assert(sizeof(struct key_node) == 32, "a word more for a million keys is 8 MB");
 static_assert(sizeof(struct instance) == 80, "an instance's fixed part");
 static_assert(sizeof(struct target) == 48,
               "a target's fixed part: with its name mostly a cache line");
@@ -151,11 +150,11 @@ static_assert(sizeof(struct target) == 48,
 /* The parts of an instance. */
 static inline const uint8_t *instance_label(const struct instance *instance)
 {
-    return node_name(&instance->record.node); /* length octet first */
+    return node_name(&instance->key.node); /* length octet first */
 }
 static inline const uint8_t *instance_txt(const struct instance *instance)
 {
-    return node_name(&instance->record.node) + instance->record.node.name_len;
+    return node_name(&instance->key.node) + instance->key.node.name_len;
 }
 static inline const uint8_t *instance_location(const struct instance *instance)
 {
@@ -169,13 +168,29 @@ static inline const uint8_t *instance_key(const struct instance *instance)
 {
     return instance_host(instance) + instance->host_len;
 }
-/* The registry's name: the label, or the end of the stored key. */
-const uint8_t *instance_registry_name(const struct instance *instance, size_t *len);
+/* The registry's name: the label, or the end of the stored key "/service/<type>/<name>". */
+static inline const uint8_t *instance_registry_name(const struct instance *instance, size_t *len)
+{
+    const uint8_t *label = instance_label(instance);
+    if (instance->name_is_label) {
+        *len = label[0];
+        return label + 1;
+    }
+    const uint8_t *key = instance_key(instance), *end = key + instance->key.key_len;
+    const uint8_t *name = memchr(key + 9, '/', (size_t)(end - key - 9));
+    *len = (size_t)(end - name - 1);
+    return name + 1;
+}
+/* The next instance of the same name. */
+static inline const struct instance *instance_next(const struct instance *instance)
+{
+    return (const struct instance *)rcu_read(instance->key.next);
+}
 
 /* The TXT data of a switch. */
-static inline const uint8_t *switch_txt(const struct switch_ *switch_)
+static inline const uint8_t *switch_node_txt(const struct switch_node *node)
 {
-    return node_name(&switch_->record.node) + switch_->record.node.name_len;
+    return node_name(&node->key.node) + node->key.node.name_len;
 }
 
 #endif

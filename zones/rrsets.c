@@ -66,10 +66,10 @@ static bool rrsets_write_ptr(struct rrset_iter *iter, const uint8_t *head, size_
 
 static bool rrsets_next_type(struct rrset_iter *iter)
 {
-    const struct members *types = iter->source.sets[0];
-    const struct set *type = NULL;
+    const struct member_version *types = iter->source.sets[0];
+    const struct service_type *type = NULL;
     while (!type && types && iter->position < types->count)
-        type = members_at(types, iter->position++);
+        type = member_vector_at(types, iter->position++);
     return type && rrsets_write_ptr(iter, node_name(&type->node), type->node.name_len);
 }
 
@@ -104,14 +104,14 @@ static bool rrsets_next_type_txt(struct rrset_iter *iter)
 
 static bool rrsets_next_txt(struct rrset_iter *iter)
 {
-    struct rrsets_octets txt = rrsets_txt(iter->source.chains[0]);
+    struct rrsets_octets txt = rrsets_txt(iter->source.heads[0]);
     return iter->position++ == 0 && rrsets_is_stored(iter, txt.at, txt.len);
 }
 
 static bool rrsets_next_switch(struct rrset_iter *iter)
 {
-    const struct switch_ *switch_ = (const struct switch_ *)iter->node;
-    return iter->position++ == 0 && rrsets_is_stored(iter, switch_txt(switch_), switch_->txt_len);
+    const struct switch_node *node = (const struct switch_node *)iter->node;
+    return iter->position++ == 0 && rrsets_is_stored(iter, switch_node_txt(node), node->txt_len);
 }
 
 static bool rrsets_next_address(struct rrset_iter *iter)
@@ -173,10 +173,10 @@ static uint32_t rrsets_ttl_of(const struct rrset_iter *iter)
     case NODE_HOST:
         return rrsets_target_ttl((const struct target *)iter->node);
     case NODE_SWITCH:
-        return ((const struct switch_ *)iter->node)->record.ttl_s;
+        return ((const struct switch_node *)iter->node)->key.ttl_s;
     case NODE_INSTANCE:
         if (iter->type == TYPE_TXT) /* only the first of a name has one */
-            return iter->source.chains[0]->record.ttl_s;
+            return iter->source.heads[0]->key.ttl_s;
         break;
     case NODE_HOST_VIEW:
         if (iter->type != TYPE_SRV)
@@ -197,10 +197,10 @@ void rrset_iter_begin(struct rrset_iter *iter, const struct view *view,
     iter->node = node;
     iter->source = owner->source;
     if (kind == NODE_INSTANCE)
-        iter->source = (struct instance_source){.chains = {(const struct instance *)node}};
+        iter->source = (struct instance_source){.heads = {(const struct instance *)node}};
     else if (kind == NODE_LIST || kind == NODE_TYPE || kind == NODE_SUBTYPE)
         iter->source = (struct instance_source){
-            .sets = {rcu_read(((const struct set *)node)->members.published)}};
+            .sets = {rcu_read(((const struct service_type *)node)->members.published)}};
     const struct rrsets_row *row = rows;
     while (row->next_record && row->kind != (unsigned)kind)
         row++;
@@ -223,8 +223,8 @@ bool rrset_iter_next(struct rrset_iter *iter)
     if (iter->row->next_record == rrsets_next_address)
         iter->addresses = rrsets_addresses((const struct target *)iter->node, iter->type);
     instance_iter_begin(&iter->instances, &iter->source, 0, INSTANCE_ITER_ALL);
-    const struct instance *chain = iter->source.chains[0];
-    bool is_one = chain && !iter->source.chains[1] && !rcu_read(chain->next);
+    const struct instance *head = iter->source.heads[0];
+    bool is_one = head && !iter->source.heads[1] && !instance_next(head);
     bool is_joined = iter->row->next_record == rrsets_next_srv ||
                      iter->row->next_record == rrsets_next_view_address;
     iter->may_repeat = is_joined && !is_one;

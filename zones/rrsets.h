@@ -53,7 +53,7 @@ static inline uint32_t rrsets_view_address_ttl(const struct instance_source *sou
     const struct instance *instance;
     uint32_t least = instance_source_ttl(source, view->record_ttl_s);
     instance_iter_begin(&iter, source, 0, INSTANCE_ITER_ALL);
-    while (iter.total <= MEMBERS_CHUNK && (instance = instance_iter_next(&iter))) {
+    while (iter.total <= MEMBER_VECTOR_CHUNK && (instance = instance_iter_next(&iter))) {
         uint32_t ttl_s = rrsets_target_ttl(instance->target);
         if (instance->target->node.kind == NODE_HOST && rcu_read(instance->target->addresses) &&
             ttl_s < least)

@@ -1,4 +1,6 @@
-#include "internal.h"
+#include "target.h"
+
+#include "names.h"
 #include "zones/name/label.h"
 
 #include <arpa/inet.h>
@@ -25,7 +27,7 @@ uint64_t target_hash_elsewhere(const void *arg, const void *item)
 {
     const struct zone *zone = arg;
     const struct target *target = item;
-    return owner_hash(zone, node_name(&target->node), target->node.name_len);
+    return names_hash(zone, node_name(&target->node), target->node.name_len);
 }
 
 static struct target *target_find_elsewhere(const struct zone *zone, const uint8_t *name,
@@ -35,7 +37,7 @@ static struct target *target_find_elsewhere(const struct zone *zone, const uint8
     name_fold(folded, name, len);
     uint64_t hash = name_hash(&zone->view.seed, folded, len), position = hash;
     const struct node *node;
-    while ((node = table_next(zone->elsewhere.slots, hash, &position)))
+    while ((node = ptr_table_next(zone->elsewhere.slots, hash, &position)))
         if (node->name_len == len && name_equal(folded, node_name(node), len))
             return (struct target *)(uintptr_t)node;
     return NULL;
@@ -73,14 +75,14 @@ static bool target_is_dotless(const struct target *target)
     return target->node.kind == NODE_HOST && name[target->node.name_len - 1] != 0;
 }
 
-static void target_say_wanted(struct zone *zone, const struct target *target, bool is_wanted)
+static void target_tell_host(struct zone *zone, const struct target *target, bool is_added)
 {
-    void (*say)(void *, const char *) = is_wanted ? zone->host_wanted : zone->host_unwanted;
-    if (!say || target->is_fixed || !target_is_dotless(target))
+    void (*tell)(void *, const char *) = is_added ? zone->host_added : zone->host_removed;
+    if (!tell || target->is_fixed || !target_is_dotless(target))
         return;
     char text[NAME_LABEL_MAX + 1];
     target_host_text(target, text);
-    say(zone->arg, text);
+    tell(zone->arg, text);
 }
 
 static void target_count_target(struct zone *zone, const struct target *target, bool is_more)
@@ -99,11 +101,11 @@ static enum status target_enter(struct zone *zone, struct target *target)
 {
     enum status status =
         target->is_elsewhere
-            ? table_insert(&zone->elsewhere, target_hash_elsewhere(zone, target), target)
-            : owner_add(zone, &target->node);
+            ? ptr_table_insert(&zone->elsewhere, target_hash_elsewhere(zone, target), target)
+            : names_add(zone, &target->node);
     if (status == STATUS_OK) {
         target_count_target(zone, target, true);
-        target_say_wanted(zone, target, true);
+        target_tell_host(zone, target, true);
     }
     return status;
 }
@@ -114,7 +116,7 @@ static enum status target_make(struct zone *zone, const struct address *location
 {
     bool is_host = location->kind == HOST_KIND_NAME;
     struct target *target =
-        owner_new(is_host ? NODE_HOST : NODE_ADDRESS, sizeof(*target), name, len, 0);
+        names_new(is_host ? NODE_HOST : NODE_ADDRESS, sizeof(*target), name, len, 0);
     if (!target)
         return STATUS_NO_MEMORY;
     target->is_elsewhere = is_elsewhere;
@@ -128,8 +130,8 @@ static enum status target_make(struct zone *zone, const struct address *location
         free(target);
         return status;
     }
-    target->is_listed = true;
-    owner_pend(zone, &target->node);
+    target->is_queued = true;
+    names_defer_reap(zone, &target->node);
     *out = target;
     return STATUS_OK;
 }
@@ -198,7 +200,7 @@ enum status target_get(struct zone *zone, const struct address *location, struct
     bool is_elsewhere = own.kind == HOST_KIND_NAME && (own.is_dotted || !zone->host_is_inside);
     size_t len = is_elsewhere ? target_host_wire(&own, name) : target_inside_name(&own, name);
     struct target *target = is_elsewhere ? target_find_elsewhere(zone, name, len)
-                                         : (struct target *)owner_find(zone, name, len);
+                                         : (struct target *)names_find(zone, name, len);
     if (!target)
         return target_make(zone, &own, name, len, is_elsewhere, out);
     *out = target;
@@ -207,55 +209,55 @@ enum status target_get(struct zone *zone, const struct address *location, struct
 
 static void target_set_ttl(struct zone *zone, struct target *target)
 {
-    uint32_t ttl_s = ttls_least(&target->ttls, zone->view.record_ttl_s);
+    uint32_t ttl_s = ttl_counts_least(&target->ttls, zone->view.record_ttl_s);
     if (target->resolved_ttl_s < ttl_s)
         ttl_s = target->resolved_ttl_s;
     __atomic_store_n(&target->ttl_s, ttl_s, __ATOMIC_RELAXED);
 }
 
-enum status target_ref(struct zone *zone, struct target *target, uint32_t ttl_s)
+enum status target_add_user(struct zone *zone, struct target *target, uint32_t ttl_s)
 {
-    enum status status = ttls_add(&target->ttls, ttl_s, zone->view.record_ttl_s);
+    enum status status = ttl_counts_add(&target->ttls, ttl_s, zone->view.record_ttl_s);
     if (status != STATUS_OK)
         return status;
-    target->refs++;
+    target->users++;
     target_set_ttl(zone, target);
     return STATUS_OK;
 }
 
-void target_unref(struct zone *zone, struct target *target, uint32_t ttl_s)
+void target_remove_user(struct zone *zone, struct target *target, uint32_t ttl_s)
 {
-    ttls_remove(&target->ttls, ttl_s, zone->view.record_ttl_s);
+    ttl_counts_remove(&target->ttls, ttl_s, zone->view.record_ttl_s);
     target_set_ttl(zone, target);
-    if (--target->refs == 0 && !target->is_listed) {
-        target->is_listed = true;
-        owner_pend(zone, &target->node);
+    if (--target->users == 0 && !target->is_queued) {
+        target->is_queued = true;
+        names_defer_reap(zone, &target->node);
     }
 }
 
 void target_free(struct target *target)
 {
-    ttls_clear(&target->ttls);
+    ttl_counts_clear(&target->ttls);
     if (target->node.kind == NODE_HOST)
         free(target->addresses);
     free(target);
 }
 
-void target_settle(struct zone *zone, struct target *target)
+void target_reap(struct zone *zone, struct target *target)
 {
-    target->is_listed = false;
-    if (target->refs > 0)
+    target->is_queued = false;
+    if (target->users > 0)
         return;
-    target_say_wanted(zone, target, false);
+    target_tell_host(zone, target, false);
     target_count_target(zone, target, false);
-    ttls_clear(&target->ttls);
+    ttl_counts_clear(&target->ttls);
     if (target->node.kind == NODE_HOST)
         rcu_retire(target->addresses);
     if (!target->is_elsewhere) {
-        owner_remove(zone, &target->node);
+        names_remove(zone, &target->node);
         return;
     }
-    table_remove(&zone->elsewhere, target_hash_elsewhere(zone, target), target);
+    ptr_table_remove(&zone->elsewhere, target_hash_elsewhere(zone, target), target);
     rcu_retire(target);
 }
 
@@ -316,15 +318,15 @@ static bool target_set_addresses(struct zone *zone, struct target *target,
 {
     struct resolver_address list[ADDRESSES_MAX + 1];
     count = target_sort_addresses(list, addresses, count < ADDRESSES_MAX ? count : ADDRESSES_MAX);
-    struct node_addresses *old = target->addresses, *new = NULL;
-    if (count && !(new = target_addresses_new(list, count)))
+    struct node_addresses *old = target->addresses, *fresh = NULL;
+    if (count && !(fresh = target_addresses_new(list, count)))
         return false; /* the last good result is kept */
-    if (target_is_same(old, new)) {
-        free(new);
+    if (target_is_same(old, fresh)) {
+        free(fresh);
         return false;
     }
     target_count_target(zone, target, false);
-    rcu_publish(target->addresses, new);
+    rcu_publish(target->addresses, fresh);
     target_count_target(zone, target, true);
     rcu_retire(old);
     return true;
@@ -340,7 +342,7 @@ static struct target *target_find_host(struct zone *zone, const char *name)
     memcpy(wire + 1, name, len);
     memcpy(wire + 1 + len, "\4host", 5);
     if (zone->host_is_inside)
-        return (struct target *)owner_find(zone, wire, len + 6);
+        return (struct target *)names_find(zone, wire, len + 6);
     return target_find_elsewhere(zone, wire, len + 1);
 }
 
@@ -380,8 +382,8 @@ enum status target_add_fixed(struct zone *zone, const char *name,
     }
     all[count++] = *address;
     target->is_fixed = true;
-    if (target->refs == 0)
-        target->refs = 1;
+    if (target->users == 0)
+        target->users = 1;
     (void)target_set_addresses(zone, target, all, count);
     return STATUS_OK;
 }

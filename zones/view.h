@@ -8,7 +8,7 @@
 
 #include "node.h"
 #include "zones/name/name.h"
-#include "zones/store/table.h"
+#include "zones/store/ptr_table.h"
 
 struct zone;
 
@@ -19,7 +19,7 @@ struct view_ns {
 };
 
 struct view {
-    struct table names; /* readers use .slots alone */
+    struct ptr_table names; /* readers use .slots alone */
     struct name_seed seed;
     uint32_t serial; /* rcu_read() */
     uint32_t record_ttl_s, negative_ttl_s;
@@ -58,10 +58,10 @@ static inline bool view_is_partial(const struct view *view)
 static inline const struct node *view_find(const struct view *view, const uint8_t *folded,
                                            size_t len, uint64_t hash)
 {
-    const struct table_slots *slots = rcu_read(view->names.slots);
+    const struct ptr_table_slots *slots = rcu_read(view->names.slots);
     uint64_t position = hash;
     const struct node *node;
-    while ((node = table_next(slots, hash, &position)))
+    while ((node = ptr_table_next(slots, hash, &position)))
         if (node->name_len == len && name_equal(folded, node_name(node), len))
             return node;
     return NULL;

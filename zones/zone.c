@@ -1,25 +1,21 @@
 #include "zone.h"
 
-#include "internal.h"
+#include "apex.h"
+#include "instance.h"
+#include "names.h"
+#include "registry/lease_id.h"
+#include "served.h"
+#include "service_type.h"
+#include "target.h"
 
 #include <stdlib.h>
 
 static_assert(offsetof(struct zone, view) == 0, "zone_view()");
 
-/* Nodes that one key can leave pending: itself, its target, its type, its subtypes, old and new. */
-#define PENDING_PER_KEY (8 + 4 * ENTRY_SUBTYPES_MAX)
-#define PENDING_MANY    8192 /* at the end of a load: what goes is freed as it goes */
-
-static const char *const skip_texts[ZONE_SKIP_COUNT] = {[ZONE_SERVED] = "it is served",
-#define ZONE_SKIP_TEXT(name, sentence) [ZONE_SKIP_##name] = sentence,
-                                                        ZONE_SKIP_LIST(ZONE_SKIP_TEXT)
-#undef ZONE_SKIP_TEXT
-};
-
-const char *zone_skip_text(enum zone_skip skip)
-{
-    return (unsigned)skip < ZONE_SKIP_COUNT ? skip_texts[skip] : "unknown reason";
-}
+/* Nodes whose reaping one key can put off: itself, its target, its type, its subtypes, old and new.
+ */
+#define REAPS_PER_KEY (8 + 4 * ENTRY_SUBTYPES_MAX)
+#define REAPS_MANY    8192 /* at the end of a load: what goes is freed as it goes */
 
 const char *zone_domain(const struct zone *zone)
 {
@@ -29,7 +25,7 @@ const char *zone_domain(const struct zone *zone)
 static uint64_t zone_hash_of_node(const void *arg, const void *item)
 {
     const struct node *node = item;
-    return owner_hash(arg, node_name(node), node->name_len);
+    return names_hash(arg, node_name(node), node->name_len);
 }
 
 static enum status zone_init(struct zone *zone, const struct zone_options *options,
@@ -40,17 +36,17 @@ static enum status zone_init(struct zone *zone, const struct zone_options *optio
     zone->log = options->log;
     enum status status = name_seed_init(&zone->view.seed);
     if (status == STATUS_OK)
-        status = table_init(&zone->view.names, zone_hash_of_node, zone);
+        status = ptr_table_init(&zone->view.names, zone_hash_of_node, zone);
     if (status == STATUS_OK)
-        status = table_init(&zone->keys, record_hash, zone);
+        status = ptr_table_init(&zone->keys, key_node_hash, zone);
     if (status == STATUS_OK)
-        status = table_init(&zone->elsewhere, target_hash_elsewhere, zone);
+        status = ptr_table_init(&zone->elsewhere, target_hash_elsewhere, zone);
     if (status == STATUS_OK)
-        status = owner_reserve_pending(zone, PENDING_PER_KEY + options->host_count);
+        status = names_reserve_reaps(zone, REAPS_PER_KEY + options->host_count);
     if (status == STATUS_OK)
-        status = origin_init(zone, options, why);
-    zone->host_wanted = options->host_wanted; /* not for the hosts of the configuration */
-    zone->host_unwanted = options->host_unwanted;
+        status = apex_init(zone, options, why);
+    zone->host_added = options->host_added; /* not for the hosts of the configuration */
+    zone->host_removed = options->host_removed;
     zone->arg = options->arg;
     return status;
 }
@@ -76,7 +72,7 @@ static void zone_free_node(struct node *node)
     case NODE_LIST:
     case NODE_TYPE:
     case NODE_SUBTYPE:
-        set_free((struct set *)node);
+        service_type_free((struct service_type *)node);
         break;
     case NODE_ADDRESS:
     case NODE_HOST:
@@ -98,45 +94,45 @@ void zone_free(struct zone *zone)
     uint64_t position = 0;
     if (zone->view.names.slots) {
         zone_commit(zone, 0);
-        while ((node = (struct node *)(uintptr_t)table_each(&zone->view.names, &position)))
+        while ((node = (struct node *)(uintptr_t)ptr_table_each(&zone->view.names, &position)))
             zone_free_node(node);
     }
     position = 0;
     while (zone->elsewhere.slots &&
-           (node = (struct node *)(uintptr_t)table_each(&zone->elsewhere, &position)))
+           (node = (struct node *)(uintptr_t)ptr_table_each(&zone->elsewhere, &position)))
         zone_free_node(node);
     position = 0;
     while (zone->keys.slots &&
-           (node = (struct node *)(uintptr_t)table_each(&zone->keys, &position))) {
+           (node = (struct node *)(uintptr_t)ptr_table_each(&zone->keys, &position))) {
         if (node->kind == NODE_INSTANCE)
             instance_free((struct instance *)node);
         else
             free(node);
     }
-    table_clear(&zone->view.names);
-    table_clear(&zone->elsewhere);
-    table_clear(&zone->keys);
-    origin_clear(zone);
-    free(zone->pending);
+    ptr_table_clear(&zone->view.names);
+    ptr_table_clear(&zone->elsewhere);
+    ptr_table_clear(&zone->keys);
+    apex_clear(zone);
+    free(zone->to_reap);
     rcu_barrier_all();
     free(zone);
 }
 
 /* A key too long to keep stands by its beginning and a hash of the whole. */
 static size_t zone_short_key(const struct zone *zone, const char **key, size_t len,
-                             char buffer[RECORD_KEY_KEPT + 1])
+                             char buffer[KEY_NODE_KEPT + 1])
 {
-    if (len <= RECORD_KEY_KEPT)
+    if (len <= KEY_NODE_KEPT)
         return len;
     uint64_t hash = len;
-    for (size_t at = 0; at < len; at += RECORD_KEY_KEPT) {
-        size_t left = len - at < RECORD_KEY_KEPT ? len - at : RECORD_KEY_KEPT;
-        hash = name_mix(hash ^ zone->view.seed.word[2], record_hash_key(zone, *key + at, left));
+    for (size_t at = 0; at < len; at += KEY_NODE_KEPT) {
+        size_t left = len - at < KEY_NODE_KEPT ? len - at : KEY_NODE_KEPT;
+        hash = name_mix(hash ^ zone->view.seed.word[2], key_node_hash_key(zone, *key + at, left));
     }
-    memcpy(buffer, *key, RECORD_KEY_KEPT - 8);
-    memcpy(buffer + RECORD_KEY_KEPT - 8, &hash, 8);
+    memcpy(buffer, *key, KEY_NODE_KEPT - 8);
+    memcpy(buffer + KEY_NODE_KEPT - 8, &hash, 8);
     *key = buffer;
-    return RECORD_KEY_KEPT;
+    return KEY_NODE_KEPT;
 }
 
 static uint32_t zone_ttl_of(const struct zone *zone, int64_t lease)
@@ -145,25 +141,25 @@ static uint32_t zone_ttl_of(const struct zone *zone, int64_t lease)
     return lease == 0 || ttl_s > zone->view.record_ttl_s ? zone->view.record_ttl_s : ttl_s;
 }
 
-/* Let `new` stand for its key. It is taken over, or dropped. */
-static enum status zone_replace_record(struct zone *zone, uint64_t hash, const struct change *told,
-                                       struct record *new)
+/* Let `fresh` stand for its key. It is taken over, or dropped. */
+static enum status zone_replace_key(struct zone *zone, uint64_t hash, const struct change *change,
+                                    struct key_node *fresh)
 {
-    struct record *old = told->old;
-    new->mod_revision = told->mod_revision;
-    new->mark = zone->mark & 63;
-    enum status status = old ? STATUS_OK : table_insert(&zone->keys, hash, new);
+    struct key_node *old = change->old;
+    fresh->mod_revision = change->mod_revision;
+    fresh->mark = zone->mark & 63;
+    enum status status = old ? STATUS_OK : ptr_table_insert(&zone->keys, hash, fresh);
     if (status == STATUS_OK) {
-        status = record_enter(zone, old, new);
+        status = served_enter(zone, old, fresh);
         if (status != STATUS_OK && !old)
-            table_remove(&zone->keys, hash, new);
+            ptr_table_remove(&zone->keys, hash, fresh);
     }
     if (status != STATUS_OK) {
-        record_drop(zone, new);
+        served_drop(zone, fresh);
         return status;
     }
     if (old)
-        table_replace(&zone->keys, hash, old, new);
+        ptr_table_replace(&zone->keys, hash, old, fresh);
     else
         zone->counts.keys++;
     return STATUS_OK;
@@ -174,9 +170,9 @@ bool zone_is_partial(const struct zone *zone)
     return view_is_partial(&zone->view);
 }
 
-/* A key could not be told. What was known of it is better than nothing: a load must not sweep it.
+/* A key could not be change. What was known of it is better than nothing: a load must not sweep it.
  */
-static void zone_become_partial(struct zone *zone, struct record *old)
+static void zone_become_partial(struct zone *zone, struct key_node *old)
 {
     if (old)
         old->mark = zone->mark & 63;
@@ -194,49 +190,49 @@ static void zone_become_whole(struct zone *zone)
 enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,
                      size_t value_len, int64_t mod_revision, int64_t lease)
 {
-    char buffer[RECORD_KEY_KEPT + 1];
+    char buffer[KEY_NODE_KEPT + 1];
     key_len = zone_short_key(zone, &key, key_len, buffer);
-    uint64_t hash = record_hash_key(zone, key, key_len);
-    struct record *old = record_find(zone, key, key_len, hash), *new = NULL;
-    bool is_crowded_out = old && old->skip == ZONE_SKIP_CROWDED_NAME; /* is there a place now? */
+    uint64_t hash = key_node_hash_key(zone, key, key_len);
+    struct key_node *old = key_node_find(zone, key, key_len, hash), *fresh = NULL;
+    bool is_crowded_out = old && old->skip == SKIP_CROWDED_NAME; /* is there a place now? */
     if (old && old->mod_revision == mod_revision && !is_crowded_out) {
         old->mark = zone->mark & 63;
         return STATUS_OK;
     }
-    struct change told = {key, value, key_len, value_len, mod_revision, zone_ttl_of(zone, lease),
-                          old};
-    enum status status = owner_reserve_pending(zone, PENDING_PER_KEY);
+    struct change change = {key, value, key_len, value_len, mod_revision, zone_ttl_of(zone, lease),
+                            old};
+    enum status status = names_reserve_reaps(zone, REAPS_PER_KEY);
     if (status == STATUS_OK)
-        status = record_new(zone, &told, &new);
+        status = served_new(zone, &change, &fresh);
     if (status == STATUS_OK)
-        status = zone_replace_record(zone, hash, &told, new);
+        status = zone_replace_key(zone, hash, &change, fresh);
     if (status == STATUS_TOO_LARGE) {
-        status = record_new_skipped(zone, &told, ZONE_SKIP_CROWDED_NAME, "", &new);
+        status = served_new_skipped(zone, &change, SKIP_CROWDED_NAME, "", &fresh);
         if (status == STATUS_OK)
-            status = zone_replace_record(zone, hash, &told, new);
+            status = zone_replace_key(zone, hash, &change, fresh);
     }
     if (status != STATUS_OK)
         zone_become_partial(zone, old);
     return status;
 }
 
-static void zone_remove_record(struct zone *zone, uint64_t hash, struct record *record)
+static void zone_remove_key(struct zone *zone, uint64_t hash, struct key_node *key_node)
 {
-    if (owner_reserve_pending(zone, PENDING_PER_KEY) != STATUS_OK)
+    if (names_reserve_reaps(zone, REAPS_PER_KEY) != STATUS_OK)
         zone_commit(zone, 0); /* empties the list, which was made with room for one key */
-    table_remove(&zone->keys, hash, record);
+    ptr_table_remove(&zone->keys, hash, key_node);
     zone->counts.keys--;
-    record_leave(zone, record);
+    served_leave(zone, key_node);
 }
 
 void zone_remove(struct zone *zone, const char *key, size_t key_len)
 {
-    char buffer[RECORD_KEY_KEPT + 1];
+    char buffer[KEY_NODE_KEPT + 1];
     key_len = zone_short_key(zone, &key, key_len, buffer);
-    uint64_t hash = record_hash_key(zone, key, key_len);
-    struct record *record = record_find(zone, key, key_len, hash);
-    if (record)
-        zone_remove_record(zone, hash, record);
+    uint64_t hash = key_node_hash_key(zone, key, key_len);
+    struct key_node *key_node = key_node_find(zone, key, key_len, hash);
+    if (key_node)
+        zone_remove_key(zone, hash, key_node);
 }
 
 void zone_load_begin(struct zone *zone)
@@ -246,21 +242,21 @@ void zone_load_begin(struct zone *zone)
         return;
     zone->mark = 1;
     uint64_t position = 0;
-    struct record *record;
-    while ((record = (struct record *)(uintptr_t)table_each(&zone->keys, &position)))
-        record->mark = 0;
+    struct key_node *key_node;
+    while ((key_node = (struct key_node *)(uintptr_t)ptr_table_each(&zone->keys, &position)))
+        key_node->mark = 0;
 }
 
 void zone_load_end(struct zone *zone)
 {
     uint64_t position = 0;
-    struct record *record;
-    const struct table_slots *slots = zone->keys.slots;
-    while ((record = (struct record *)(uintptr_t)table_each(&zone->keys, &position))) {
-        if (record->mark == zone->mark)
+    struct key_node *key_node;
+    const struct ptr_table_slots *slots = zone->keys.slots;
+    while ((key_node = (struct key_node *)(uintptr_t)ptr_table_each(&zone->keys, &position))) {
+        if (key_node->mark == zone->mark)
             continue;
-        zone_remove_record(zone, record_hash(zone, record), record);
-        if (zone->pending_count > PENDING_MANY)
+        zone_remove_key(zone, key_node_hash(zone, key_node), key_node);
+        if (zone->to_reap_count > REAPS_MANY)
             zone_commit(zone, 0);
         if (slots != zone->keys.slots) { /* the table was copied: what is left is elsewhere */
             slots = zone->keys.slots;
@@ -270,22 +266,22 @@ void zone_load_end(struct zone *zone)
     zone->is_loading = false;
 }
 
-static void zone_settle(struct zone *zone, bool sets)
+static void zone_reap(struct zone *zone, bool types)
 {
-    for (size_t i = 0; i < zone->pending_count; i++) {
-        struct node *node = zone->pending[i];
+    for (size_t i = 0; i < zone->to_reap_count; i++) {
+        struct node *node = zone->to_reap[i];
         if (!node)
             continue;
-        bool is_set = node->kind == NODE_TYPE;
-        if (is_set != sets)
+        bool is_type = node->kind == NODE_TYPE;
+        if (is_type != types)
             continue;
-        zone->pending[i] = NULL;
+        zone->to_reap[i] = NULL;
         if (node->kind == NODE_INSTANCE)
-            chain_settle(zone, (struct instance *)node);
-        else if (is_set || node->kind == NODE_SUBTYPE)
-            set_settle(zone, (struct set *)node);
+            instance_reap(zone, (struct instance *)node);
+        else if (is_type || node->kind == NODE_SUBTYPE)
+            service_type_reap(zone, (struct service_type *)node);
         else
-            target_settle(zone, (struct target *)node);
+            target_reap(zone, (struct target *)node);
     }
 }
 
@@ -314,10 +310,10 @@ static void zone_set_serial(struct zone *zone, int64_t revision, bool was_change
 void zone_commit(struct zone *zone, int64_t revision)
 {
     zone->has_changed = zone->has_changed || zone->dirty;
-    set_publish_all(zone);
-    zone_settle(zone, false);
-    zone_settle(zone, true); /* types after their subtypes, whose parents they are */
-    zone->pending_count = 0;
+    service_type_publish_all(zone);
+    zone_reap(zone, false);
+    zone_reap(zone, true); /* types after their subtypes, whose parents they are */
+    zone->to_reap_count = 0;
     zone_set_serial(zone, revision, zone->has_changed && !zone->is_loading);
     if (!zone->is_loading) /* the serial tells of a load as a whole */
         zone->has_changed = false;
@@ -341,6 +337,6 @@ void zone_counts(const struct zone *zone, struct zone_counts *out)
 {
     *out = zone->counts;
     out->serial = zone->view.serial;
-    out->bytes =
-        table_bytes(&zone->view.names) + table_bytes(&zone->keys) + table_bytes(&zone->elsewhere);
+    out->bytes = ptr_table_bytes(&zone->view.names) + ptr_table_bytes(&zone->keys) +
+                 ptr_table_bytes(&zone->elsewhere);
 }

@@ -15,8 +15,8 @@
 #define ZONES_ZONE_H
 
 #include "registry/base/status.h"
-#include "registry/net/resolver.h"
-#include "zone_facts.h"
+#include "zone_counts.h"
+#include "zone_options.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,7 +57,6 @@ void zone_set_host(struct zone *zone, const char *name, const struct resolver_ad
                    size_t count, uint32_t ttl_s);
 
 void zone_counts(const struct zone *zone, struct zone_counts *out);
-const char *zone_skip_text(enum zone_skip skip);
 
 /* The zone's name for messages: without the trailing dot. */
 const char *zone_domain(const struct zone *zone);

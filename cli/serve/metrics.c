@@ -50,9 +50,9 @@ static const char *const rcodes[COUNTERS_RCODES] = {
     "NXRRSET", "NOTAUTH", "NOTZONE",  "DSOTYPENI", "RCODE12", "RCODE13", "RCODE14",  "RCODE15",
     "BADVERS", "BADKEY",  "BADTIME",  "BADMODE",   "BADNAME", "BADALG",  "BADTRUNC", "BADCOOKIE"};
 
-static const char *const skips[ZONE_SKIP_COUNT] = {
-#define SKIP_NAME(name, sentence) [ZONE_SKIP_##name] = #name,
-    ZONE_SKIP_LIST(SKIP_NAME)
+static const char *const skips[SKIP_COUNT] = {
+#define SKIP_NAME(name, sentence) [SKIP_##name] = #name,
+    SKIP_LIST(SKIP_NAME)
 #undef SKIP_NAME
 };
 
@@ -162,7 +162,7 @@ static void metrics_write_zone(struct metrics_text *out, const struct zone_count
 #undef ZONE_GAUGE
     metrics_head(out, "zone_skipped", "gauge",
                  "Keys of the registry that cannot be served, by reason.");
-    for (size_t i = ZONE_SERVED + 1; i < COUNT_OF(skips); i++) {
+    for (size_t i = SKIP_NONE + 1; i < COUNT_OF(skips); i++) {
         char reason[NAME_SIZE];
         metrics_lower(skips[i], reason);
         metrics_add(out, "empusa_zone_skipped{reason=\"%s\"} %" PRIu64 "\n", reason,

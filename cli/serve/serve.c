@@ -259,8 +259,8 @@ static enum status serve_start_hosts(struct serve *serve, struct detail *why)
         hosts_start(&serve->loop, serve->resolver, serve->log, serve_on_host, serve, &serve->hosts);
     if (status != STATUS_OK)
         return detail_set(why, status, "%s", status_text(status));
-    serve->options.zone.host_wanted = hosts_want;
-    serve->options.zone.host_unwanted = hosts_unwant;
+    serve->options.zone.host_added = hosts_add;
+    serve->options.zone.host_removed = hosts_remove;
     serve->options.zone.arg = serve->hosts;
     return STATUS_OK;
 }

@@ -17,7 +17,7 @@ void summary_log(const struct log *log, const struct zone *zone, const struct se
     uint64_t skipped = 0, queries[2] = {0};
     zone_counts(zone, &counts);
     server_counters(server, &counters);
-    for (size_t i = ZONE_SERVED + 1; i < ZONE_SKIP_COUNT; i++)
+    for (size_t i = SKIP_NONE + 1; i < SKIP_COUNT; i++)
         skipped += counts.skipped[i];
     for (size_t i = 0; i < COUNTERS_TYPE_COUNT; i++) {
         queries[QUERY_UDP] += counters.queries[QUERY_UDP][i];

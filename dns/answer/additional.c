@@ -93,7 +93,7 @@ static bool additional_put_chain(struct reply *reply, const struct instance *ins
 
 static inline bool additional_is_fast(const struct instance *instance)
 {
-    return !rcu_read(instance->next) && instance->target->node.kind == NODE_ADDRESS;
+    return !instance_next(instance) && instance->target->node.kind == NODE_ADDRESS;
 }
 
 void additional_ptr(struct reply *reply)

@@ -87,7 +87,7 @@ void answer_prepare(const struct zone *zone, struct query *query)
     if (where == WHERE_OUTSIDE)
         return;
     query->hash = name_hash(&view->seed, query->folded, query->key_len);
-    table_prefetch(rcu_read(view->names.slots), query->hash);
+    ptr_table_prefetch(rcu_read(view->names.slots), query->hash);
 }
 
 #define CACHE_LINE 64
@@ -99,10 +99,10 @@ static inline void answer_fetch_lines(const void *at, unsigned count)
 }
 
 /* An owner and its name, or its TXT data, lie on up to three lines. */
-static inline void answer_fetch_owner(const struct table_slots *slots, struct query *query)
+static inline void answer_fetch_owner(const struct ptr_table_slots *slots, struct query *query)
 {
     uint64_t position = query->hash;
-    query->candidate = table_next(slots, query->hash, &position);
+    query->candidate = ptr_table_next(slots, query->hash, &position);
     if (query->candidate)
         answer_fetch_lines(query->candidate, 3);
 }
@@ -115,7 +115,7 @@ static inline void answer_fetch_target(const struct query *query)
 
 void answer_fetch(const struct zone *zone, struct query *queries, unsigned count)
 {
-    const struct table_slots *slots = rcu_read(zone_view(zone)->names.slots);
+    const struct ptr_table_slots *slots = rcu_read(zone_view(zone)->names.slots);
     for (unsigned i = 0; i < count; i++)
         if (queries[i].where != WHERE_OUTSIDE)
             answer_fetch_owner(slots, &queries[i]);
@@ -157,7 +157,7 @@ static bool answer_put_apex(struct reply *reply, uint16_t type)
 static bool answer_put_set(struct reply *reply, const struct node *node, uint16_t type)
 {
     if (!reply->members) /* one version for the whole reply */
-        reply->members = rcu_read(((const struct set *)node)->members.published);
+        reply->members = rcu_read(((const struct service_type *)node)->members.published);
     struct instance_source source = {.sets = {reply->members}};
     if (!reply->members)
         return false;
@@ -196,7 +196,7 @@ static bool answer_put_addresses(struct reply *reply, const struct node *node, u
 
 static bool answer_put_switch(struct reply *reply, const struct node *node, uint16_t type)
 {
-    return type == TYPE_TXT && records_switch(reply, (const struct switch_ *)node);
+    return type == TYPE_TXT && records_switch(reply, (const struct switch_node *)node);
 }
 
 /* The records of one type. False when the name has none; reply->is_full when not all of them

@@ -43,14 +43,14 @@ static inline uint8_t *ptr_put_ptr(struct reply *reply, uint32_t ttl_s, const ui
     return data;
 }
 
-static bool ptr_to_types(struct reply *reply, const struct members *members,
+static bool ptr_to_types(struct reply *reply, const struct member_version *members,
                          struct shared_tail *tail)
 {
     uint32_t start = members->count > 1 ? reply->query->rotation % members->count : 0;
     bool is_any = false;
     for (uint32_t i = 0; i < members->count && !reply->is_full; i++) {
         uint32_t position = (start + i) % members->count;
-        const struct set *type = members_at(members, position);
+        const struct service_type *type = member_vector_at(members, position);
         if (!type)
             continue;
         is_any = true;
@@ -59,7 +59,7 @@ static bool ptr_to_types(struct reply *reply, const struct members *members,
     return is_any;
 }
 
-bool ptr_put(struct reply *reply, const struct node *node, const struct members *members)
+bool ptr_put(struct reply *reply, const struct node *node, const struct member_version *members)
 {
     struct shared_tail tail = ptr_shared_tail(reply, node);
     if (!members)

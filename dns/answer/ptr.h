@@ -11,6 +11,6 @@
 #include "reply.h"
 
 /* Instances are remembered for the additional section. True when the set exists. */
-bool ptr_put(struct reply *reply, const struct node *node, const struct members *members);
+bool ptr_put(struct reply *reply, const struct node *node, const struct member_version *members);
 
 #endif

@@ -52,11 +52,11 @@ bool records_srv(struct reply *reply, const struct instance_source *source, uint
 
 bool records_instance_srv(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
-    if (rcu_read(instance->next)) {
-        struct instance_source chain = {.chains = {instance}};
+    if (instance_next(instance)) {
+        struct instance_source chain = {.heads = {instance}};
         return records_srv(reply, &chain, owner);
     }
-    (void)records_put_srv(reply, instance, owner, instance->record.ttl_s);
+    (void)records_put_srv(reply, instance, owner, instance->key.ttl_s);
     return true;
 }
 
@@ -111,7 +111,7 @@ bool records_view_addresses(struct reply *reply, const struct instance_source *s
 bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
     struct rrsets_octets txt = rrsets_txt(instance);
-    uint8_t *at = reply_record(reply, owner, TYPE_TXT, instance->record.ttl_s, txt.len);
+    uint8_t *at = reply_record(reply, owner, TYPE_TXT, instance->key.ttl_s, txt.len);
     if (!at)
         return false;
     name_copy(at, txt.at, txt.len);
@@ -152,7 +152,7 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
     size_t size = REPLY_HEAD + srv_len + REPLY_HEAD + txt.len;
     if (at + size + (is_new ? REPLY_HEAD + address_len : 0) > reply->limit)
         return false;
-    uint32_t ttl_s = reply_ttl(reply, instance->record.ttl_s);
+    uint32_t ttl_s = reply_ttl(reply, instance->key.ttl_s);
     uint8_t *srv = reply_head(at, owner, TYPE_SRV, ttl_s, srv_len);
     rrsets_put_srv(srv, instance, &srv_target);
     at = reply_head(srv + srv_len, owner, TYPE_TXT, ttl_s, txt.len);
@@ -180,7 +180,7 @@ static bool records_put_type_txt(struct reply *reply, const struct instance *ins
     return at != NULL;
 }
 
-bool records_type_txt(struct reply *reply, const struct members *members)
+bool records_type_txt(struct reply *reply, const struct member_version *members)
 {
     struct instance_source source = {.sets = {members}};
     struct instance_iter iter;
@@ -233,11 +233,10 @@ bool records_fixed(struct reply *reply, const struct node *node, uint16_t owner,
     return is_any;
 }
 
-bool records_switch(struct reply *reply, const struct switch_ *switch_)
+bool records_switch(struct reply *reply, const struct switch_node *node)
 {
-    uint8_t *at =
-        reply_record(reply, REPLY_QUESTION, TYPE_TXT, switch_->record.ttl_s, switch_->txt_len);
+    uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_TXT, node->key.ttl_s, node->txt_len);
     if (at)
-        memcpy(at, switch_txt(switch_), switch_->txt_len);
+        memcpy(at, switch_node_txt(node), node->txt_len);
     return true;
 }

@@ -18,7 +18,7 @@ bool records_instance_srv(struct reply *reply, const struct instance *instance, 
 bool records_view_addresses(struct reply *reply, const struct instance_source *source,
                             uint16_t type);
 /* TXT of a type: one record an instance. */
-bool records_type_txt(struct reply *reply, const struct members *members);
+bool records_type_txt(struct reply *reply, const struct member_version *members);
 
 /* SRV, TXT and address of an instance that has its name alone and lies at an address; the address
  * only if the message does not hold it yet. False when they do not all fit: then nothing was
@@ -65,6 +65,6 @@ void records_target_far(struct reply *reply, const struct target *target, const 
 bool records_soa(struct reply *reply, uint16_t owner, uint32_t ttl_s);
 bool records_ns(struct reply *reply);
 bool records_fixed(struct reply *reply, const struct node *node, uint16_t owner, uint16_t type);
-bool records_switch(struct reply *reply, const struct switch_ *switch_);
+bool records_switch(struct reply *reply, const struct switch_node *node);
 
 #endif

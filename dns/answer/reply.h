@@ -43,7 +43,7 @@ struct reply {
     const struct query *query;
     const struct view *view;
     struct answer_scratch *scratch;
-    const struct members
+    const struct member_version
         *members;       /* of the set that was asked for, one version for the whole reply */
     uint32_t ttl_cap;   /* 30 while etcd is away */
     uint16_t counts[3]; /* answer, authority, additional */

@@ -2,9 +2,9 @@
 #include "zones/dump.h"
 
 #include "support/oracle.h"
-#include "zones/internal.h"
 #include "zones/name/rr.h"
 #include "zones/store/pairs.h"
+#include "zones/zone_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

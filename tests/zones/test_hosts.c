@@ -95,7 +95,7 @@ static void want(unsigned from, unsigned to, void (*say)(void *, const char *))
 static void many_hosts_are_few_look_ups_a_second(void **state)
 {
     (void)state;
-    want(0, 2 * HOSTS_MAX, hosts_want);
+    want(0, 2 * HOSTS_MAX, hosts_add);
     assert_int_equal(counts().left_out, HOSTS_MAX);
     assert_int_equal(warnings, 1);
     uint64_t began_ms = uv_hrtime() / 1000000;
@@ -105,8 +105,8 @@ static void many_hosts_are_few_look_ups_a_second(void **state)
     assert_true(counts().lookups <= HOSTS_BURST + HOSTS_PER_S * took_ms / 1000 + 2);
     assert_true(counts().lookups >= HOSTS_BURST);
     /* One that comes now does not wait until all of them have been asked for. */
-    want(0, HOSTS_MAX + 1, hosts_unwant);
-    hosts_want(hosts, "good");
+    want(0, HOSTS_MAX + 1, hosts_remove);
+    hosts_add(hosts, "good");
     assert_true(CLIENT_LOOP_UNTIL(&client, found, 30000));
     assert_true(counts().lookups < HOSTS_MAX / 2);
 }
@@ -114,13 +114,13 @@ static void many_hosts_are_few_look_ups_a_second(void **state)
 static void a_place_that_becomes_free_is_taken(void **state)
 {
     (void)state;
-    want(0, HOSTS_MAX + 3, hosts_want);
+    want(0, HOSTS_MAX + 3, hosts_add);
     assert_int_equal(counts().left_out, 3);
-    want(HOSTS_MAX + 2, HOSTS_MAX + 3, hosts_unwant);
+    want(HOSTS_MAX + 2, HOSTS_MAX + 3, hosts_remove);
     assert_int_equal(counts().left_out, 2);
-    want(0, 1, hosts_unwant);
+    want(0, 1, hosts_remove);
     assert_int_equal(counts().left_out, 1);
-    want(0, HOSTS_MAX + 3, hosts_unwant);
+    want(0, HOSTS_MAX + 3, hosts_remove);
     assert_int_equal(counts().left_out, 0);
     client_loop_run_for(&client, 50);
     assert_int_equal(counts().lookups, 0);
@@ -131,8 +131,8 @@ static void who_fails_makes_room(void **state)
 {
     (void)state;
     speed = 500;
-    want(0, HOSTS_MAX, hosts_want);
-    hosts_want(hosts, "good");
+    want(0, HOSTS_MAX, hosts_add);
+    hosts_add(hosts, "good");
     assert_int_equal(counts().left_out, 1);
     assert_true(CLIENT_LOOP_UNTIL(&client, found, 60000));
     assert_int_equal(counts().left_out, 1);
@@ -143,10 +143,10 @@ static void who_does_not_exist_makes_room_at_once(void **state)
 {
     (void)state;
     speed = 20;
-    want(0, HOSTS_MAX + 500, hosts_want);
+    want(0, HOSTS_MAX + 500, hosts_add);
     assert_int_equal(counts().left_out, 500);
     assert_true(CLIENT_LOOP_UNTIL(&client, counts().failures > HOSTS_BURST, 30000));
-    hosts_want(hosts, "good");
+    hosts_add(hosts, "good");
     uint64_t before = counts().lookups;
     assert_int_equal(counts().left_out, 501);
     assert_true(CLIENT_LOOP_UNTIL(&client, found, 30000));
@@ -158,7 +158,7 @@ static void a_host_that_does_not_exist_is_asked_for_less_and_less(void **state)
 {
     (void)state;
     speed = 200;
-    hosts_want(hosts, "nobody");
+    hosts_add(hosts, "nobody");
     uint64_t began_ms = uv_hrtime() / 1000000;
     assert_true(CLIENT_LOOP_UNTIL(&client, counts().failures == 6, 30000));
     uint64_t took_ms = uv_hrtime() / 1000000 - began_ms;
@@ -171,7 +171,7 @@ static void a_host_is_looked_up_by_its_ttl_and_after_dns_has_failed(void **state
 {
     (void)state;
     speed = 100;
-    hosts_want(hosts, "short");
+    hosts_add(hosts, "short");
     assert_true(CLIENT_LOOP_UNTIL(&client, found >= 3, 30000));
     dns.fault = FAKE_DNS_SERVFAIL;
     uint64_t failures = counts().failures;

@@ -19,7 +19,7 @@
 
 static struct {
     unsigned logged;
-    char said[512]; /* host_wanted: "+name", host_unwanted: "-name" */
+    char said[512]; /* host_added: "+name", host_removed: "-name" */
 } heard;
 
 static void on_log(void *arg, enum log_level level, const char *kind, const char *text)
@@ -56,8 +56,8 @@ static struct zone_options usual(void)
                                  .negative_ttl_s = 5,
                                  .has_switches = true,
                                  .log = {.write = on_log},
-                                 .host_wanted = on_wanted,
-                                 .host_unwanted = on_unwanted};
+                                 .host_added = on_wanted,
+                                 .host_removed = on_unwanted};
 }
 
 static struct zone *open_zone(const struct zone_options *options)
@@ -113,7 +113,7 @@ static int kind_of(const struct zone *zone, const char *text)
 
 static uint32_t size_of(const struct zone *zone, const char *text)
 {
-    const struct set *set = (const struct set *)(const void *)find(zone, text);
+    const struct service_type *set = (const struct service_type *)(const void *)find(zone, text);
     return set && set->members.published ? set->members.published->count : 0;
 }
 
@@ -334,33 +334,33 @@ static void counts_what_it_cannot_serve_and_why(void **state)
     memcpy(long_key, "/service/http/", 14);
     const struct {
         const char *key, *value;
-        enum zone_skip skip;
+        enum skip skip;
     } rows[] = {
-        {"/other/a/b", plain, ZONE_SKIP_BAD_KEY},
-        {"/service/http", plain, ZONE_SKIP_BAD_KEY},
-        {"/service/http/", plain, ZONE_SKIP_BAD_KEY},
-        {"/service//a", plain, ZONE_SKIP_BAD_KEY},
-        {"/switch/", plain, ZONE_SKIP_BAD_KEY},
-        {"/", plain, ZONE_SKIP_BAD_KEY},
-        {"", plain, ZONE_SKIP_BAD_KEY},
-        {long_key, plain, ZONE_SKIP_BAD_KEY},
-        {"/service/http/a", "", ZONE_SKIP_BAD_VALUE},
-        {"/service/http/a", "http://baz:1", ZONE_SKIP_BAD_VALUE},
-        {"/service/http/a", "1.2.3:4", ZONE_SKIP_BAD_VALUE},
-        {"/service/http/a", "baz:0", ZONE_SKIP_BAD_VALUE},
-        {"/service/http/a", "[fe80::1%eth0]:1", ZONE_SKIP_BAD_VALUE},
-        {"/service/http/a", "{\"location\":1}", ZONE_SKIP_BAD_VALUE},
-        {"/service/http/a", "{\"port\":1}", ZONE_SKIP_BAD_VALUE},
-        {"/service/http/a", "{", ZONE_SKIP_BAD_VALUE},
-        {"/service/dns-sd/a", plain, ZONE_SKIP_RESERVED},
-        {"/service/_DNS_SD._udp/a", plain, ZONE_SKIP_RESERVED},
-        {"/switch/a//b", plain, ZONE_SKIP_BAD_SWITCH_NAME},
-        {"/switch/a/", plain, ZONE_SKIP_BAD_SWITCH_NAME},
-        {"/switch/*", plain, ZONE_SKIP_BAD_SWITCH_NAME},
-        {"/switch/a/*/b", plain, ZONE_SKIP_BAD_SWITCH_NAME},
-        {"/switch/x" X63, plain, ZONE_SKIP_BAD_SWITCH_NAME},
-        {"/switch/" X63 "/" X63 "/" X63 "/" X50, plain, ZONE_SKIP_NAME_TOO_LONG},
-        {"/switch/a", long_switch, ZONE_SKIP_VALUE_TOO_LONG},
+        {"/other/a/b", plain, SKIP_BAD_KEY},
+        {"/service/http", plain, SKIP_BAD_KEY},
+        {"/service/http/", plain, SKIP_BAD_KEY},
+        {"/service//a", plain, SKIP_BAD_KEY},
+        {"/switch/", plain, SKIP_BAD_KEY},
+        {"/", plain, SKIP_BAD_KEY},
+        {"", plain, SKIP_BAD_KEY},
+        {long_key, plain, SKIP_BAD_KEY},
+        {"/service/http/a", "", SKIP_BAD_VALUE},
+        {"/service/http/a", "http://baz:1", SKIP_BAD_VALUE},
+        {"/service/http/a", "1.2.3:4", SKIP_BAD_VALUE},
+        {"/service/http/a", "baz:0", SKIP_BAD_VALUE},
+        {"/service/http/a", "[fe80::1%eth0]:1", SKIP_BAD_VALUE},
+        {"/service/http/a", "{\"location\":1}", SKIP_BAD_VALUE},
+        {"/service/http/a", "{\"port\":1}", SKIP_BAD_VALUE},
+        {"/service/http/a", "{", SKIP_BAD_VALUE},
+        {"/service/dns-sd/a", plain, SKIP_RESERVED},
+        {"/service/_DNS_SD._udp/a", plain, SKIP_RESERVED},
+        {"/switch/a//b", plain, SKIP_BAD_SWITCH_NAME},
+        {"/switch/a/", plain, SKIP_BAD_SWITCH_NAME},
+        {"/switch/*", plain, SKIP_BAD_SWITCH_NAME},
+        {"/switch/a/*/b", plain, SKIP_BAD_SWITCH_NAME},
+        {"/switch/x" X63, plain, SKIP_BAD_SWITCH_NAME},
+        {"/switch/" X63 "/" X63 "/" X63 "/" X50, plain, SKIP_NAME_TOO_LONG},
+        {"/switch/a", long_switch, SKIP_VALUE_TOO_LONG},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct zone *zone = open_usual();
@@ -383,7 +383,7 @@ static void counts_what_it_cannot_serve_and_why(void **state)
         assert_int_equal(after.skipped[rows[i].skip], 0);
         assert_int_equal(after.keys, 0);
         assert_int_equal(after.names, before.names);
-        assert_true(strlen(zone_skip_text(rows[i].skip)) > 10);
+        assert_true(strlen(skip_text(rows[i].skip)) > 10);
         zone_free(zone);
     }
 }
@@ -416,16 +416,16 @@ static void a_crowd_of_keys_with_one_name_has_an_end(void **state)
         assert_int_equal(counts.keys, COUNT);
         assert_int_equal(counts.services + counts.switches, SERVED);
         assert_int_equal(counts.collisions, SERVED - 1);
-        assert_int_equal(counts.skipped[ZONE_SKIP_CROWDED_NAME], COUNT - SERVED);
+        assert_int_equal(counts.skipped[SKIP_CROWDED_NAME], COUNT - SERVED);
         assert_int_equal(heard.logged, COUNT - SERVED);
         /* Those inside may change, those outside wait for one to go. */
         put(zone, cased(prefix, 7), "baz:2", 2001);
         put(zone, cased(prefix, 7 * 300 % COUNT), "baz:2", 2002);
-        assert_int_equal(counts_of(zone).skipped[ZONE_SKIP_CROWDED_NAME], COUNT - SERVED);
+        assert_int_equal(counts_of(zone).skipped[SKIP_CROWDED_NAME], COUNT - SERVED);
         assert_int_equal(heard.logged, COUNT - SERVED);
         take_away(zone, cased(prefix, 0));
         put(zone, cased(prefix, 7 * 300 % COUNT), "baz:3", 2003);
-        assert_int_equal(counts_of(zone).skipped[ZONE_SKIP_CROWDED_NAME], COUNT - SERVED - 1);
+        assert_int_equal(counts_of(zone).skipped[SKIP_CROWDED_NAME], COUNT - SERVED - 1);
         /* Told again, unchanged, once there is room: as by a load. */
         const unsigned outside = 7 * 301 % COUNT;
         for (unsigned i = 0; i < COUNT; i++)
@@ -437,7 +437,7 @@ static void a_crowd_of_keys_with_one_name_has_an_end(void **state)
         zone_commit(zone, 3000);
         counts = counts_of(zone);
         assert_int_equal(counts.keys + counts.collisions, 0);
-        assert_int_equal(counts.skipped[ZONE_SKIP_CROWDED_NAME], 0);
+        assert_int_equal(counts.skipped[SKIP_CROWDED_NAME], 0);
         assert_int_equal(counts.names, names);
         zone_free(zone);
     }
@@ -481,7 +481,7 @@ static void leaves_out_names_longer_than_255_octets(void **state)
         struct zone *zone = open_zone(&options);
         put(zone, "/service/" X50 X10 "xx/" X63, "baz:1", 1);
         zone_commit(zone, 1);
-        assert_int_equal(counts_of(zone).skipped[ZONE_SKIP_NAME_TOO_LONG], rows[i].skipped);
+        assert_int_equal(counts_of(zone).skipped[SKIP_NAME_TOO_LONG], rows[i].skipped);
         assert_int_equal(counts_of(zone).services, !rows[i].skipped);
         zone_free(zone);
     }
@@ -491,7 +491,7 @@ static void leaves_out_names_longer_than_255_octets(void **state)
     put(zone, "/service/http/a", X50 X10 "x:1", 1); /* 62 + 193 = 255 */
     assert_int_equal(counts_of(zone).services, 1);
     put(zone, "/service/http/b", X50 X10 "xx:1", 2);
-    assert_int_equal(counts_of(zone).skipped[ZONE_SKIP_NAME_TOO_LONG], 1);
+    assert_int_equal(counts_of(zone).skipped[SKIP_NAME_TOO_LONG], 1);
     zone_free(zone);
 }
 
@@ -544,7 +544,7 @@ static void a_load_sweeps_what_it_did_not_bring(void **state)
     assert_int_equal(kind_of(zone, "b._http._tcp"), NODE_INSTANCE);
     assert_int_equal(kind_of(zone, "a._http._tcp"), -1);
     assert_int_equal(kind_of(zone, "s.switch"), -1);
-    assert_int_equal(counts_of(zone).skipped[ZONE_SKIP_BAD_KEY], 0);
+    assert_int_equal(counts_of(zone).skipped[SKIP_BAD_KEY], 0);
     zone_free(zone);
 }
 

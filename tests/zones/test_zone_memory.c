@@ -1,8 +1,8 @@
 /* What zones/ does without memory: putting fails and changes nothing, removing works all the same.
  *
  * Linked with malloc(), calloc() and realloc() wrapped. */
-#include "zones/internal.h"
 #include "zones/zone.h"
+#include "zones/zone_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,11 +87,11 @@ struct item {
     bool is_in;
 };
 
-static void check_members(const struct members_list *list, const struct item *items)
+static void check_members(const struct member_vector *list, const struct item *items)
 {
     unsigned found = 0, expected = 0;
     for (uint32_t i = 0; list->published && i < list->published->count; i++) {
-        const struct item *item = members_at(list->published, i);
+        const struct item *item = member_vector_at(list->published, i);
         if (!item)
             continue;
         assert_true(item->is_in);
@@ -104,9 +104,9 @@ static void check_members(const struct members_list *list, const struct item *it
     assert_int_equal(list->live, expected);
 }
 
-static void take_out(struct members_list *list, struct item *item)
+static void take_out(struct member_vector *list, struct item *item)
 {
-    struct item *moved = (struct item *)(uintptr_t)members_remove(list, item->position);
+    struct item *moved = (struct item *)(uintptr_t)member_vector_remove(list, item->position);
     if (moved)
         moved->position = item->position;
     item->is_in = false;
@@ -117,32 +117,33 @@ static void members_go_without_memory(void **state)
     (void)state;
     static struct item items[ITEMS];
     for (unsigned good = 0; good < 12; good++) {
-        struct members_list list = {.draft = NULL};
+        struct member_vector list = {.draft = NULL};
         for (uint32_t i = 0; i < ITEMS; i++) {
             items[i].is_in = true;
-            assert_int_equal(members_append(&list, &items[i], &items[i].position), STATUS_OK);
+            assert_int_equal(member_vector_append(&list, &items[i], &items[i].position), STATUS_OK);
         }
-        assert_true(members_publish(&list, 1));
+        assert_true(member_vector_publish(&list, 1));
         for (uint32_t round = 0; round < 2; round++) {
             memory_fails(good, ALWAYS);
             for (uint32_t i = round; i < ITEMS; i += 3)
                 take_out(&list, &items[i * 7 % ITEMS]);
             memory_is_back();
-            (void)members_publish(&list, 1);
+            (void)member_vector_publish(&list, 1);
             check_members(&list, items);
         }
         for (uint32_t i = 0; i < ITEMS; i++)
             if (!items[i].is_in) {
                 items[i].is_in = true;
-                assert_int_equal(members_append(&list, &items[i], &items[i].position), STATUS_OK);
+                assert_int_equal(member_vector_append(&list, &items[i], &items[i].position),
+                                 STATUS_OK);
             }
-        (void)members_publish(&list, 1);
+        (void)member_vector_publish(&list, 1);
         check_members(&list, items);
         for (uint32_t i = 0; i < ITEMS; i++)
             take_out(&list, &items[i]);
-        (void)members_publish(&list, 1);
+        (void)member_vector_publish(&list, 1);
         check_members(&list, items);
-        members_retire(&list);
+        member_vector_retire(&list);
         rcu_barrier_all();
     }
 }
@@ -151,7 +152,7 @@ static void appending_without_memory_changes_nothing(void **state)
 {
     (void)state;
     static struct item items[ITEMS];
-    struct members_list list = {.draft = NULL};
+    struct member_vector list = {.draft = NULL};
     for (uint32_t i = 0; i < ITEMS; i++) {
         uint32_t position = 77;
         enum status status = STATUS_NO_MEMORY;
@@ -159,17 +160,17 @@ static void appending_without_memory_changes_nothing(void **state)
         for (unsigned tries = 0; status != STATUS_OK; tries++) {
             assert_int_equal(position, 77);
             memory_fails(tries / 2, ALWAYS);
-            status = members_append(&list, &items[i], &position);
+            status = member_vector_append(&list, &items[i], &position);
             memory_is_back();
         }
         assert_int_equal(position, i);
         items[i] = (struct item){position, true};
         if (i % 5 == 0)
-            (void)members_publish(&list, 1);
+            (void)member_vector_publish(&list, 1);
     }
-    (void)members_publish(&list, 1);
+    (void)member_vector_publish(&list, 1);
     check_members(&list, items);
-    members_clear(&list);
+    member_vector_clear(&list);
     rcu_barrier_all();
 }
 
@@ -186,26 +187,26 @@ static void a_table_waits_for_memory(void **state)
     enum { COUNT = 30000 };
     static uint64_t items[COUNT];
     for (unsigned left = 1; left <= 16; left *= 2) {
-        struct table table;
+        struct ptr_table table;
         unsigned failed = 0;
-        assert_int_equal(table_init(&table, hash_of, NULL), STATUS_OK);
+        assert_int_equal(ptr_table_init(&table, hash_of, NULL), STATUS_OK);
         for (uint64_t i = 0; i < COUNT; i++) {
             items[i] = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
             bool is_tight = table.filled + left < table.slots->mask + 1;
             memory_fails(0, is_tight ? ALWAYS : 0);
-            enum status status = table_insert(&table, items[i], &items[i]);
+            enum status status = ptr_table_insert(&table, items[i], &items[i]);
             memory_is_back();
             if (status != STATUS_OK) {
                 assert_int_equal(status, STATUS_NO_MEMORY);
                 failed++;
-                status = table_insert(&table, items[i], &items[i]);
+                status = ptr_table_insert(&table, items[i], &items[i]);
             }
             assert_int_equal(status, STATUS_OK);
             assert_true(table.filled <= table.slots->mask);
         }
         assert_int_equal(table.live, COUNT);
         assert_true(left > 1 || failed > 0);
-        table_clear(&table);
+        ptr_table_clear(&table);
         rcu_barrier_all();
     }
 }
@@ -270,7 +271,7 @@ static struct zone_counts counts_of(struct zone *zone)
     counts.serial = 0;
     counts.bytes = 0;
     counts.revision = 0;
-    memset(counts.skipped + ZONE_SKIP_NO_MEMORY, 0, sizeof(counts.skipped[0]));
+    memset(counts.skipped + SKIP_NO_MEMORY, 0, sizeof(counts.skipped[0]));
     return counts;
 }
 

@@ -187,7 +187,7 @@ static void step_remove(void)
     zone_remove(world.zone, keys[key].octets, keys[key].len);
 }
 
-/* A load at one revision, perhaps broken off before; what changed meanwhile was not told. */
+/* A load at one revision, perhaps broken off before; what changed meanwhile was not change. */
 static void step_load(void)
 {
     for (size_t i = 0; i < KEYS; i++) {
@@ -403,7 +403,7 @@ static struct zone *fresh_zone(void)
     struct zone_options options = world.options;
     struct zone *zone;
     size_t order[KEYS];
-    options.host_wanted = options.host_unwanted = NULL;
+    options.host_added = options.host_removed = NULL;
     assert_int_equal(zone_new(&options, &zone, NULL), STATUS_OK);
     for (size_t i = 0; i < KEYS; i++) {
         size_t at = draw(i + 1);
@@ -437,7 +437,7 @@ static void check_counts(const struct zone *zone, const struct zone *other)
     assert_int_equal(a.collisions, b.collisions);
     assert_int_equal(a.large_types, b.large_types);
     assert_int_equal(a.ignored_members, b.ignored_members);
-    for (unsigned i = 0; i < ZONE_SKIP_COUNT; i++)
+    for (unsigned i = 0; i < SKIP_COUNT; i++)
         assert_int_equal(a.skipped[i], b.skipped[i]);
 }
 
@@ -471,8 +471,8 @@ static void begin(const char *host_domain)
                                           .hosts = fixed_hosts,
                                           .host_count = 2,
                                           .has_switches = true,
-                                          .host_wanted = on_wanted,
-                                          .host_unwanted = on_unwanted,
+                                          .host_added = on_wanted,
+                                          .host_removed = on_unwanted,
                                           .arg = &world};
     assert_int_equal(zone_new(&world.options, &world.zone, NULL), STATUS_OK);
     world.ask.scratch = answer_scratch_new();

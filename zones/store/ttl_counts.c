@@ -1,17 +1,17 @@
-#include "ttls.h"
+#include "ttl_counts.h"
 
 #include <stdlib.h>
 
-struct ttls_rows {
+struct ttl_counts_rows {
     uint32_t count;
     struct {
         uint32_t ttl_s, count;
     } row[];
 };
 
-enum status ttls_add(struct ttls *ttls, uint32_t ttl_s, uint32_t most)
+enum status ttl_counts_add(struct ttl_counts *ttls, uint32_t ttl_s, uint32_t max_ttl_s)
 {
-    if (ttl_s >= most)
+    if (ttl_s >= max_ttl_s)
         return STATUS_OK;
     uint32_t count = ttls->rows ? ttls->rows->count : 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -20,7 +20,7 @@ enum status ttls_add(struct ttls *ttls, uint32_t ttl_s, uint32_t most)
             return STATUS_OK;
         }
     }
-    struct ttls_rows *rows =
+    struct ttl_counts_rows *rows =
         realloc(ttls->rows, sizeof(*rows) + (count + 1) * sizeof(rows->row[0]));
     if (!rows)
         return STATUS_NO_MEMORY;
@@ -31,10 +31,10 @@ enum status ttls_add(struct ttls *ttls, uint32_t ttl_s, uint32_t most)
     return STATUS_OK;
 }
 
-void ttls_remove(struct ttls *ttls, uint32_t ttl_s, uint32_t most)
+void ttl_counts_remove(struct ttl_counts *ttls, uint32_t ttl_s, uint32_t max_ttl_s)
 {
-    struct ttls_rows *rows = ttls->rows;
-    if (ttl_s >= most || !rows)
+    struct ttl_counts_rows *rows = ttls->rows;
+    if (ttl_s >= max_ttl_s || !rows)
         return;
     for (uint32_t i = 0; i < rows->count; i++) {
         if (rows->row[i].ttl_s != ttl_s)
@@ -44,20 +44,20 @@ void ttls_remove(struct ttls *ttls, uint32_t ttl_s, uint32_t most)
         break;
     }
     if (rows->count == 0)
-        ttls_clear(ttls);
+        ttl_counts_clear(ttls);
 }
 
-uint32_t ttls_least(const struct ttls *ttls, uint32_t most)
+uint32_t ttl_counts_least(const struct ttl_counts *ttls, uint32_t max_ttl_s)
 {
-    uint32_t least = most;
+    uint32_t least = max_ttl_s;
     for (uint32_t i = 0; ttls->rows && i < ttls->rows->count; i++)
         if (ttls->rows->row[i].ttl_s < least)
             least = ttls->rows->row[i].ttl_s;
     return least;
 }
 
-void ttls_clear(struct ttls *ttls)
+void ttl_counts_clear(struct ttl_counts *ttls)
 {
     free(ttls->rows);
-    *ttls = (struct ttls){0};
+    *ttls = (struct ttl_counts){0};
 }

@@ -1,4 +1,4 @@
-#include "zones/store/table.h"
+#include "zones/store/ptr_table.h"
 
 #include "support/random.h"
 
@@ -24,28 +24,28 @@ static uint64_t hash_of(const void *arg, const void *item)
     return ((const struct item *)item)->hash;
 }
 
-static void init(struct table *table)
+static void init(struct ptr_table *table)
 {
     static const void *const self = (const void *)&hash_of;
-    assert_int_equal(table_init(table, hash_of, self), STATUS_OK);
+    assert_int_equal(ptr_table_init(table, hash_of, self), STATUS_OK);
 }
 
-static bool has(const struct table *table, const struct item *item)
+static bool has(const struct ptr_table *table, const struct item *item)
 {
     uint64_t position = item->hash;
     const void *found;
     unsigned times = 0;
-    while ((found = table_next(table->slots, item->hash, &position)))
+    while ((found = ptr_table_next(table->slots, item->hash, &position)))
         times += found == item;
     assert_true(times <= 1);
     return times == 1;
 }
 
-static void check_all(const struct table *table)
+static void check_all(const struct ptr_table *table)
 {
     uint64_t position = 0, count = 0, live = 0;
     const struct item *item;
-    while ((item = table_each(table, &position))) {
+    while ((item = ptr_table_each(table, &position))) {
         assert_true(item->is_in);
         count++;
     }
@@ -57,18 +57,18 @@ static void check_all(const struct table *table)
     assert_int_equal(table->live, live);
 }
 
-static void step(struct table *table, struct random *random, uint64_t wanted)
+static void step(struct ptr_table *table, struct random *random, uint64_t wanted)
 {
     size_t i = random_draw(random, ITEMS);
     struct item *item = &items[i];
     if (item->is_in && random_draw(random, 8) == 0) {
-        table_replace(table, item->hash, item, &twins[i]);
-        table_replace(table, item->hash, &twins[i], item);
+        ptr_table_replace(table, item->hash, item, &twins[i]);
+        ptr_table_replace(table, item->hash, &twins[i], item);
     } else if (item->is_in && table->live > wanted) {
-        table_remove(table, item->hash, item);
+        ptr_table_remove(table, item->hash, item);
         item->is_in = false;
     } else if (!item->is_in && table->live <= wanted) {
-        assert_int_equal(table_insert(table, item->hash, item), STATUS_OK);
+        assert_int_equal(ptr_table_insert(table, item->hash, item), STATUS_OK);
         item->is_in = true;
     }
     assert_int_equal(has(table, item), item->is_in);
@@ -76,7 +76,7 @@ static void step(struct table *table, struct random *random, uint64_t wanted)
 
 static void churn(struct random *random, uint64_t mask)
 {
-    struct table table;
+    struct ptr_table table;
     uint64_t wanted = ITEMS / 2, migrating = 0;
     init(&table);
     for (size_t i = 0; i < ITEMS; i++)
@@ -93,7 +93,7 @@ static void churn(struct random *random, uint64_t mask)
     }
     assert_true(migrating > 0);
     check_all(&table);
-    table_clear(&table);
+    ptr_table_clear(&table);
     rcu_barrier_all();
 }
 
@@ -112,24 +112,24 @@ static void sweeps_marks_instead_of_growing(void **state)
 {
     (void)state;
     static struct item few[40];
-    struct table table;
+    struct ptr_table table;
     uint64_t bytes = 0;
     init(&table);
     for (uint64_t i = 0; i < 100000; i++) {
         struct item *item = &few[i % 40];
         if (item->is_in)
-            table_remove(&table, item->hash, item);
+            ptr_table_remove(&table, item->hash, item);
         item->hash = i * UINT64_C(0x9e3779b97f4a7c15);
-        assert_int_equal(table_insert(&table, item->hash, item), STATUS_OK);
+        assert_int_equal(ptr_table_insert(&table, item->hash, item), STATUS_OK);
         item->is_in = true;
-        bytes = table_bytes(&table) > bytes ? table_bytes(&table) : bytes;
+        bytes = ptr_table_bytes(&table) > bytes ? ptr_table_bytes(&table) : bytes;
         if (i % 1000 == 0)
             rcu_collect();
     }
     for (size_t i = 0; i < 40; i++)
         assert_true(has(&table, &few[i]));
     assert_true(bytes <= 512 * sizeof(uint64_t));
-    table_clear(&table);
+    ptr_table_clear(&table);
     rcu_barrier_all();
 }
 
@@ -138,17 +138,17 @@ static void stays_half_empty_while_it_grows(void **state)
     (void)state;
     enum { COUNT = 200000 };
     struct item *many = calloc(COUNT, sizeof(*many));
-    struct table table;
+    struct ptr_table table;
     assert_non_null(many);
     init(&table);
     for (uint64_t i = 0; i < COUNT; i++) {
         many[i].hash = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
-        assert_int_equal(table_insert(&table, many[i].hash, &many[i]), STATUS_OK);
+        assert_int_equal(ptr_table_insert(&table, many[i].hash, &many[i]), STATUS_OK);
         assert_true(table.filled <= (table.slots->mask + 1) / 8 * 7);
     }
     for (uint64_t i = 0; i < COUNT; i++)
         assert_true(has(&table, &many[i]));
-    table_clear(&table);
+    ptr_table_clear(&table);
     rcu_barrier_all();
     free(many);
 }
@@ -157,19 +157,19 @@ static void says_no_when_nothing_fits(void **state)
 {
     (void)state;
     struct item in = {UINT64_C(0x1234000000000001), true}, out = {UINT64_C(0x1235000000000001), 0};
-    struct table table;
+    struct ptr_table table;
     init(&table);
     assert_false(has(&table, &in));
-    assert_int_equal(table_insert(&table, in.hash, &in), STATUS_OK);
+    assert_int_equal(ptr_table_insert(&table, in.hash, &in), STATUS_OK);
     uint64_t position = out.hash;
-    assert_null(table_next(table.slots, out.hash, &position));
-    table_remove(&table, in.hash, &in);
+    assert_null(ptr_table_next(table.slots, out.hash, &position));
+    ptr_table_remove(&table, in.hash, &in);
     assert_false(has(&table, &in));
     /* A tag of zeros is not taken for a mark of removal. */
     in.hash = 1;
-    assert_int_equal(table_insert(&table, in.hash, &in), STATUS_OK);
+    assert_int_equal(ptr_table_insert(&table, in.hash, &in), STATUS_OK);
     assert_true(has(&table, &in));
-    table_clear(&table);
+    ptr_table_clear(&table);
     rcu_barrier_all();
 }
 

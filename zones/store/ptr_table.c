@@ -1,4 +1,4 @@
-#include "table.h"
+#include "ptr_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +8,10 @@
 #define SLICE     16 /* slots copied with a change: done long before the old array is full */
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
-static struct table_slots *table_slots_new(uint64_t count)
+static struct ptr_table_slots *ptr_table_slots_new(uint64_t count)
 {
-    size_t size = sizeof(struct table_slots) + count * sizeof(uint64_t);
-    struct table_slots *slots = calloc(1, size);
+    size_t size = sizeof(struct ptr_table_slots) + count * sizeof(uint64_t);
+    struct ptr_table_slots *slots = calloc(1, size);
     if (!slots)
         return NULL;
     slots->mask = count - 1;
@@ -22,83 +22,84 @@ static struct table_slots *table_slots_new(uint64_t count)
     return slots;
 }
 
-enum status table_init(struct table *table, table_hash_of *hash_of, const void *arg)
+enum status ptr_table_init(struct ptr_table *table, ptr_table_hash_of *hash_of, const void *arg)
 {
-    struct table_slots *slots = table_slots_new(SLOTS_MIN);
+    struct ptr_table_slots *slots = ptr_table_slots_new(SLOTS_MIN);
     if (!slots)
         return STATUS_NO_MEMORY;
-    *table = (struct table){.slots = slots, .hash_of = hash_of, .arg = arg};
+    *table = (struct ptr_table){.slots = slots, .hash_of = hash_of, .arg = arg};
     return STATUS_OK;
 }
 
-void table_clear(struct table *table)
+void ptr_table_clear(struct ptr_table *table)
 {
     free(table->slots);
     free(table->next);
-    *table = (struct table){0};
+    *table = (struct ptr_table){0};
 }
 
 /* True when an empty slot was used up, not a removed one. */
-static bool table_slots_put(struct table_slots *slots, uint64_t hash, uint64_t word)
+static bool ptr_table_slots_put(struct ptr_table_slots *slots, uint64_t hash, uint64_t word)
 {
     for (uint64_t i = hash;; i++) {
         uint64_t old = slots->words[i & slots->mask];
-        if (old == TABLE_EMPTY || old == TABLE_REMOVED) {
+        if (old == PTR_TABLE_EMPTY || old == PTR_TABLE_REMOVED) {
             rcu_publish(slots->words[i & slots->mask], word);
-            return old == TABLE_EMPTY;
+            return old == PTR_TABLE_EMPTY;
         }
     }
 }
 
-static uint64_t *table_slots_find(struct table_slots *slots, uint64_t hash, uint64_t word)
+static uint64_t *ptr_table_slots_find(struct ptr_table_slots *slots, uint64_t hash, uint64_t word)
 {
     for (uint64_t i = hash;; i++) {
         uint64_t *slot = &slots->words[i & slots->mask];
         if (*slot == word)
             return slot;
-        if (*slot == TABLE_EMPTY)
+        if (*slot == PTR_TABLE_EMPTY)
             return NULL;
     }
 }
 
-static const void *table_item_of(uint64_t word)
+static const void *ptr_table_item_of(uint64_t word)
 {
-    bool is_item = word != TABLE_EMPTY && word != TABLE_REMOVED;
+    bool is_item = word != PTR_TABLE_EMPTY && word != PTR_TABLE_REMOVED;
     return is_item ? (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff)) : NULL;
 }
 
 /* To hash an item is to read it: its first two cache lines, when its turn comes. */
-static void table_fetch_item(uint64_t word)
+static void ptr_table_fetch_item(uint64_t word)
 {
-    const char *item = table_item_of(word);
+    const char *item = ptr_table_item_of(word);
     if (!item)
         return;
     __builtin_prefetch(item);
     __builtin_prefetch(item + 64);
 }
 
-static void table_copy_slot(struct table *table, uint64_t word)
+static void ptr_table_copy_slot(struct ptr_table *table, uint64_t word)
 {
-    const void *item = table_item_of(word);
+    const void *item = ptr_table_item_of(word);
     if (!item)
         return;
     uint64_t hash = table->hash_of(table->arg, item);
-    if (!table_slots_find(table->next, hash, word) && table_slots_put(table->next, hash, word))
+    if (!ptr_table_slots_find(table->next, hash, word) &&
+        ptr_table_slots_put(table->next, hash, word))
         table->next_filled++;
 }
 
-static void table_copy_slice(struct table *table)
+static void ptr_table_copy_slice(struct ptr_table *table)
 {
     if (!table->next)
         return;
     uint64_t count = table->slots->mask + 1, end = table->cursor + SLICE;
     for (; table->cursor < count && table->cursor < end; table->cursor++) {
-        table_fetch_item(table->slots->words[(table->cursor + SLICE) & table->slots->mask]);
-        table_copy_slot(table, table->slots->words[table->cursor]);
+        ptr_table_fetch_item(table->slots->words[(table->cursor + SLICE) & table->slots->mask]);
+        ptr_table_copy_slot(table, table->slots->words[table->cursor]);
     }
     if (table->cursor < count)
         return;
-    struct table_slots *old = table->slots;
+    struct ptr_table_slots *old = table->slots;
     rcu_publish(table->slots, table->next);
     rcu_retire(old);
     table->filled = table->next_filled;
@@ -107,14 +108,14 @@ static void table_copy_slice(struct table *table)
 
 /* Above three quarters, marks included, begin to copy into an array that is at most half full when
  * the copy is done, whatever is inserted meanwhile. */
-static enum status table_make_room(struct table *table)
+static enum status ptr_table_make_room(struct ptr_table *table)
 {
     uint64_t count = table->slots->mask + 1;
     if (!table->next && (table->filled + 1) * 4 > count * 3) {
         uint64_t wanted = SLOTS_MIN;
         while (wanted < (table->live + count / SLICE + 1) * 2)
             wanted *= 2;
-        table->next = table_slots_new(wanted);
+        table->next = ptr_table_slots_new(wanted);
         table->cursor = table->next_filled = 0;
     }
     if (table->filled + 2 < count)
@@ -123,58 +124,59 @@ static enum status table_make_room(struct table *table)
         return STATUS_NO_MEMORY;
     /* The memory was refused for so long that slices come too late. */
     while (table->next)
-        table_copy_slice(table);
+        ptr_table_copy_slice(table);
     return STATUS_OK;
 }
 
-enum status table_insert(struct table *table, uint64_t hash, const void *item)
+enum status ptr_table_insert(struct ptr_table *table, uint64_t hash, const void *item)
 {
-    enum status status = table_make_room(table);
+    enum status status = ptr_table_make_room(table);
     if (status != STATUS_OK)
         return status;
-    uint64_t word = table_word(hash, item);
-    if (table->next && table_slots_put(table->next, hash, word))
+    uint64_t word = ptr_table_word(hash, item);
+    if (table->next && ptr_table_slots_put(table->next, hash, word))
         table->next_filled++;
-    if (table_slots_put(table->slots, hash, word))
+    if (ptr_table_slots_put(table->slots, hash, word))
         table->filled++;
     table->live++;
-    table_copy_slice(table);
+    ptr_table_copy_slice(table);
     return STATUS_OK;
 }
 
-static void table_put_word(struct table *table, uint64_t hash, uint64_t word, uint64_t other)
+static void ptr_table_put_word(struct ptr_table *table, uint64_t hash, uint64_t word,
+                               uint64_t other)
 {
-    struct table_slots *both[] = {table->next, table->slots};
+    struct ptr_table_slots *both[] = {table->next, table->slots};
     for (unsigned i = 0; i < 2; i++) {
-        uint64_t *slot = both[i] ? table_slots_find(both[i], hash, word) : NULL;
+        uint64_t *slot = both[i] ? ptr_table_slots_find(both[i], hash, word) : NULL;
         if (slot)
             rcu_publish(*slot, other);
     }
 }
 
-void table_remove(struct table *table, uint64_t hash, const void *item)
+void ptr_table_remove(struct ptr_table *table, uint64_t hash, const void *item)
 {
-    table_put_word(table, hash, table_word(hash, item), TABLE_REMOVED);
+    ptr_table_put_word(table, hash, ptr_table_word(hash, item), PTR_TABLE_REMOVED);
     table->live--;
-    table_copy_slice(table);
+    ptr_table_copy_slice(table);
 }
 
-void table_replace(struct table *table, uint64_t hash, const void *item, const void *other)
+void ptr_table_replace(struct ptr_table *table, uint64_t hash, const void *item, const void *other)
 {
-    table_put_word(table, hash, table_word(hash, item), table_word(hash, other));
+    ptr_table_put_word(table, hash, ptr_table_word(hash, item), ptr_table_word(hash, other));
 }
 
-uint64_t table_bytes(const struct table *table)
+uint64_t ptr_table_bytes(const struct ptr_table *table)
 {
     uint64_t words = table->slots->mask + 1 + (table->next ? table->next->mask + 1 : 0);
     return words * sizeof(uint64_t);
 }
 
-const void *table_each(const struct table *table, uint64_t *position)
+const void *ptr_table_each(const struct ptr_table *table, uint64_t *position)
 {
     for (; *position <= table->slots->mask; ++*position) {
-        const void *item = table_item_of(table->slots->words[*position]);
-        table_fetch_item(table->slots->words[(*position + SLICE) & table->slots->mask]);
+        const void *item = ptr_table_item_of(table->slots->words[*position]);
+        ptr_table_fetch_item(table->slots->words[(*position + SLICE) & table->slots->mask]);
         if (item) {
             ++*position;
             return item;

@@ -1,4 +1,4 @@
-#include "zones/store/members.h"
+#include "zones/store/member_vector.h"
 
 #include "support/random.h"
 
@@ -24,40 +24,40 @@ static struct {
     uint32_t drafted_count, published_count;
 } model;
 
-static void check_published(const struct members_list *list)
+static void check_published(const struct member_vector *list)
 {
     uint32_t count = list->published ? list->published->count : 0;
     assert_int_equal(count, model.published_count);
     for (uint32_t i = 0; i < count; i++)
-        assert_ptr_equal(members_at(list->published, i), model.published[i]);
+        assert_ptr_equal(member_vector_at(list->published, i), model.published[i]);
 }
 
-static void publish(struct members_list *list, uint32_t ttl_s)
+static void publish(struct member_vector *list, uint32_t ttl_s)
 {
     bool has_draft = list->draft != NULL;
     bool is_other = list->published && list->published->ttl_s != ttl_s;
-    assert_int_equal(members_publish(list, ttl_s), has_draft || is_other);
+    assert_int_equal(member_vector_publish(list, ttl_s), has_draft || is_other);
     memcpy(model.published, model.drafted, sizeof(model.drafted));
     model.published_count = model.drafted_count;
     check_published(list);
     if (list->published)
         assert_int_equal(list->published->ttl_s, ttl_s);
-    assert_false(members_publish(list, ttl_s));
+    assert_false(member_vector_publish(list, ttl_s));
     rcu_collect();
 }
 
-static void append(struct members_list *list, struct item *item)
+static void append(struct member_vector *list, struct item *item)
 {
-    assert_int_equal(members_append(list, item, &item->position), STATUS_OK);
+    assert_int_equal(member_vector_append(list, item, &item->position), STATUS_OK);
     assert_int_equal(item->position, model.drafted_count);
     model.drafted[model.drafted_count++] = item;
     item->is_in = true;
 }
 
-static void remove_at(struct members_list *list, uint32_t position)
+static void remove_at(struct member_vector *list, uint32_t position)
 {
     ((struct item *)(uintptr_t)model.drafted[position])->is_in = false;
-    struct item *moved = (struct item *)(uintptr_t)members_remove(list, position);
+    struct item *moved = (struct item *)(uintptr_t)member_vector_remove(list, position);
     const struct item *last = model.drafted[--model.drafted_count];
     if (position == model.drafted_count) {
         assert_null(moved);
@@ -69,14 +69,14 @@ static void remove_at(struct members_list *list, uint32_t position)
 }
 
 /* Another edition of an item is seen at once, in the draft and in what is published. */
-static void replace_at(struct members_list *list, uint32_t position)
+static void replace_at(struct member_vector *list, uint32_t position)
 {
     struct item *old = (struct item *)(uintptr_t)model.drafted[position];
     size_t index = (size_t)(old - model.items);
     struct item *item = &model.items[index < ITEMS ? index + ITEMS : index - ITEMS];
     *item = (struct item){position, true};
     old->is_in = false;
-    members_replace(list, position, old, item);
+    member_vector_replace(list, position, old, item);
     model.drafted[position] = item;
     if (position < model.published_count && model.published[position] == old)
         model.published[position] = item;
@@ -93,7 +93,7 @@ static struct item *unused(const struct random *random)
     return NULL;
 }
 
-static void step(struct members_list *list, struct random *random, uint32_t wanted)
+static void step(struct member_vector *list, struct random *random, uint32_t wanted)
 {
     uint64_t choice = random_draw(random, 10);
     if (choice == 0) {
@@ -114,7 +114,7 @@ static void holds_what_an_array_holds(void **state)
     (void)state;
     static const uint32_t sizes[] = {0, 3900, 8000}; /* around which it grows and shrinks */
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct members_list list = {.draft = NULL};
+        struct member_vector list = {.draft = NULL};
         struct random random = random_begin(31);
         memset(&model, 0, sizeof(model));
         while (model.drafted_count < sizes[i])
@@ -129,20 +129,20 @@ static void holds_what_an_array_holds(void **state)
                 check_published(&list);
         }
         publish(&list, 9);
-        members_clear(&list);
+        member_vector_clear(&list);
         assert_null(list.published);
         rcu_barrier_all();
     }
 }
 
 /* How many chunks and pages two versions do not share. */
-static uint32_t others(const struct members *a, const struct members *b)
+static uint32_t others(const struct member_version *a, const struct member_version *b)
 {
-    uint32_t count = 0, chunks = (a->count + MEMBERS_CHUNK - 1) / MEMBERS_CHUNK;
+    uint32_t count = 0, chunks = (a->count + MEMBER_VECTOR_CHUNK - 1) / MEMBER_VECTOR_CHUNK;
     for (uint32_t i = 0; i < chunks; i++) {
-        count += members_chunk_at(a, i) != members_chunk_at(b, i);
-        if (i >= MEMBERS_DIRECT && (i - MEMBERS_DIRECT) % MEMBERS_CHUNK == 0) {
-            uint32_t page = MEMBERS_DIRECT + (i - MEMBERS_DIRECT) / MEMBERS_CHUNK;
+        count += member_vector_chunk_at(a, i) != member_vector_chunk_at(b, i);
+        if (i >= MEMBER_VECTOR_DIRECT && (i - MEMBER_VECTOR_DIRECT) % MEMBER_VECTOR_CHUNK == 0) {
+            uint32_t page = MEMBER_VECTOR_DIRECT + (i - MEMBER_VECTOR_DIRECT) / MEMBER_VECTOR_CHUNK;
             count += a->chunks[page] != b->chunks[page];
         }
     }
@@ -155,23 +155,23 @@ static void a_change_copies_the_same_whatever_the_size(void **state)
     static const uint32_t sizes[] = {10, 4000, 4200, 100000, 1000000};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct item item = {.position = 0}, other = item;
-        struct members_list list = {.draft = NULL};
+        struct member_vector list = {.draft = NULL};
         uint32_t position;
         for (uint32_t j = 0; j < sizes[i]; j++)
-            assert_int_equal(members_append(&list, &item, &position), STATUS_OK);
-        assert_true(members_publish(&list, 1));
-        const struct members *before = list.published;
-        assert_true(before->capacity <= (MEMBERS_DIRECT + sizes[i] / 4096 + 1) * 9 / 8 + 1);
-        members_replace(&list, sizes[i] / 2, &item, &other);
-        assert_false(members_publish(&list, 1));
+            assert_int_equal(member_vector_append(&list, &item, &position), STATUS_OK);
+        assert_true(member_vector_publish(&list, 1));
+        const struct member_version *before = list.published;
+        assert_true(before->capacity <= (MEMBER_VECTOR_DIRECT + sizes[i] / 4096 + 1) * 9 / 8 + 1);
+        member_vector_replace(&list, sizes[i] / 2, &item, &other);
+        assert_false(member_vector_publish(&list, 1));
         assert_ptr_equal(list.published, before);
-        assert_ptr_equal(members_at(before, sizes[i] / 2), &other);
-        (void)members_remove(&list, sizes[i] / 3);
-        assert_int_equal(members_append(&list, &item, &position), STATUS_OK);
+        assert_ptr_equal(member_vector_at(before, sizes[i] / 2), &other);
+        (void)member_vector_remove(&list, sizes[i] / 3);
+        assert_int_equal(member_vector_append(&list, &item, &position), STATUS_OK);
         assert_int_equal(position, sizes[i] - 1);
-        assert_true(members_publish(&list, 1));
+        assert_true(member_vector_publish(&list, 1));
         assert_in_range(others(before, list.published), 1, 4);
-        members_clear(&list);
+        member_vector_clear(&list);
         rcu_barrier_all();
     }
 }
@@ -182,7 +182,7 @@ static void fills_and_empties_at_the_edges_of_chunks(void **state)
     static const uint32_t sizes[] = {1,   63,   64,   65,   127,  128,  129,
                                      640, 4095, 4096, 4097, 8191, 8192, 8193};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        struct members_list list = {.draft = NULL};
+        struct member_vector list = {.draft = NULL};
         memset(&model, 0, sizeof(model));
         for (uint32_t j = 0; j < sizes[i]; j++)
             append(&list, &model.items[j]);
@@ -193,7 +193,7 @@ static void fills_and_empties_at_the_edges_of_chunks(void **state)
         publish(&list, 1);
         append(&list, &model.items[0]);
         publish(&list, 1);
-        members_clear(&list);
+        member_vector_clear(&list);
         rcu_barrier_all();
     }
 }
@@ -201,12 +201,12 @@ static void fills_and_empties_at_the_edges_of_chunks(void **state)
 static void retires_all_with_readers(void **state)
 {
     (void)state;
-    struct members_list list = {.draft = NULL};
+    struct member_vector list = {.draft = NULL};
     memset(&model, 0, sizeof(model));
     for (uint32_t j = 0; j < 130; j++)
         append(&list, &model.items[j]);
     publish(&list, 1);
-    members_retire(&list);
+    member_vector_retire(&list);
     check_published(&list);
     rcu_barrier_all();
 }

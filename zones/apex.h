@@ -1,0 +1,16 @@
+/* zones/apex.h - what the configuration alone makes: apex, name servers, browsing domains,
+ * containers.
+ *
+ * Threads: the control thread. */
+#ifndef ZONES_APEX_H
+#define ZONES_APEX_H
+
+#include "zone_options.h"
+#include "zone_state.h"
+
+/* BAD_INPUT: as zone_new(). NO_MEMORY. What was made is in the zone. */
+MUST_USE enum status apex_init(struct zone *zone, const struct zone_options *options,
+                               struct detail *why);
+void apex_clear(struct zone *zone);
+
+#endif

@@ -1,0 +1,94 @@
+#include "key_node.h"
+
+#include <stdlib.h>
+
+static const uint8_t *key_node_stored_key(const struct key_node *key_node)
+{
+    switch (key_node->node.kind) {
+    case NODE_SKIPPED:
+        return ((const struct skipped *)key_node)->key;
+    case NODE_INSTANCE:
+        return instance_key((const struct instance *)key_node);
+    default:
+        return switch_node_txt((const struct switch_node *)key_node) +
+               ((const struct switch_node *)key_node)->txt_len;
+    }
+}
+
+/* An instance whose key follows from its name: label, and the type without its '_'. */
+static size_t key_node_derive_key(const struct key_node *key_node, uint8_t *buffer)
+{
+    const uint8_t *label = node_name(&key_node->node), *type = label + 1 + label[0];
+    uint8_t *at = buffer;
+    memcpy(at, "/service/", 9);
+    at += 9;
+    memcpy(at, type + 2, type[0] - 1u);
+    at += type[0] - 1u;
+    *at++ = '/';
+    memcpy(at, label + 1, label[0]);
+    return (size_t)(at - buffer) + label[0];
+}
+
+const uint8_t *key_node_key(const struct key_node *key_node, uint8_t buffer[KEY_NODE_SIZE],
+                            size_t *len)
+{
+    if (key_node->key_len > 0 || key_node->node.kind != NODE_INSTANCE) {
+        *len = key_node->key_len;
+        return key_node_stored_key(key_node);
+    }
+    *len = key_node_derive_key(key_node, buffer);
+    return buffer;
+}
+
+int key_node_compare(const struct key_node *a, const struct key_node *b)
+{
+    uint8_t buffer_a[KEY_NODE_SIZE], buffer_b[KEY_NODE_SIZE];
+    size_t len_a, len_b;
+    const uint8_t *key_a = key_node_key(a, buffer_a, &len_a);
+    const uint8_t *key_b = key_node_key(b, buffer_b, &len_b);
+    int order = memcmp(key_a, key_b, len_a < len_b ? len_a : len_b);
+    return order ? order : (len_a > len_b) - (len_a < len_b);
+}
+
+uint64_t key_node_hash_key(const struct zone *zone, const char *key, size_t len)
+{
+    uint8_t padded[KEY_NODE_SIZE];
+    memcpy(padded, key, len);
+    return name_hash(&zone->view.seed, padded, len);
+}
+
+uint64_t key_node_hash(const void *arg, const void *item)
+{
+    const struct zone *zone = arg;
+    uint8_t buffer[KEY_NODE_SIZE];
+    size_t len;
+    const uint8_t *key = key_node_key(item, buffer, &len);
+    return name_hash(&zone->view.seed, key, len);
+}
+
+struct key_node *key_node_find(const struct zone *zone, const char *key, size_t len, uint64_t hash)
+{
+    uint64_t position = hash;
+    const struct key_node *key_node;
+    while ((key_node = ptr_table_next(zone->keys.slots, hash, &position))) {
+        uint8_t buffer[KEY_NODE_SIZE];
+        size_t its_len;
+        const uint8_t *its = key_node_key(key_node, buffer, &its_len);
+        if (its_len == len && memcmp(its, key, len) == 0)
+            return (struct key_node *)(uintptr_t)key_node;
+    }
+    return NULL;
+}
+
+struct key_node *key_node_new_skipped(const struct change *change, enum skip skip)
+{
+    struct skipped *skipped = malloc(sizeof(*skipped) + change->key_len + NAME_PAD);
+    if (!skipped)
+        return NULL;
+    *skipped = (struct skipped){.key_node = {.node = {.kind = NODE_SKIPPED},
+                                             .key_len = (uint16_t)change->key_len,
+                                             .skip = (uint8_t)skip}};
+    memcpy(skipped->key, change->key, change->key_len);
+    memset(skipped->key + change->key_len, 0, NAME_PAD);
+    return &skipped->key_node;
+}

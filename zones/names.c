@@ -1,0 +1,149 @@
+#include "names.h"
+
+#include <stdlib.h>
+
+void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t name_len,
+                size_t extra)
+{
+    struct node *node = malloc(size + name_len + extra + NAME_PAD);
+    if (!node)
+        return NULL;
+    memset(node, 0, size);
+    *node = (struct node){
+        .kind = (uint8_t)kind, .name_len = (uint8_t)name_len, .name_at = (uint16_t)size};
+    memcpy((uint8_t *)node + size, name, name_len);
+    memset((uint8_t *)node + size + name_len + extra, 0, NAME_PAD);
+    return node;
+}
+
+uint64_t names_hash(const struct zone *zone, const uint8_t *name, size_t len)
+{
+    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
+    name_fold(folded, name, len);
+    return name_hash(&zone->view.seed, folded, len);
+}
+
+static uint64_t names_hash_of(const struct zone *zone, const struct node *node)
+{
+    return names_hash(zone, node_name(node), node->name_len);
+}
+
+struct node *names_find(const struct zone *zone, const uint8_t *name, size_t len)
+{
+    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
+    name_fold(folded, name, len);
+    uint64_t hash = name_hash(&zone->view.seed, folded, len);
+    /* The writer may change what readers may not. */
+    return (struct node *)(uintptr_t)view_find(&zone->view, folded, len, hash);
+}
+
+enum status names_add(struct zone *zone, struct node *node)
+{
+    enum status status = ptr_table_insert(&zone->view.names, names_hash_of(zone, node), node);
+    if (status == STATUS_OK)
+        zone->counts.names++;
+    return status;
+}
+
+void names_replace(struct zone *zone, struct node *old, struct node *node)
+{
+    node->children = old->children;
+    ptr_table_replace(&zone->view.names, names_hash_of(zone, node), old, node);
+}
+
+void names_remove(struct zone *zone, struct node *node)
+{
+    ptr_table_remove(&zone->view.names, names_hash_of(zone, node), node);
+    zone->counts.names--;
+    rcu_retire(node);
+}
+
+/* The parent's name within a name: what follows the first label. */
+static size_t names_parent_at(const uint8_t *name)
+{
+    return 1u + name[0];
+}
+
+/* Make sure that there is a node by this name, and count one more child of it. */
+static enum status names_hold_parent(struct zone *zone, const uint8_t *name, size_t len)
+{
+    if (len == 0)
+        return STATUS_OK;
+    struct node *node = names_find(zone, name, len);
+    if (node) {
+        node->children++;
+        return STATUS_OK;
+    }
+    node = names_new(NODE_EMPTY, sizeof(*node), name, len, 0);
+    if (!node)
+        return STATUS_NO_MEMORY;
+    enum status status = names_add_deep(zone, node);
+    if (status != STATUS_OK) {
+        free(node);
+        return status;
+    }
+    node->children = 1;
+    return STATUS_OK;
+}
+
+static void names_drop_parent(struct zone *zone, const uint8_t *name, size_t len)
+{
+    struct node *node = len ? names_find(zone, name, len) : NULL;
+    if (!node)
+        return;
+    node->children--;
+    if (node->kind == NODE_EMPTY && node->children == 0)
+        names_remove_deep(zone, node);
+}
+
+enum status names_add_deep(struct zone *zone, struct node *node)
+{
+    const uint8_t *name = node_name(node);
+    size_t len = node->name_len, at = names_parent_at(name);
+    struct node *empty = names_find(zone, name, len);
+    if (empty) {
+        names_replace(zone, empty, node);
+        rcu_retire(empty);
+        return STATUS_OK;
+    }
+    enum status status = names_hold_parent(zone, name + at, len - at);
+    if (status != STATUS_OK)
+        return status;
+    status = names_add(zone, node);
+    if (status != STATUS_OK)
+        names_drop_parent(zone, name + at, len - at);
+    return status;
+}
+
+void names_remove_deep(struct zone *zone, struct node *node)
+{
+    if (node->children > 0) {
+        /* In place, so that removing needs no memory: readers see a kind or the other. */
+        __atomic_store_n(&node->kind, NODE_EMPTY, __ATOMIC_RELAXED);
+        return;
+    }
+    uint8_t name[NAME_MAX_LEN + NAME_PAD];
+    size_t len = node->name_len, at = names_parent_at(node_name(node));
+    memcpy(name, node_name(node), len);
+    names_remove(zone, node);
+    names_drop_parent(zone, name + at, len - at);
+}
+
+enum status names_reserve_reaps(struct zone *zone, size_t count)
+{
+    if (zone->to_reap_count + count <= zone->to_reap_capacity)
+        return STATUS_OK;
+    size_t capacity = zone->to_reap_capacity * 2 + count + 64;
+    struct node **to_reap = realloc(zone->to_reap, capacity * sizeof(*to_reap));
+    if (!to_reap)
+        return STATUS_NO_MEMORY;
+    zone->to_reap = to_reap;
+    zone->to_reap_capacity = capacity;
+    return STATUS_OK;
+}
+
+void names_defer_reap(struct zone *zone, struct node *node)
+{
+    assert(zone->to_reap_count < zone->to_reap_capacity);
+    zone->to_reap[zone->to_reap_count++] = node;
+}

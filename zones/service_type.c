@@ -1,0 +1,201 @@
+#include "service_type.h"
+
+#include "names.h"
+
+#include <stdlib.h>
+
+#define LARGE_TYPE 100 /* records: BIND 9.18.28 and later refuse larger RRsets by default */
+
+static struct service_type *service_type_make(enum node_kind kind, const uint8_t *name, size_t len,
+                                              struct service_type *parent)
+{
+    struct service_type *set = names_new(kind, sizeof(*set), name, len, 0);
+    if (set) {
+        set->parent = parent;
+        set->position = MEMBER_VECTOR_NONE;
+        set->listed_ttl_s = UINT32_MAX;
+    }
+    return set;
+}
+
+static enum status service_type_enter(struct zone *zone, struct service_type *set, bool is_deep,
+                                      struct service_type **out)
+{
+    if (!set)
+        return STATUS_NO_MEMORY;
+    enum status status = is_deep ? names_add_deep(zone, &set->node) : names_add(zone, &set->node);
+    if (status != STATUS_OK) {
+        free(set);
+        return status;
+    }
+    set->is_queued = true;
+    names_defer_reap(zone, &set->node);
+    *out = set;
+    return STATUS_OK;
+}
+
+enum status service_type_get(struct zone *zone, const uint8_t *name, size_t len,
+                             struct service_type **out)
+{
+    struct node *node = names_find(zone, name, len);
+    if (!node)
+        return service_type_enter(zone, service_type_make(NODE_TYPE, name, len, zone->types), false,
+                                  out);
+    *out = (struct service_type *)node;
+    return STATUS_OK;
+}
+
+enum status service_type_get_subtype(struct zone *zone, struct service_type *type,
+                                     const char *label, size_t label_len, struct service_type **out)
+{
+    uint8_t name[NAME_MAX_LEN + NAME_PAD];
+    size_t len = 2 + label_len;
+    name[0] = (uint8_t)(1 + label_len);
+    name[1] = '_';
+    memcpy(name + 2, label, label_len);
+    if (len + 5 + type->node.name_len + zone->view.wire_len > NAME_MAX_LEN)
+        return STATUS_TOO_LARGE;
+    memcpy(name + len, "\4_sub", 5);
+    len += 5;
+    memcpy(name + len, node_name(&type->node), type->node.name_len);
+    len += type->node.name_len;
+    struct node *node = names_find(zone, name, len);
+    if (!node)
+        return service_type_enter(zone, service_type_make(NODE_SUBTYPE, name, len, type), true,
+                                  out);
+    *out = (struct service_type *)node;
+    return STATUS_OK;
+}
+
+enum status service_type_add_user(struct zone *zone, struct service_type *set, uint32_t ttl_s)
+{
+    enum status status = ttl_counts_add(&set->ttls, ttl_s, zone->view.record_ttl_s);
+    if (status == STATUS_OK)
+        set->users++;
+    return status;
+}
+
+void service_type_remove_user(struct zone *zone, struct service_type *set, uint32_t ttl_s)
+{
+    ttl_counts_remove(&set->ttls, ttl_s, zone->view.record_ttl_s);
+    service_type_touch(zone, set);
+    if (--set->users == 0 && !set->is_queued) {
+        set->is_queued = true;
+        names_defer_reap(zone, &set->node);
+    }
+}
+
+void service_type_touch(struct zone *zone, struct service_type *set)
+{
+    zone->has_changed = true;
+    if (set->is_dirty)
+        return;
+    set->is_dirty = true;
+    set->next_dirty = zone->dirty;
+    zone->dirty = set;
+}
+
+static void service_type_warn_if_large(struct zone *zone, struct service_type *set, uint32_t was)
+{
+    uint32_t now = set->members.live;
+    if (was <= LARGE_TYPE && now > LARGE_TYPE)
+        zone->counts.large_types++;
+    if (was > LARGE_TYPE && now <= LARGE_TYPE)
+        zone->counts.large_types--;
+    if (now <= LARGE_TYPE || set->has_warned || zone->leaves_sizes)
+        return;
+    set->has_warned = true;
+    char text[NAME_TEXT_MAX];
+    name_to_text(node_name(&set->node), set->node.name_len, text);
+    log_printf(&zone->log, LOG_LEVEL_WARNING,
+               "%s%s has more than %d instances: BIND 9.18.28 and later refuse RRsets of more than "
+               "max-records-per-type (100)",
+               text, zone->domain, LARGE_TYPE);
+}
+
+static void service_type_publish(struct zone *zone, struct service_type *set)
+{
+    uint32_t was = set->members.published ? set->members.published->count : 0;
+    member_vector_publish(&set->members, ttl_counts_least(&set->ttls, zone->view.record_ttl_s));
+    if (set->node.kind == NODE_TYPE)
+        service_type_warn_if_large(zone, set, was);
+}
+
+/* The list's TTL is the least of its types'. Without memory it stays as it was. */
+static void service_type_list_ttl(struct zone *zone, struct service_type *type)
+{
+    struct service_type *list = zone->types;
+    uint32_t max_ttl_s = zone->view.record_ttl_s;
+    uint32_t ttl_s =
+        type->position == MEMBER_VECTOR_NONE ? max_ttl_s : ttl_counts_least(&type->ttls, max_ttl_s);
+    if (ttl_s == type->listed_ttl_s || ttl_counts_add(&list->ttls, ttl_s, max_ttl_s) != STATUS_OK)
+        return;
+    ttl_counts_remove(&list->ttls, type->listed_ttl_s, max_ttl_s);
+    type->listed_ttl_s = ttl_s;
+}
+
+/* Let the list of types hold a type that has instances, and no other. */
+static void service_type_list_type(struct zone *zone, struct service_type *type, bool is_wanted)
+{
+    struct service_type *list = zone->types;
+    if (is_wanted == (type->position != MEMBER_VECTOR_NONE))
+        return;
+    if (is_wanted) {
+        if (member_vector_append(&list->members, type, &type->position) == STATUS_OK)
+            zone->counts.types++;
+        return; /* without memory: again when the type is next touched */
+    }
+    struct service_type *moved =
+        (struct service_type *)(uintptr_t)member_vector_remove(&list->members, type->position);
+    if (moved)
+        moved->position = type->position;
+    type->position = MEMBER_VECTOR_NONE;
+    zone->counts.types--;
+}
+
+static void service_type_publish_dirty(struct zone *zone, bool is_empty)
+{
+    for (struct service_type *set = zone->dirty; set; set = set->next_dirty)
+        if ((set->members.live == 0) == is_empty)
+            service_type_publish(zone, set);
+}
+
+/* What has members is published before what points at it; what has lost them all, after. */
+void service_type_publish_all(struct zone *zone)
+{
+    if (!zone->dirty)
+        return;
+    service_type_publish_dirty(zone, false);
+    for (struct service_type *set = zone->dirty; set; set = set->next_dirty)
+        if (set->node.kind == NODE_TYPE) {
+            service_type_list_type(zone, set, set->members.live > 0);
+            service_type_list_ttl(zone, set);
+        }
+    service_type_publish(zone, zone->types);
+    service_type_publish_dirty(zone, true);
+    while (zone->dirty) {
+        struct service_type *set = zone->dirty;
+        zone->dirty = set->next_dirty;
+        set->is_dirty = false;
+    }
+}
+
+void service_type_reap(struct zone *zone, struct service_type *set)
+{
+    set->is_queued = false;
+    if (set->users > 0 || set->node.children > 0)
+        return;
+    member_vector_retire(&set->members);
+    ttl_counts_clear(&set->ttls);
+    if (set->node.kind == NODE_SUBTYPE)
+        names_remove_deep(zone, &set->node);
+    else
+        names_remove(zone, &set->node);
+}
+
+void service_type_free(struct service_type *set)
+{
+    member_vector_clear(&set->members);
+    ttl_counts_clear(&set->ttls);
+    free(set);
+}

@@ -1,0 +1,261 @@
+#include "member_vector.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t member_vector_chunk_count(uint32_t members)
+{
+    return (members + MEMBER_VECTOR_CHUNK - 1) / MEMBER_VECTOR_CHUNK;
+}
+
+/* What a vector points at for so many chunks: chunks, then pages. */
+static uint32_t member_vector_block_count(uint32_t chunks)
+{
+    if (chunks <= MEMBER_VECTOR_DIRECT)
+        return chunks;
+    return MEMBER_VECTOR_DIRECT +
+           (chunks - MEMBER_VECTOR_DIRECT + MEMBER_VECTOR_CHUNK - 1) / MEMBER_VECTOR_CHUNK;
+}
+
+/* Where the vector has a chunk, or the page that it is in. */
+static uint32_t member_vector_block_of(uint32_t index)
+{
+    return member_vector_block_count(index + 1) - 1;
+}
+
+static struct member_version *member_vector_vector_new(uint32_t capacity)
+{
+    struct member_version *vector = malloc(sizeof(*vector) + capacity * sizeof(vector->chunks[0]));
+    if (vector)
+        *vector = (struct member_version){.capacity = capacity};
+    return vector;
+}
+
+/* The unpublished version, with room for `extra` more chunks. NULL without memory. */
+static struct member_version *member_vector_draft(struct member_vector *list, uint32_t extra)
+{
+    const struct member_version *from = list->draft ? list->draft : list->published;
+    uint32_t chunks = from ? member_vector_chunk_count(from->count) : 0,
+             blocks = member_vector_block_count(chunks);
+    if (list->draft && list->draft->capacity >= member_vector_block_count(chunks + extra))
+        return list->draft;
+    uint32_t room = extra ? blocks / 8 + 1 : 0;
+    struct member_version *vector = member_vector_vector_new(blocks + room);
+    if (!vector)
+        return NULL;
+    if (from) {
+        vector->count = from->count;
+        vector->ttl_s = from->ttl_s;
+        memcpy(vector->chunks, from->chunks, blocks * sizeof(from->chunks[0]));
+    }
+    if (list->draft)
+        free(list->draft); /* no reader has seen it */
+    else
+        list->edition++;
+    list->draft = vector;
+    return vector;
+}
+
+/* A copy of a chunk or a page (NULL: there is none) that this version may write to, for at least
+ * `wanted` items. */
+static struct member_chunk *member_vector_own(struct member_vector *list, struct member_chunk *old,
+                                              uint32_t held, uint32_t wanted)
+{
+    if (old && old->edition == list->edition && old->capacity >= wanted)
+        return old;
+    uint32_t capacity = held;
+    while (capacity < wanted)
+        capacity = capacity ? capacity * 2 : 1;
+    if (capacity > MEMBER_VECTOR_CHUNK)
+        capacity = MEMBER_VECTOR_CHUNK;
+    struct member_chunk *chunk = malloc(sizeof(*chunk) + capacity * sizeof(chunk->items[0]));
+    if (!chunk)
+        return NULL;
+    chunk->edition = list->edition;
+    chunk->capacity = capacity;
+    if (old) {
+        memcpy(chunk->items, old->items, held * sizeof(old->items[0]));
+        rcu_retire(old);
+    }
+    return chunk;
+}
+
+static struct member_chunk *member_vector_run_chunk_at(const struct member_version *vector,
+                                                       uint32_t index)
+{
+    return (struct member_chunk *)(uintptr_t)member_vector_chunk_at(vector, index);
+}
+
+/* The same for the page with the chunk `index`. *is_new: it holds no chunk yet. */
+static struct member_chunk *member_vector_own_page(struct member_vector *list,
+                                                   const struct member_version *vector,
+                                                   uint32_t index, bool *is_new)
+{
+    uint32_t at = (index - MEMBER_VECTOR_DIRECT) % MEMBER_VECTOR_CHUNK;
+    uint32_t held = member_vector_chunk_count(vector->count) - (index - at);
+    if (held > MEMBER_VECTOR_CHUNK)
+        held = MEMBER_VECTOR_CHUNK;
+    *is_new = held == 0;
+    return member_vector_own(list, held ? vector->chunks[member_vector_block_of(index)] : NULL,
+                             held, at < held ? held : at + 1);
+}
+
+/* The same for the chunk `index`, which is there or the next. */
+static struct member_chunk *member_vector_own_chunk(struct member_vector *list,
+                                                    struct member_version *vector, uint32_t index,
+                                                    uint32_t held, uint32_t wanted)
+{
+    struct member_chunk *chunk, *page = NULL,
+                                *old = held ? member_vector_run_chunk_at(vector, index) : NULL;
+    bool is_new = false;
+    if (index >= MEMBER_VECTOR_DIRECT &&
+        !(page = member_vector_own_page(list, vector, index, &is_new)))
+        return NULL;
+    if (page && !is_new)
+        vector->chunks[member_vector_block_of(index)] = page;
+    chunk = member_vector_own(list, old, held, wanted);
+    if (!chunk) {
+        if (is_new)
+            free(page);
+        return NULL;
+    }
+    if (page)
+        page->items[(index - MEMBER_VECTOR_DIRECT) % MEMBER_VECTOR_CHUNK] = chunk;
+    vector->chunks[member_vector_block_of(index)] = page ? page : chunk;
+    return chunk;
+}
+
+static uint32_t member_vector_held_in(const struct member_version *vector, uint32_t index)
+{
+    uint32_t rest = vector->count - index * MEMBER_VECTOR_CHUNK;
+    return rest < MEMBER_VECTOR_CHUNK ? rest : MEMBER_VECTOR_CHUNK;
+}
+
+enum status member_vector_append(struct member_vector *list, const void *item, uint32_t *position)
+{
+    const struct member_version *from = list->draft ? list->draft : list->published;
+    uint32_t count = from ? from->count : 0, held = count % MEMBER_VECTOR_CHUNK;
+    struct member_version *vector = member_vector_draft(list, held == 0);
+    if (!vector)
+        return STATUS_NO_MEMORY;
+    struct member_chunk *chunk =
+        member_vector_own_chunk(list, vector, count / MEMBER_VECTOR_CHUNK, held, held + 1);
+    if (!chunk)
+        return STATUS_NO_MEMORY;
+    chunk->items[held] = item;
+    vector->count++;
+    list->live++;
+    *position = count;
+    return STATUS_OK;
+}
+
+static const void **member_vector_place(struct member_vector *list, uint32_t position)
+{
+    struct member_version *vector = member_vector_draft(list, 0);
+    if (!vector || position >= vector->count)
+        return NULL;
+    uint32_t index = position / MEMBER_VECTOR_CHUNK, held = member_vector_held_in(vector, index);
+    struct member_chunk *chunk = member_vector_own_chunk(list, vector, index, held, held);
+    return chunk ? &chunk->items[position % MEMBER_VECTOR_CHUNK] : NULL;
+}
+
+static void member_vector_replace_in(struct member_version *vector, uint32_t position,
+                                     const void *old, const void *item)
+{
+    if (!vector || position >= vector->count)
+        return;
+    struct member_chunk *chunk = member_vector_run_chunk_at(vector, position / MEMBER_VECTOR_CHUNK);
+    const void **at = &chunk->items[position % MEMBER_VECTOR_CHUNK];
+    if (*at == old)
+        rcu_publish(*at, item);
+}
+
+void member_vector_replace(struct member_vector *list, uint32_t position, const void *old,
+                           const void *item)
+{
+    member_vector_replace_in(list->draft, position, old, item);
+    member_vector_replace_in(list->published, position, old, item);
+}
+
+/* Without memory for a copy: empty the place in what readers see. */
+static void member_vector_empty_place(struct member_vector *list, uint32_t position)
+{
+    struct member_version *both[] = {list->draft, list->published};
+    for (unsigned i = 0; i < 2; i++)
+        if (both[i] && position < both[i]->count)
+            rcu_publish(member_vector_run_chunk_at(both[i], position / MEMBER_VECTOR_CHUNK)
+                            ->items[position % MEMBER_VECTOR_CHUNK],
+                        NULL);
+}
+
+/* The last chunk, and the page that holds nothing else. */
+static void member_vector_retire_chunk(const struct member_version *vector, uint32_t index)
+{
+    rcu_retire(member_vector_run_chunk_at(vector, index));
+    if (index >= MEMBER_VECTOR_DIRECT &&
+        member_vector_block_count(index) == member_vector_block_of(index))
+        rcu_retire(vector->chunks[member_vector_block_of(index)]);
+}
+
+const void *member_vector_remove(struct member_vector *list, uint32_t position)
+{
+    const void **at = member_vector_place(list, position);
+    struct member_version *vector = list->draft;
+    list->live--;
+    if (!at || !vector) {
+        member_vector_empty_place(list, position);
+        return NULL;
+    }
+    uint32_t last = vector->count - 1;
+    struct member_chunk *tail = member_vector_run_chunk_at(vector, last / MEMBER_VECTOR_CHUNK);
+    const void *moved = position == last ? NULL : tail->items[last % MEMBER_VECTOR_CHUNK];
+    if (moved)
+        *at = moved;
+    else if (position != last)
+        *at = NULL;
+    vector->count = last;
+    if (last % MEMBER_VECTOR_CHUNK == 0)
+        member_vector_retire_chunk(vector, last / MEMBER_VECTOR_CHUNK);
+    return moved;
+}
+
+bool member_vector_publish(struct member_vector *list, uint32_t ttl_s)
+{
+    struct member_version *old = list->published, *vector = list->draft;
+    if (!vector && (!old || old->ttl_s == ttl_s))
+        return false;
+    if (!vector) {
+        __atomic_store_n(&old->ttl_s, ttl_s, __ATOMIC_RELAXED);
+        return true;
+    }
+    vector->ttl_s = ttl_s;
+    rcu_publish(list->published, vector);
+    list->draft = NULL;
+    rcu_retire(old);
+    return true;
+}
+
+static void member_vector_drop_blocks(const struct member_version *vector,
+                                      void (*drop)(void *memory))
+{
+    uint32_t chunks = vector ? member_vector_chunk_count(vector->count) : 0;
+    for (uint32_t i = 0; i < chunks; i++)
+        drop(member_vector_run_chunk_at(vector, i));
+    for (uint32_t i = MEMBER_VECTOR_DIRECT; i < member_vector_block_count(chunks); i++)
+        drop(vector->chunks[i]);
+}
+
+void member_vector_retire(struct member_vector *list)
+{
+    member_vector_drop_blocks(list->published, rcu_retire);
+    rcu_retire(list->published);
+}
+
+void member_vector_clear(struct member_vector *list)
+{
+    member_vector_drop_blocks(list->draft ? list->draft : list->published, free);
+    if (list->draft)
+        free(list->draft);
+    free(list->published);
+    *list = (struct member_vector){0};
+}

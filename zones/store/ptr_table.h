@@ -1,0 +1,87 @@
+/* zones/store/ptr_table.h - pointers found by a 64-bit hash: one writer, lock-free readers, one cache
+ * miss.
+ *
+ * Open addressing with linear probing over words of 8 octets: 48 bits of a pointer, 16 bits of its
+ * hash as a tag, so that a miss touches nothing but the slots and a hit one thing more. The caller
+ * compares what a slot points at. The table grows in slices: a second array is filled a few slots
+ * with every change, while writers keep both true and readers see only the first, until one pointer
+ * is swapped. A removed slot is marked, since moving others back would hide them from a reader
+ * under way; when marks abound, the same slicewise copy sweeps them out.
+ *
+ * Threads: writers' calls from one thread; ptr_table_next() in any reader (rcu.h). */
+#ifndef ZONES_STORE_PTR_TABLE_H
+#define ZONES_STORE_PTR_TABLE_H
+
+#include "rcu.h"
+#include "registry/base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ptr_table_slots {
+    uint64_t mask; /* slots - 1 */
+    uint64_t words[];
+};
+
+/* The hash that an item was inserted with. */
+typedef uint64_t ptr_table_hash_of(const void *arg, const void *item);
+
+struct ptr_table {
+    struct ptr_table_slots *slots; /* published */
+    /* The writer's. */
+    struct ptr_table_slots *next; /* being filled, or NULL */
+    uint64_t cursor;              /* slots already copied into next */
+    uint64_t live, filled;        /* items; slots that are not empty, marks included */
+    uint64_t next_filled;
+    ptr_table_hash_of *hash_of;
+    const void *arg;
+};
+
+#define PTR_TABLE_EMPTY   UINT64_C(0)
+#define PTR_TABLE_REMOVED UINT64_C(1)
+
+/* NO_MEMORY. The table is the caller's, to be given to ptr_table_clear() without readers. */
+MUST_USE enum status ptr_table_init(struct ptr_table *table, ptr_table_hash_of *hash_of,
+                                    const void *arg);
+void ptr_table_clear(struct ptr_table *table);
+
+/* Add an item that is not in the table. NO_MEMORY: nothing changed. */
+MUST_USE enum status ptr_table_insert(struct ptr_table *table, uint64_t hash, const void *item);
+/* Take out, or put another in the place of, an item that is in the table. */
+void ptr_table_remove(struct ptr_table *table, uint64_t hash, const void *item);
+void ptr_table_replace(struct ptr_table *table, uint64_t hash, const void *item, const void *other);
+
+/* Octets held. */
+uint64_t ptr_table_bytes(const struct ptr_table *table);
+
+static inline uint64_t ptr_table_word(uint64_t hash, const void *item)
+{
+    return (hash & ~UINT64_C(0xffffffffffff)) | (uint64_t)(uintptr_t)item;
+}
+
+static inline void ptr_table_prefetch(const struct ptr_table_slots *slots, uint64_t hash)
+{
+    __builtin_prefetch(&slots->words[hash & slots->mask]);
+}
+
+/* The next item whose tag fits, from *position, which starts as the hash; NULL when there is none.
+ */
+static inline const void *ptr_table_next(const struct ptr_table_slots *slots, uint64_t hash,
+                                         uint64_t *position)
+{
+    for (uint64_t i = *position;; i++) {
+        uint64_t word = rcu_read(slots->words[i & slots->mask]);
+        if (word == PTR_TABLE_EMPTY)
+            return NULL;
+        if (((word ^ hash) >> 48) == 0 && word != PTR_TABLE_REMOVED) {
+            *position = i + 1;
+            return (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff));
+        }
+    }
+}
+
+/* All items, in no order: returns the next from *position (starting as 0), NULL at the end. The
+ * writer's. */
+const void *ptr_table_each(const struct ptr_table *table, uint64_t *position);
+
+#endif
