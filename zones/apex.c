@@ -40,11 +40,11 @@ static enum status apex_enter_browsing(struct zone *zone, const char *name)
 {
     const struct view *view = &zone->view;
     size_t len = strlen(name);
-    struct fixed *fixed = apex_fixed_new((const uint8_t *)name, len, 1, view->wire_len);
+    struct fixed *fixed = apex_fixed_new((const uint8_t *)name, len, 1, view->wire.len);
     if (fixed) {
         uint16_t at = (uint16_t)(fixed->node.name_at + len);
-        fixed->records[0] = (struct fixed_record){TYPE_PTR, view->wire_len, at};
-        memcpy((uint8_t *)fixed + at, view->wire, view->wire_len);
+        fixed->records[0] = (struct fixed_record){TYPE_PTR, view->wire.len, at};
+        memcpy((uint8_t *)fixed + at, view->wire.octets, view->wire.len);
     }
     return apex_enter(zone, fixed ? &fixed->node : NULL);
 }
@@ -96,10 +96,10 @@ static bool apex_is_inside(const struct zone *zone, const uint8_t *name, size_t 
                            size_t *relative)
 {
     uint8_t folded[NAME_MAX_LEN];
-    size_t zone_len = zone->view.wire_len;
+    size_t zone_len = zone->view.wire.len;
     name_fold_exact(folded, name, len);
     for (size_t at = 0; at + zone_len <= len; at += 1u + name[at]) {
-        if (at + zone_len == len && memcmp(folded + at, zone->view.folded, zone_len) == 0) {
+        if (at + zone_len == len && memcmp(folded + at, zone->view.folded.octets, zone_len) == 0) {
             *relative = at;
             return true;
         }
@@ -133,20 +133,20 @@ static bool apex_is_in_subtree(const uint8_t *name, size_t relative)
 static enum status apex_ns_name(const struct zone *zone, const char *text, struct view_ns *ns,
                                 struct detail *why)
 {
-    enum status status = name_from_text(text, ns->wire, &ns->wire_len, why);
+    enum status status = name_from_text(text, &ns->wire, why);
     if (status != STATUS_OK)
         return status;
-    if (ns->wire_len == 1)
+    if (ns->wire.len == 1)
         return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is no name of a name server", text);
     if (!strchr(text, '.')) {
-        if (ns->wire_len - 1 + zone->view.wire_len > NAME_MAX_LEN)
+        if (ns->wire.len - 1 + zone->view.wire.len > NAME_MAX_LEN)
             return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is too long below the zone", text);
-        memcpy(ns->wire + ns->wire_len - 1, zone->view.wire, zone->view.wire_len);
-        ns->wire_len = (uint8_t)(ns->wire_len - 1 + zone->view.wire_len);
+        memcpy(ns->wire.octets + ns->wire.len - 1, zone->view.wire.octets, zone->view.wire.len);
+        ns->wire.len = (uint8_t)(ns->wire.len - 1 + zone->view.wire.len);
     }
     size_t relative;
-    if (apex_is_inside(zone, ns->wire, ns->wire_len, &relative) &&
-        (relative == 0 || apex_is_in_subtree(ns->wire, relative)))
+    if (apex_is_inside(zone, ns->wire.octets, ns->wire.len, &relative) &&
+        (relative == 0 || apex_is_in_subtree(ns->wire.octets, relative)))
         return detail_set(why, STATUS_BAD_INPUT,
                           "the name server \"%s\" cannot be the zone itself or lie below _tcp, "
                           "_udp, addr, host, service or switch",
@@ -158,10 +158,10 @@ static enum status apex_ns_name(const struct zone *zone, const char *text, struc
 static bool apex_is_same_ns(const struct zone *zone, const struct zone_options *options, size_t i,
                             size_t j)
 {
-    struct view_ns a = {.wire_len = 0}, b = {.wire_len = 0};
+    struct view_ns a = {.node = NULL}, b = {.node = NULL};
     return apex_ns_name(zone, options->ns[i].name, &a, NULL) == STATUS_OK &&
            apex_ns_name(zone, options->ns[j].name, &b, NULL) == STATUS_OK &&
-           a.wire_len == b.wire_len && apex_is_same(a.wire, b.wire, a.wire_len);
+           a.wire.len == b.wire.len && apex_is_same(a.wire.octets, b.wire.octets, a.wire.len);
 }
 
 /* The first row with this name, or with this name and this address. */
@@ -193,11 +193,11 @@ static enum status apex_enter_ns(struct zone *zone, const struct zone_options *o
                                  size_t first, struct view_ns *ns)
 {
     size_t relative, count = 0;
-    if (!apex_is_inside(zone, ns->wire, ns->wire_len, &relative))
+    if (!apex_is_inside(zone, ns->wire.octets, ns->wire.len, &relative))
         return STATUS_OK;
     for (size_t i = first; i < options->ns_count; i++)
         count += apex_is_address_of(zone, options, first, i);
-    struct fixed *fixed = apex_fixed_new(ns->wire, relative, (uint16_t)count, count * 16);
+    struct fixed *fixed = apex_fixed_new(ns->wire.octets, relative, (uint16_t)count, count * 16);
     if (fixed) {
         size_t at = fixed->node.name_at + relative, row = 0;
         for (size_t i = first; i < options->ns_count; i++) {
@@ -256,23 +256,24 @@ static enum status apex_set_names(struct zone *zone, const struct zone_options *
                                   struct detail *why)
 {
     struct view *view = &zone->view;
-    enum status status = name_from_text(options->domain, view->wire, &view->wire_len, why);
+    enum status status = name_from_text(options->domain, &view->wire, why);
     if (status != STATUS_OK)
         return status;
-    if (view->wire_len == 1)
+    if (view->wire.len == 1)
         return detail_set(why, STATUS_BAD_INPUT, "the root cannot be the zone");
-    if (view->wire_len > ZONE_DOMAIN_MAX + 2)
+    if (view->wire.len > ZONE_DOMAIN_MAX + 2)
         return detail_set(why, STATUS_BAD_INPUT, "the zone's name is longer than %d octets",
                           ZONE_DOMAIN_MAX);
-    name_fold_exact(view->folded, view->wire, view->wire_len);
-    for (size_t at = 0; view->wire[at] != 0; at += 1u + view->wire[at])
+    name_fold(view->folded.octets, name_of(&view->wire));
+    view->folded.len = view->wire.len;
+    for (size_t at = 0; view->wire.octets[at] != 0; at += 1u + view->wire.octets[at])
         view->label_count++;
-    name_to_text(view->wire, view->wire_len, zone->domain);
+    name_to_text(view->wire.octets, view->wire.len, zone->domain);
     zone->domain[strlen(zone->domain) - 1] = '\0';
     static const char admin[] = "\12hostmaster";
-    memcpy(view->rname, admin, sizeof(admin) - 1);
-    memcpy(view->rname + sizeof(admin) - 1, view->wire, view->wire_len);
-    view->rname_len = (uint8_t)(sizeof(admin) - 1 + view->wire_len);
+    memcpy(view->rname.octets, admin, sizeof(admin) - 1);
+    memcpy(view->rname.octets + sizeof(admin) - 1, view->wire.octets, view->wire.len);
+    view->rname.len = (uint8_t)(sizeof(admin) - 1 + view->wire.len);
     return STATUS_OK;
 }
 
@@ -280,19 +281,19 @@ static enum status apex_set_host_domain(struct zone *zone, const char *text, str
 {
     struct view *view = &zone->view;
     uint8_t inside[NAME_MAX_LEN], folded[NAME_MAX_LEN];
-    size_t relative = 0, inside_len = 5u + view->wire_len;
+    size_t relative = 0, inside_len = 5u + view->wire.len;
     memcpy(inside, "\4host", 5);
-    memcpy(inside + 5, view->wire, view->wire_len);
+    memcpy(inside + 5, view->wire.octets, view->wire.len);
     if (text) {
-        enum status status = name_from_text(text, view->host, &view->host_len, why);
+        enum status status = name_from_text(text, &view->host, why);
         if (status != STATUS_OK)
             return status;
     } else {
-        memcpy(view->host, inside, inside_len);
-        view->host_len = (uint8_t)inside_len;
+        memcpy(view->host.octets, inside, inside_len);
+        view->host.len = (uint8_t)inside_len;
     }
-    zone->host_is_inside = apex_is_inside(zone, view->host, view->host_len, &relative);
-    name_fold_exact(folded, view->host, view->host_len);
+    zone->host_is_inside = apex_is_inside(zone, view->host.octets, view->host.len, &relative);
+    name_fold_exact(folded, view->host.octets, view->host.len);
     if (zone->host_is_inside && (relative != 5 || memcmp(folded, "\4host", 5) != 0))
         return detail_set(why, STATUS_BAD_INPUT,
                           "the host domain \"%s\" lies inside the zone, where it can only be "
@@ -322,8 +323,7 @@ enum status apex_init(struct zone *zone, const struct zone_options *options, str
             target_add_fixed(zone, options->hosts[i].name, &options->hosts[i].address, why));
     if (status != STATUS_OK)
         return status;
-    memcpy(view->mname, view->ns[0].wire, view->ns[0].wire_len);
-    view->mname_len = view->ns[0].wire_len;
+    view->mname = view->ns[0].wire;
     return STATUS_OK;
 }
 

@@ -31,10 +31,10 @@ static enum skip draft_set_name(const struct zone *zone, const struct entry *ent
     if (protocol == ENTRY_PROTOCOL_NONE)
         protocol = entry->protocol;
     size_t len = 2u + draft->label.len + draft->type.label.len + 5;
-    if (len + zone->view.wire_len > NAME_MAX_LEN)
+    if (len + zone->view.wire.len > NAME_MAX_LEN)
         return SKIP_NAME_TOO_LONG;
     if (entry->location.kind == HOST_KIND_NAME && !entry->location.is_dotted &&
-        draft->host_len + zone->view.host_len > NAME_MAX_LEN)
+        draft->host_len + zone->view.host.len > NAME_MAX_LEN)
         return SKIP_NAME_TOO_LONG;
     uint8_t *at = draft->name;
     *at++ = draft->label.len;

@@ -45,8 +45,8 @@ static void dump_put_owner(struct dump *dump, const uint8_t *name, size_t len,
 {
     struct rrset_iter *iter = &dump->iter;
     memcpy(dump->owner, name, len);
-    memcpy(dump->owner + len, dump->view->wire, dump->view->wire_len);
-    dump->owner_len = len + dump->view->wire_len;
+    memcpy(dump->owner + len, dump->view->wire.octets, dump->view->wire.len);
+    dump->owner_len = len + dump->view->wire.len;
     rrset_iter_begin(iter, dump->view, owner);
     while (rrset_iter_next(iter)) {
         pairs_reset(&dump->seen);

@@ -27,17 +27,17 @@ static bool host_view_add_node(const struct node *node, struct instance_source *
     return true;
 }
 
-bool host_view_find(const struct view *view, const uint8_t *key, size_t len, uint64_t hash,
+bool host_view_find(const struct view *view, struct name_padded key, uint64_t hash,
                     struct instance_source *out)
 {
-    uint8_t other[NAME_MAX_LEN + NAME_PAD];
-    memcpy(other, key, len);
-    memset(other + len, 0, NAME_PAD);
-    memcpy(other + len - PROTOCOL_LEN, "\4_udp", PROTOCOL_LEN);
+    uint8_t octets[NAME_MAX_LEN + NAME_PAD];
+    struct name_padded other = {octets, key.len};
+    memcpy(octets, key.octets, key.len);
+    memset(octets + key.len, 0, NAME_PAD);
+    memcpy(octets + key.len - PROTOCOL_LEN, "\4_udp", PROTOCOL_LEN);
     *out = (struct instance_source){0};
-    bool is_tcp = host_view_add_node(view_find(view, key, len, hash), out, 0);
-    bool is_udp =
-        host_view_add_node(view_find(view, other, len, name_hash(&view->seed, other, len)), out, 1);
+    bool is_tcp = host_view_add_node(view_find(view, key, hash), out, 0);
+    bool is_udp = host_view_add_node(view_find(view, other, name_hash(&view->seed, other)), out, 1);
     return is_tcp || is_udp;
 }
 
@@ -47,7 +47,7 @@ size_t host_view_name(const struct view *view, const struct node *node, uint8_t 
     size_t label_len = node->kind == NODE_INSTANCE ? 1u + name[0] : 0;
     const uint8_t *type = name + label_len;
     size_t len = label_len + type[0] + SERVICE_LEN;
-    if ((label_len > 0 && !name_is_host_label(name)) || len + view->wire_len > NAME_MAX_LEN)
+    if ((label_len > 0 && !name_is_host_label(name)) || len + view->wire.len > NAME_MAX_LEN)
         return 0;
     memcpy(out, name, label_len);
     out[label_len] = (uint8_t)(type[0] - 1);
@@ -58,11 +58,12 @@ size_t host_view_name(const struct view *view, const struct node *node, uint8_t 
 
 bool host_view_of(const struct view *view, const struct node *node, struct instance_source *out)
 {
-    uint8_t key[NAME_MAX_LEN + NAME_PAD] = {0};
-    size_t len = node->name_len;
-    name_fold_exact(key, node_name(node), len);
-    bool is_udp = memcmp(key + len - PROTOCOL_LEN, "\4_udp", PROTOCOL_LEN) == 0;
-    memcpy(key + len - PROTOCOL_LEN, "\4_tcp", PROTOCOL_LEN);
-    (void)host_view_find(view, key, len, name_hash(&view->seed, key, len), out);
+    uint8_t octets[NAME_MAX_LEN + NAME_PAD] = {0};
+    struct name_padded key = {octets, node->name_len};
+    name_fold_exact(octets, node_name(node), key.len);
+    uint8_t *protocol = octets + key.len - PROTOCOL_LEN;
+    bool is_udp = memcmp(protocol, "\4_udp", PROTOCOL_LEN) == 0;
+    memcpy(protocol, "\4_tcp", PROTOCOL_LEN);
+    (void)host_view_find(view, key, name_hash(&view->seed, key), out);
     return !is_udp || (!out->sets[0] && !out->heads[0]);
 }

@@ -27,7 +27,7 @@ size_t host_view_to_key(uint8_t *name, size_t len, const uint8_t *labels, unsign
 
 /* The instances of both names, by the one that ends in _tcp: folded, with its hash. False when
  * neither exists. Loads what `out` holds of the sets. */
-bool host_view_find(const struct view *view, const uint8_t *key, size_t len, uint64_t hash,
+bool host_view_find(const struct view *view, struct name_padded key, uint64_t hash,
                     struct instance_source *out);
 
 /* The other way round, for whoever shows a zone whole. The name below the zone of the view that

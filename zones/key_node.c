@@ -29,41 +29,33 @@ static size_t key_node_derive_key(const struct key_node *key_node, uint8_t *buff
     return (size_t)(at - buffer) + label[0];
 }
 
-const uint8_t *key_node_key(const struct key_node *key_node, uint8_t buffer[KEY_NODE_SIZE],
-                            size_t *len)
+struct name_padded key_node_key(const struct key_node *key_node, uint8_t buffer[KEY_NODE_SIZE])
 {
-    if (key_node->key_len > 0 || key_node->node.kind != NODE_INSTANCE) {
-        *len = key_node->key_len;
-        return key_node_stored_key(key_node);
-    }
-    *len = key_node_derive_key(key_node, buffer);
-    return buffer;
+    if (key_node->key_len > 0 || key_node->node.kind != NODE_INSTANCE)
+        return (struct name_padded){key_node_stored_key(key_node), key_node->key_len};
+    return (struct name_padded){buffer, key_node_derive_key(key_node, buffer)};
 }
 
 int key_node_compare(const struct key_node *a, const struct key_node *b)
 {
     uint8_t buffer_a[KEY_NODE_SIZE], buffer_b[KEY_NODE_SIZE];
-    size_t len_a, len_b;
-    const uint8_t *key_a = key_node_key(a, buffer_a, &len_a);
-    const uint8_t *key_b = key_node_key(b, buffer_b, &len_b);
-    int order = memcmp(key_a, key_b, len_a < len_b ? len_a : len_b);
-    return order ? order : (len_a > len_b) - (len_a < len_b);
+    struct name_padded key_a = key_node_key(a, buffer_a), key_b = key_node_key(b, buffer_b);
+    int order = memcmp(key_a.octets, key_b.octets, key_a.len < key_b.len ? key_a.len : key_b.len);
+    return order ? order : (key_a.len > key_b.len) - (key_a.len < key_b.len);
 }
 
 uint64_t key_node_hash_key(const struct zone *zone, const char *key, size_t len)
 {
     uint8_t padded[KEY_NODE_SIZE];
     memcpy(padded, key, len);
-    return name_hash(&zone->view.seed, padded, len);
+    return name_hash(&zone->view.seed, (struct name_padded){padded, len});
 }
 
 uint64_t key_node_hash(const void *arg, const void *item)
 {
     const struct zone *zone = arg;
     uint8_t buffer[KEY_NODE_SIZE];
-    size_t len;
-    const uint8_t *key = key_node_key(item, buffer, &len);
-    return name_hash(&zone->view.seed, key, len);
+    return name_hash(&zone->view.seed, key_node_key(item, buffer));
 }
 
 struct key_node *key_node_find(const struct zone *zone, const char *key, size_t len, uint64_t hash)
@@ -72,9 +64,8 @@ struct key_node *key_node_find(const struct zone *zone, const char *key, size_t 
     const struct key_node *key_node;
     while ((key_node = ptr_table_next(zone->keys.slots, hash, &position))) {
         uint8_t buffer[KEY_NODE_SIZE];
-        size_t its_len;
-        const uint8_t *its = key_node_key(key_node, buffer, &its_len);
-        if (its_len == len && memcmp(its, key, len) == 0)
+        struct name_padded its = key_node_key(key_node, buffer);
+        if (its.len == len && memcmp(its.octets, key, len) == 0)
             return (struct key_node *)(uintptr_t)key_node;
     }
     return NULL;

@@ -28,9 +28,8 @@ struct skipped {
 #define KEY_NODE_SIZE (KEY_NODE_MAX + NAME_PAD)
 
 struct key_node *key_node_find(const struct zone *zone, const char *key, size_t len, uint64_t hash);
-/* The key of a node; `buffer` is used when it is derived from the name. Padded as names are. */
-const uint8_t *key_node_key(const struct key_node *key_node, uint8_t buffer[KEY_NODE_SIZE],
-                            size_t *len);
+/* The key of a node; `buffer` is used when it is derived from the name. */
+struct name_padded key_node_key(const struct key_node *key_node, uint8_t buffer[KEY_NODE_SIZE]);
 /* In the order of their keys. */
 int key_node_compare(const struct key_node *a, const struct key_node *b);
 /* As ptr_table_hash_of, `arg` a zone. */

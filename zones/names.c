@@ -16,25 +16,26 @@ void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t na
     return node;
 }
 
-uint64_t names_hash(const struct zone *zone, const uint8_t *name, size_t len)
+uint64_t names_hash(const struct zone *zone, struct name_padded name)
 {
     uint8_t folded[NAME_MAX_LEN + NAME_PAD];
-    name_fold(folded, name, len);
-    return name_hash(&zone->view.seed, folded, len);
+    name_fold(folded, name);
+    return name_hash(&zone->view.seed, (struct name_padded){folded, name.len});
 }
 
 static uint64_t names_hash_of(const struct zone *zone, const struct node *node)
 {
-    return names_hash(zone, node_name(node), node->name_len);
+    return names_hash(zone, node_padded(node));
 }
 
-struct node *names_find(const struct zone *zone, const uint8_t *name, size_t len)
+struct node *names_find(const struct zone *zone, struct name_padded name)
 {
-    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
-    name_fold(folded, name, len);
-    uint64_t hash = name_hash(&zone->view.seed, folded, len);
+    uint8_t octets[NAME_MAX_LEN + NAME_PAD];
+    struct name_padded folded = {octets, name.len};
+    name_fold(octets, name);
+    uint64_t hash = name_hash(&zone->view.seed, folded);
     /* The writer may change what readers may not. */
-    return (struct node *)(uintptr_t)view_find(&zone->view, folded, len, hash);
+    return (struct node *)(uintptr_t)view_find(&zone->view, folded, hash);
 }
 
 enum status names_add(struct zone *zone, struct node *node)
@@ -58,23 +59,24 @@ void names_remove(struct zone *zone, struct node *node)
     rcu_retire(node);
 }
 
-/* The parent's name within a name: what follows the first label. */
-static size_t names_parent_at(const uint8_t *name)
+/* The parent's name: what follows the first label. */
+static struct name_padded names_parent_of(struct name_padded name)
 {
-    return 1u + name[0];
+    size_t at = 1u + name.octets[0];
+    return (struct name_padded){name.octets + at, name.len - at};
 }
 
 /* Make sure that there is a node by this name, and count one more child of it. */
-static enum status names_hold_parent(struct zone *zone, const uint8_t *name, size_t len)
+static enum status names_hold_parent(struct zone *zone, struct name_padded name)
 {
-    if (len == 0)
+    if (name.len == 0)
         return STATUS_OK;
-    struct node *node = names_find(zone, name, len);
+    struct node *node = names_find(zone, name);
     if (node) {
         node->children++;
         return STATUS_OK;
     }
-    node = names_new(NODE_EMPTY, sizeof(*node), name, len, 0);
+    node = names_new(NODE_EMPTY, sizeof(*node), name.octets, name.len, 0);
     if (!node)
         return STATUS_NO_MEMORY;
     enum status status = names_add_deep(zone, node);
@@ -86,9 +88,9 @@ static enum status names_hold_parent(struct zone *zone, const uint8_t *name, siz
     return STATUS_OK;
 }
 
-static void names_drop_parent(struct zone *zone, const uint8_t *name, size_t len)
+static void names_drop_parent(struct zone *zone, struct name_padded name)
 {
-    struct node *node = len ? names_find(zone, name, len) : NULL;
+    struct node *node = name.len ? names_find(zone, name) : NULL;
     if (!node)
         return;
     node->children--;
@@ -98,20 +100,19 @@ static void names_drop_parent(struct zone *zone, const uint8_t *name, size_t len
 
 enum status names_add_deep(struct zone *zone, struct node *node)
 {
-    const uint8_t *name = node_name(node);
-    size_t len = node->name_len, at = names_parent_at(name);
-    struct node *empty = names_find(zone, name, len);
+    struct name_padded parent = names_parent_of(node_padded(node));
+    struct node *empty = names_find(zone, node_padded(node));
     if (empty) {
         names_replace(zone, empty, node);
         rcu_retire(empty);
         return STATUS_OK;
     }
-    enum status status = names_hold_parent(zone, name + at, len - at);
+    enum status status = names_hold_parent(zone, parent);
     if (status != STATUS_OK)
         return status;
     status = names_add(zone, node);
     if (status != STATUS_OK)
-        names_drop_parent(zone, name + at, len - at);
+        names_drop_parent(zone, parent);
     return status;
 }
 
@@ -122,11 +123,10 @@ void names_remove_deep(struct zone *zone, struct node *node)
         __atomic_store_n(&node->kind, NODE_EMPTY, __ATOMIC_RELAXED);
         return;
     }
-    uint8_t name[NAME_MAX_LEN + NAME_PAD];
-    size_t len = node->name_len, at = names_parent_at(node_name(node));
-    memcpy(name, node_name(node), len);
+    /* Retired memory stays until the next collection. */
+    struct name_padded parent = names_parent_of(node_padded(node));
     names_remove(zone, node);
-    names_drop_parent(zone, name + at, len - at);
+    names_drop_parent(zone, parent);
 }
 
 enum status names_reserve_reaps(struct zone *zone, size_t count)

@@ -11,8 +11,8 @@
  * follow. NULL without memory. */
 void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t name_len,
                 size_t extra);
-uint64_t names_hash(const struct zone *zone, const uint8_t *name, size_t len);
-struct node *names_find(const struct zone *zone, const uint8_t *name, size_t len);
+uint64_t names_hash(const struct zone *zone, struct name_padded name);
+struct node *names_find(const struct zone *zone, struct name_padded name);
 /* Enter a node whose parent is known to be there. NO_MEMORY. */
 MUST_USE enum status names_add(struct zone *zone, struct node *node);
 /* Enter a node, in the place of an empty non-terminal if there is one, with its missing parents.

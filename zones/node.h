@@ -9,7 +9,7 @@
  *
  * Fields above the line "the writer's" are immutable once published, or are single words loaded
  * with rcu_read(); those below belong to the control thread. All names are relative to the zone and
- * readable NAME_PAD octets beyond their end.
+ * padded (name.h).
  *
  * Threads: readers under zones/store/rcu.h. */
 #ifndef ZONES_NODE_H
@@ -48,6 +48,11 @@ struct node {
 static inline const uint8_t *node_name(const struct node *node)
 {
     return (const uint8_t *)node + node->name_at;
+}
+
+static inline struct name_padded node_padded(const struct node *node)
+{
+    return (struct name_padded){node_name(node), node->name_len};
 }
 
 /* The addresses of a host; both families. */

@@ -41,7 +41,7 @@ static bool rrsets_next_ns(struct rrset_iter *iter)
     if (iter->position == iter->view->ns_count)
         return false;
     const struct view_ns *ns = &iter->view->ns[iter->position++];
-    return rrsets_is_stored(iter, ns->wire, ns->wire_len);
+    return rrsets_is_stored(iter, ns->wire.octets, ns->wire.len);
 }
 
 static bool rrsets_run_next_fixed(struct rrset_iter *iter)
@@ -57,11 +57,11 @@ static bool rrsets_write_ptr(struct rrset_iter *iter, const uint8_t *head, size_
 {
     const struct view *view = iter->view;
     size_t skip;
-    struct rrsets_octets tail = rrsets_ptr_tail(iter->node, &skip);
+    struct name_padded tail = rrsets_ptr_tail(iter->node, &skip);
     memcpy(iter->data, head, head_len);
-    memcpy(iter->data + head_len, tail.at, tail.len);
-    memcpy(iter->data + head_len + tail.len, view->wire, view->wire_len);
-    return rrsets_is_written(iter, head_len + tail.len + view->wire_len);
+    memcpy(iter->data + head_len, tail.octets, tail.len);
+    memcpy(iter->data + head_len + tail.len, view->wire.octets, view->wire.len);
+    return rrsets_is_written(iter, head_len + tail.len + view->wire.len);
 }
 
 static bool rrsets_next_type(struct rrset_iter *iter)
@@ -104,8 +104,8 @@ static bool rrsets_next_type_txt(struct rrset_iter *iter)
 
 static bool rrsets_next_txt(struct rrset_iter *iter)
 {
-    struct rrsets_octets txt = rrsets_txt(iter->source.heads[0]);
-    return iter->position++ == 0 && rrsets_is_stored(iter, txt.at, txt.len);
+    struct name_padded txt = rrsets_txt(iter->source.heads[0]);
+    return iter->position++ == 0 && rrsets_is_stored(iter, txt.octets, txt.len);
 }
 
 static bool rrsets_next_switch(struct rrset_iter *iter)

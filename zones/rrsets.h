@@ -25,12 +25,6 @@
 
 #include <stddef.h>
 
-/* Octets somewhere, readable NAME_PAD octets beyond their end. */
-struct rrsets_octets {
-    const uint8_t *at;
-    size_t len;
-};
-
 /* -- TTLs: of an RRset, the least of what its records come from (RFC 2181 5.2) */
 
 /* Of NXDOMAIN and NODATA, RFC 2308 5. */
@@ -68,7 +62,7 @@ static inline uint32_t rrsets_view_address_ttl(const struct instance_source *sou
 
 /* The target's name in two parts. */
 struct rrsets_target {
-    struct rrsets_octets head, tail;
+    struct name_padded head, tail;
 };
 
 static inline struct rrsets_target rrsets_target(const struct view *view,
@@ -76,9 +70,10 @@ static inline struct rrsets_target rrsets_target(const struct view *view,
 {
     const struct node *node = &instance->target->node;
     if (__builtin_expect(instance->host_len > 0, 0)) /* in this instance's own letters */
-        return (struct rrsets_target){{instance_host(instance), instance->host_len},
-                                      {view->host, instance->host_is_whole ? 0 : view->host_len}};
-    return (struct rrsets_target){{node_name(node), node->name_len}, {view->wire, view->wire_len}};
+        return (struct rrsets_target){
+            {instance_host(instance), instance->host_len},
+            {view->host.octets, instance->host_is_whole ? 0 : view->host.len}};
+    return (struct rrsets_target){node_padded(node), name_of(&view->wire)};
 }
 
 static inline size_t rrsets_srv_len(const struct rrsets_target *target)
@@ -92,8 +87,8 @@ static inline void rrsets_put_srv(uint8_t *out, const struct instance *instance,
     rr_put16(out, instance->priority);
     rr_put16(out + 2, instance->weight);
     rr_put16(out + 4, instance->port);
-    name_copy(out + RRSETS_SRV_FIXED, target->head.at, target->head.len);
-    name_copy(out + RRSETS_SRV_FIXED + target->head.len, target->tail.at, target->tail.len);
+    name_copy(out + RRSETS_SRV_FIXED, target->head);
+    name_copy(out + RRSETS_SRV_FIXED + target->head.len, target->tail);
 }
 
 /* What tells the SRV records of a set apart, besides the target: 48 bits. */
@@ -135,7 +130,7 @@ static inline struct rrsets_addresses rrsets_addresses(const struct target *targ
 /* The tail below the zone; *skip is where in the owner's name it begins. For a type itself; for a
  * subtype, `_printer._sub._http._tcp`, its type; for the list of types nothing, as their names lie
  * right below the zone. */
-static inline struct rrsets_octets rrsets_ptr_tail(const struct node *node, size_t *skip)
+static inline struct name_padded rrsets_ptr_tail(const struct node *node, size_t *skip)
 {
     const uint8_t *name = node_name(node);
     size_t at = 0;
@@ -146,18 +141,18 @@ static inline struct rrsets_octets rrsets_ptr_tail(const struct node *node, size
         at = node->name_len;
     }
     *skip = at;
-    return (struct rrsets_octets){name + at, node->name_len - at};
+    return (struct name_padded){name + at, node->name_len - at};
 }
 
 /* -- TXT */
 
 /* Of an instance. RFC 6763 6.1: nothing to say is one empty string. */
-static inline struct rrsets_octets rrsets_txt(const struct instance *instance)
+static inline struct name_padded rrsets_txt(const struct instance *instance)
 {
     static const uint8_t empty[1 + NAME_PAD];
     if (instance->txt_len == 0)
-        return (struct rrsets_octets){empty, 1};
-    return (struct rrsets_octets){instance_txt(instance), instance->txt_len};
+        return (struct name_padded){empty, 1};
+    return (struct name_padded){instance_txt(instance), instance->txt_len};
 }
 
 /* Of a type, for one of its instances: name=, location=, and the pairs but for type=. */
@@ -217,14 +212,14 @@ static inline void rrsets_put_type_txt(uint8_t *out, const struct rrsets_type_tx
 
 static inline size_t rrsets_soa_len(const struct view *view)
 {
-    return (size_t)view->mname_len + view->rname_len + 20;
+    return (size_t)view->mname.len + view->rname.len + 20;
 }
 
 static inline void rrsets_put_soa(uint8_t *out, const struct view *view)
 {
-    name_copy(out, view->mname, view->mname_len);
-    name_copy(out + view->mname_len, view->rname, view->rname_len);
-    out += (size_t)view->mname_len + view->rname_len;
+    name_copy(out, name_of(&view->mname));
+    name_copy(out + view->mname.len, name_of(&view->rname));
+    out += (size_t)view->mname.len + view->rname.len;
     rr_put32(out, rcu_read(view->serial));
     rr_put32(out + 4, VIEW_SOA_REFRESH_S);
     rr_put32(out + 8, VIEW_SOA_RETRY_S);

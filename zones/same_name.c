@@ -5,7 +5,7 @@
 
 struct key_node *same_name_head(const struct zone *zone, const struct key_node *node)
 {
-    struct node *found = names_find(zone, node_name(&node->node), node->node.name_len);
+    struct node *found = names_find(zone, node_padded(&node->node));
     return found && found->kind == node->node.kind ? (struct key_node *)found : NULL;
 }
 

@@ -34,13 +34,12 @@ static enum status service_type_enter(struct zone *zone, struct service_type *se
     return STATUS_OK;
 }
 
-enum status service_type_get(struct zone *zone, const uint8_t *name, size_t len,
-                             struct service_type **out)
+enum status service_type_get(struct zone *zone, struct name_padded name, struct service_type **out)
 {
-    struct node *node = names_find(zone, name, len);
+    struct node *node = names_find(zone, name);
     if (!node)
-        return service_type_enter(zone, service_type_make(NODE_TYPE, name, len, zone->types), false,
-                                  out);
+        return service_type_enter(
+            zone, service_type_make(NODE_TYPE, name.octets, name.len, zone->types), false, out);
     *out = (struct service_type *)node;
     return STATUS_OK;
 }
@@ -53,13 +52,13 @@ enum status service_type_get_subtype(struct zone *zone, struct service_type *typ
     name[0] = (uint8_t)(1 + label_len);
     name[1] = '_';
     memcpy(name + 2, label, label_len);
-    if (len + 5 + type->node.name_len + zone->view.wire_len > NAME_MAX_LEN)
+    if (len + 5 + type->node.name_len + zone->view.wire.len > NAME_MAX_LEN)
         return STATUS_TOO_LARGE;
     memcpy(name + len, "\4_sub", 5);
     len += 5;
     memcpy(name + len, node_name(&type->node), type->node.name_len);
     len += type->node.name_len;
-    struct node *node = names_find(zone, name, len);
+    struct node *node = names_find(zone, (struct name_padded){name, len});
     if (!node)
         return service_type_enter(zone, service_type_make(NODE_SUBTYPE, name, len, type), true,
                                   out);

@@ -10,7 +10,7 @@
 
 /* Find or make `<label>.<_tcp|_udp>`. A new one has no users and its reaping is put off.
  * NO_MEMORY. */
-MUST_USE enum status service_type_get(struct zone *zone, const uint8_t *name, size_t len,
+MUST_USE enum status service_type_get(struct zone *zone, struct name_padded name,
                                       struct service_type **out);
 /* The same for a subtype. TOO_LARGE: its name would be too long. */
 MUST_USE enum status service_type_get_subtype(struct zone *zone, struct service_type *type,

@@ -20,7 +20,7 @@ enum status switch_node_new(const struct zone *zone, const struct key_parts *par
     if (status != STATUS_OK)
         return STATUS_BAD_INPUT;
     *skip = SKIP_NAME_TOO_LONG;
-    if (len + 7 + zone->view.wire_len > NAME_MAX_LEN)
+    if (len + 7 + zone->view.wire.len > NAME_MAX_LEN)
         return STATUS_BAD_INPUT;
     memcpy(name + len, below, 7);
     len += 7;

@@ -27,18 +27,18 @@ uint64_t target_hash_elsewhere(const void *arg, const void *item)
 {
     const struct zone *zone = arg;
     const struct target *target = item;
-    return names_hash(zone, node_name(&target->node), target->node.name_len);
+    return names_hash(zone, node_padded(&target->node));
 }
 
-static struct target *target_find_elsewhere(const struct zone *zone, const uint8_t *name,
-                                            size_t len)
+static struct target *target_find_elsewhere(const struct zone *zone, struct name_padded name)
 {
-    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
-    name_fold(folded, name, len);
-    uint64_t hash = name_hash(&zone->view.seed, folded, len), position = hash;
+    uint8_t octets[NAME_MAX_LEN + NAME_PAD];
+    struct name_padded folded = {octets, name.len};
+    name_fold(octets, name);
+    uint64_t hash = name_hash(&zone->view.seed, folded), position = hash;
     const struct node *node;
     while ((node = ptr_table_next(zone->elsewhere.slots, hash, &position)))
-        if (node->name_len == len && name_equal(folded, node_name(node), len))
+        if (name_equal(folded, node_padded(node)))
             return (struct target *)(uintptr_t)node;
     return NULL;
 }
@@ -182,11 +182,11 @@ static struct address target_own_name(const struct zone *zone, const struct addr
         return own;
     size_t len = target_host_wire(location, wire);
     memcpy(addr, "\4addr", 5);
-    memcpy(addr + 5, zone->view.wire, zone->view.wire_len);
-    if (target_ends_in(wire, len, zone->view.host, zone->view.host_len)) {
+    memcpy(addr + 5, zone->view.wire.octets, zone->view.wire.len);
+    if (target_ends_in(wire, len, zone->view.host.octets, zone->view.host.len)) {
         own.is_dotted = false;
         own.host_len = wire[0];
-    } else if (target_ends_in(wire, len, addr, zone->view.wire_len + 5u) &&
+    } else if (target_ends_in(wire, len, addr, zone->view.wire.len + 5u) &&
                !target_read_address_label(wire, &own)) {
         own = *location;
     }
@@ -199,8 +199,9 @@ enum status target_get(struct zone *zone, const struct address *location, struct
     struct address own = target_own_name(zone, location);
     bool is_elsewhere = own.kind == HOST_KIND_NAME && (own.is_dotted || !zone->host_is_inside);
     size_t len = is_elsewhere ? target_host_wire(&own, name) : target_inside_name(&own, name);
-    struct target *target = is_elsewhere ? target_find_elsewhere(zone, name, len)
-                                         : (struct target *)names_find(zone, name, len);
+    struct target *target =
+        is_elsewhere ? target_find_elsewhere(zone, (struct name_padded){name, len})
+                     : (struct target *)names_find(zone, (struct name_padded){name, len});
     if (!target)
         return target_make(zone, &own, name, len, is_elsewhere, out);
     *out = target;
@@ -342,8 +343,8 @@ static struct target *target_find_host(struct zone *zone, const char *name)
     memcpy(wire + 1, name, len);
     memcpy(wire + 1 + len, "\4host", 5);
     if (zone->host_is_inside)
-        return (struct target *)names_find(zone, wire, len + 6);
-    return target_find_elsewhere(zone, wire, len + 1);
+        return (struct target *)names_find(zone, (struct name_padded){wire, len + 6});
+    return target_find_elsewhere(zone, (struct name_padded){wire, len + 1});
 }
 
 bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,

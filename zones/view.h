@@ -13,8 +13,7 @@
 struct zone;
 
 struct view_ns {
-    uint8_t wire[NAME_MAX_LEN]; /* absolute */
-    uint8_t wire_len;
+    struct name_buffer wire;  /* absolute */
     const struct fixed *node; /* with its addresses; NULL when it lies elsewhere or has none */
 };
 
@@ -23,14 +22,13 @@ struct view {
     struct name_seed seed;
     uint32_t serial; /* rcu_read() */
     uint32_t record_ttl_s, negative_ttl_s;
-    bool is_partial;                         /* view_is_partial() */
-    uint8_t wire_len, host_len, label_count; /* of the zone's name, without the root label */
-    uint8_t wire[NAME_MAX_LEN + NAME_PAD];   /* the zone's name, as configured */
-    uint8_t folded[NAME_MAX_LEN + NAME_PAD];
-    uint8_t host[NAME_MAX_LEN + NAME_PAD]; /* what follows the name of a dotless host */
-    uint8_t mname[NAME_MAX_LEN + NAME_PAD], mname_len;
-    uint8_t rname[NAME_MAX_LEN + NAME_PAD], rname_len;
-    uint8_t ns_count;
+    bool is_partial;         /* view_is_partial() */
+    uint8_t label_count;     /* of the zone's name, without the root label */
+    uint8_t ns_count;        /* of ns[] */
+    struct name_buffer wire; /* the zone's name, as configured */
+    struct name_buffer folded;
+    struct name_buffer host; /* what follows the name of a dotless host */
+    struct name_buffer mname, rname;
     struct view_ns *ns;
     const struct node *apex; /* in the table as the empty name */
 };
@@ -54,15 +52,15 @@ static inline bool view_is_partial(const struct view *view)
     return __atomic_load_n(&view->is_partial, __ATOMIC_ACQUIRE);
 }
 
-/* The owner with this folded name of `len` octets relative to the zone; NULL when there is none. */
-static inline const struct node *view_find(const struct view *view, const uint8_t *folded,
-                                           size_t len, uint64_t hash)
+/* The owner with this folded name, relative to the zone; NULL when there is none. */
+static inline const struct node *view_find(const struct view *view, struct name_padded folded,
+                                           uint64_t hash)
 {
     const struct ptr_table_slots *slots = rcu_read(view->names.slots);
     uint64_t position = hash;
     const struct node *node;
     while ((node = ptr_table_next(slots, hash, &position)))
-        if (node->name_len == len && name_equal(folded, node_name(node), len))
+        if (name_equal(folded, node_padded(node)))
             return node;
     return NULL;
 }

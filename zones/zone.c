@@ -24,8 +24,7 @@ const char *zone_domain(const struct zone *zone)
 
 static uint64_t zone_hash_of_node(const void *arg, const void *item)
 {
-    const struct node *node = item;
-    return names_hash(arg, node_name(node), node->name_len);
+    return names_hash(arg, node_padded(item));
 }
 
 static enum status zone_init(struct zone *zone, const struct zone_options *options,

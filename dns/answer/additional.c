@@ -15,14 +15,14 @@ static uint16_t additional_zone_pointer(const struct reply *reply)
 {
     const struct view *view = reply->view;
     size_t at = reply->query->zone_at;
-    if (at == 0 || memcmp(reply->start + at, view->wire, view->wire_len) != 0) {
+    if (at == 0 || memcmp(reply->start + at, view->wire.octets, view->wire.len) != 0) {
         if (reply->query->type != TYPE_SRV)
             return 0;
         at = reply->scratch->refs[0].at;
-        at += additional_target_len(reply, at) - view->wire_len;
+        at += additional_target_len(reply, at) - view->wire.len;
     }
-    bool is_there =
-        at <= REPLY_POINTER_MAX && memcmp(reply->start + at, view->wire, view->wire_len) == 0;
+    bool is_there = at <= REPLY_POINTER_MAX &&
+                    memcmp(reply->start + at, view->wire.octets, view->wire.len) == 0;
     return is_there ? (uint16_t)(0xc000u | at) : 0;
 }
 
@@ -33,9 +33,9 @@ additional_put_far_target(struct reply *reply, const struct target *target, size
 {
     const struct view *view = reply->view;
     const uint8_t *name = reply->start + at;
-    size_t len = additional_target_len(reply, at) - view->wire_len;
+    size_t len = additional_target_len(reply, at) - view->wire.len;
     uint16_t zone = additional_zone_pointer(reply);
-    if (zone != 0 && memcmp(name + len, view->wire, view->wire_len) == 0)
+    if (zone != 0 && memcmp(name + len, view->wire.octets, view->wire.len) == 0)
         records_target_far(reply, target, name, len, zone);
 }
 

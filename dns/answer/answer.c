@@ -39,12 +39,12 @@ void answer_scratch_free(struct answer_scratch *scratch)
 
 static inline bool answer_is_in_zone(const struct view *view, const struct query *query)
 {
-    size_t zone_len = view->wire_len;
+    size_t zone_len = view->wire.len;
     if (query->name_len < zone_len || query->label_count < view->label_count)
         return false;
     size_t at = query->name_len - zone_len;
     return query->labels[query->label_count - view->label_count] == at &&
-           name_same(query->folded + at, view->folded, zone_len);
+           name_same((struct name_padded){query->folded + at, zone_len}, name_of(&view->folded));
 }
 
 /* "..._tcp." or "..._udp.": a service without its zone. */
@@ -61,7 +61,7 @@ static bool answer_is_short(const struct query *query)
 static inline enum where answer_locate(const struct view *view, struct query *query)
 {
     if (answer_is_in_zone(view, query)) {
-        size_t len = (size_t)query->name_len - view->wire_len;
+        size_t len = (size_t)query->name_len - view->wire.len;
         unsigned labels = query->label_count - (unsigned)view->label_count;
         query->key_len = (uint16_t)len;
         query->zone_at = (uint16_t)(REPLY_HEADER + len);
@@ -86,7 +86,7 @@ void answer_prepare(const struct zone *zone, struct query *query)
     query->where = (uint8_t)where;
     if (where == WHERE_OUTSIDE)
         return;
-    query->hash = name_hash(&view->seed, query->folded, query->key_len);
+    query->hash = name_hash(&view->seed, query_key(query));
     ptr_table_prefetch(rcu_read(view->names.slots), query->hash);
 }
 
@@ -129,10 +129,9 @@ static inline const struct node *answer_find_node(const struct view *view,
                                                   const struct query *query)
 {
     const struct node *node = query->candidate;
-    if (!node || (node->name_len == query->key_len &&
-                  name_equal(query->folded, node_name(node), query->key_len)))
+    if (!node || name_equal(query_key(query), node_padded(node)))
         return node;
-    return view_find(view, query->folded, query->key_len, query->hash);
+    return view_find(view, query_key(query), query->hash);
 }
 
 static inline bool answer_find(const struct view *view, const struct query *query,
@@ -142,7 +141,7 @@ static inline bool answer_find(const struct view *view, const struct query *quer
     if (query->where == WHERE_NOWHERE)
         return false;
     if (query->where == WHERE_VIEW)
-        return host_view_find(view, query->folded, query->key_len, query->hash, &found->source);
+        return host_view_find(view, query_key(query), query->hash, &found->source);
     found->node = answer_find_node(view, query);
     return found->node != NULL;
 }

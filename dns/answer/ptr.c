@@ -3,8 +3,8 @@
 /* PTR data is a label, or some, and the rest of a name that all of a set's members share: a pointer
  * to where it stands, or, once, the rest itself. */
 struct shared_tail {
-    struct rrsets_octets name; /* relative to the zone; nothing: the zone's name alone */
-    uint16_t at;               /* 0 = it does not stand in the message in its own letters */
+    struct name_padded name; /* relative to the zone; nothing: the zone's name alone */
+    uint16_t at;             /* 0 = it does not stand in the message in its own letters */
 };
 
 static struct shared_tail ptr_shared_tail(const struct reply *reply, const struct node *node)
@@ -14,30 +14,30 @@ static struct shared_tail ptr_shared_tail(const struct reply *reply, const struc
     const struct query *query = reply->query;
     const struct view *view = reply->view;
     const uint8_t *asked = query->bytes + REPLY_HEADER + skip;
-    if (query->zone_at != 0 && memcmp(asked, tail.name.at, tail.name.len) == 0 &&
-        memcmp(query->bytes + query->zone_at, view->wire, view->wire_len) == 0)
+    if (query->zone_at != 0 && memcmp(asked, tail.name.octets, tail.name.len) == 0 &&
+        memcmp(query->bytes + query->zone_at, view->wire.octets, view->wire.len) == 0)
         tail.at = (uint16_t)(REPLY_HEADER + skip);
     return tail;
 }
 
 /* The name of a record's data: `head` and the shared tail. Returns where the data begins, NULL when
  * it is full. */
-static inline uint8_t *ptr_put_ptr(struct reply *reply, uint32_t ttl_s, const uint8_t *head,
-                                   size_t head_len, struct shared_tail *tail)
+static inline uint8_t *ptr_put_ptr(struct reply *reply, uint32_t ttl_s, struct name_padded head,
+                                   struct shared_tail *tail)
 {
     const struct view *view = reply->view;
-    size_t tail_len = tail->at ? 2 : tail->name.len + view->wire_len;
-    uint8_t *data = reply_record(reply, REPLY_QUESTION, TYPE_PTR, ttl_s, head_len + tail_len);
+    size_t tail_len = tail->at ? 2 : tail->name.len + view->wire.len;
+    uint8_t *data = reply_record(reply, REPLY_QUESTION, TYPE_PTR, ttl_s, head.len + tail_len);
     if (!data)
         return NULL;
-    uint8_t *at = data + head_len;
-    name_copy(data, head, head_len);
+    uint8_t *at = data + head.len;
+    name_copy(data, head);
     if (tail->at) {
         rr_put16(at, 0xc000u | tail->at);
         return data;
     }
-    memcpy(at, tail->name.at, tail->name.len);
-    memcpy(at + tail->name.len, view->wire, view->wire_len);
+    memcpy(at, tail->name.octets, tail->name.len);
+    memcpy(at + tail->name.len, view->wire.octets, view->wire.len);
     if (at - reply->start <= REPLY_POINTER_MAX)
         tail->at = reply_offset(reply, at);
     return data;
@@ -54,7 +54,7 @@ static bool ptr_to_types(struct reply *reply, const struct member_version *membe
         if (!type)
             continue;
         is_any = true;
-        (void)ptr_put_ptr(reply, members->ttl_s, node_name(&type->node), type->node.name_len, tail);
+        (void)ptr_put_ptr(reply, members->ttl_s, node_padded(&type->node), tail);
     }
     return is_any;
 }
@@ -74,7 +74,8 @@ bool ptr_put(struct reply *reply, const struct node *node, const struct member_v
     instance_iter_begin(&iter, &source, reply->query->rotation, REPLY_VISITS_MAX);
     while ((instance = instance_iter_next_name(&iter))) {
         const uint8_t *label = instance_label(instance);
-        const uint8_t *data = ptr_put_ptr(reply, ttl_s, label, 1u + label[0], &tail);
+        const uint8_t *data =
+            ptr_put_ptr(reply, ttl_s, (struct name_padded){label, 1u + label[0]}, &tail);
         is_any = true;
         if (!data)
             break;

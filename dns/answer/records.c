@@ -110,11 +110,11 @@ bool records_view_addresses(struct reply *reply, const struct instance_source *s
 
 bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
-    struct rrsets_octets txt = rrsets_txt(instance);
+    struct name_padded txt = rrsets_txt(instance);
     uint8_t *at = reply_record(reply, owner, TYPE_TXT, instance->key.ttl_s, txt.len);
     if (!at)
         return false;
-    name_copy(at, txt.at, txt.len);
+    name_copy(at, txt);
     return true;
 }
 
@@ -143,7 +143,7 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
 {
     const struct target *target = instance->target;
     struct rrsets_target srv_target = rrsets_target(reply->view, instance);
-    struct rrsets_octets txt = rrsets_txt(instance);
+    struct name_padded txt = rrsets_txt(instance);
     size_t srv_len = rrsets_srv_len(&srv_target);
     bool is_v4 = target->family == 4;
     bool is_new = dedup_add(&reply->scratch->dedup, (uintptr_t)target, 0);
@@ -156,7 +156,7 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
     uint8_t *srv = reply_head(at, owner, TYPE_SRV, ttl_s, srv_len);
     rrsets_put_srv(srv, instance, &srv_target);
     at = reply_head(srv + srv_len, owner, TYPE_TXT, ttl_s, txt.len);
-    name_copy(at, txt.at, txt.len);
+    name_copy(at, txt);
     at += txt.len;
     if (is_new) {
         ttl_s = reply_ttl(reply, rrsets_target_ttl(target));
@@ -209,10 +209,10 @@ bool records_ns(struct reply *reply)
     const struct view *view = reply->view;
     for (unsigned i = 0; i < view->ns_count; i++) {
         const struct view_ns *ns = &view->ns[i];
-        uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_NS, VIEW_STATIC_TTL_S, ns->wire_len);
+        uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_NS, VIEW_STATIC_TTL_S, ns->wire.len);
         if (!at)
             break;
-        memcpy(at, ns->wire, ns->wire_len);
+        memcpy(at, ns->wire.octets, ns->wire.len);
     }
     return true;
 }

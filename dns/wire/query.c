@@ -1,6 +1,5 @@
 #include "query.h"
 
-#include "zones/name/name.h"
 #include "zones/name/rr.h"
 
 #define HEADER_LEN 12
@@ -205,7 +204,7 @@ static inline bool query_read_fast_path(struct query *query, const uint8_t *byte
         return false;
     query_set_question(query, name, root, labels);
     query_set_opt(query, opt + 1);
-    name_fold(query->folded, name, root + 1); /* 15 octets follow */
+    name_fold(query->folded, (struct name_padded){name, root + 1}); /* 15 octets follow */
     query->verdict = QUERY_QUESTION;
     return true;
 }

@@ -8,6 +8,8 @@
 #ifndef DNS_WIRE_QUERY_H
 #define DNS_WIRE_QUERY_H
 
+#include "zones/name/name.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,15 +75,21 @@ struct query {
     const struct node *candidate; /* the first owner whose tag fits; NULL = there is none */
 
     /* Written as far as there is something to say. */
-    uint8_t labels[QUERY_LABELS_MAX + 1];    /* where in the name each begins, the root's last */
-    uint8_t folded[QUERY_NAME_MAX + 1 + 16]; /* the name in lower case, wire form; octets to spare
-                                                behind it */
+    uint8_t labels[QUERY_LABELS_MAX + 1]; /* where in the name each begins, the root's last */
+    uint8_t folded[QUERY_NAME_MAX + 1 + NAME_PAD]; /* the name in lower case, wire form; octets to
+                                                spare behind it */
 };
 
 /* Read a message of `len` octets. `out` need not be initialised; everything the verdict does not
  * promise is zero. */
 void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_transport transport,
                 const struct sockaddr *client, uint32_t rotation);
+
+/* The name to look up. */
+static inline struct name_padded query_key(const struct query *query)
+{
+    return (struct name_padded){query->folded, query->key_len};
+}
 
 /* Whether a label, or the root's, begins at octet `at` of the name. */
 bool query_has_label_at(const struct query *query, size_t at);

@@ -96,13 +96,13 @@ static struct zone_counts counts_of(const struct zone *zone)
 /* The owner with this relative name as text ("a._http._tcp"; "" = the apex). */
 static const struct node *find(const struct zone *zone, const char *text)
 {
-    uint8_t name[NAME_MAX_LEN + NAME_PAD] = {0}, len = 0;
+    struct name_buffer name = {.len = 0};
     if (*text)
-        assert_int_equal(name_from_text(text, name, &len, NULL), STATUS_OK);
-    len = (uint8_t)(len - (len > 0)); /* relative: without the root label */
-    name_fold_exact(name, name, len);
+        assert_int_equal(name_from_text(text, &name, NULL), STATUS_OK);
+    name.len = (uint8_t)(name.len - (name.len > 0)); /* relative: without the root label */
+    name_fold_exact(name.octets, name.octets, name.len);
     const struct view *view = zone_view(zone);
-    return view_find(view, name, len, name_hash(&view->seed, name, len));
+    return view_find(view, name_of(&name), name_hash(&view->seed, name_of(&name)));
 }
 
 static int kind_of(const struct zone *zone, const char *text)

@@ -6,7 +6,7 @@
 void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len)
 {
     size_t whole = len - len % NAME_PAD;
-    name_fold(out, in, whole);
+    name_fold(out, (struct name_padded){in, whole});
     for (size_t i = whole; i < len; i++)
         out[i] = name_fold_octet(in[i]);
 }
@@ -24,8 +24,7 @@ enum status name_seed_init(struct name_seed *out)
     return STATUS_OK;
 }
 
-enum status name_from_text(const char *text, uint8_t out[NAME_MAX_LEN], uint8_t *out_len,
-                           struct detail *why)
+enum status name_from_text(const char *text, struct name_buffer *out, struct detail *why)
 {
     uint8_t wire[NAME_MAX_LEN];
     size_t len = 0;
@@ -46,8 +45,8 @@ enum status name_from_text(const char *text, uint8_t out[NAME_MAX_LEN], uint8_t 
             at++;
     }
     wire[len++] = 0;
-    memcpy(out, wire, len);
-    *out_len = (uint8_t)len;
+    memcpy(out->octets, wire, len);
+    out->len = (uint8_t)len;
     return STATUS_OK;
 }
 

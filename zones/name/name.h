@@ -17,8 +17,26 @@
 
 #define NAME_MAX_LEN   255
 #define NAME_LABEL_MAX 63
-/* Octets behind a name that must be readable: names are folded, hashed and compared in blocks. */
+/* Names are folded, hashed, compared and copied in blocks of this many octets. */
 #define NAME_PAD 16
+
+/* Octets, mostly a name, behind whose end NAME_PAD more are readable, whatever they are. Whoever
+ * makes one sees to that; what ends where memory may end is no such name. */
+struct name_padded {
+    const uint8_t *octets;
+    size_t len;
+};
+
+/* Memory for a name with its padding. */
+struct name_buffer {
+    uint8_t octets[NAME_MAX_LEN + NAME_PAD];
+    uint8_t len;
+};
+
+static inline struct name_padded name_of(const struct name_buffer *buffer)
+{
+    return (struct name_padded){buffer->octets, buffer->len};
+}
 
 typedef uint8_t name_block __attribute__((vector_size(NAME_PAD)));
 typedef uint64_t name_words __attribute__((vector_size(NAME_PAD)));
@@ -56,51 +74,54 @@ static inline uint8_t name_fold_octet(uint8_t octet)
     return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet | 0x20) : octet;
 }
 
-/* Fold `len` octets. Reads and writes up to NAME_PAD - 1 octets beyond. */
-static inline void name_fold(uint8_t *out, const uint8_t *in, size_t len)
+/* Fold a name. Writes up to NAME_PAD - 1 octets beyond its end. */
+static inline void name_fold(uint8_t *out, struct name_padded name)
 {
-    for (size_t i = 0; i < len; i += NAME_PAD) {
-        name_block block = name_fold_block(name_load(in + i));
+    for (size_t i = 0; i < name.len; i += NAME_PAD) {
+        name_block block = name_fold_block(name_load(name.octets + i));
         memcpy(out + i, &block, sizeof(block));
     }
 }
 
-/* Copy a name, or other octets readable NAME_PAD beyond their end, in blocks: what they write too
- * much, NAME_PAD octets at most, is overwritten by what follows or lies in slack. */
-static inline void name_copy(uint8_t *out, const uint8_t *in, size_t len)
+/* Copy a name in blocks: what they write too much, up to NAME_PAD octets, is overwritten by what
+ * follows or lies in slack. */
+static inline void name_copy(uint8_t *out, struct name_padded name)
 {
     size_t done = 0;
     do {
-        memcpy(out + done, in + done, NAME_PAD);
+        memcpy(out + done, name.octets + done, NAME_PAD);
         done += NAME_PAD;
-    } while (done < len);
+    } while (done < name.len);
 }
 
 /* Fold exactly `len` octets, for memory that ends there. */
 void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len);
 
-/* Whether two folded names are equal. Both are readable NAME_PAD octets beyond their end. */
-static inline bool name_same(const uint8_t *a, const uint8_t *b, size_t len)
+/* Whether two folded names of the same length are equal. */
+static inline bool name_same(struct name_padded a, struct name_padded b)
 {
-    if (len < NAME_PAD)
-        return name_is_zero(name_cut(name_load(a) ^ name_load(b), len));
-    size_t last = len - NAME_PAD; /* where a block that ends with them begins */
+    if (a.len < NAME_PAD)
+        return name_is_zero(name_cut(name_load(a.octets) ^ name_load(b.octets), a.len));
+    size_t last = a.len - NAME_PAD; /* where a block that ends with them begins */
     for (size_t i = 0; i < last; i += NAME_PAD)
-        if (!name_is_zero(name_load(a + i) ^ name_load(b + i)))
+        if (!name_is_zero(name_load(a.octets + i) ^ name_load(b.octets + i)))
             return false;
-    return name_is_zero(name_load(a + last) ^ name_load(b + last));
+    return name_is_zero(name_load(a.octets + last) ^ name_load(b.octets + last));
 }
 
-/* Whether `name` equals the folded name. Readable as above. */
-static inline bool name_equal(const uint8_t *folded, const uint8_t *name, size_t len)
+/* Whether `name` equals the folded one. */
+static inline bool name_equal(struct name_padded folded, struct name_padded name)
 {
-    if (len < NAME_PAD)
-        return name_is_zero(name_cut(name_load(folded) ^ name_fold_block(name_load(name)), len));
-    size_t last = len - NAME_PAD;
+    const uint8_t *a = folded.octets, *b = name.octets;
+    if (folded.len != name.len)
+        return false;
+    if (name.len < NAME_PAD)
+        return name_is_zero(name_cut(name_load(a) ^ name_fold_block(name_load(b)), name.len));
+    size_t last = name.len - NAME_PAD;
     for (size_t i = 0; i < last; i += NAME_PAD)
-        if (!name_is_zero(name_load(folded + i) ^ name_fold_block(name_load(name + i))))
+        if (!name_is_zero(name_load(a + i) ^ name_fold_block(name_load(b + i))))
             return false;
-    return name_is_zero(name_load(folded + last) ^ name_fold_block(name_load(name + last)));
+    return name_is_zero(name_load(a + last) ^ name_fold_block(name_load(b + last)));
 }
 
 /* Whether a label (its length octet first) is a host's (RFC 952): letters, digits, and hyphens but
@@ -128,15 +149,17 @@ static inline uint64_t name_mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Hash of folded octets, readable NAME_PAD octets beyond their end: one multiplication a block. */
-static inline uint64_t name_hash(const struct name_seed *seed, const uint8_t *folded, size_t len)
+/* Hash of a folded name: one multiplication a block. */
+static inline uint64_t name_hash(const struct name_seed *seed, struct name_padded folded)
 {
+    const uint8_t *at = folded.octets;
+    size_t len = folded.len;
     uint64_t hash = seed->word[0] ^ len;
-    for (; len >= NAME_PAD; len -= NAME_PAD, folded += NAME_PAD) {
-        name_words words = (name_words)name_load(folded);
+    for (; len >= NAME_PAD; len -= NAME_PAD, at += NAME_PAD) {
+        name_words words = (name_words)name_load(at);
         hash = name_mix(words[0] ^ seed->word[1], words[1] ^ hash);
     }
-    name_words rest = (name_words)name_cut(name_load(folded), len);
+    name_words rest = (name_words)name_cut(name_load(at), len);
     return name_mix(name_mix(rest[0] ^ seed->word[1], rest[1] ^ hash), seed->word[2]);
 }
 
@@ -146,8 +169,7 @@ MUST_USE enum status name_seed_init(struct name_seed *out);
 /* Read a name as a person writes it: labels of any octets but dots and backslashes, 1-63 each,
  * joined by dots, one at the end allowed. Gives the wire form with the root label. BAD_INPUT with
  * *why. */
-MUST_USE enum status name_from_text(const char *text, uint8_t out[NAME_MAX_LEN], uint8_t *out_len,
-                                    struct detail *why);
+MUST_USE enum status name_from_text(const char *text, struct name_buffer *out, struct detail *why);
 
 /* Octets of the longest text, with its NUL: each octet may become \DDD. */
 #define NAME_TEXT_MAX (NAME_MAX_LEN * 4 + 2)

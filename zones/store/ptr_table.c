@@ -64,7 +64,7 @@ static uint64_t *ptr_table_slots_find(struct ptr_table_slots *slots, uint64_t ha
 static const void *ptr_table_item_of(uint64_t word)
 {
     bool is_item = word != PTR_TABLE_EMPTY && word != PTR_TABLE_REMOVED;
-    return is_item ? (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff)) : NULL;
+    return is_item ? (const void *)(uintptr_t)(word & PTR_TABLE_POINTER) : NULL;
 }
 
 /* To hash an item is to read it: its first two cache lines, when its turn comes. */

@@ -15,6 +15,7 @@
 #include "rcu.h"
 #include "registry/base/status.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,6 +38,9 @@ struct ptr_table {
     const void *arg;
 };
 
+#define PTR_TABLE_POINTER_BITS 48
+#define PTR_TABLE_POINTER      UINT64_C(0xffffffffffff)
+
 #define PTR_TABLE_EMPTY   UINT64_C(0)
 #define PTR_TABLE_REMOVED UINT64_C(1)
 
@@ -56,7 +60,9 @@ uint64_t ptr_table_bytes(const struct ptr_table *table);
 
 static inline uint64_t ptr_table_word(uint64_t hash, const void *item)
 {
-    return (hash & ~UINT64_C(0xffffffffffff)) | (uint64_t)(uintptr_t)item;
+    /* User memory of x86-64 and arm64 lies below 2^47, or 2^48, unless a program asks for more. */
+    assert((uintptr_t)item >> PTR_TABLE_POINTER_BITS == 0);
+    return (hash & ~PTR_TABLE_POINTER) | (uint64_t)(uintptr_t)item;
 }
 
 static inline void ptr_table_prefetch(const struct ptr_table_slots *slots, uint64_t hash)
@@ -73,9 +79,9 @@ static inline const void *ptr_table_next(const struct ptr_table_slots *slots, ui
         uint64_t word = rcu_read(slots->words[i & slots->mask]);
         if (word == PTR_TABLE_EMPTY)
             return NULL;
-        if (((word ^ hash) >> 48) == 0 && word != PTR_TABLE_REMOVED) {
+        if (((word ^ hash) >> PTR_TABLE_POINTER_BITS) == 0 && word != PTR_TABLE_REMOVED) {
             *position = i + 1;
-            return (const void *)(uintptr_t)(word & UINT64_C(0xffffffffffff));
+            return (const void *)(uintptr_t)(word & PTR_TABLE_POINTER);
         }
     }
 }

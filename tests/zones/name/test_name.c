@@ -49,7 +49,7 @@ static void folds_at_every_length(void **state)
         fill(octets, len, (unsigned)len);
         uint8_t *in = padded(octets, len, 'X'), *out = padded(octets, len, 'Y');
         uint8_t *exact = malloc(len ? len : 1);
-        name_fold(out, in, len);
+        name_fold(out, (struct name_padded){in, len});
         name_fold_exact(exact, in, len);
         for (size_t i = 0; i < len; i++) {
             assert_int_equal(out[i], lower(octets[i]));
@@ -70,13 +70,15 @@ static void compares_without_case_at_every_length(void **state)
         name_fold_exact(folded_octets, octets, len);
         uint8_t *folded = padded(folded_octets, len, 'p'), *name = padded(octets, len, 'q');
         uint8_t *other = padded(folded_octets, len, 'r');
-        assert_true(name_equal(folded, name, len));
-        assert_true(name_same(folded, other, len));
+        assert_true(name_equal((struct name_padded){folded, len}, (struct name_padded){name, len}));
+        assert_true(name_same((struct name_padded){folded, len}, (struct name_padded){other, len}));
         for (size_t i = 0; i < len; i++) {
             name[i] ^= 0x80;
             other[i] ^= 0x80;
-            assert_false(name_equal(folded, name, len));
-            assert_false(name_same(folded, other, len));
+            assert_false(
+                name_equal((struct name_padded){folded, len}, (struct name_padded){name, len}));
+            assert_false(
+                name_same((struct name_padded){folded, len}, (struct name_padded){other, len}));
             name[i] = octets[i];
             other[i] = folded_octets[i];
         }
@@ -97,12 +99,12 @@ static void hashes_what_counts_and_nothing_behind(void **state)
     for (size_t len = 0; len <= NAME_MAX_LEN; len++) {
         fill(octets, len, (unsigned)len);
         uint8_t *a = padded(octets, len, 0), *b = padded(octets, len, 0xff);
-        uint64_t hash = name_hash(&seed, a, len);
-        assert_true(hash == name_hash(&seed, b, len));
-        assert_true(hash != name_hash(&other, a, len));
+        uint64_t hash = name_hash(&seed, (struct name_padded){a, len});
+        assert_true(hash == name_hash(&seed, (struct name_padded){b, len}));
+        assert_true(hash != name_hash(&other, (struct name_padded){a, len}));
         for (size_t i = 0; i < len; i++) {
             b[i] ^= 1;
-            assert_true(hash != name_hash(&seed, b, len));
+            assert_true(hash != name_hash(&seed, (struct name_padded){b, len}));
             b[i] ^= 1;
         }
         free(a);
@@ -110,7 +112,8 @@ static void hashes_what_counts_and_nothing_behind(void **state)
     }
     static const uint8_t zeros[64 + NAME_PAD];
     for (size_t len = 1; len <= 64; len++)
-        assert_true(name_hash(&seed, zeros, len) != name_hash(&seed, zeros, len - 1));
+        assert_true(name_hash(&seed, (struct name_padded){zeros, len}) !=
+                    name_hash(&seed, (struct name_padded){zeros, len - 1}));
 }
 
 static void seeds_differ(void **state)
@@ -152,16 +155,16 @@ static void reads_names(void **state)
         {X63 "." X63 "." X63 "." X61 ".x", STATUS_BAD_INPUT, NULL},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        uint8_t out[NAME_MAX_LEN] = {77}, len = 7;
+        struct name_buffer out = {{77}, 7};
         struct detail why;
-        assert_int_equal(name_from_text(rows[i].text, out, &len, &why), rows[i].status);
+        assert_int_equal(name_from_text(rows[i].text, &out, &why), rows[i].status);
         if (rows[i].status != STATUS_OK) {
-            assert_int_equal(len, 7);
-            assert_int_equal(out[0], 77);
+            assert_int_equal(out.len, 7);
+            assert_int_equal(out.octets[0], 77);
             continue;
         }
-        assert_int_equal(len, strlen(rows[i].wire) + 1);
-        assert_memory_equal(out, rows[i].wire, len);
+        assert_int_equal(out.len, strlen(rows[i].wire) + 1);
+        assert_memory_equal(out.octets, rows[i].wire, out.len);
     }
 }
 
