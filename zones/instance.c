@@ -9,6 +9,20 @@
 
 #include <stdlib.h>
 
+/* Instances of one name that die and come.
+ *
+ * A name must not be NXDOMAIN while something published points at it. So the last instance of a
+ * name is taken out of its type's draft at once, but its node stays in the table of names until the
+ * commit has published that draft: it is *dying*, and its reaping is put off (names_defer_reap()).
+ *
+ * If the name comes back before that commit (an entry is removed and put in one transaction, or
+ * registered under other letters), the new instance takes the dying one's slot in the table, so
+ * that no reader finds the name missing in between; the dying one is then *gone*, and reaping only
+ * frees it.
+ *
+ * With several keys to the name nothing dies before the last: another becomes the head, and takes
+ * over the one position that the name has in its type and in each subtype (instance_replace_head()). */
+
 static const struct instance *instance_as_instance(const struct key_node *key_node)
 {
     return key_node && key_node->node.kind == NODE_INSTANCE ? (const struct instance *)key_node

@@ -152,6 +152,16 @@ static void service_type_list_type(struct zone *zone, struct service_type *type,
     zone->counts.types--;
 }
 
+/* Publishing order. Readers see each set change by itself, at any moment between two of our stores,
+ * and no answer may name what is NXDOMAIN. So what a record points at is published before the
+ * record, and goes after it:
+ *
+ * - addresses, hosts and instances' own names are in the table of names as soon as they are put;
+ * - then come the types and subtypes that have members, whose PTR and SRV records name those;
+ * - then the list of types, which has gained new ones and lost empty ones;
+ * - then those that have become empty, which the list no longer names;
+ * - and last, with everything published, the commit reaps the names that are of no use any more
+ *   (zone.c), types after their subtypes. */
 static void service_type_publish_dirty(struct zone *zone, bool is_empty)
 {
     for (struct service_type *set = zone->dirty; set; set = set->next_dirty)
@@ -159,7 +169,6 @@ static void service_type_publish_dirty(struct zone *zone, bool is_empty)
             service_type_publish(zone, set);
 }
 
-/* What has members is published before what points at it; what has lost them all, after. */
 void service_type_publish_all(struct zone *zone)
 {
     if (!zone->dirty)

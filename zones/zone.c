@@ -246,6 +246,17 @@ void zone_load_begin(struct zone *zone)
         key_node->mark = 0;
 }
 
+/* The removal sweep of a load. A load tells what there is, not what there is no more. To clear the
+ * zone and fill it again would make every name NXDOMAIN for a while, and a second zone beside the
+ * first would take twice the memory; so a load is told into the zone that is being served. Each put
+ * marks its key with the load's number, and a key that is the same costs no more than that. At the
+ * end whatever bears another mark was not in the store, and goes the way of any removed key.
+ *
+ * Until then nothing is removed, so a load that breaks off leaves the zone as good as it was. Marks
+ * count to 63 and then begin anew, all of them cleared, so that none is mistaken for a recent one.
+ *
+ * Removing may complete a copy of the table (ptr_table.c): then the walk begins again in the new
+ * one, and finds the marked keys alone. */
 void zone_load_end(struct zone *zone)
 {
     uint64_t position = 0;

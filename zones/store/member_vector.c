@@ -3,6 +3,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Copy-on-write in two levels. Readers walk one version while the writer makes the next, so what is
+ * published may not change; and a type may have a million members, so not all of it can be copied
+ * for one of them. A version therefore shares with the one before it all that the changes between
+ * them did not touch:
+ *
+ *     vector -> 64 chunks of 64 members                     the first 4,096 members
+ *            -> pages -> 64 chunks of 64 members each       all others
+ *
+ * The first change after a publication copies the vector (at a million members 64 + 244 pointers);
+ * the first in a chunk, or a page, copies that. Each carries the edition of the version that it was
+ * made for: one of the draft's own edition is not published yet and is written to in place, one of
+ * an older edition is copied first. The old one is retired at once, which is safe because retired
+ * memory is freed only after the commit that publishes the draft (rcu.h). Without pages a change at
+ * a million would copy 125 kB; small sets have none and pay nothing for them.
+ *
+ * member_vector_replace() alone writes to what is published: one word, a newer edition of the same
+ * thing, which a reader may see or not. */
+
 static uint32_t member_vector_chunk_count(uint32_t members)
 {
     return (members + MEMBER_VECTOR_CHUNK - 1) / MEMBER_VECTOR_CHUNK;

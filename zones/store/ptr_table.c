@@ -4,8 +4,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Growth in slices. To copy a million slots at once would stop the control thread, and all that
+ * waits for it, for tens of milliseconds; so each change copies SLICE slots into a second array,
+ * which takes the place of the first when it has all.
+ *
+ * 16 slots are enough. Copying begins when a quarter of the slots is empty, and of `count` slots it
+ * takes count / 16 changes, each of which uses up one empty slot at most: three sixteenths are
+ * still empty at the end, so probes stay short and the first array is never full. The second is
+ * made for what lives then, those changes included, at half its slots.
+ *
+ * Meanwhile both arrays are kept true and readers know the first alone. What is inserted goes into
+ * both, so that the slice that comes by its slot later finds it there (copy_slot); what is removed
+ * is marked in both. So nobody needs to know on which side of the cursor an item lies. */
+
 #define SLOTS_MIN 64
-#define SLICE     16 /* slots copied with a change: done long before the old array is full */
+#define SLICE     16 /* slots copied with a change */
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
 static struct ptr_table_slots *ptr_table_slots_new(uint64_t count)

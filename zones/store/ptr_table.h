@@ -1,12 +1,12 @@
-/* zones/store/ptr_table.h - pointers found by a 64-bit hash: one writer, lock-free readers, one cache
- * miss.
+/* zones/store/ptr_table.h - a hash table of pointers: one writer, lock-free readers, one cache miss.
  *
- * Open addressing with linear probing over words of 8 octets: 48 bits of a pointer, 16 bits of its
- * hash as a tag, so that a miss touches nothing but the slots and a hit one thing more. The caller
- * compares what a slot points at. The table grows in slices: a second array is filled a few slots
- * with every change, while writers keep both true and readers see only the first, until one pointer
- * is swapped. A removed slot is marked, since moving others back would hide them from a reader
- * under way; when marks abound, the same slicewise copy sweeps them out.
+ * Open addressing with linear probing. A slot is one word: a pointer's 48 bits, and 16 bits of its
+ * hash as a tag. So a look-up that finds nothing reads slots alone, and one that finds something
+ * reads one item, which the caller compares with what it looks for.
+ *
+ * A removed slot is marked and stays in use, since moving others into it would hide them from a
+ * reader under way. The table grows, and is rid of marks, by copying a few slots with every change;
+ * ptr_table.c says how.
  *
  * Threads: writers' calls from one thread; ptr_table_next() in any reader (rcu.h). */
 #ifndef ZONES_STORE_PTR_TABLE_H

@@ -60,7 +60,11 @@ void rcu_quiescent(void)
 /* Retired memory waits in blocks; a commit's blocks go to call_rcu together. When their grace
  * period is over they come back to the writer, to be freed with the next commit: freed on liburcu's
  * thread they make the two wait for malloc()'s lock, which costs more than the rest of the change.
- * What is so much that it would hold up the writer is freed there all the same. */
+ * What is so much that it would hold up the writer is freed there all the same.
+ *
+ * They come back by a stack without a lock. Its usual trap, that an element popped and pushed again
+ * between a load and an exchange looks unchanged, needs somebody who pops one: the writer takes the
+ * whole stack with one exchange. */
 #define BLOCK_MAX  60 /* glibc keeps blocks of up to 1 kB at hand */
 #define BLOCKS_MAX 64 /* of a commit, to come back */
 

@@ -1,12 +1,13 @@
-/* zones/store/rcu.h - the one door to liburcu (QSBR flavour).
+/* zones/store/rcu.h - reading without locks what one thread changes: liburcu, in its QSBR flavour.
  *
  * One writer (the control thread) publishes pointers; readers (the workers) load them without
- * locks. A reader is online while it works through a batch and says so at its end (rcu_quiescent)
- * or goes offline while it waits for packets. What a reader may still look at is freed after a
- * grace period.
+ * locks. A reader is online while it works through a batch; at the batch's end it tells that it
+ * holds nothing any more (rcu_quiescent), and it is offline while it waits for packets. What the
+ * writer replaces is freed once every reader has been quiescent or offline since: after a grace
+ * period.
  *
- * The ThreadSanitizer annotations are here and nowhere else: liburcu 0.13 alone gives false
- * reports.
+ * Nothing else of the tree includes liburcu. ThreadSanitizer cannot see its ordering and has to be
+ * told, which is done in rcu.c alone.
  *
  * Threads: rcu_reader_start() once in each reader thread before the first read; rcu_reader_stop()
  * at its end. rcu_publish() and rcu_retire() only from the writer. */
@@ -15,7 +16,7 @@
 
 #include <stddef.h>
 
-/* Whoever includes this: nothing else of liburcu. */
+/* The calling thread becomes a reader, online; and ceases to be one. */
 void rcu_reader_start(void);
 void rcu_reader_stop(void);
 /* Leave and enter the reading state around a wait. Threads start online. */
