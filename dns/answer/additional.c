@@ -85,7 +85,6 @@ static bool additional_put_chain(struct reply *reply, const struct instance *ins
     (void)records_instance_srv(reply, instance, owner);
     bool has_all = !reply->is_full && records_txt(reply, instance, owner) &&
                    additional_put_targets(reply, refs);
-    reply->ref_count = refs;
     if (!has_all)
         reply_rollback(reply, mark);
     return has_all;

@@ -119,6 +119,57 @@ static void what_does_not_fit_is_left_out_whole(void **state)
     world_close(&world);
 }
 
+/* Two keys to each name, so that none goes the short way. */
+static void every_instance_of_a_large_type_has_its_addresses(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    world_open(&world, (struct zone_options){.domain = NULL}, NULL, 0);
+    for (unsigned i = 0; i < COUNT; i++)
+        for (unsigned j = 0; j < 2; j++) {
+            char key[64], value[64];
+            snprintf(key, sizeof(key), "/service/%s/i%u", j ? "MANY" : "many", i);
+            snprintf(value, sizeof(value), "10.%u.%u.%u:80", j, i >> 8, i & 255);
+            world_put(&world, key, value, 0);
+        }
+    world_refresh(&world);
+    world_ask(&world, "_many._tcp." Z, READ_PTR, QUERY_TCP);
+    assert_int_equal(world_count(&world, READ_ANSWER), COUNT);
+    /* Two SRV records, one TXT and two addresses for each name. */
+    assert_int_equal(world_count(&world, READ_ADDITIONAL), 5 * COUNT);
+    world_close(&world);
+}
+
+/* A message that SRV, TXT and address fill to the last octet has them; one octet less has nothing
+ * of the instance. */
+static void an_instance_that_just_fits_is_there(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"10.0.0.1:1", "[fd00::1]:1"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[600];
+        snprintf(text, sizeof(text),
+                 "{\"location\":\"%s\",\"txt\":{\"k\":\"%0240u\",\"l\":\"%0240u\"}}", values[i], 0u,
+                 0u);
+        world_open(&world, (struct zone_options){.domain = NULL}, NULL, 0);
+        world_put(&world, "/service/http/a", text, 0);
+        world_refresh(&world);
+        struct ask_query query = ask_query("_http._tcp." Z, READ_PTR);
+        ask_opt(&query, 1232, 0, NULL, 0);
+        world_send(&world, &query, QUERY_UDP);
+        size_t len = world.ask.result.len;
+        assert_int_equal(world_count(&world, READ_ADDITIONAL), 3);
+        assert_true(len > 512);
+        for (unsigned less = 0; less < 2; less++) {
+            query = ask_query("_http._tcp." Z, READ_PTR);
+            ask_opt(&query, (unsigned)len + 6 - less, 0, NULL, 0); /* 6: for an extended error */
+            world_send(&world, &query, QUERY_UDP);
+            assert_int_equal(world_count(&world, READ_ADDITIONAL), less ? 0 : 3);
+        }
+        world_close(&world);
+    }
+}
+
 /* HAProxy refuses more than it said it takes, over TCP, too. */
 static void tcp_ends_optional_records_at_the_client_s_size(void **state)
 {
@@ -234,6 +285,8 @@ int main(void)
         cmocka_unit_test(gives_what_the_client_would_ask_next),
         cmocka_unit_test(keys_of_one_name_are_one_rrset_in_the_additional_section),
         cmocka_unit_test(what_does_not_fit_is_left_out_whole),
+        cmocka_unit_test(an_instance_that_just_fits_is_there),
+        cmocka_unit_test(every_instance_of_a_large_type_has_its_addresses),
         cmocka_unit_test(tcp_ends_optional_records_at_the_client_s_size),
         cmocka_unit_test(tcp_brings_the_address_of_each_of_500_servers),
         cmocka_unit_test(no_pointer_reaches_too_far),
