@@ -98,7 +98,7 @@ static struct member_chunk *member_vector_own(struct member_vector *list, struct
     return chunk;
 }
 
-static struct member_chunk *member_vector_run_chunk_at(const struct member_version *vector,
+static struct member_chunk *member_vector_writable_chunk(const struct member_version *vector,
                                                        uint32_t index)
 {
     return (struct member_chunk *)(uintptr_t)member_vector_chunk_at(vector, index);
@@ -124,7 +124,7 @@ static struct member_chunk *member_vector_own_chunk(struct member_vector *list,
                                                     uint32_t held, uint32_t wanted)
 {
     struct member_chunk *chunk, *page = NULL,
-                                *old = held ? member_vector_run_chunk_at(vector, index) : NULL;
+                                *old = held ? member_vector_writable_chunk(vector, index) : NULL;
     bool is_new = false;
     if (index >= MEMBER_VECTOR_DIRECT &&
         !(page = member_vector_own_page(list, vector, index, &is_new)))
@@ -182,7 +182,7 @@ static void member_vector_replace_in(struct member_version *vector, uint32_t pos
 {
     if (!vector || position >= vector->count)
         return;
-    struct member_chunk *chunk = member_vector_run_chunk_at(vector, position / MEMBER_VECTOR_CHUNK);
+    struct member_chunk *chunk = member_vector_writable_chunk(vector, position / MEMBER_VECTOR_CHUNK);
     const void **at = &chunk->items[position % MEMBER_VECTOR_CHUNK];
     if (*at == old)
         rcu_publish(*at, item);
@@ -201,7 +201,7 @@ static void member_vector_empty_place(struct member_vector *list, uint32_t posit
     struct member_version *both[] = {list->draft, list->published};
     for (unsigned i = 0; i < 2; i++)
         if (both[i] && position < both[i]->count)
-            rcu_publish(member_vector_run_chunk_at(both[i], position / MEMBER_VECTOR_CHUNK)
+            rcu_publish(member_vector_writable_chunk(both[i], position / MEMBER_VECTOR_CHUNK)
                             ->items[position % MEMBER_VECTOR_CHUNK],
                         NULL);
 }
@@ -209,7 +209,7 @@ static void member_vector_empty_place(struct member_vector *list, uint32_t posit
 /* The last chunk, and the page that holds nothing else. */
 static void member_vector_retire_chunk(const struct member_version *vector, uint32_t index)
 {
-    rcu_retire(member_vector_run_chunk_at(vector, index));
+    rcu_retire(member_vector_writable_chunk(vector, index));
     if (index >= MEMBER_VECTOR_DIRECT &&
         member_vector_block_count(index) == member_vector_block_of(index))
         rcu_retire(vector->chunks[member_vector_block_of(index)]);
@@ -225,7 +225,7 @@ const void *member_vector_remove(struct member_vector *list, uint32_t position)
         return NULL;
     }
     uint32_t last = vector->count - 1;
-    struct member_chunk *tail = member_vector_run_chunk_at(vector, last / MEMBER_VECTOR_CHUNK);
+    struct member_chunk *tail = member_vector_writable_chunk(vector, last / MEMBER_VECTOR_CHUNK);
     const void *moved = position == last ? NULL : tail->items[last % MEMBER_VECTOR_CHUNK];
     if (moved)
         *at = moved;
@@ -258,7 +258,7 @@ static void member_vector_drop_blocks(const struct member_version *vector,
 {
     uint32_t chunks = vector ? member_vector_chunk_count(vector->count) : 0;
     for (uint32_t i = 0; i < chunks; i++)
-        drop(member_vector_run_chunk_at(vector, i));
+        drop(member_vector_writable_chunk(vector, i));
     for (uint32_t i = MEMBER_VECTOR_DIRECT; i < member_vector_block_count(chunks); i++)
         drop(vector->chunks[i]);
 }

@@ -2,6 +2,7 @@
 
 #include "support/random.h"
 
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -198,6 +199,36 @@ static void fills_and_empties_at_the_edges_of_chunks(void **state)
     }
 }
 
+/* Growing to some pages and back again leaves no memory behind, whichever page empties. */
+static void pages_that_empty_are_given_back(void **state)
+{
+    (void)state;
+    size_t held[4];
+    memset(&model, 0, sizeof(model));
+    struct member_vector list = {.draft = NULL};
+    for (unsigned round = 0; round < 4; round++) {
+        while (model.drafted_count < ITEMS)
+            append(&list, &model.items[model.drafted_count]);
+        publish(&list, 1);
+        while (model.drafted_count > 0) {
+            remove_at(&list, model.drafted_count - 1);
+            if (model.drafted_count % 500 == 0)
+                publish(&list, 1);
+        }
+        publish(&list, 1);
+        rcu_barrier_all();
+        held[round] = mallinfo2().uordblks;
+    }
+    assert_int_equal(held[3], held[2]);
+    while (model.drafted_count < ITEMS)
+        append(&list, &model.items[model.drafted_count]);
+    publish(&list, 1);
+    member_vector_retire(&list); /* all of it: pages, too */
+    rcu_barrier_all();
+    /* What retire leaves is the caller's to forget. */
+    assert_true(mallinfo2().uordblks <= held[3]);
+}
+
 static void retires_all_with_readers(void **state)
 {
     (void)state;
@@ -217,6 +248,7 @@ int main(void)
         cmocka_unit_test(holds_what_an_array_holds),
         cmocka_unit_test(a_change_copies_the_same_whatever_the_size),
         cmocka_unit_test(fills_and_empties_at_the_edges_of_chunks),
+        cmocka_unit_test(pages_that_empty_are_given_back),
         cmocka_unit_test(retires_all_with_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

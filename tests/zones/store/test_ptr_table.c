@@ -55,6 +55,10 @@ static void check_all(const struct ptr_table *table)
     }
     assert_int_equal(count, live);
     assert_int_equal(table->live, live);
+    uint64_t filled = 0;
+    for (uint64_t i = 0; i <= table->slots->mask; i++)
+        filled += table->slots->words[i] != PTR_TABLE_EMPTY;
+    assert_int_equal(table->filled, filled); /* after a copy, those of the new array */
 }
 
 static void step(struct ptr_table *table, struct random *random, uint64_t wanted)
