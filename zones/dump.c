@@ -128,7 +128,7 @@ static int dump_compare_rows(const void *left, const void *right)
     return order ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-static bool dump_is_wanted(const struct node *node)
+static bool dump_is_owner(const struct node *node)
 {
     return node->kind >= NODE_FIXED && node->kind != NODE_INSTANCE; /* which come with their type */
 }
@@ -140,7 +140,7 @@ static enum status dump_collect(const struct view *view, struct row **out, size_
     uint64_t position = 0;
     const struct node *node;
     while ((node = ptr_table_each(&view->names, &position))) {
-        if (!dump_is_wanted(node))
+        if (!dump_is_owner(node))
             continue;
         if (count == room) {
             room = room ? room * 2 : 64;

@@ -28,7 +28,7 @@ enum host_state {
 struct host {
     char name[NAME_LABEL_MAX + 1];
     enum host_state state;
-    bool is_unwanted; /* to be released when the look-up is over */
+    bool is_removed; /* to be released when the look-up is over */
     unsigned failures;
     struct hosts *hosts;
     uv_timer_t timer;
@@ -201,7 +201,7 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
     struct hosts *hosts = host->hosts;
     (void)why;
     hosts->lookups--;
-    if (host->is_unwanted) {
+    if (host->is_removed) {
         hosts_release(host);
     } else if (status == STATUS_OK) {
         host->failures = 0;
@@ -302,7 +302,7 @@ static void hosts_forget(struct hosts *hosts, struct host *host)
     if (host->state < HOST_QUEUES)
         hosts_dequeue(host);
     if (host->state == HOST_ASKED)
-        host->is_unwanted = true;
+        host->is_removed = true;
     else
         hosts_release(host);
     if (has_place)

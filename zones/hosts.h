@@ -1,7 +1,7 @@
 /* zones/hosts.h - the addresses of dotless hosts, looked up in the background and kept fresh.
  *
  * A host that the registry names without a dot ("baz") is looked up as this machine would find it,
- * again by its TTL (within 5 to 300 s) as long as it is wanted. A failed look-up keeps the last
+ * again by its TTL (within 5 to 300 s) as long as it is registered. A failed look-up keeps the last
  * good result; a host that is said not to exist has no address. Either is repeated after 10 s, then
  * after twice that each time, up to 300 s for a host that does not exist and 60 s when DNS fails.
  * No query ever waits for any of it.
@@ -9,7 +9,7 @@
  * Whoever may register can name any number of hosts; so all of them together cost at most
  * HOSTS_PER_S look-ups a second (after a first HOSTS_BURST), HOSTS_LOOKUPS_MAX at once. Hosts that
  * have never been looked up have half of that for themselves. Beyond HOSTS_MAX hosts are left out:
- * they wait for a place, which one that is no longer wanted leaves, or one that has failed time and
+ * they wait for a place, which one that is removed leaves, or one that has failed time and
  * again. One that does not exist makes room for one that has never been looked up, so that what
  * does exist is found however many do not.
  *
@@ -39,7 +39,7 @@ typedef void hosts_found(void *arg, const char *name, const struct resolver_addr
 MUST_USE enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct log *log,
                                  hosts_found *found, void *arg, struct hosts **out);
 
-/* Begin and cease to look a host up; as zone_options.host_added and host_removed, with the hosts
+/* Begin and cease to look a host up, as zone_options.host_added and host_removed, with the hosts
  * as `arg`. */
 void hosts_add(void *hosts, const char *name);
 void hosts_remove(void *hosts, const char *name);

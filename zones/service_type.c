@@ -134,12 +134,12 @@ static void service_type_list_ttl(struct zone *zone, struct service_type *type)
 }
 
 /* Let the list of types hold a type that has instances, and no other. */
-static void service_type_list_type(struct zone *zone, struct service_type *type, bool is_wanted)
+static void service_type_list_type(struct zone *zone, struct service_type *type, bool is_listed)
 {
     struct service_type *list = zone->types;
-    if (is_wanted == (type->position != MEMBER_VECTOR_NONE))
+    if (is_listed == (type->position != MEMBER_VECTOR_NONE))
         return;
-    if (is_wanted) {
+    if (is_listed) {
         if (member_vector_append(&list->members, type, &type->position) == STATUS_OK)
             zone->counts.types++;
         return; /* without memory: again when the type is next touched */

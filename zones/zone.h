@@ -50,9 +50,9 @@ bool zone_is_partial(const struct zone *zone);
  * in the middle of a load. Nothing told: the serial stays. */
 void zone_commit(struct zone *zone, int64_t revision);
 
-/* The addresses of a wanted host, replacing those known; count 0 = none. Visible at once. When
+/* The addresses of a host that the registry names, replacing those known; count 0 = none. Visible at once. When
  * something changed, adds 1 to the serial, or leaves that to the commit of what has been told since
- * the last one. ttl_s bounds the records' TTL. A host nobody wants is ignored. */
+ * the last one. ttl_s bounds the records' TTL. A host that it does not name is ignored. */
 void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                    size_t count, uint32_t ttl_s);
 

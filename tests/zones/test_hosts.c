@@ -30,13 +30,15 @@ uint64_t uv_now(const uv_loop_t *loop)
 }
 
 static const struct fake_dns_row rows[] = {{"good", FAKE_DNS_A, 60, "10.1.2.3", 0},
-                                           {"short", FAKE_DNS_A, 1, "10.1.2.4", 0}};
+                                           {"short", FAKE_DNS_A, 1, "10.1.2.4", 0},
+                                           {"long", FAKE_DNS_A, 60000, "10.1.2.5", 0}};
 
 static struct client_loop client;
 static struct fake_dns dns;
 static struct resolver *resolver;
 static struct hosts *hosts;
 static unsigned warnings, found, found_empty;
+static uint32_t found_ttl_s;
 
 static void on_log(void *arg, enum log_level level, const char *kind, const char *text)
 {
@@ -47,7 +49,8 @@ static void on_log(void *arg, enum log_level level, const char *kind, const char
 static void on_found(void *arg, const char *name, const struct resolver_address *addresses,
                      size_t count, uint32_t ttl_s)
 {
-    (void)arg, (void)name, (void)addresses, (void)ttl_s;
+    (void)arg, (void)name, (void)addresses;
+    found_ttl_s = ttl_s;
     found += count > 0;
     found_empty += count == 0;
 }
@@ -182,6 +185,44 @@ static void a_host_is_looked_up_by_its_ttl_and_after_dns_has_failed(void **state
     assert_true(CLIENT_LOOP_UNTIL(&client, found > before + 1, 30000));
 }
 
+static void a_ttl_is_taken_within_5_and_300_s(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint32_t ttl_s;
+    } expected[] = {{"short", 5}, {"good", 60}, {"long", 300}};
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        found = 0;
+        hosts_add(hosts, expected[i].name);
+        assert_true(CLIENT_LOOP_UNTIL(&client, found, 30000));
+        assert_int_equal(found_ttl_s, expected[i].ttl_s);
+        hosts_remove(hosts, expected[i].name);
+    }
+    /* And the next look-up comes by then. */
+    speed = 300;
+    found = 0;
+    hosts_add(hosts, "long");
+    assert_true(CLIENT_LOOP_UNTIL(&client, found == 2, 10000));
+}
+
+static void a_host_that_goes_amid_its_look_up_is_not_found(void **state)
+{
+    (void)state;
+    dns.late_ms = 100;
+    hosts_add(hosts, "good");
+    hosts_add(hosts, "short");
+    assert_true(CLIENT_LOOP_UNTIL(&client, counts().lookups == 2, 30000));
+    hosts_remove(hosts, "good");
+    assert_true(CLIENT_LOOP_UNTIL(&client, found, 30000)); /* the other */
+    client_loop_run_for(&client, 300);
+    assert_int_equal(found, 1);
+    assert_int_equal(found_ttl_s, 5);
+    dns.late_ms = 0;
+    hosts_add(hosts, "good"); /* again, from the beginning */
+    assert_true(CLIENT_LOOP_UNTIL(&client, found_ttl_s == 60, 30000));
+}
+
 #define WITH_HOSTS(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
 
 int main(void)
@@ -193,6 +234,8 @@ int main(void)
         WITH_HOSTS(who_does_not_exist_makes_room_at_once),
         WITH_HOSTS(a_host_that_does_not_exist_is_asked_for_less_and_less),
         WITH_HOSTS(a_host_is_looked_up_by_its_ttl_and_after_dns_has_failed),
+        WITH_HOSTS(a_ttl_is_taken_within_5_and_300_s),
+        WITH_HOSTS(a_host_that_goes_amid_its_look_up_is_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "zones/name/label.h"
 #include "zones/view.h"
+#include "zones/zone_state.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,13 +37,13 @@ static void say(char sign, const char *name)
     snprintf(heard.said + len, sizeof(heard.said) - len, "%c%s ", sign, name);
 }
 
-static void on_wanted(void *arg, const char *name)
+static void on_added(void *arg, const char *name)
 {
     (void)arg;
     say('+', name);
 }
 
-static void on_unwanted(void *arg, const char *name)
+static void on_removed(void *arg, const char *name)
 {
     (void)arg;
     say('-', name);
@@ -56,8 +57,8 @@ static struct zone_options usual(void)
                                  .negative_ttl_s = 5,
                                  .has_switches = true,
                                  .log = {.write = on_log},
-                                 .host_added = on_wanted,
-                                 .host_removed = on_unwanted};
+                                 .host_added = on_added,
+                                 .host_removed = on_removed};
 }
 
 static struct zone *open_zone(const struct zone_options *options)
@@ -579,6 +580,43 @@ static void sweeps_many(void **state)
     zone_free(zone);
 }
 
+/* A sweep goes over the table of keys while its removals copy it into a smaller one: what has moved
+ * to where the sweep has been already must go, too. */
+static void a_sweep_begins_again_in_a_table_that_was_copied(void **state)
+{
+    (void)state;
+    enum { MANY = 12000, LEFT = 1600 };
+    struct zone *zone = open_usual();
+    char key[64];
+    unsigned i = 0;
+    for (; i < MANY; i++) {
+        snprintf(key, sizeof(key), "/switch/s%u", i);
+        put(zone, key, "x", 1);
+    }
+    zone_commit(zone, 1);
+    for (unsigned j = 0; j < MANY - LEFT; j++) {
+        snprintf(key, sizeof(key), "/switch/s%u", j);
+        take_away(zone, key);
+    }
+    zone_commit(zone, 2);
+    while (!zone->keys.next) { /* marks and all fill it to three quarters */
+        snprintf(key, sizeof(key), "/switch/s%u", i++);
+        put(zone, key, "x", 3);
+        snprintf(key, sizeof(key), "/switch/s%u", i - LEFT);
+        take_away(zone, key);
+    }
+    zone_commit(zone, 3);
+    assert_true(zone->keys.next && zone->keys.next->mask < zone->keys.slots->mask);
+    zone_load_begin(zone);
+    put(zone, "/switch/kept", "x", 4);
+    zone_load_end(zone);
+    zone_commit(zone, 4);
+    assert_null(zone->keys.next);
+    assert_int_equal(counts_of(zone).keys, 1);
+    assert_int_equal(counts_of(zone).switches, 1);
+    zone_free(zone);
+}
+
 static void the_serial_follows_the_revision_and_never_goes_back(void **state)
 {
     (void)state;
@@ -857,6 +895,7 @@ int main(void)
         cmocka_unit_test(publishes_no_switches_when_told_so),
         cmocka_unit_test(a_load_sweeps_what_it_did_not_bring),
         cmocka_unit_test(sweeps_many),
+        cmocka_unit_test(a_sweep_begins_again_in_a_table_that_was_copied),
         cmocka_unit_test(the_serial_follows_the_revision_and_never_goes_back),
         cmocka_unit_test(an_address_before_the_first_load_does_not_show_in_the_serial),
         cmocka_unit_test(an_address_amid_a_group_waits_for_its_commit),
