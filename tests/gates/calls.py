@@ -16,6 +16,8 @@ for path in sorted(build.glob("*/CMakeFiles/*.dir/**/*.c.o")):
         continue
     inner = path.relative_to(next(p for p in path.parents if p.suffix == ".dir"))
     module = f"{top}/{inner.as_posix()[:-4]}"
+    if not pathlib.Path(module + ".c").exists():
+        continue  # left over from an earlier build
     for line in subprocess.run(["nm", path], check=True, capture_output=True, text=True).stdout.splitlines():
         kind, symbol = line.split()[-2:]
         if kind == "U":
