@@ -119,6 +119,13 @@
       .help = "how long to answer from what is known without etcd")                                \
     X(HTTP, .name = "http", .argument = "ADDR:PORT", .variable = "EMPUSA_HTTP",                    \
       .default_help = "off", .help = "serve /metrics, /healthz and /readyz here, over HTTP")       \
+    X(HTTP_CONNECTIONS, .name = "http-connections", .argument = "N", .kind = OPTION_NUMBER,        \
+      .variable = "EMPUSA_HTTP_CONNECTIONS", .min = 1, .max = 10000, .fallback = "256",            \
+      .help = "HTTP connections at the same time; with one more, the one that has been longest "   \
+              "without a whole request is ended")                                                  \
+    X(HTTP_HOST, .name = "http-host", .argument = "NAME", .kind = OPTION_LIST,                     \
+      .variable = "EMPUSA_HTTP_HOST", .default_help = "localhost and the host name",               \
+      .help = "a name that HTTP requests may ask for; metrics and probes may ask for any")         \
     X(ALLOW_QUERY, .name = "allow-query", .argument = "CIDR", .kind = OPTION_LIST,                 \
       .variable = "EMPUSA_ALLOW_QUERY", .default_help = "any",                                     \
       .help = "who may ask; others get REFUSED")                                                   \

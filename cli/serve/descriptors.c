@@ -1,5 +1,7 @@
 #include "descriptors.h"
 
+#include "status_http.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,12 +53,18 @@ enum status descriptors_check(unsigned needed, unsigned wanted, struct detail *w
                       needed, strerror(error));
 }
 
-enum status descriptors_check_server(const struct server_options *options, struct detail *why)
+enum status descriptors_check_server(const struct options *options,
+                                     const struct server_options *server, struct detail *why)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned workers =
-        options->workers ? options->workers : (unsigned)(processors > 0 ? processors : 1);
-    unsigned sockets = 2 * (unsigned)options->listen_count;
+        server->workers ? server->workers : (unsigned)(processors > 0 ? processors : 1);
+    unsigned sockets = 2 * (unsigned)server->listen_count;
     unsigned needed = DESCRIPTORS_COMMAND + workers * (WORKER + sockets);
-    return descriptors_check(needed, needed + DESCRIPTORS_COMMAND + options->tcp_connections, why);
+    unsigned clients = server->tcp_connections;
+    if (options_has(options, OPTION_HTTP)) {
+        needed += STATUS_HTTP_DESCRIPTORS;
+        clients += (unsigned)options_number(options, OPTION_HTTP_CONNECTIONS) + STATUS_HTTP_SPARE;
+    }
+    return descriptors_check(needed, needed + DESCRIPTORS_COMMAND + clients, why);
 }

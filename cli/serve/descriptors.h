@@ -7,6 +7,8 @@
 #ifndef CLI_SERVE_DESCRIPTORS_H
 #define CLI_SERVE_DESCRIPTORS_H
 
+#include "cli/args/option.h"
+
 #include "dns/server/server.h"
 #include "registry/base/status.h"
 
@@ -16,8 +18,9 @@
  * `needed`; `wanted` is as many as there should be. SYSTEM: *why says what to do. */
 MUST_USE enum status descriptors_check(unsigned needed, unsigned wanted, struct detail *why);
 
-/* The same for what a server's threads need, and its clients' connections. */
-MUST_USE enum status descriptors_check_server(const struct server_options *options,
+/* The same for what a server's threads need, and its clients' connections, over DNS and HTTP. */
+MUST_USE enum status descriptors_check_server(const struct options *options,
+                                              const struct server_options *server,
                                               struct detail *why);
 
 #endif

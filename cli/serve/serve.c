@@ -5,12 +5,13 @@
 #include "cli/process/harden.h"
 #include "cli/text/output.h"
 #include "descriptors.h"
-#include "pages.h"
 #include "privileges.h"
 #include "renewal.h"
 #include "sd_notify.h"
 #include "serve_options.h"
 #include "shortage.h"
+#include "status_http.h"
+#include "status_pages.h"
 #include "summary.h"
 #include "xfr_child.h"
 
@@ -41,7 +42,8 @@ struct serve {
     struct hosts *hosts;
     struct zone *zone;
     struct server *server;
-    struct pages pages;
+    struct status_pages pages;
+    struct status_http *status_http;
     struct xfr_child *transfers;
     uv_timer_t stale, step, tell;
     struct renewal renewal;
@@ -58,6 +60,7 @@ static void serve_set_state(struct serve *serve, enum answer_state state)
     if (serve->env.state == state)
         return;
     serve->env.state = state;
+    status_pages_set_state(&serve->pages, state);
     enum status status = server_set_env(serve->server, &serve->env);
     if (status != STATUS_OK)
         log_printf(serve->log, LOG_LEVEL_ERROR, "workers could not be told: %s",
@@ -314,21 +317,18 @@ static enum status serve_start_mirror(struct serve *serve, struct detail *why)
     return detail_set(why, status, "%s", status_text(status));
 }
 
-static enum status serve_start_pages(struct serve *serve, struct detail *why)
+static enum status serve_open_pages(struct serve *serve, struct detail *why)
 {
-    const char *listen = options_text(&serve->call->options, OPTION_HTTP);
-    if (!listen)
-        return STATUS_OK;
-    serve->pages.server = serve->server;
-    serve->pages.zone = serve->zone;
-    serve->pages.hosts = serve->hosts;
-    serve->pages.follow = &serve->follow;
-    serve->pages.env = &serve->env;
-    enum status status = pages_start(&serve->pages, &serve->loop, listen, why);
-    if (status == STATUS_BAD_INPUT)
-        return options_fault(&serve->call->options, OPTION_HTTP, listen, why);
-    if (status == STATUS_OK)
-        log_printf(serve->log, LOG_LEVEL_INFO, "status pages on %s", pages_url(&serve->pages));
+    serve->pages = (struct status_pages){.options = &serve->call->options,
+                                         .server = serve->server,
+                                         .zone = serve->zone,
+                                         .hosts = serve->hosts,
+                                         .follow = &serve->follow};
+    status_pages_init(&serve->pages);
+    enum status status = status_http_open(&serve->loop, &serve->pages, 0, &serve->status_http, why);
+    if (status == STATUS_OK && serve->status_http)
+        log_printf(serve->log, LOG_LEVEL_INFO, "status pages on %s",
+                   status_http_url(serve->status_http));
     return status;
 }
 
@@ -342,13 +342,15 @@ static enum status serve_start(struct serve *serve, const struct privileges *use
     if (status == STATUS_OK)
         status = serve_open_server(serve, why);
     if (status == STATUS_OK)
-        status = serve_start_pages(serve, why);
+        status = serve_open_pages(serve, why);
     if (status == STATUS_OK)
         status = connect_open(&serve->loop, &serve->call->options, serve->log, &serve->etcd, why);
     if (status == STATUS_OK)
         status = serve_drop_privileges(serve, user, why);
     if (status == STATUS_OK)
         status = server_start(serve->server, &serve->env, why);
+    if (status == STATUS_OK)
+        status = status_http_start(serve->status_http, why);
     if (status == STATUS_OK)
         status = serve_start_mirror(serve, why);
     return status;
@@ -364,7 +366,7 @@ static void serve_stop(struct serve *serve)
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
     output_end();
-    pages_stop(&serve->pages);
+    status_http_stop(serve->status_http);
     if (serve->follow)
         follow_stop(serve->follow);
     server_stop(serve->server);
@@ -395,7 +397,7 @@ static enum status serve_read_options(struct serve *serve, enum option_id listen
                                       .etcd = &serve->etcd};
     status = renewal_begin(&serve->renewal, why);
     if (status == STATUS_OK)
-        status = descriptors_check_server(&serve->options.server, why);
+        status = descriptors_check_server(options, &serve->options.server, why);
     if (status != STATUS_OK)
         serve_options_clear(&serve->options);
     return status;

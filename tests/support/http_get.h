@@ -1,9 +1,13 @@
-/* tests/support/http_get.h - an HTTP server on a loop, and raw clients of it in the same thread:
- * they never wait, the loop turns between their steps. */
+/* tests/support/http_get.h - the status pages of a small zone, and raw clients of them: the pages
+ * are answered on a thread of their own, the control thread turns where a test lets it. */
 #ifndef SUPPORT_HTTP_GET_H
 #define SUPPORT_HTTP_GET_H
 
-#include "cli/serve/http.h"
+#include "cli/serve/status_http.h"
+#include "cli/serve/status_pages.h"
+
+#include "dns/server/server.h"
+#include "zones/zone.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,11 +29,13 @@
 struct http_service {
     uv_loop_t loop;
     uv_timer_t ticker; /* lets a condition be looked at in time */
-    struct http_server *server;
-    enum answer_state state;
-    enum status metrics_status;
-    size_t metrics_len;
-    unsigned metrics_calls;
+    struct options options;
+    struct zone *zone;
+    struct server *server;
+    struct follow *mirror;
+    struct status_pages pages;
+    uint32_t timeout_s;
+    struct status_http *http;
 };
 
 static inline void http_service_tick(uv_timer_t *timer)
@@ -37,65 +43,83 @@ static inline void http_service_tick(uv_timer_t *timer)
     (void)timer;
 }
 
-static inline enum answer_state http_service_state(void *arg)
-{
-    return ((struct http_service *)arg)->state;
-}
-
-static inline enum status http_service_metrics(void *arg, char **text, size_t *len)
-{
-    struct http_service *service = arg;
-    service->metrics_calls++;
-    if (service->metrics_status != STATUS_OK)
-        return service->metrics_status;
-    char *made = malloc(service->metrics_len);
-    assert_non_null(made);
-    memset(made, 'm', service->metrics_len);
-    *text = made;
-    *len = service->metrics_len;
-    return STATUS_OK;
-}
-
-static inline enum status http_service_try(struct http_service *service, const char *listen,
-                                           uint32_t timeout_ms, struct detail *why)
-{
-    struct http_server_options options = {.listen = listen,
-                                          .timeout_ms = timeout_ms,
-                                          .state = http_service_state,
-                                          .metrics = http_service_metrics,
-                                          .arg = service};
-    return http_server_start(&service->loop, &options, &service->server, why);
-}
-
+/* A zone with one service, and a server that is bound but has no threads. */
 static inline void http_service_init(struct http_service *service)
 {
+    static const char key[] = "/service/web/shop", value[] = "10.1.2.3:8080";
+    static const struct zone_address ns[] = {{"ns", {AF_INET, {127, 0, 0, 1}}}};
+    const struct zone_options zone = {.domain = "empusa.internal",
+                                      .record_ttl_s = 10,
+                                      .negative_ttl_s = 5,
+                                      .ns = ns,
+                                      .ns_count = 1};
+    struct server_listen listen = {0};
+    struct sockaddr_in *address = (struct sockaddr_in *)&listen.address;
+    struct server_options server = {.listen = &listen, .listen_count = 1, .workers = 1};
     memset(service, 0, sizeof(*service));
-    service->state = ANSWER_FRESH;
-    service->metrics_len = 3;
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(zone_new(&zone, &service->zone, NULL), STATUS_OK);
+    assert_int_equal(zone_put(service->zone, key, sizeof(key) - 1, value, sizeof(value) - 1, 7, 0),
+                     STATUS_OK);
+    zone_commit(service->zone, 7);
+    server.zone = service->zone;
+    server.tcp_connections = 1;
+    server.tcp_idle_s = 1;
+    assert_int_equal(server_open(&server, &service->server, NULL), STATUS_OK);
     uv_loop_init(&service->loop);
     uv_timer_init(&service->loop, &service->ticker);
-    uv_timer_start(&service->ticker, http_service_tick, 5, 5);
+    uv_timer_start(&service->ticker, http_service_tick, 1, 1);
+    service->pages = (struct status_pages){.options = &service->options,
+                                           .server = service->server,
+                                           .zone = service->zone,
+                                           .mirror = &service->mirror};
+    status_pages_init(&service->pages);
 }
 
-static inline void http_service_start(struct http_service *service, uint32_t timeout_ms)
+static inline void http_service_set(struct http_service *service, enum option_id id,
+                                    const char *text)
 {
     struct detail why = {""};
-    http_service_init(service);
-    if (http_service_try(service, "127.0.0.1:0", timeout_ms, &why) != STATUS_OK)
+    if (options_set(&service->options, id, text, &why) != STATUS_OK)
         fail_msg("%s", why.text);
+}
+
+static inline enum status http_service_open(struct http_service *service, const char *listen,
+                                            struct detail *why)
+{
+    options_unset(&service->options, OPTION_HTTP);
+    http_service_set(service, OPTION_HTTP, listen);
+    assert_int_equal(options_complete(&service->options, OPTION_HTTP_CONNECTIONS, NULL, NULL),
+                     STATUS_OK);
+    enum status status =
+        status_http_open(&service->loop, &service->pages, service->timeout_s, &service->http, why);
+    return status == STATUS_OK ? status_http_start(service->http, why) : status;
+}
+
+/* Ready, at a free port of 127.0.0.1. */
+static inline void http_service_start(struct http_service *service)
+{
+    struct detail why = {""};
+    if (http_service_open(service, "127.0.0.1:0", &why) != STATUS_OK)
+        fail_msg("%s", why.text);
+    status_pages_set_state(&service->pages, ANSWER_FRESH);
 }
 
 static inline void http_service_stop(struct http_service *service)
 {
-    http_server_stop(service->server);
+    status_http_stop(service->http);
     uv_close((uv_handle_t *)&service->ticker, NULL);
     uv_run(&service->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&service->loop), 0);
+    server_stop(service->server);
+    zone_free(service->zone);
+    options_clear(&service->options);
 }
 
 static inline uint16_t http_service_port(const struct http_service *service)
 {
-    return (uint16_t)strtoul(strrchr(http_server_url(service->server), ':') + 1, NULL, 10);
+    return (uint16_t)strtoul(strrchr(status_http_url(service->http), ':') + 1, NULL, 10);
 }
 
 struct http_client {
@@ -105,18 +129,21 @@ struct http_client {
     char reply[16384]; /* NUL-terminated; its beginning */
 };
 
-/* Connect from a local address. */
-static inline void http_client_open(struct http_client *client, const char *from, uint16_t port)
+static inline void http_client_connect(struct http_client *client, uint16_t port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = client->fd;
     memset(client, 0, sizeof(*client));
-    inet_pton(AF_INET, from, &address.sin_addr);
-    inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
-    to.sin_port = htons(port);
+    client->fd = fd;
+    assert_int_equal(connect(client->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+}
+
+static inline void http_client_open(struct http_client *client, uint16_t port)
+{
     client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(client->fd >= 0);
-    assert_int_equal(bind(client->fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_int_equal(connect(client->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    http_client_connect(client, port);
 }
 
 static inline void http_client_close(struct http_client *client)
@@ -153,7 +180,7 @@ static inline bool http_client_ended(struct http_client *client)
     return client->has_ended;
 }
 
-/* Let the loop turn until the condition holds; false = it did not within the time. */
+/* Let the control thread turn until the condition holds; false = it did not within the time. */
 #define HTTP_UNTIL(service, condition, limit_ms)                                                   \
     ({                                                                                             \
         uint64_t end_ms_ = uv_hrtime() / 1000000 + (limit_ms);                                     \
@@ -162,11 +189,11 @@ static inline bool http_client_ended(struct http_client *client)
         (bool)(condition);                                                                         \
     })
 
-/* The whole reply to a request from this local address. */
+/* The whole reply to a request. */
 static inline const char *http_fetch(struct http_service *service, struct http_client *client,
-                                     const char *from, const char *request)
+                                     const char *request)
 {
-    http_client_open(client, from, http_service_port(service));
+    http_client_open(client, http_service_port(service));
     http_client_send_text(client, request);
     if (!HTTP_UNTIL(service, http_client_ended(client), HTTP_CLIENT_WAIT_MS))
         fail_msg("no reply to %s", request);

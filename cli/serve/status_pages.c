@@ -1,0 +1,172 @@
+#include "status_pages.h"
+
+#include "cli/text/output.h"
+#include "metrics.h"
+#include "serve_options.h"
+
+#include "dns/server/server.h"
+#include "registry/etcd/follow.h"
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define STALL_MS  5000
+#define NS_PER_MS 1000000
+
+void status_pages_init(struct status_pages *pages)
+{
+    pages->stall_ms = pages->stall_ms ? pages->stall_ms : STALL_MS;
+    pages->started_s = (uint64_t)time(NULL);
+    pages->state = ANSWER_NOT_READY;
+    gethostname(pages->machine, sizeof(pages->machine) - 1);
+    pthread_mutex_init(&pages->lock, NULL);
+}
+
+void status_pages_set_state(struct status_pages *pages, enum answer_state state)
+{
+    __atomic_store_n(&pages->state, state, __ATOMIC_RELAXED);
+}
+
+void status_pages_turn(struct status_pages *pages)
+{
+    __atomic_store_n(&pages->turned_ms, uv_hrtime() / NS_PER_MS, __ATOMIC_RELAXED);
+    if (pthread_mutex_trylock(&pages->lock) != 0)
+        return;
+    zone_counts(pages->zone, &pages->zone_counts);
+    hosts_count(pages->hosts, &pages->hosts_counts);
+    if (*pages->mirror) {
+        follow_count(*pages->mirror, &pages->mirror_facts);
+        pages->heard_ms = follow_last_seen_ms(*pages->mirror);
+    }
+    pthread_mutex_unlock(&pages->lock);
+}
+
+static void status_pages_fill(struct status_page *page, unsigned status, const char *text)
+{
+    page->status = status;
+    page->content_type = "text/plain; charset=utf-8";
+    page->len = (size_t)snprintf(page->line, sizeof(page->line), "%s\n", text);
+}
+
+static void status_pages_show_metrics(struct status_pages *pages, struct status_page *page)
+{
+    struct counters counters;
+    struct output_counts lines;
+    struct zone_counts zone;
+    struct metrics_text out = {0};
+    server_counters(pages->server, &counters);
+    output_count(&lines);
+    struct metrics_input input = {
+        .version = EMPUSA_VERSION,
+        .domain = zone_domain(pages->zone),
+        .counters = &counters,
+        .zone = &zone,
+        .state = __atomic_load_n(&pages->state, __ATOMIC_RELAXED),
+        .started_s = pages->started_s,
+        .now_ms = uv_hrtime() / NS_PER_MS,
+        .lines_lost = lines.lost,
+        .lines_rate_limited = lines.rate_limited,
+    };
+    pthread_mutex_lock(&pages->lock);
+    zone = pages->zone_counts;
+    input.hosts = pages->hosts_counts;
+    input.mirror = pages->mirror_facts;
+    input.heard_ms = pages->heard_ms;
+    pthread_mutex_unlock(&pages->lock);
+    metrics_process(&input.process);
+    metrics_write(&input, &out);
+    if (out.status != STATUS_OK) {
+        free(out.data);
+        status_pages_fill(page, MHD_HTTP_INTERNAL_SERVER_ERROR, status_text(out.status));
+        return;
+    }
+    page->status = MHD_HTTP_OK;
+    page->content_type = METRICS_CONTENT_TYPE;
+    page->text = out.data;
+    page->len = out.len;
+}
+
+static void status_pages_show_health(struct status_pages *pages, struct status_page *page)
+{
+    char text[STATUS_PAGES_LINE_SIZE];
+    uint64_t turned_ms = __atomic_load_n(&pages->turned_ms, __ATOMIC_RELAXED);
+    uint64_t now_ms = uv_hrtime() / NS_PER_MS; /* after turned_ms, so never before it */
+    if (now_ms - turned_ms < pages->stall_ms) {
+        status_pages_fill(page, MHD_HTTP_OK, "ok");
+        return;
+    }
+    snprintf(text, sizeof(text), "stuck: the control thread has not turned for %llu s",
+             (unsigned long long)((now_ms - turned_ms) / 1000));
+    status_pages_fill(page, MHD_HTTP_SERVICE_UNAVAILABLE, text);
+}
+
+static void status_pages_show_readiness(struct status_pages *pages, struct status_page *page)
+{
+    static const struct {
+        unsigned status;
+        const char *text;
+    } rows[] = {[ANSWER_NOT_READY] = {MHD_HTTP_SERVICE_UNAVAILABLE, "not ready"},
+                [ANSWER_FRESH] = {MHD_HTTP_OK, "ok"},
+                [ANSWER_STALE] = {MHD_HTTP_OK, "stale"},
+                [ANSWER_EXPIRED] = {MHD_HTTP_SERVICE_UNAVAILABLE, "expired"}};
+    enum answer_state state = __atomic_load_n(&pages->state, __ATOMIC_RELAXED);
+    status_pages_fill(page, rows[state].status, rows[state].text);
+}
+
+static const struct status_pages_row {
+    const char *path;
+    bool has_any_host; /* Prometheus and probes come under whatever name they were told */
+    void (*show)(struct status_pages *pages, struct status_page *page);
+} status_pages_rows[] = {{"/metrics", true, status_pages_show_metrics},
+                         {"/healthz", true, status_pages_show_health},
+                         {"/readyz", true, status_pages_show_readiness}};
+
+static bool status_pages_is_name(const char *host, size_t len, const char *name)
+{
+    return strlen(name) == len && strncasecmp(host, name, len) == 0;
+}
+
+/* A name that is not ours may be an attacker's that leads here: a browser would let his page read
+ * what we say. An address cannot be made to lead elsewhere. */
+static bool status_pages_is_host(const struct status_pages *pages, const char *host)
+{
+    struct sockaddr_storage address;
+    const struct options *options = pages->options;
+    if (!host || !*host || serve_options_address(host, &address, NULL) == STATUS_OK)
+        return true;
+    size_t len = strcspn(host, ":"), count = options_count(options, OPTION_HTTP_HOST);
+    if (host[len + strspn(host + len, ":0123456789")] != '\0')
+        return false;
+    bool is_ours = status_pages_is_name(host, len, "localhost") ||
+                   status_pages_is_name(host, len, pages->machine);
+    for (size_t i = 0; i < count && !is_ours; i++)
+        is_ours = status_pages_is_name(host, len, options_item(options, OPTION_HTTP_HOST, i));
+    return is_ours;
+}
+
+void status_pages_show(struct status_pages *pages, const char *path, const char *method,
+                       const char *host, struct status_page *out)
+{
+    const struct status_pages_row *row = NULL;
+    *out = (struct status_page){0};
+    for (size_t i = 0; i < sizeof(status_pages_rows) / sizeof(status_pages_rows[0]); i++)
+        if (strcmp(status_pages_rows[i].path, path) == 0)
+            row = &status_pages_rows[i];
+    if (!(row && row->has_any_host) && !status_pages_is_host(pages, host))
+        status_pages_fill(out, MHD_HTTP_MISDIRECTED_REQUEST,
+                          "not under this name; see --http-host");
+    else if (!row)
+        status_pages_fill(out, MHD_HTTP_NOT_FOUND,
+                          "not here; there are /metrics, /healthz and /readyz");
+    else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+        status_pages_fill(out, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only");
+    else
+        row->show(pages, out);
+}
