@@ -28,7 +28,7 @@
 struct status_http_client {
     int fd;            /* -1: free */
     bool has_ended;    /* by us; libmicrohttpd has not closed it yet */
-    uint64_t since_ns; /* its beginning, or its last whole request */
+    uint64_t since_ns; /* its beginning; after a whole request it soon ends by itself */
 };
 
 struct status_http {
@@ -56,17 +56,6 @@ static bool status_http_add_headers(struct MHD_Response *response, const struct 
             MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES);
 }
 
-static void status_http_touch(struct status_http *http, struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct status_http_client *client = info ? info->socket_context : NULL;
-    pthread_mutex_lock(&http->lock);
-    if (client)
-        client->since_ns = uv_hrtime();
-    pthread_mutex_unlock(&http->lock);
-}
-
 /* MHD_NO closes the connection without a reply. */
 static enum MHD_Result status_http_on_request(void *arg, struct MHD_Connection *connection,
                                               const char *path, const char *method,
@@ -77,7 +66,6 @@ static enum MHD_Result status_http_on_request(void *arg, struct MHD_Connection *
     struct status_http *http = arg;
     struct status_page page;
     enum MHD_Result result = MHD_NO;
-    status_http_touch(http, connection);
     status_pages_show(http->pages, path, method,
                       MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host"), &page);
     struct MHD_Response *response =

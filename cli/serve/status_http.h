@@ -3,11 +3,11 @@
  * GET and HEAD; one request to a connection. libmicrohttpd answers on a thread of its own, so that
  * no client costs the control thread a turn.
  *
- * A connection has 10 s until its request is whole, and 10 s for the reply, however busy it is.
- * There are at most --http-connections; with one more, the one that has been longest without a
- * whole request is ended, so that a probe gets in whatever others leave open. No limit holds for a
- * single address: behind a proxy all have the same. No TLS and no passwords: listen where only
- * those who may know can connect.
+ * A connection has 10 s from its beginning to its end, however busy it is. There are at most
+ * --http-connections; with one more, the oldest is ended: it is the one that has been longest
+ * without a whole request, which is answered at once. So a probe gets in, whatever others leave
+ * open. No limit holds for a single address: behind a proxy all have the same. No TLS and no
+ * passwords: listen where only those who may know can connect.
  *
  * Threads: belongs to the control thread, which never waits for the other: what it would have to
  * wait for it leaves for its next turn. The process must ignore SIGPIPE. */
@@ -28,7 +28,7 @@ struct status_pages;
 struct status_http;
 
 /* Bind where the pages' options say, while this process may. `pages` must outlive it; timeout_s: of
- * a request, and of a reply; 0 = 10. OK: *out is the caller's, to be given to status_http_stop();
+ * a connection; 0 = 10. OK: *out is the caller's, to be given to status_http_stop();
  * NULL without --http, which start and stop accept. BAD_INPUT: --http is no address with a port.
  * SYSTEM: *why names the address and the reason. NO_MEMORY. */
 MUST_USE enum status status_http_open(uv_loop_t *loop, struct status_pages *pages,

@@ -306,6 +306,47 @@ static void far_more_connections_than_there_are_places_keep_no_probe_out(void **
     http_service_stop(&service);
 }
 
+static void *hold_lock(void *arg)
+{
+    struct http_service *service = arg;
+    pthread_mutex_lock(&service->pages.lock);
+    usleep(400000);
+    pthread_mutex_unlock(&service->pages.lock);
+    return NULL;
+}
+
+/* As many as libmicrohttpd takes from the kernel at once: the thread is held up until all are. */
+static void all_of_128_requests_at_once_are_answered(void **state)
+{
+    static struct http_client clients[128], first;
+    (void)state;
+    struct http_service service;
+    pthread_t holder;
+    http_service_init(&service);
+    http_service_start(&service);
+    for (size_t i = 0; i < 128; i++) {
+        http_client_open(&clients[i], http_service_port(&service));
+        http_client_send_text(&clients[i], "GET /healthz HTTP/1.1\r\n");
+    }
+    http_client_open(&first, http_service_port(&service));
+    HTTP_UNTIL(&service, false, 100);
+    assert_int_equal(pthread_create(&holder, NULL, hold_lock, &service), 0);
+    usleep(100000);
+    http_client_send_text(&first, METRICS);
+    usleep(100000);
+    for (size_t i = 0; i < 128; i++)
+        http_client_send_text(&clients[i], "Host: h\r\n\r\n");
+    pthread_join(holder, NULL);
+    assert_true(HTTP_UNTIL(&service, http_client_ended(&first), 1000));
+    http_client_close(&first);
+    for (size_t i = 0; i < 128; i++) {
+        assert_true(HTTP_UNTIL(&service, http_client_ended(&clients[i]), 1000));
+        assert_true(begins(clients[i].reply, "HTTP/1.1 200 OK\r\n"));
+        http_client_close(&clients[i]);
+    }
+    http_service_stop(&service);
+}
+
 /* Octets that the kernel still wants to send over this connection, which the server has closed. */
 static unsigned unread_in_kernel(uint16_t server, uint16_t client)
 {
@@ -578,6 +619,7 @@ int main(void)
         cmocka_unit_test(idle_connections_are_ended_by_the_other_thread_alone),
         cmocka_unit_test(one_connection_too_many_ends_the_one_longest_without_a_request),
         cmocka_unit_test(far_more_connections_than_there_are_places_keep_no_probe_out),
+        cmocka_unit_test(all_of_128_requests_at_once_are_answered),
         cmocka_unit_test(a_page_that_nobody_reads_does_not_stay_in_the_kernel),
         cmocka_unit_test(stopping_ends_all_connections_and_leaves_no_descriptor),
         cmocka_unit_test(hundreds_of_requests_leave_nothing_behind),
