@@ -34,6 +34,7 @@ struct serve {
     const struct serve_hooks *hooks;
     struct serve_options options;
     struct key_root root;
+    struct privileges user;
     struct answer_env env;
     uv_loop_t loop;
     struct etcd *etcd;
@@ -43,7 +44,7 @@ struct serve {
     struct zone *zone;
     struct server *server;
     struct status_pages pages;
-    struct status_http *status_http;
+    struct status_http *http;
     struct xfr_child *transfers;
     uv_timer_t stale, step, tell;
     struct renewal renewal;
@@ -290,9 +291,9 @@ static enum status serve_open_server(struct serve *serve, struct detail *why)
     return server_open(options, &serve->server, why);
 }
 
-static enum status serve_drop_privileges(struct serve *serve, const struct privileges *user,
-                                         struct detail *why)
+static enum status serve_drop_privileges(struct serve *serve, struct detail *why)
 {
+    const struct privileges *user = &serve->user;
     if (!user->name)
         return STATUS_OK;
     enum status status = privileges_become(user, why);
@@ -325,16 +326,14 @@ static enum status serve_open_pages(struct serve *serve, struct detail *why)
                                          .hosts = serve->hosts,
                                          .follow = &serve->follow};
     status_pages_init(&serve->pages);
-    enum status status = status_http_open(&serve->loop, &serve->pages, 0, &serve->status_http, why);
-    if (status == STATUS_OK && serve->status_http)
-        log_printf(serve->log, LOG_LEVEL_INFO, "status pages on %s",
-                   status_http_url(serve->status_http));
+    enum status status = status_http_open(&serve->loop, &serve->pages, 0, &serve->http, why);
+    if (status == STATUS_OK && serve->http)
+        log_printf(serve->log, LOG_LEVEL_INFO, "status pages on %s", status_http_url(serve->http));
     return status;
 }
 
 /* Ports and certificates first, while we may; then the user, then threads. */
-static enum status serve_start(struct serve *serve, const struct privileges *user,
-                               struct detail *why)
+static enum status serve_start(struct serve *serve, struct detail *why)
 {
     enum status status = serve_start_hosts(serve, why);
     if (status == STATUS_OK)
@@ -346,11 +345,11 @@ static enum status serve_start(struct serve *serve, const struct privileges *use
     if (status == STATUS_OK)
         status = connect_open(&serve->loop, &serve->call->options, serve->log, &serve->etcd, why);
     if (status == STATUS_OK)
-        status = serve_drop_privileges(serve, user, why);
+        status = serve_drop_privileges(serve, why);
     if (status == STATUS_OK)
         status = server_start(serve->server, &serve->env, why);
     if (status == STATUS_OK)
-        status = status_http_start(serve->status_http, why);
+        status = status_http_start(serve->http, why);
     if (status == STATUS_OK)
         status = serve_start_mirror(serve, why);
     return status;
@@ -366,7 +365,7 @@ static void serve_stop(struct serve *serve)
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
     output_end();
-    status_http_stop(serve->status_http);
+    status_http_stop(serve->http);
     if (serve->follow)
         follow_stop(serve->follow);
     server_stop(serve->server);
@@ -382,11 +381,11 @@ static void serve_stop(struct serve *serve)
 }
 
 static enum status serve_read_options(struct serve *serve, enum option_id listen,
-                                      struct privileges *user, struct detail *why)
+                                      struct detail *why)
 {
     const struct options *options = &serve->call->options;
     enum status status =
-        serve_options_take(options, listen, &serve->root, user, &serve->options, why);
+        serve_options_take(options, listen, &serve->root, &serve->user, &serve->options, why);
     if (status != STATUS_OK)
         return status;
     serve->env = serve->options.env;
@@ -406,12 +405,11 @@ static enum status serve_read_options(struct serve *serve, enum option_id listen
 int serve_run(struct call *call, enum option_id listen, const struct serve_hooks *hooks)
 {
     static struct serve serve; /* large; a process serves once */
-    struct privileges user = {0};
     struct detail why = {""};
     harden_secrets();
     harden_execution();
     serve = (struct serve){.call = call, .log = &call->log, .hooks = hooks};
-    enum status status = serve_read_options(&serve, listen, &user, &why);
+    enum status status = serve_read_options(&serve, listen, &why);
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
     int error = uv_loop_init(&serve.loop);
@@ -421,7 +419,7 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
         return session_report(&call->log, STATUS_SYSTEM, &why);
     }
     serve_start_handles(&serve);
-    status = serve_start(&serve, &user, &why);
+    status = serve_start(&serve, &why);
     if (status == STATUS_OK)
         uv_run(&serve.loop, UV_RUN_DEFAULT);
     else

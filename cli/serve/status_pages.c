@@ -41,9 +41,9 @@ void status_pages_turn(struct status_pages *pages)
         return;
     zone_counts(pages->zone, &pages->zone_counts);
     hosts_count(pages->hosts, &pages->hosts_counts);
-    if (*pages->mirror) {
-        follow_count(*pages->mirror, &pages->mirror_facts);
-        pages->heard_ms = follow_last_seen_ms(*pages->mirror);
+    if (*pages->follow) {
+        follow_count(*pages->follow, &pages->follow_counts);
+        pages->heard_ms = follow_last_seen_ms(*pages->follow);
     }
     pthread_mutex_unlock(&pages->lock);
 }
@@ -77,7 +77,7 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
     pthread_mutex_lock(&pages->lock);
     zone = pages->zone_counts;
     input.hosts = pages->hosts_counts;
-    input.mirror = pages->mirror_facts;
+    input.follow = pages->follow_counts;
     input.heard_ms = pages->heard_ms;
     pthread_mutex_unlock(&pages->lock);
     metrics_process(&input.process);

@@ -36,7 +36,7 @@ struct status_pages {
     const struct server *server;
     const struct zone *zone;
     const struct hosts *hosts;    /* NULL: none are looked up */
-    struct follow *const *mirror; /* *mirror is NULL before the first contact is sought */
+    struct follow *const *follow; /* *follow is NULL before the first contact is sought */
     uint32_t stall_ms;            /* of /healthz; 0 = 5000 */
     /* The rest is status_pages_init()'s. */
     uint64_t started_s;
@@ -46,7 +46,7 @@ struct status_pages {
     pthread_mutex_t lock;    /* of what follows: the control thread's figures at that turn */
     struct zone_counts zone_counts;
     struct hosts_counts hosts_counts;
-    struct follow_counts mirror_facts;
+    struct follow_counts follow_counts;
     uint64_t heard_ms;
 };
 

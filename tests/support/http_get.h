@@ -32,7 +32,7 @@ struct http_service {
     struct options options;
     struct zone *zone;
     struct server *server;
-    struct follow *mirror;
+    struct follow *follow;
     struct status_pages pages;
     uint32_t timeout_s;
     struct status_http *http;
@@ -73,7 +73,7 @@ static inline void http_service_init(struct http_service *service)
     service->pages = (struct status_pages){.options = &service->options,
                                            .server = service->server,
                                            .zone = service->zone,
-                                           .mirror = &service->mirror};
+                                           .follow = &service->follow};
     status_pages_init(&service->pages);
 }
 
