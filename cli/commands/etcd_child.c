@@ -9,10 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +21,6 @@
 #define TRY_NS         50000000
 #define URL_SIZE       48
 #define LAST_LINE_SIZE 300
-#define NOT_STARTED    127 /* exit status of what should have become etcd */
 
 static void etcd_child_pause_a_little(void)
 {
@@ -170,59 +167,40 @@ static void etcd_child_remove_data(const struct etcd_child *child)
 }
 
 /* Settings of another etcd on this machine would be taken by ours. */
-static void etcd_child_clear_environment(void)
+static enum status etcd_child_execute(const char *program, uint16_t peer_port,
+                                      struct etcd_child *child, struct detail *why)
 {
-    extern char **environ;
-    char **entry = environ;
-    while (*entry) {
-        size_t len = strcspn(*entry, "=");
-        char name[256];
-        if (strncmp(*entry, "ETCD_", 5) != 0 || len >= sizeof(name)) {
-            entry++;
-            continue;
-        }
-        memcpy(name, *entry, len);
-        name[len] = '\0';
-        unsetenv(name); /* moves the rest up */
-    }
-    unsetenv("EMPUSA_ETCD_PASSWORD");
-#if !defined(__x86_64__)
-    setenv("ETCD_UNSUPPORTED_ARCH", "arm64", 1);
+#if defined(__x86_64__)
+    static const char *const set[] = {NULL};
+#else
+    static const char *const set[] = {"ETCD_UNSUPPORTED_ARCH=arm64", NULL};
 #endif
-}
-
-/* In the child: what is left before exec. Does not return. */
-static void etcd_child_run_etcd(const char *program, const struct etcd_child *child,
-                                uint16_t peer_port, pid_t parent)
-{
     char clients[URL_SIZE], peers[URL_SIZE], cluster[URL_SIZE + 8];
     char log_path[sizeof(child->data) + sizeof(LOG_NAME) + 1];
     snprintf(clients, sizeof(clients), "http://127.0.0.1:%u", child->port);
     snprintf(peers, sizeof(peers), "http://127.0.0.1:%u", peer_port);
     snprintf(cluster, sizeof(cluster), "dev=%s", peers);
     snprintf(log_path, sizeof(log_path), "%s/" LOG_NAME, child->data);
-    const char *arguments[] = {"etcd",      "--name",
-                               "dev",       "--data-dir",
-                               child->data, "--listen-client-urls",
-                               clients,     "--advertise-client-urls",
-                               clients,     "--listen-peer-urls",
-                               peers,       "--initial-advertise-peer-urls",
-                               peers,       "--initial-cluster",
-                               cluster,     NULL};
-    int null = open("/dev/null", O_RDONLY);
-    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
-    if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
-        _exit(NOT_STARTED);
-    setpgid(0, 0);
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGXFSZ, SIG_DFL);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(NOT_STARTED); /* it has gone already */
-    etcd_child_clear_environment();
-    /* execv() changes no argument. */
-    execv(program, (char *const *)(uintptr_t)arguments);
-    _exit(NOT_STARTED);
+    const char *const argv[] = {program,     "--name",
+                                "dev",       "--data-dir",
+                                child->data, "--listen-client-urls",
+                                clients,     "--advertise-client-urls",
+                                clients,     "--listen-peer-urls",
+                                peers,       "--initial-advertise-peer-urls",
+                                peers,       "--initial-cluster",
+                                cluster,     NULL};
+    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (log < 0)
+        return detail_set(why, STATUS_SYSTEM, "%s: %s", log_path, strerror(errno));
+    const struct process_options options = {.argv = argv,
+                                            .set = set,
+                                            .unset = "ETCD_",
+                                            .streams = {-1, log, log},
+                                            .has_group = true,
+                                            .death_signal = SIGKILL};
+    enum status status = process_start(&options, &child->process, why);
+    close(log);
+    return status == STATUS_OK ? status : detail_wrap(why, STATUS_SYSTEM, "etcd");
 }
 
 static bool etcd_child_accepts(uint16_t port)
@@ -266,16 +244,9 @@ enum status etcd_child_start(const char *data_dir, etcd_child_cancelled *cancell
     if (status != STATUS_OK)
         return status;
     child.port = ports[0];
-    pid_t parent = getpid();
-    child.pid = fork();
-    if (child.pid == 0)
-        etcd_child_run_etcd(program, &child, ports[1], parent);
-    if (child.pid < 0) {
-        child.pid = 0;
-        status = detail_set(why, STATUS_SYSTEM, "fork: %s", strerror(errno));
-    } else {
+    status = etcd_child_execute(program, ports[1], &child, why);
+    if (status == STATUS_OK)
         status = etcd_child_wait_until_up(&child, cancelled, arg, why);
-    }
     if (status == STATUS_OK)
         *out = child;
     else
@@ -305,15 +276,11 @@ static void etcd_child_read_last_line(const struct etcd_child *child, char out[L
 bool etcd_child_is_running(struct etcd_child *child, struct detail *why)
 {
     int status;
-    if (child->pid == 0 || waitpid(child->pid, &status, WNOHANG) == 0)
-        return child->pid != 0;
     char line[LAST_LINE_SIZE];
-    child->pid = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_STARTED) {
-        detail_set(why, STATUS_SYSTEM, "etcd could not be started, or %s/" LOG_NAME " not written",
-                   child->data);
+    if (child->process.pid == 0)
         return false;
-    }
+    if (!process_has_ended(&child->process, &status))
+        return true;
     etcd_child_read_last_line(child, line);
     detail_set(why, STATUS_SYSTEM, "etcd has ended (%s %d): %s",
                WIFSIGNALED(status) ? "signal" : "exit status",
@@ -323,17 +290,13 @@ bool etcd_child_is_running(struct etcd_child *child, struct detail *why)
 
 void etcd_child_stop(struct etcd_child *child)
 {
-    if (child->pid > 0) {
-        kill(child->pid, SIGTERM);
-        for (int i = 0; i < STOP_TRIES && waitpid(child->pid, NULL, WNOHANG) == 0; i++) {
-            if (i == STOP_TRIES - 1)
-                kill(child->pid, SIGKILL);
-            else
-                etcd_child_pause_a_little();
-        }
-        waitpid(child->pid, NULL, 0);
+    int status;
+    process_signal(&child->process, SIGTERM);
+    for (int i = 0; !process_has_ended(&child->process, &status); i++) {
+        if (i == STOP_TRIES)
+            process_signal(&child->process, SIGKILL);
+        etcd_child_pause_a_little();
     }
-    child->pid = 0;
     etcd_child_remove_data(child);
     if (child->directory >= 0)
         close(child->directory);

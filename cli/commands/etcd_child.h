@@ -7,15 +7,15 @@
 #ifndef CLI_COMMANDS_ETCD_CHILD_H
 #define CLI_COMMANDS_ETCD_CHILD_H
 
+#include "cli/process/process.h"
 #include "registry/base/status.h"
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct etcd_child {
-    pid_t pid;                /* 0: not running */
+    struct process process;
     int directory;            /* held locked, so that nobody else starts an etcd there; -1: not */
     uint16_t port;            /* where clients connect */
     char data[PATH_MAX - 64]; /* directory */

@@ -1,5 +1,6 @@
 #include "xfr_child.h"
 
+#include "cli/process/process.h"
 #include "dns/wire/prefix.h"
 #include "zones/name/rr.h"
 
@@ -173,12 +174,10 @@ static struct waiting *xfr_child_next_waiting(struct xfr_child *transfers, bool 
 /* In the child. Sockets that it kept open would stay so when the server has closed them. */
 static void xfr_child_run_child(const struct xfr_child *transfers, const struct waiting *item)
 {
-    static const int numbers[] = {SIGTERM, SIGINT, SIGCHLD, SIGALRM};
     sigset_t none;
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        signal(numbers[i], SIG_DFL);
     signal(SIGHUP, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
+    signal(SIGALRM, SIG_DFL);
     alarm(TRANSFER_S);
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, NULL);
@@ -190,19 +189,12 @@ static void xfr_child_run_child(const struct xfr_child *transfers, const struct 
     _exit(status == STATUS_OK ? 0 : 1);
 }
 
-/* No signal may find the child with libuv's handlers: they would tell the parent's loop, through a
- * pipe that both have. */
 static pid_t xfr_child_fork_child(const struct xfr_child *transfers, const struct waiting *item)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t pid = fork();
+    sigset_t before;
+    pid_t pid = process_fork(&before);
     if (pid == 0)
         xfr_child_run_child(transfers, item);
-    int error = errno;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
     return pid;
 }
 

@@ -26,7 +26,7 @@ static void an_etcd_is_started_and_goes_with_its_data(void **state)
     struct detail why = {""};
     (void)state;
     assert_int_equal(etcd_child_start(NULL, NULL, NULL, &child, &why), STATUS_OK);
-    pid_t pid = child.pid;
+    pid_t pid = child.process.pid;
     assert_true(etcd_child_is_running(&child, &why));
     assert_true(child.port != 0 && child.port != 2379);
     assert_true(exists(child.data));
@@ -59,11 +59,11 @@ static void one_that_ends_by_itself_is_noticed_with_its_last_words(void **state)
     struct detail why = {""};
     (void)state;
     assert_int_equal(etcd_child_start(NULL, NULL, NULL, &child, &why), STATUS_OK);
-    kill(child.pid, SIGKILL);
+    kill(child.process.pid, SIGKILL);
     while (etcd_child_is_running(&child, &why))
         usleep(1000);
     assert_non_null(strstr(why.text, "signal 9"));
-    assert_int_equal(child.pid, 0);
+    assert_int_equal(child.process.pid, 0);
     etcd_child_stop(&child);
 }
 
