@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,6 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define NAME_SIZE       32
 #define LABEL_SIZE      2048
-#define CAPACITY_FIRST  16384
 
 /* Figures of the zone as it is now. X(field of struct zone_counts, help) */
 #define ZONE_GAUGE_LIST(X)                                                                         \
@@ -56,69 +54,28 @@ static const char *const skips[SKIP_COUNT] = {
 #undef SKIP_NAME
 };
 
-/* Room for `len` octets and a NUL behind what is there. */
-static bool metrics_make_room(struct metrics_text *out, size_t len)
+static void metrics_head(struct buffer *out, const char *name, const char *type, const char *help)
 {
-    if (out->status != STATUS_OK)
-        return false;
-    if (len > METRICS_MAX - out->len) {
-        out->status = STATUS_TOO_LARGE;
-        return false;
-    }
-    size_t needed = out->len + len + 1;
-    if (needed <= out->capacity)
-        return true;
-    size_t capacity = out->capacity ? out->capacity * 2 : CAPACITY_FIRST;
-    if (capacity < needed)
-        capacity = needed;
-    char *data = realloc(out->data, capacity);
-    if (!data) {
-        out->status = STATUS_NO_MEMORY;
-        return false;
-    }
-    out->data = data;
-    out->capacity = capacity;
-    return true;
+    buffer_printf(out, "# HELP empusa_%s %s\n# TYPE empusa_%s %s\n", name, help, name, type);
 }
 
-static void PRINTF_LIKE(2, 3) metrics_add(struct metrics_text *out, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (len < 0 || !metrics_make_room(out, (size_t)len))
-        return;
-    va_start(args, format);
-    vsnprintf(out->data + out->len, (size_t)len + 1, format, args);
-    va_end(args);
-    out->len += (size_t)len;
-}
-
-static void metrics_head(struct metrics_text *out, const char *name, const char *type,
-                         const char *help)
-{
-    metrics_add(out, "# HELP empusa_%s %s\n# TYPE empusa_%s %s\n", name, help, name, type);
-}
-
-static void metrics_gauge(struct metrics_text *out, const char *name, const char *help,
-                          uint64_t value)
+static void metrics_gauge(struct buffer *out, const char *name, const char *help, uint64_t value)
 {
     metrics_head(out, name, "gauge", help);
-    metrics_add(out, "empusa_%s %" PRIu64 "\n", name, value);
+    buffer_printf(out, "empusa_%s %" PRIu64 "\n", name, value);
 }
 
 /* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape. */
-static void metrics_info(struct metrics_text *out, const char *name, const char *help,
-                         const char *label, const char *value)
+static void metrics_info(struct buffer *out, const char *name, const char *help, const char *label,
+                         const char *value)
 {
     char shown[LABEL_SIZE];
     utf8_show(value, strlen(value), shown, sizeof(shown));
     metrics_head(out, name, "gauge", help);
-    metrics_add(out, "empusa_%s{%s=\"", name, label);
+    buffer_printf(out, "empusa_%s{%s=\"", name, label);
     for (const char *c = shown; *c; c++)
-        metrics_add(out, "%s%c", *c == '\\' || *c == '"' ? "\\" : "", *c);
-    metrics_add(out, "\"} 1\n");
+        buffer_printf(out, "%s%c", *c == '\\' || *c == '"' ? "\\" : "", *c);
+    buffer_printf(out, "\"} 1\n");
 }
 
 static void metrics_lower(const char *name, char out[NAME_SIZE])
@@ -129,18 +86,18 @@ static void metrics_lower(const char *name, char out[NAME_SIZE])
     out[i] = '\0';
 }
 
-static void metrics_write_table(struct metrics_text *out, const char *name, const char *label,
+static void metrics_write_table(struct buffer *out, const char *name, const char *label,
                                 const char *const *values, size_t count, const uint64_t *udp,
                                 const uint64_t *tcp)
 {
     const uint64_t *const numbers[] = {[QUERY_UDP] = udp, [QUERY_TCP] = tcp};
     for (size_t transport = 0; transport < COUNT_OF(transports); transport++)
         for (size_t i = 0; i < count; i++)
-            metrics_add(out, "empusa_%s{transport=\"%s\",%s=\"%s\"} %" PRIu64 "\n", name,
-                        transports[transport], label, values[i], numbers[transport][i]);
+            buffer_printf(out, "empusa_%s{transport=\"%s\",%s=\"%s\"} %" PRIu64 "\n", name,
+                          transports[transport], label, values[i], numbers[transport][i]);
 }
 
-static void metrics_write_dns(struct metrics_text *out, const struct counters *counters)
+static void metrics_write_dns(struct buffer *out, const struct counters *counters)
 {
     metrics_head(out, "dns_queries_total", "counter", "DNS queries by transport and type.");
     metrics_write_table(out, "dns_queries_total", "type", types, COUNT_OF(types),
@@ -150,12 +107,12 @@ static void metrics_write_dns(struct metrics_text *out, const struct counters *c
                         counters->rcodes[QUERY_UDP], counters->rcodes[QUERY_TCP]);
 #define FACT(field, help)                                                                          \
     metrics_head(out, "dns_" #field "_total", "counter", "DNS: " help ".");                        \
-    metrics_add(out, "empusa_dns_" #field "_total %" PRIu64 "\n", counters->field);
+    buffer_printf(out, "empusa_dns_" #field "_total %" PRIu64 "\n", counters->field);
     COUNTERS_FACT_LIST(FACT)
 #undef FACT
 }
 
-static void metrics_write_zone(struct metrics_text *out, const struct zone_counts *zone)
+static void metrics_write_zone(struct buffer *out, const struct zone_counts *zone)
 {
 #define ZONE_GAUGE(field, help) metrics_gauge(out, "zone_" #field, help, zone->field);
     ZONE_GAUGE_LIST(ZONE_GAUGE)
@@ -165,71 +122,71 @@ static void metrics_write_zone(struct metrics_text *out, const struct zone_count
     for (size_t i = SKIP_NONE + 1; i < COUNT_OF(skips); i++) {
         char reason[NAME_SIZE];
         metrics_lower(skips[i], reason);
-        metrics_add(out, "empusa_zone_skipped{reason=\"%s\"} %" PRIu64 "\n", reason,
-                    zone->skipped[i]);
+        buffer_printf(out, "empusa_zone_skipped{reason=\"%s\"} %" PRIu64 "\n", reason,
+                      zone->skipped[i]);
     }
     metrics_gauge(out, "zone_serial", "Serial of the zone.", zone->serial);
     metrics_head(out, "zone_revision", "gauge", "Revision of etcd that the zone shows.");
-    metrics_add(out, "empusa_zone_revision %" PRId64 "\n", zone->revision);
+    buffer_printf(out, "empusa_zone_revision %" PRId64 "\n", zone->revision);
 }
 
-static void metrics_write_hosts(struct metrics_text *out, const struct hosts_counts *hosts)
+static void metrics_write_hosts(struct buffer *out, const struct hosts_counts *hosts)
 {
     metrics_gauge(out, "hosts_left_out",
                   "Hosts without a dot that are not looked up, being too many.", hosts->left_out);
     metrics_head(out, "host_lookups_total", "counter", "Look-ups of hosts without a dot.");
-    metrics_add(out, "empusa_host_lookups_total %" PRIu64 "\n", hosts->lookups);
+    buffer_printf(out, "empusa_host_lookups_total %" PRIu64 "\n", hosts->lookups);
     metrics_head(out, "host_lookup_failures_total", "counter",
                  "Those of them that found no address.");
-    metrics_add(out, "empusa_host_lookup_failures_total %" PRIu64 "\n", hosts->failures);
+    buffer_printf(out, "empusa_host_lookup_failures_total %" PRIu64 "\n", hosts->failures);
 }
 
-static void metrics_write_state(struct metrics_text *out, const struct metrics_input *input)
+static void metrics_write_state(struct buffer *out, const struct metrics_input *input)
 {
     metrics_head(out, "zone_state", "gauge",
                  "1 for the state that the zone is in, 0 for the others.");
     for (size_t i = 0; i < COUNT_OF(states); i++)
-        metrics_add(out, "empusa_zone_state{state=\"%s\"} %d\n", states[i],
-                    i == (size_t)input->state);
+        buffer_printf(out, "empusa_zone_state{state=\"%s\"} %d\n", states[i],
+                      i == (size_t)input->state);
     metrics_head(out, "etcd_silence_seconds", "gauge",
                  "Time since the last sign of life of etcd; +Inf: there was none yet.");
     if (input->heard_ms == 0) {
-        metrics_add(out, "empusa_etcd_silence_seconds +Inf\n");
+        buffer_printf(out, "empusa_etcd_silence_seconds +Inf\n");
         return;
     }
     uint64_t silence_ms = input->now_ms > input->heard_ms ? input->now_ms - input->heard_ms : 0;
-    metrics_add(out, "empusa_etcd_silence_seconds %" PRIu64 ".%03u\n", silence_ms / 1000,
-                (unsigned)(silence_ms % 1000));
+    buffer_printf(out, "empusa_etcd_silence_seconds %" PRIu64 ".%03u\n", silence_ms / 1000,
+                  (unsigned)(silence_ms % 1000));
 }
 
-static void metrics_write_watch(struct metrics_text *out, const struct follow_counts *facts)
+static void metrics_write_watch(struct buffer *out, const struct follow_counts *facts)
 {
     metrics_head(out, "watch_proofs_total", "counter",
                  "Times that a second watch of etcd proved the first.");
-    metrics_add(out, "empusa_watch_proofs_total %" PRIu64 "\n", facts->proofs);
+    buffer_printf(out, "empusa_watch_proofs_total %" PRIu64 "\n", facts->proofs);
     metrics_head(out, "watch_repairs_total", "counter",
                  "Changes that a watch of etcd had lost, made good by a proof.");
-    metrics_add(out, "empusa_watch_repairs_total %" PRIu64 "\n", facts->repairs);
+    buffer_printf(out, "empusa_watch_repairs_total %" PRIu64 "\n", facts->repairs);
     metrics_head(
         out, "watch_reloads_total", "counter",
         "Times that the whole tree was loaded again, because the watch could not be followed.");
-    metrics_add(out, "empusa_watch_reloads_total %" PRIu64 "\n", facts->reloads);
+    buffer_printf(out, "empusa_watch_reloads_total %" PRIu64 "\n", facts->reloads);
 }
 
-static void metrics_write_log(struct metrics_text *out, const struct metrics_input *input)
+static void metrics_write_log(struct buffer *out, const struct metrics_input *input)
 {
     metrics_head(
         out, "log_lines_lost_total", "counter",
         "Lines of standard error that were lost: nobody read it, or it could not be written.");
-    metrics_add(out, "empusa_log_lines_lost_total %" PRIu64 "\n", input->lines_lost);
+    buffer_printf(out, "empusa_log_lines_lost_total %" PRIu64 "\n", input->lines_lost);
     metrics_head(
         out, "log_lines_rate_limited_total", "counter",
         "Warnings that were only counted, because ten of their kind had come in that second.");
-    metrics_add(out, "empusa_log_lines_rate_limited_total %" PRIu64 "\n",
-                input->lines_rate_limited);
+    buffer_printf(out, "empusa_log_lines_rate_limited_total %" PRIu64 "\n",
+                  input->lines_rate_limited);
 }
 
-void metrics_write(const struct metrics_input *input, struct metrics_text *out)
+void metrics_write(const struct metrics_input *input, struct buffer *out)
 {
     const struct metrics_process *process = &input->process;
     metrics_write_dns(out, input->counters);

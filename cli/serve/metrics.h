@@ -9,7 +9,7 @@
 
 #include "dns/answer/answer.h"
 #include "dns/server/counters.h"
-#include "registry/base/status.h"
+#include "registry/base/buffer.h"
 #include "registry/etcd/follow_types.h"
 #include "zones/hosts.h"
 #include "zones/zone.h"
@@ -43,16 +43,8 @@ struct metrics_input {
     struct metrics_process process;
 };
 
-/* Text that grows up to METRICS_MAX. The error is sticky: what follows it is a no-op. */
-struct metrics_text {
-    char *data; /* malloc()ed, NUL-terminated; NULL before something was added */
-    size_t len, capacity;
-    enum status status; /* OK, TOO_LARGE, NO_MEMORY */
-};
-
-/* Append all metrics to `out`, which the caller sets to zero before and whose data it frees after,
- * whatever the status says. */
-void metrics_write(const struct metrics_input *input, struct metrics_text *out);
+/* Append all metrics to `out`, a buffer of up to METRICS_MAX octets. */
+void metrics_write(const struct metrics_input *input, struct buffer *out);
 
 /* Memory and descriptors of this process. What cannot be read is left out, and so are more
  * descriptors than METRICS_FDS_MAX, because counting takes time. */

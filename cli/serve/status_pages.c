@@ -60,7 +60,8 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
     struct counters counters;
     struct output_counts lines;
     struct zone_counts zone;
-    struct metrics_text out = {0};
+    struct buffer out;
+    buffer_init(&out, METRICS_MAX);
     server_counters(pages->server, &counters);
     output_count(&lines);
     struct metrics_input input = {
@@ -83,8 +84,8 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
     metrics_process(&input.process);
     metrics_write(&input, &out);
     if (out.status != STATUS_OK) {
-        free(out.data);
         status_pages_fill(page, MHD_HTTP_INTERNAL_SERVER_ERROR, status_text(out.status));
+        buffer_clear(&out);
         return;
     }
     page->status = MHD_HTTP_OK;

@@ -3,6 +3,7 @@
 #include "base64.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,9 +65,21 @@ void buffer_add_text(struct buffer *buffer, const char *text)
 
 void buffer_add_int(struct buffer *buffer, int64_t number)
 {
-    char text[24];
-    snprintf(text, sizeof(text), "%" PRId64, number);
-    buffer_add_text(buffer, text);
+    buffer_printf(buffer, "%" PRId64, number);
+}
+
+void buffer_printf(struct buffer *buffer, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *end = buffer_grow(buffer, len > 0 ? (size_t)len : 0);
+    if (!end)
+        return;
+    va_start(args, format);
+    vsnprintf(end, (size_t)len + 1, format, args);
+    va_end(args);
 }
 
 void buffer_add_base64(struct buffer *buffer, const void *octets, size_t len)

@@ -19,7 +19,7 @@ struct example {
     struct counters counters;
     struct zone_counts zone;
     struct metrics_input input;
-    struct metrics_text text;
+    struct buffer text;
 };
 
 static void setup(struct example *example)
@@ -30,12 +30,12 @@ static void setup(struct example *example)
                                             .counters = &example->counters,
                                             .zone = &example->zone,
                                             .started_s = 1700000000};
+    buffer_init(&example->text, METRICS_MAX);
 }
 
 static const char *write_text(struct example *example)
 {
-    free(example->text.data);
-    memset(&example->text, 0, sizeof(example->text));
+    buffer_clear(&example->text);
     metrics_write(&example->input, &example->text);
     assert_int_equal(example->text.status, STATUS_OK);
     assert_int_equal(example->text.len, strlen(example->text.data));
@@ -84,7 +84,7 @@ static void the_text_is_well_formed_whatever_the_numbers_are(void **state)
     example.input.heard_ms = 1;
     assert_well_formed(write_text(&example));
     assert_true(example.text.len < METRICS_MAX / 3);
-    free(example.text.data);
+    buffer_clear(&example.text);
 }
 
 static void every_counter_and_every_gauge_is_told_once(void **state)
@@ -110,7 +110,7 @@ static void every_counter_and_every_gauge_is_told_once(void **state)
         if ((found != NULL) != is_told || (found && strstr(found + 1, end)))
             fail_msg("number %zu is told never or twice", i);
     }
-    free(example.text.data);
+    buffer_clear(&example.text);
 }
 
 static void numbers_stand_where_their_labels_say(void **state)
@@ -158,7 +158,7 @@ static void numbers_stand_where_their_labels_say(void **state)
     const char *text = write_text(&example);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_line(text, rows[i]);
-    free(example.text.data);
+    buffer_clear(&example.text);
 }
 
 static void exactly_one_state_is_1(void **state)
@@ -179,7 +179,7 @@ static void exactly_one_state_is_1(void **state)
             assert_line(text, line);
         }
     }
-    free(example.text.data);
+    buffer_clear(&example.text);
 }
 
 static void silence_is_told_in_seconds(void **state)
@@ -202,7 +202,7 @@ static void silence_is_told_in_seconds(void **state)
         example.input.heard_ms = rows[i].heard_ms;
         assert_line(write_text(&example), rows[i].line);
     }
-    free(example.text.data);
+    buffer_clear(&example.text);
 }
 
 static void a_label_cannot_break_out_of_its_quotes(void **state)
@@ -225,7 +225,7 @@ static void a_label_cannot_break_out_of_its_quotes(void **state)
         assert_well_formed(text);
         assert_line(text, rows[i].line);
     }
-    free(example.text.data);
+    buffer_clear(&example.text);
 }
 
 static void what_could_not_be_read_is_left_out(void **state)
@@ -236,7 +236,7 @@ static void what_could_not_be_read_is_left_out(void **state)
     const char *text = write_text(&example);
     assert_null(strstr(text, "empusa_process_open_fds"));
     assert_null(strstr(text, "empusa_process_resident_memory_bytes"));
-    free(example.text.data);
+    buffer_clear(&example.text);
 }
 
 static void text_that_has_no_room_is_an_error_that_stays(void **state)
@@ -255,7 +255,7 @@ static void text_that_has_no_room_is_an_error_that_stays(void **state)
     size_t len = example.text.len;
     metrics_write(&example.input, &example.text);
     assert_int_equal(example.text.len, len);
-    free(example.text.data);
+    buffer_clear(&example.text);
 }
 
 static void the_process_knows_its_memory_and_descriptors(void **state)
