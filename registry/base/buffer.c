@@ -2,7 +2,6 @@
 
 #include "base64.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,11 +60,6 @@ void buffer_add(struct buffer *buffer, const void *octets, size_t len)
 void buffer_add_text(struct buffer *buffer, const char *text)
 {
     buffer_add(buffer, text, strlen(text));
-}
-
-void buffer_add_int(struct buffer *buffer, int64_t number)
-{
-    buffer_printf(buffer, "%" PRId64, number);
 }
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)

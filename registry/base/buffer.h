@@ -28,7 +28,6 @@ void buffer_reset(struct buffer *buffer);
 
 void buffer_add(struct buffer *buffer, const void *octets, size_t len);
 void buffer_add_text(struct buffer *buffer, const char *text);
-void buffer_add_int(struct buffer *buffer, int64_t number);
 /* What printf() would write, of any length. */
 void buffer_printf(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -58,17 +58,13 @@ static void kv_add_compare(struct buffer *body, const struct kv_compare *compare
                                           [KV_GREATER] = "GREATER",
                                           [KV_LESS] = "LESS"};
     kv_add_octets(body, "{\"key\":\"", compare->key, compare->key_len);
-    buffer_add_text(body, ",\"target\":\"");
-    buffer_add_text(body, targets[compare->target][0]);
-    buffer_add_text(body, "\",\"result\":\"");
-    buffer_add_text(body, results[compare->result]);
-    buffer_add_text(body, "\",\"");
-    buffer_add_text(body, targets[compare->target][1]);
-    buffer_add_text(body, "\":\"");
+    buffer_printf(body, ",\"target\":\"%s\",\"result\":\"%s\",\"%s\":\"",
+                  targets[compare->target][0], results[compare->result],
+                  targets[compare->target][1]);
     if (compare->target == KV_VALUE)
         buffer_add_base64(body, compare->value, compare->value_len);
     else
-        buffer_add_int(body, compare->number);
+        buffer_printf(body, "%" PRId64, compare->number);
     buffer_add_text(body, "\"}");
 }
 
@@ -80,9 +76,7 @@ static void kv_add_op(struct buffer *body, const struct kv_op *op)
     kv_add_octets(body, kinds[op->kind], op->key, op->key_len);
     if (op->kind == KV_PUT) {
         kv_add_octets(body, ",\"value\":\"", op->value, op->value_len);
-        buffer_add_text(body, ",\"lease\":\"");
-        buffer_add_int(body, op->lease);
-        buffer_add_text(body, "\"");
+        buffer_printf(body, ",\"lease\":\"%" PRId64 "\"", op->lease);
     } else if (op->end) {
         kv_add_octets(body, ",\"range_end\":\"", op->end, op->end_len);
     }

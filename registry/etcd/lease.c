@@ -2,6 +2,7 @@
 
 #include "rpc.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,14 +24,9 @@ static void lease_build(void *arg, const struct member *member, struct buffer *b
 {
     const struct lease_request *lease = arg;
     (void)member;
-    buffer_add_text(body, "{\"ID\":\"");
-    buffer_add_int(body, lease->id);
-    buffer_add_text(body, "\"");
-    if (lease->method == RPC_LEASE_GRANT) {
-        buffer_add_text(body, ",\"TTL\":\"");
-        buffer_add_int(body, (int64_t)lease->ttl_s);
-        buffer_add_text(body, "\"");
-    }
+    buffer_printf(body, "{\"ID\":\"%" PRId64 "\"", lease->id);
+    if (lease->method == RPC_LEASE_GRANT)
+        buffer_printf(body, ",\"TTL\":\"%" PRIu64 "\"", lease->ttl_s);
     buffer_add_text(body, "}");
 }
 

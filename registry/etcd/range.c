@@ -111,20 +111,12 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
         buffer_add_base64(body, range->end.data, range->end.len);
         buffer_add_text(body, "\"");
     }
-    if (page) {
-        buffer_add_text(body, ",\"limit\":");
-        buffer_add_int(body, page);
-    }
-    if (range->result.revision) {
-        buffer_add_text(body, ",\"revision\":\"");
-        buffer_add_int(body, range->result.revision);
-        buffer_add_text(body, "\"");
-    }
-    if (range->range.min_mod_revision) {
-        buffer_add_text(body, ",\"min_mod_revision\":\"");
-        buffer_add_int(body, range->range.min_mod_revision);
-        buffer_add_text(body, "\"");
-    }
+    if (page)
+        buffer_printf(body, ",\"limit\":%" PRIu32, page);
+    if (range->result.revision)
+        buffer_printf(body, ",\"revision\":\"%" PRId64 "\"", range->result.revision);
+    if (range->range.min_mod_revision)
+        buffer_printf(body, ",\"min_mod_revision\":\"%" PRId64 "\"", range->range.min_mod_revision);
     buffer_add_text(body, range->range.keys_only ? ",\"keys_only\":true" : "");
     buffer_add_text(body, range->range.count_only ? ",\"count_only\":true" : "");
     buffer_add_text(body, range->range.serializable ? ",\"serializable\":true" : "");

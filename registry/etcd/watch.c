@@ -3,6 +3,7 @@
 #include "json_split.h"
 #include "rpc.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -192,9 +193,7 @@ static void watch_write_body(struct watch *watch, const char *key, size_t key_le
     buffer_add_base64(&watch->body, key, key_len);
     buffer_add_text(&watch->body, "\",\"range_end\":\"");
     buffer_add_base64(&watch->body, end, end_len);
-    buffer_add_text(&watch->body, "\",\"start_revision\":\"");
-    buffer_add_int(&watch->body, revision);
-    buffer_add_text(&watch->body, "\"}}");
+    buffer_printf(&watch->body, "\",\"start_revision\":\"%" PRId64 "\"}}", revision);
 }
 
 struct watch *watch_start(struct etcd *etcd, struct member *member, const char *key, size_t key_len,

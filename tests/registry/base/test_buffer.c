@@ -1,9 +1,9 @@
 #include "registry/base/buffer.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static void what_is_added_stands_in_order(void **state)
     struct buffer buffer;
     buffer_init(&buffer, 100);
     buffer_add_text(&buffer, "a:");
-    buffer_add_int(&buffer, INT64_MIN);
+    buffer_printf(&buffer, "%" PRId64, INT64_MIN);
     buffer_add(&buffer, "\0x", 2);
     buffer_add_base64(&buffer, "foo", 3);
     assert_int_equal(buffer.status, STATUS_OK);
