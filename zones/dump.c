@@ -2,7 +2,8 @@
 
 #include "host_view.h"
 #include "rrsets.h"
-#include "zones/store/pairs.h"
+
+#include "registry/base/hash_set.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -12,7 +13,7 @@ struct dump {
     dump_each *each;
     void *arg;
     enum status status; /* what went wrong first: nothing is given any more */
-    struct pairs seen;
+    struct hash_set seen;
     size_t owner_len;
     uint8_t owner[NAME_MAX_LEN];
     struct rrset_iter iter;
@@ -30,10 +31,15 @@ static void dump_put_record(struct dump *dump)
         dump->status = STATUS_CANCELLED;
 }
 
+static uint64_t dump_pair_hash(const void *seed, const uint64_t *pair)
+{
+    return name_hash_pair(seed, pair[0], pair[1]);
+}
+
 static bool dump_is_new(struct dump *dump, uint64_t a, uint64_t b)
 {
     bool added = false;
-    enum status status = pairs_add(&dump->seen, a, b, &added);
+    enum status status = hash_set_add(&dump->seen, (uint64_t[]){a, b}, &added);
     if (status != STATUS_OK && dump->status == STATUS_OK)
         dump->status = status;
     return added;
@@ -49,7 +55,7 @@ static void dump_put_owner(struct dump *dump, const uint8_t *name, size_t len,
     dump->owner_len = len + dump->view->wire.len;
     rrset_iter_begin(iter, dump->view, owner);
     while (rrset_iter_next(iter)) {
-        pairs_reset(&dump->seen);
+        hash_set_reset(&dump->seen);
         while (dump->status == STATUS_OK && rrset_iter_next_record(iter))
             if (!iter->may_repeat || dump_is_new(dump, iter->key[0], iter->key[1]))
                 dump_put_record(dump);
@@ -167,7 +173,7 @@ enum status zone_dump(const struct zone *zone, dump_each *each, void *arg)
     dump.each = each;
     dump.arg = arg;
     dump.status = STATUS_OK;
-    dump.seen = (struct pairs){.seed = &dump.view->seed};
+    dump.seen = (struct hash_set){.hash = dump_pair_hash, .seed = &dump.view->seed, .words = 2};
     struct row *rows;
     size_t count;
     enum status status = dump_collect(dump.view, &rows, &count);
@@ -180,6 +186,6 @@ enum status zone_dump(const struct zone *zone, dump_each *each, void *arg)
         else
             dump_put_node(&dump, rows[i].node);
     free(rows);
-    pairs_clear(&dump.seen);
+    hash_set_clear(&dump.seen);
     return dump.status;
 }

@@ -4,23 +4,12 @@
 
 enum status dedup_init(struct dedup *dedup)
 {
-    enum status status = name_seed_init(&dedup->seed);
-    for (unsigned i = 0; i < 3; i++)
-        dedup->seed.word[i] |= 1;
-    return status;
-}
-
-/* Mixed twice: after one product keys at even distances would still lie so, and might fall in runs.
- */
-static uint64_t dedup_hash_of(const struct dedup *dedup, uint64_t a, uint64_t b)
-{
-    const uint64_t *word = dedup->seed.word;
-    return name_mix(name_mix(a ^ word[0], b ^ word[1]), word[2]);
+    return name_seed_init(&dedup->seed);
 }
 
 static bool dedup_slots_add(struct dedup *dedup, uint64_t a, uint64_t b)
 {
-    for (uint64_t i = dedup_hash_of(dedup, a, b);; i++) {
+    for (uint64_t i = name_hash_pair(&dedup->seed, a, b);; i++) {
         size_t slot = i % DEDUP_SLOTS;
         if (dedup->editions[slot] != dedup->edition) {
             dedup->editions[slot] = dedup->edition;

@@ -25,7 +25,7 @@ struct dedup_pair {
 };
 
 struct dedup {
-    struct name_seed seed; /* its words are odd */
+    struct name_seed seed;
     uint32_t count;
     uint32_t edition;
     uint64_t filter[4]; /* a bit for each of the first few: most that are new are new at once */

@@ -3,7 +3,6 @@
 
 #include "support/oracle.h"
 #include "zones/name/rr.h"
-#include "zones/store/pairs.h"
 #include "zones/zone_state.h"
 
 #include <setjmp.h>
@@ -387,65 +386,6 @@ static void a_dump_ends_when_it_is_told_to(void **state)
     }
 }
 
-static void a_set_of_pairs_knows_each_once(void **state)
-{
-    (void)state;
-    struct name_seed seed = {{1, 2, 3}};
-    struct pairs pairs = {.seed = &seed};
-    bool is_new;
-    for (int round = 0; round < 3; round++) {
-        for (int again = 0; again < 2; again++)
-            for (uint64_t a = 0; a < 2000; a++) {
-                assert_int_equal(pairs_add(&pairs, a / 50, a % 50, &is_new), STATUS_OK);
-                assert_int_equal(is_new, !again);
-            }
-        pairs_reset(&pairs);
-    }
-    pairs_clear(&pairs);
-    assert_null(pairs.rows);
-}
-
-static size_t longest_run(const struct pairs *pairs)
-{
-    size_t longest = 0, run = 0;
-    for (size_t i = 0; i < 2 * pairs->room; i++) {
-        const struct pairs_row *row = &pairs->rows[i % pairs->room];
-        run = row->a != 0 || row->b != 0 ? run + 1 : 0;
-        longest = run > longest ? run : longest;
-    }
-    return longest;
-}
-
-/* Of addresses that one product with known factors lays upon each other, and of other regular ones.
- */
-static void chosen_pairs_do_not_fall_together(void **state)
-{
-    (void)state;
-    static const struct {
-        uint64_t a, b, a_step, b_step;
-    } rows[] = {
-        {UINT64_C(0x9e3779b97f4a7c15), 0, 0, 1},
-        {0, UINT64_C(0xd1b54a32d192ed03), 1, 0},
-        {1, 1, 1, 0},
-        {1, 1, 0, 1},
-        {0, 1, UINT64_C(1) << 48, 0},
-        {0, 1, UINT64_C(1) << 32, UINT64_C(1) << 32},
-    };
-    struct name_seed seed;
-    assert_int_equal(name_seed_init(&seed), STATUS_OK);
-    struct pairs pairs = {.seed = &seed};
-    bool is_new;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        for (uint64_t j = 0; j < 4000; j++)
-            assert_int_equal(pairs_add(&pairs, rows[i].a + j * rows[i].a_step,
-                                       rows[i].b + j * rows[i].b_step, &is_new),
-                             STATUS_OK);
-        assert_in_range(longest_run(&pairs), 1, 400);
-        pairs_reset(&pairs);
-    }
-    pairs_clear(&pairs);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,8 +402,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_view_whose_name_is_too_long_is_left_out_alone, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_dump_ends_when_it_is_told_to, set_up, tear_down),
-        cmocka_unit_test(a_set_of_pairs_knows_each_once),
-        cmocka_unit_test(chosen_pairs_do_not_fall_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

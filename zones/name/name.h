@@ -163,6 +163,14 @@ static inline uint64_t name_hash(const struct name_seed *seed, struct name_padde
     return name_mix(name_mix(rest[0] ^ seed->word[1], rest[1] ^ hash), seed->word[2]);
 }
 
+/* Hash of a pair. Mixed twice: after one product pairs at even distances would still lie so, and
+ * might fall in runs. */
+static inline uint64_t name_hash_pair(const struct name_seed *seed, uint64_t a, uint64_t b)
+{
+    const uint64_t *word = seed->word;
+    return name_mix(name_mix(a ^ word[0], b ^ word[1]), word[2] | 1);
+}
+
 /* Random secrets. SYSTEM. */
 MUST_USE enum status name_seed_init(struct name_seed *out);
 

@@ -1,5 +1,7 @@
 #include "zones/name/name.h"
 
+#include "registry/base/hash_set.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -194,6 +196,57 @@ static void shows_names(void **state)
     assert_int_equal(strlen(text), 4 * (63 * 3 + 61) + 4);
 }
 
+static uint64_t pair_hash(const void *seed, const uint64_t *pair)
+{
+    return name_hash_pair(seed, pair[0], pair[1]);
+}
+
+static size_t longest_run(const struct hash_set *set)
+{
+    size_t longest = 0, run = 0;
+    for (size_t i = 0; i < 2 * set->capacity; i++) {
+        const uint64_t *row = &set->rows[i % set->capacity * 2];
+        run = row[0] != 0 || row[1] != 0 ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    return longest;
+}
+
+/* Of addresses that one product with known factors lays upon each other, and of other regular ones.
+ */
+static void chosen_pairs_do_not_fall_together(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t a, b, a_step, b_step;
+    } rows[] = {
+        {UINT64_C(0x9e3779b97f4a7c15), 0, 0, 1},
+        {0, UINT64_C(0xd1b54a32d192ed03), 1, 0},
+        {1, 1, 1, 0},
+        {1, 1, 0, 1},
+        {0, 1, UINT64_C(1) << 48, 0},
+        {0, 1, UINT64_C(1) << 32, UINT64_C(1) << 32},
+    };
+    struct name_seed seed;
+    assert_int_equal(name_seed_init(&seed), STATUS_OK);
+    print_message("seed: %#jx %#jx %#jx\n", (uintmax_t)seed.word[0], (uintmax_t)seed.word[1],
+                  (uintmax_t)seed.word[2]);
+    struct hash_set set = {.hash = pair_hash, .seed = &seed, .words = 2};
+    bool is_new;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (uint64_t j = 0; j < 4000; j++)
+            assert_int_equal(hash_set_add(&set,
+                                          (uint64_t[]){rows[i].a + j * rows[i].a_step,
+                                                       rows[i].b + j * rows[i].b_step},
+                                          &is_new),
+                             STATUS_OK);
+        assert_int_equal(set.capacity, 8192);
+        assert_in_range(longest_run(&set), 1, 400);
+        hash_set_reset(&set);
+    }
+    hash_set_clear(&set);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +255,7 @@ int main(void)
         cmocka_unit_test(compares_without_case_at_every_length),
         cmocka_unit_test(hashes_what_counts_and_nothing_behind),
         cmocka_unit_test(seeds_differ),
+        cmocka_unit_test(chosen_pairs_do_not_fall_together),
         cmocka_unit_test(reads_names),
         cmocka_unit_test(shows_names),
     };
