@@ -19,6 +19,7 @@
 #define REGISTRY_ENTRY_H
 
 #include "registry/base/address.h"
+#include "registry/base/buffer.h"
 #include "registry/base/status.h"
 
 #include <stdbool.h>
@@ -86,5 +87,16 @@ MUST_USE enum status entry_check_subtype(const char *subtype, size_t len, struct
  * OK: *out is a malloc()ed NUL-terminated string of *out_len octets, the caller's.
  * TOO_LARGE: longer than ENTRY_VALUE_MAX. NO_MEMORY. */
 MUST_USE enum status entry_render(const struct entry *entry, char **out, size_t *out_len);
+
+/* What JSON looks like: what stands between members and behind their names, and how a string is
+ * quoted. */
+struct entry_json {
+    const char *comma, *colon;
+    void (*quote)(struct buffer *out, const char *text, size_t len);
+};
+
+/* Append the members behind the location, a comma before each. */
+void entry_render_members(struct buffer *out, const struct entry *entry,
+                          const struct entry_json *json);
 
 #endif

@@ -1,17 +1,15 @@
-/* The file is taken apart while it is read and each entry handed on to a transaction, so that
- * memory is bounded however long it is; what remembers the keys, lest one is given twice, takes 16
- * octets for each. A pipe is waited for in the loop; what the loop cannot wait for, such as a plain
- * file, is read while there is something to send. */
+/* The file is taken apart while it is read and each entry handed on to a transaction. A pipe is
+ * waited for in the loop; what the loop cannot wait for, such as a plain file, is read while there
+ * is something to send. */
 #include "register_from.h"
 
-#include "bulk.h"
 #include "cli/args/session.h"
 #include "cli/process/ending.h"
 #include "cli/text/output.h"
-#include "given.h"
-#include "listed.h"
 
-#include "registry/etcd/json_split.h"
+#include "registry/base/random.h"
+#include "registry/bulk.h"
+#include "registry/entry_list.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,16 +27,14 @@ struct register_from {
     const char *file;
     uint64_t ttl_s; /* of entries that say none; 0 = none */
     struct bulk *bulk;
-    struct json_split stream;
-    struct given given;
+    struct entry_list list;
     int fd;
     uv_poll_t poll;
     uv_timer_t tick;
     struct ending ending;
-    uint64_t entry_count, begun_ms;
+    uint64_t begun_ms;
     enum status status; /* of what was read */
     struct detail why;
-    bool has_value;  /* an entry or an array */
     bool has_warned; /* of an address that nobody can connect to */
     bool is_pollable, is_reading, is_stepping, is_interrupted, is_over, is_shown;
 };
@@ -46,75 +42,25 @@ struct register_from {
 static void register_from_step(struct register_from *from);
 
 /* Once: a list may be full of them. */
-static void register_from_warn_unspecified(struct register_from *from, const struct listed *listed)
+static void register_from_warn_unspecified(struct register_from *from,
+                                           const struct entry_list_item *item, uint64_t number)
 {
     if (!from->has_warned)
         log_printf(from->session->log, LOG_LEVEL_WARNING,
                    "entry %" PRIu64 ": \"%.200s\": at an address to listen at, nobody can connect "
                    "to it (no more are named)",
-                   from->entry_count, listed->key.text);
+                   number, item->key.text);
     from->has_warned = true;
 }
 
-static enum status register_from_add(struct register_from *from, const struct listed *listed)
-{
-    bool is_new;
-    enum status status = given_add(&from->given, listed->key.text, listed->key.len, &is_new);
-    if (status != STATUS_OK)
-        return detail_set(&from->why, status, "%s", status_text(status));
-    if (!is_new)
-        return detail_set(&from->why, STATUS_BAD_INPUT, "\"%.200s\": given twice",
-                          listed->key.text);
-    uint64_t ttl_s = listed->ttl_s ? listed->ttl_s : from->ttl_s;
-    status = bulk_add(from->bulk, &listed->key, listed->value, listed->value_len, ttl_s);
-    return status == STATUS_OK ? status : bulk_status(from->bulk, &from->why);
-}
-
-static enum status register_from_on_element(void *arg, const char *text, size_t len)
+static enum status register_from_on_entry(void *arg, const struct entry_list_item *item,
+                                          uint64_t number)
 {
     struct register_from *from = arg;
-    struct listed listed;
-    enum status status = listed_read(text, len, &from->session->root, &listed, &from->why);
-    from->entry_count++;
-    from->has_value = true;
-    if (status == STATUS_OK) {
-        if (listed.is_unspecified)
-            register_from_warn_unspecified(from, &listed);
-        status = register_from_add(from, &listed);
-        listed_clear(&listed);
-    }
-    if (status == STATUS_OK || bulk_status(from->bulk, &from->why) != STATUS_OK)
-        return status;
-    return detail_wrap(&from->why, status, "entry %" PRIu64, from->entry_count);
-}
-
-/* An array has ended. */
-static enum status register_from_on_rest(void *arg, const char *text, size_t len)
-{
-    (void)text, (void)len;
-    struct register_from *from = arg;
-    from->has_value = true;
-    return STATUS_OK;
-}
-
-/* What is wrong where there is no whole entry. */
-static enum status register_from_explain(struct register_from *from, enum status status)
-{
-    if (from->why.text[0] != '\0')
-        return status;
-    const char *text =
-        status == STATUS_BAD_REPLY ? "not an array of JSON objects" : status_text(status);
-    return detail_set(&from->why, status, "%s behind entry %" PRIu64, text, from->entry_count);
-}
-
-static enum status register_from_check_end(struct register_from *from)
-{
-    if (!json_split_at_boundary(&from->stream))
-        return detail_set(&from->why, STATUS_BAD_REPLY, "cut off behind entry %" PRIu64,
-                          from->entry_count);
-    if (!from->has_value)
-        return detail_set(&from->why, STATUS_BAD_REPLY, "empty: not even an empty array");
-    return STATUS_OK;
+    if (item->is_unspecified)
+        register_from_warn_unspecified(from, item, number);
+    return bulk_add(from->bulk, &item->key, item->value, item->value_len,
+                    item->ttl_s ? item->ttl_s : from->ttl_s);
 }
 
 static void register_from_read_chunk(struct register_from *from)
@@ -126,10 +72,9 @@ static void register_from_read_chunk(struct register_from *from)
     if (len < 0) {
         from->status = detail_set(&from->why, STATUS_SYSTEM, "%s", strerror(errno));
     } else if (len == 0) {
-        from->status = register_from_check_end(from);
+        from->status = entry_list_finish(&from->list, &from->why);
     } else {
-        enum status status = json_split_feed(&from->stream, chunk, (size_t)len);
-        from->status = status == STATUS_OK ? status : register_from_explain(from, status);
+        from->status = entry_list_feed(&from->list, chunk, (size_t)len, &from->why);
     }
     from->is_reading = len > 0 && from->status == STATUS_OK;
 }
@@ -174,7 +119,7 @@ static void register_from_step(struct register_from *from)
     from->is_stepping = false;
 }
 
-static void register_from_on_moved(void *arg)
+static void register_from_on_progress(void *arg)
 {
     register_from_step(arg);
 }
@@ -255,6 +200,21 @@ static void register_from_describe(const struct bulk *bulk, char *out, size_t si
              written == 1 ? "service" : "services", perhaps);
 }
 
+/* What ended the writing, for a person. */
+static enum status register_from_explain(const struct bulk *bulk, struct detail *why)
+{
+    static const char *const texts[STATUS_COUNT] = {
+        [STATUS_NOT_FOUND] =
+            "a lease expired before its entries were written: the TTL is too short",
+        [STATUS_CONFLICT] = "others change the same entries all the time",
+        [STATUS_SYSTEM] = "no random number for a lease",
+    };
+    enum status status = bulk_status(bulk, why);
+    if (texts[status])
+        detail_set(why, status, "%s", texts[status]);
+    return status;
+}
+
 /* Say how it ended. */
 static int register_from_tell(const struct register_from *from)
 {
@@ -262,7 +222,7 @@ static int register_from_tell(const struct register_from *from)
     const struct log *log = from->session->log;
     char registered[128];
     register_from_describe(from->bulk, registered, sizeof(registered));
-    enum status status = bulk_status(from->bulk, &why);
+    enum status status = register_from_explain(from->bulk, &why);
     if (from->is_interrupted) {
         log_printf(log, LOG_LEVEL_ERROR, "interrupted: %s", registered);
         return 1;
@@ -282,26 +242,27 @@ static int register_from_tell(const struct register_from *from)
 
 static int register_from_read_all(struct session *session, const struct options *options, int fd)
 {
-    static const struct json_split_events events = {.element = register_from_on_element,
-                                                    .rest = register_from_on_rest};
     struct register_from from = {.session = session,
                                  .file = options_text(options, OPTION_SERVICE_FROM),
                                  .ttl_s = options_number(options, OPTION_SERVICE_TTL),
                                  .fd = fd};
-    enum status status = bulk_new(session, register_from_on_moved, &from, &from.bulk);
+    uint8_t seed[16];
+    enum status status = random_fill(seed, sizeof(seed));
+    if (status == STATUS_OK)
+        status =
+            bulk_new(session->etcd, &session->loop, register_from_on_progress, &from, &from.bulk);
     if (status != STATUS_OK) {
         detail_set(&session->why, status, "%s", status_text(status));
         return session_fail(session, status);
     }
-    json_split_init(&from.stream, NULL, NULL, &events, &from);
+    entry_list_init(&from.list, &session->root, seed, register_from_on_entry, &from);
     register_from_start(&from);
     while (!from.is_over)
         uv_run(&session->loop, UV_RUN_ONCE);
     register_from_stop(&from);
     int exit_status = register_from_tell(&from);
     bulk_free(from.bulk);
-    json_split_clear(&from.stream);
-    given_clear(&from.given);
+    entry_list_clear(&from.list);
     return exit_status;
 }
 

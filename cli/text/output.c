@@ -277,26 +277,6 @@ int output_finish(const struct log *log, int exit_status)
     return exit_status ? exit_status : 1;
 }
 
-void output_json(FILE *file, const char *text, size_t len)
-{
-    fputc('"', file);
-    size_t at = 0;
-    while (at < len) {
-        uint32_t character = 0;
-        size_t octets = utf8_decode(text + at, len - at, &character);
-        if (octets == 0)
-            fputs("\xef\xbf\xbd", file); /* U+FFFD */
-        else if (character == '"' || character == '\\')
-            fprintf(file, "\\%c", (int)character);
-        else if (utf8_is_control(character) || utf8_is_bidirectional(character))
-            fprintf(file, "\\u%04x", (unsigned)character);
-        else
-            fwrite(text + at, 1, octets, file);
-        at += octets ? octets : 1;
-    }
-    fputc('"', file);
-}
-
 void output_value(FILE *file, const char *text, size_t len)
 {
     if (!isatty(fileno(file))) {

@@ -55,10 +55,6 @@ void output_exit(void);
  * not be written: with an ERROR line, but quietly when its reader is gone (EPIPE). */
 int output_finish(const struct log *log, int exit_status);
 
-/* A JSON string; what is not UTF-8 becomes U+FFFD. Control characters, those above 0x7e, too, and
- * bidirectional ones are escaped: a terminal would act on them. */
-void output_json(FILE *file, const char *text, size_t len);
-
 /* Octets as they are; on a terminal as utf8_show() shows them. */
 void output_value(FILE *file, const char *text, size_t len);
 

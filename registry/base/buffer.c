@@ -1,6 +1,7 @@
 #include "buffer.h"
 
 #include "base64.h"
+#include "utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -74,6 +75,25 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
     va_start(args, format);
     vsnprintf(end, (size_t)len + 1, format, args);
     va_end(args);
+}
+
+void buffer_add_json(struct buffer *buffer, const char *text, size_t len)
+{
+    size_t octets;
+    buffer_add_text(buffer, "\"");
+    for (size_t at = 0; at < len; at += octets ? octets : 1) {
+        uint32_t character = 0;
+        octets = utf8_decode(text + at, len - at, &character);
+        if (octets == 0)
+            buffer_add_text(buffer, "\xef\xbf\xbd"); /* U+FFFD */
+        else if (character == '"' || character == '\\')
+            buffer_printf(buffer, "\\%c", (int)character);
+        else if (utf8_is_control(character) || utf8_is_bidirectional(character))
+            buffer_printf(buffer, "\\u%04x", (unsigned)character);
+        else
+            buffer_add(buffer, text + at, octets);
+    }
+    buffer_add_text(buffer, "\"");
 }
 
 void buffer_add_base64(struct buffer *buffer, const void *octets, size_t len)

@@ -31,6 +31,10 @@ void buffer_add_text(struct buffer *buffer, const char *text);
 /* What printf() would write, of any length. */
 void buffer_printf(struct buffer *buffer, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* A JSON string for people; what is not UTF-8 becomes U+FFFD. Control characters, those above 0x7e,
+ * too, and bidirectional ones are escaped: a terminal would act on them. */
+void buffer_add_json(struct buffer *buffer, const char *text, size_t len);
+
 /* The octets in base64 with padding. */
 void buffer_add_base64(struct buffer *buffer, const void *octets, size_t len);
 

@@ -146,45 +146,6 @@ static void what_nobody_reads_is_lost_and_counted(void **state)
     close(saved);
 }
 
-static void a_json_string_is_valid_whatever_is_in_it(void **state)
-{
-    static const struct {
-        const char *text;
-        size_t len;
-        const char *json;
-    } rows[] = {
-        {"plain", 5, "\"plain\""},
-        {"", 0, "\"\""},
-        {"a\"b\\c/", 6, "\"a\\\"b\\\\c/\""},
-        {"a\nb\t\x1f", 5, "\"a\\u000ab\\u0009\\u001f\""},
-        {"a\0b", 3, "\"a\\u0000b\""},
-        {"\x7f", 1, "\"\\u007f\""},
-        {"\xc2\x80\xc2\x9f\xc2\xa0", 6, "\"\\u0080\\u009f\xc2\xa0\""},
-        {"\xe2\x80\xae\xd8\x9c", 5, "\"\\u202e\\u061c\""},
-        {"\xc5\xbe", 2, "\"\xc5\xbe\""},
-        {"\xf0\x9f\x98\x80", 4, "\"\xf0\x9f\x98\x80\""},
-        {"a\xff"
-         "b",
-         3,
-         "\"a\xef\xbf\xbd"
-         "b\""},
-        {"\xc5", 1, "\"\xef\xbf\xbd\""},
-        {"\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* a surrogate */
-        {"\xc0\xaf", 2, "\"\xef\xbf\xbd\xef\xbf\xbd\""},                 /* overlong */
-    };
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        char *json = NULL;
-        size_t size = 0;
-        FILE *file = open_memstream(&json, &size);
-        assert_non_null(file);
-        output_json(file, rows[i].text, rows[i].len);
-        fclose(file);
-        assert_string_equal(json, rows[i].json);
-        free(json);
-    }
-}
-
 /* What `text` becomes on a terminal, or in a file. */
 static char *value_on(bool is_terminal, const char *text, size_t len)
 {
@@ -231,7 +192,6 @@ int main(void)
         cmocka_unit_test(a_line_that_is_too_long_is_cut),
         cmocka_unit_test(of_one_kind_ten_are_written_and_the_rest_counted),
         cmocka_unit_test(what_nobody_reads_is_lost_and_counted),
-        cmocka_unit_test(a_json_string_is_valid_whatever_is_in_it),
         cmocka_unit_test(a_value_drives_no_terminal_and_is_itself_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,35 +1,11 @@
-/* Linked with calloc() wrapped. */
 #include "registry/base/hash_set.h"
+#include "support/failing_memory.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-
-static bool fails;
-
-void *__wrap_malloc(size_t size)
-{
-    return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return __real_realloc(old, size);
-}
 
 static void without_memory_nothing_changes(void **state)
 {
@@ -39,10 +15,9 @@ static void without_memory_nothing_changes(void **state)
     bool is_new;
     for (uint64_t i = 1; i <= 1000; i++) {
         size_t count = set.count;
-        fails = true;
+        failing_begin(0);
         enum status status = hash_set_add(&set, &i, &is_new);
-        fails = false;
-        if (status != STATUS_OK) {
+        if (failing_end()) {
             assert_int_equal(status, STATUS_NO_MEMORY);
             assert_int_equal(set.count, count);
             failed++;

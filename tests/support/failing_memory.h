@@ -1,4 +1,4 @@
-/* tests/registry/failing_memory.h - the n-th allocation fails.
+/* tests/support/failing_memory.h - the n-th allocation fails.
  *
  * For test_*_memory.c, which are linked with malloc(), calloc() and realloc() wrapped; cJSON's are
  * ours, too. */

@@ -1,0 +1,154 @@
+#include "shared_lease.h"
+
+#include "lease_id.h"
+#include "registry/etcd/lease.h"
+
+#include <stdlib.h>
+
+#define SHARED_LEASE_GRANTS_MAX 8  /* under way */
+#define SHARED_LEASE_EXACT_S    50 /* up to here no TTL is rounded: a second is more than 2 % */
+#define SHARED_LEASE_MS_PER_S   1000
+
+void shared_lease_init(struct shared_leases *leases, struct etcd *etcd, uv_loop_t *loop,
+                       shared_lease_granted *on_granted, void *arg)
+{
+    *leases =
+        (struct shared_leases){.etcd = etcd, .loop = loop, .on_granted = on_granted, .arg = arg};
+    CDS_INIT_LIST_HEAD(&leases->waiting);
+}
+
+void shared_lease_release(struct shared_lease *lease)
+{
+    if (lease && --lease->users == 0)
+        free(lease);
+}
+
+static void shared_lease_on_granted(void *arg, enum status status, int64_t id,
+                                    int64_t granted_ttl_s, int64_t left_s, const struct detail *why)
+{
+    (void)id, (void)granted_ttl_s, (void)left_s;
+    struct shared_lease *lease = arg;
+    struct shared_leases *leases = lease->leases;
+    lease->is_granted = status == STATUS_OK;
+    lease->granted_ms = uv_now(leases->loop);
+    leases->grants--;
+    shared_lease_release(lease);
+    leases->on_granted(leases->arg, status, why);
+}
+
+static struct shared_lease *shared_lease_pop(struct shared_leases *leases)
+{
+    struct cds_list_head *node = leases->waiting.next;
+    cds_list_del(node);
+    leases->waiting_count--;
+    return (void *)((char *)node - offsetof(struct shared_lease, node));
+}
+
+void shared_lease_ask(struct shared_leases *leases)
+{
+    while (leases->waiting_count > 0 && leases->grants < SHARED_LEASE_GRANTS_MAX) {
+        struct shared_lease *lease = shared_lease_pop(leases);
+        leases->grants++;
+        lease_grant(leases->etcd, lease->id, lease->ttl_s, shared_lease_on_granted, lease);
+    }
+}
+
+void shared_lease_drop(struct shared_leases *leases)
+{
+    while (leases->waiting_count > 0)
+        shared_lease_release(shared_lease_pop(leases));
+}
+
+void shared_lease_clear(struct shared_leases *leases)
+{
+    shared_lease_drop(leases);
+    for (size_t i = 0; i < leases->group_count; i++)
+        shared_lease_release(leases->groups[i].lease);
+    leases->group_count = 0;
+}
+
+/* Whether the lease takes a key more. What is left of a lease is what its keys live: one that comes
+ * late must not live for a moment only. Half the TTL is what a keeper lets pass, too. */
+static bool shared_lease_has_room(const struct shared_leases *leases,
+                                  const struct shared_lease *lease)
+{
+    if (lease->key_count == LEASE_KEYS_MAX)
+        return false;
+    uint64_t age_ms = uv_now(leases->loop) - lease->granted_ms;
+    return !lease->is_granted || age_ms <= lease->ttl_s * (SHARED_LEASE_MS_PER_S / 2);
+}
+
+/* Up, by less than 2 %, to one of a thousand TTLs: from each to the next it is a fiftieth. */
+static uint64_t shared_lease_round_up(uint64_t ttl_s)
+{
+    uint64_t rounded_s = SHARED_LEASE_EXACT_S;
+    if (ttl_s <= SHARED_LEASE_EXACT_S)
+        return ttl_s;
+    while (rounded_s < ttl_s)
+        rounded_s += rounded_s / SHARED_LEASE_EXACT_S;
+    return rounded_s < LEASE_TTL_MAX_S ? rounded_s : LEASE_TTL_MAX_S;
+}
+
+/* Its index; group_count: there is none. */
+static size_t shared_lease_find(const struct shared_leases *leases, uint64_t ttl_s)
+{
+    size_t i = 0;
+    while (i < leases->group_count && leases->groups[i].ttl_s != ttl_s)
+        i++;
+    return i;
+}
+
+/* The index of the group of this TTL; when there are many, of that of one a little longer. */
+static size_t shared_lease_group(struct shared_leases *leases, uint64_t ttl_s)
+{
+    size_t i = shared_lease_find(leases, ttl_s);
+    if (i == leases->group_count && i >= SHARED_LEASE_TTLS_MAX) {
+        ttl_s = shared_lease_round_up(ttl_s);
+        i = shared_lease_find(leases, ttl_s);
+    }
+    if (i == leases->group_count && i < SHARED_LEASE_GROUPS_MAX) {
+        leases->groups[i].ttl_s = ttl_s;
+        leases->groups[i].lease = NULL;
+        leases->group_count++;
+    }
+    return i;
+}
+
+/* Users: the group and the grant. */
+static enum status shared_lease_new(struct shared_leases *leases, uint64_t ttl_s,
+                                    struct shared_lease **out)
+{
+    int64_t id;
+    enum status status = lease_id_new(ttl_s, &id);
+    if (status != STATUS_OK)
+        return status;
+    struct shared_lease *lease = calloc(1, sizeof(*lease));
+    if (!lease)
+        return STATUS_NO_MEMORY;
+    *lease = (struct shared_lease){.leases = leases, .id = id, .ttl_s = ttl_s, .users = 2};
+    cds_list_add_tail(&lease->node, &leases->waiting);
+    leases->waiting_count++;
+    *out = lease;
+    return STATUS_OK;
+}
+
+enum status shared_lease_take(struct shared_leases *leases, uint64_t ttl_s,
+                              struct shared_lease **out)
+{
+    size_t i = shared_lease_group(leases, ttl_s);
+    if (i == SHARED_LEASE_GROUPS_MAX)
+        return STATUS_TOO_LARGE;
+    struct shared_lease *lease = leases->groups[i].lease;
+    if (!lease || !shared_lease_has_room(leases, lease)) {
+        shared_lease_release(lease);
+        leases->groups[i].lease = lease = NULL;
+        enum status status = shared_lease_new(leases, leases->groups[i].ttl_s, &lease);
+        if (status != STATUS_OK)
+            return status;
+        leases->groups[i].lease = lease;
+    }
+    lease->users++;
+    lease->key_count++;
+    *out = lease;
+    return STATUS_OK;
+}
