@@ -13,7 +13,7 @@ static struct fake_store etcd;
 
 static struct dedup {
     unsigned pages, done, stop_on; /* stop_on: the page on which to stop */
-    size_t rows;
+    size_t rows, cut;
     char text[2048]; /* "key=value:left " each */
     enum status answer, status;
     struct scan *scan;
@@ -32,6 +32,7 @@ static enum status on_page(void *arg, const struct scan_row *rows, size_t count)
         snprintf(out->text + len, sizeof(out->text) - len, "%.*s=%.*s", (int)row->key_len, row->key,
                  (int)row->value_len, row->value);
         len = strlen(out->text);
+        out->cut += row->is_cut;
         if (row->lease)
             snprintf(out->text + len, sizeof(out->text) - len, ":%d ", (int)row->left_s);
         else
@@ -216,6 +217,20 @@ static void long_values_make_short_pages(void **state)
     page.text = NULL;
 }
 
+static void a_value_that_is_too_long_is_left_out(void **state)
+{
+    (void)state;
+    page.first = 0;
+    page.count = page.total = 2;
+    page.value_len = 3000000;
+    etcd.gateway.decide = decide_page;
+    assert_int_equal(scan_all("/foo/"), STATUS_OK);
+    assert_string_equal(seen.text, "/foo/00000= /foo/00001= ");
+    assert_int_equal(seen.cut, 2);
+    free(page.text);
+    page.text = NULL;
+}
+
 static void what_the_reader_says_ends_it(void **state)
 {
     (void)state;
@@ -304,6 +319,7 @@ int main(void)
         TEST(leases_are_asked_for_some_at_a_time),
         TEST(the_next_page_is_of_the_same_revision_and_begins_behind_the_last_key),
         TEST(long_values_make_short_pages),
+        TEST(a_value_that_is_too_long_is_left_out),
         TEST(what_the_reader_says_ends_it),
         TEST(what_etcd_refuses_is_told),
         TEST(nothing_comes_after_it_was_stopped),

@@ -99,6 +99,7 @@ static void many_ttls_are_rounded_up_a_little(void **state)
         take(ttl_s);
     assert_int_equal(leases.group_count, SHARED_LEASE_TTLS_MAX);
     assert_int_equal(leases.groups[SHARED_LEASE_TTLS_MAX - 1].ttl_s, 1000 + SHARED_LEASE_TTLS_MAX);
+    assert_true(take(1000000) == take(1000001)); /* the next one is rounded */
     struct shared_lease *lease;
     for (uint64_t ttl_s = 1; ttl_s <= LEASE_TTL_MAX_S; ttl_s += 1 + ttl_s / 61) {
         assert_int_equal(shared_lease_take(&leases, ttl_s, &lease), STATUS_OK);

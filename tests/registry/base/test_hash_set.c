@@ -63,11 +63,12 @@ static void little_memory_is_kept_and_much_given_back(void **state)
 {
     (void)state;
     struct hash_set set = {.words = 1};
-    for (uint64_t i = 1; i <= 700; i++)
+    for (uint64_t i = 0; i <= 700; i++)
         add(&set, i, 0);
     const uint64_t *rows = set.rows;
     hash_set_reset(&set);
     assert_true(rows && set.rows == rows);
+    assert_true(add(&set, 0, 0) && add(&set, 700, 0));
     for (uint64_t i = 1; i <= 100000; i++)
         add(&set, i, 0);
     assert_true(set.capacity * 3 / 4 >= set.count && set.capacity <= 300000);
