@@ -185,7 +185,7 @@ static void nothing_is_written_before_its_lease_is_granted(void **state)
 
 static void decide_lease_gone(void *arg, const char *path, const char *body, struct fake_row *row)
 {
-    fake_etcd_decide(arg, path, strstr(body, "request_put") ? "{}" : body, row);
+    fake_store_decide(arg, path, strstr(body, "request_put") ? "{}" : body, row);
     if (!strstr(body, "request_put"))
         return;
     row->status = 404;
@@ -211,7 +211,7 @@ static const char *refused_key;
 
 static void decide_refused(void *arg, const char *path, const char *body, struct fake_row *row)
 {
-    fake_etcd_decide(arg, path, strstr(body, refused_key) ? "{}" : body, row);
+    fake_store_decide(arg, path, strstr(body, refused_key) ? "{}" : body, row);
     if (!strstr(body, refused_key))
         return;
     row->status = 429;
