@@ -108,37 +108,14 @@ static enum status session_wait_for(struct wait *wait)
     return wait->status;
 }
 
-struct range_wait {
+struct get_wait {
     struct wait wait;
-    kv_each *each;
-    void *arg;
+    struct session_value found;
 };
-
-static bool session_range_each(void *arg, const struct kv *kv)
-{
-    struct range_wait *range = arg;
-    return range->each(range->arg, kv);
-}
-
-static void session_range_done(void *arg, enum status status, const struct kv_range_result *result,
-                               const struct detail *why)
-{
-    (void)result;
-    struct range_wait *range = arg;
-    session_wait_end(&range->wait, status, why);
-}
-
-enum status session_range(struct session *session, const struct kv_range *range, kv_each *each,
-                          void *arg)
-{
-    struct range_wait wait = {{.session = session}, each, arg};
-    kv_range(session->etcd, range, session_range_each, session_range_done, &wait);
-    return session_wait_for(&wait.wait);
-}
 
 static bool session_get_each(void *arg, const struct kv *kv)
 {
-    struct session_value *out = arg;
+    struct session_value *out = &((struct get_wait *)arg)->found;
     out->text = malloc(kv->value_len + 1);
     if (!out->text)
         return false;
@@ -149,16 +126,25 @@ static bool session_get_each(void *arg, const struct kv *kv)
     return true;
 }
 
+static void session_get_done(void *arg, enum status status, const struct kv_range_result *result,
+                             const struct detail *why)
+{
+    struct get_wait *get = arg;
+    (void)result;
+    session_wait_end(&get->wait, status, why);
+}
+
 enum status session_get(struct session *session, const struct kv_key *key,
                         struct session_value *out)
 {
-    struct session_value found = {0};
+    struct get_wait get = {.wait.session = session};
     struct kv_range range = {.key = key->text, .key_len = key->len};
-    enum status status = session_range(session, &range, session_get_each, &found);
+    kv_range(session->etcd, &range, session_get_each, session_get_done, &get);
+    enum status status = session_wait_for(&get.wait);
     if (status == STATUS_OK)
-        *out = found;
+        *out = get.found;
     else
-        free(found.text);
+        free(get.found.text);
     return status;
 }
 

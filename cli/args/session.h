@@ -45,10 +45,6 @@ const char *session_outage_advice(enum status status);
 int session_fail(const struct session *session, enum status status);
 int session_report(const struct log *log, enum status status, const struct detail *why);
 
-/* Stream a range to `each`. */
-MUST_USE enum status session_range(struct session *session, const struct kv_range *range,
-                                   kv_each *each, void *arg);
-
 /* A key's value as it was read; text NULL: there is none. */
 struct session_value {
     char *text; /* NUL-terminated, owned: free() */
