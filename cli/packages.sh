@@ -16,7 +16,7 @@ packages() {
         iproute2 valgrind zsh fish man-db ;;
     bench) echo python3 etcd-client nsd knot valgrind curl ;;
     gates) echo clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev llvm-14 pmccabe \
-        codespell shellcheck gcovr util-linux binutils ;;
+        codespell shellcheck gcovr util-linux binutils ninja-build patch ;;
     *) echo "packages.sh: no group '$1': build, run, tests, gates, bench" >&2; exit 2 ;;
     esac
 }
