@@ -5,7 +5,45 @@
 #include "support/fake_answer.h"
 #include "zones/store/rcu.h"
 
+#include <sys/syscall.h>
 #include <time.h>
+
+/* The kernel, where it would not do by itself what is to be seen. */
+static struct {
+    int errors[4]; /* of the next calls of sendmmsg(); 0: it sends one message */
+    unsigned count;
+    bool is_changed; /* what is received came to this address: */
+    struct in6_pktinfo asked, source;
+} kernel;
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    if (kernel.is_changed) {
+        const struct cmsghdr *control = CMSG_FIRSTHDR(&messages[0].msg_hdr);
+        assert_non_null(control);
+        memcpy(&kernel.source, CMSG_DATA(control), sizeof(kernel.source));
+        return (int)count;
+    }
+    if (kernel.count > 0) {
+        int error = kernel.errors[--kernel.count];
+        errno = error;
+        if (error != 0)
+            return -1;
+        count = 1;
+    }
+    return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
+}
+
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout)
+{
+    int got = (int)syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
+    if (got > 0 && kernel.is_changed) {
+        struct cmsghdr *control = CMSG_FIRSTHDR(&messages[0].msg_hdr);
+        assert_non_null(control);
+        memcpy(CMSG_DATA(control), &kernel.asked, sizeof(kernel.asked));
+    }
+    return got;
+}
 
 /* In place of dns/server/rate_limit.c, which exempts loopback. */
 static unsigned allowance;
@@ -216,6 +254,69 @@ static void answers_that_cannot_be_sent_are_counted(void **state)
     close(server.fd);
 }
 
+/* Routing chooses the interface of a reply, which may be another than the query came in by; but
+ * fe80::1 is another address on each. */
+static void a_reply_from_a_link_local_address_leaves_by_its_interface(void **state)
+{
+    static const struct {
+        const char *asked;
+        unsigned interface;
+    } rows[] = {{"fe80::1", 7}, {"febf::1", 7}, {"fd00::1", 0}, {"::1", 0}};
+    (void)state;
+    open_server("::", NULL);
+    struct sockaddr_storage address = client_address("::1", client_port(&server.address));
+    int fd = client_connect(&address, SOCK_DGRAM);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t reply[UDP_REPLY_MAX];
+        kernel.is_changed = true;
+        kernel.asked.ipi6_ifindex = 7;
+        assert_int_equal(inet_pton(AF_INET6, rows[i].asked, &kernel.asked.ipi6_addr), 1);
+        (void)ask(fd, "a", reply);
+        kernel.is_changed = false;
+        assert_memory_equal(&kernel.source.ipi6_addr, &kernel.asked.ipi6_addr, 16);
+        assert_int_equal(kernel.source.ipi6_ifindex, rows[i].interface);
+    }
+    close(fd);
+    close(server.fd);
+}
+
+/* Another may go elsewhere, but not past a full queue. */
+static void what_one_reply_could_not_do_others_still_can(void **state)
+{
+    static const struct {
+        const char *what;
+        int errors[4]; /* the last one first */
+        unsigned count, sent;
+    } rows[] = {
+        {"all at once", {0}, 0, 3},
+        {"one by one", {0, 0, 0}, 3, 3},
+        {"interrupted", {EINTR, 0, EINTR}, 3, 3},
+        {"the first is refused", {EPERM}, 1, 2},
+        {"the second is", {EPERM, 0}, 2, 2},
+        {"full at first", {EAGAIN}, 1, 0},
+        {"full at the second", {ENOBUFS, 0}, 2, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint8_t bytes[UDP_REPLY_MAX];
+        unsigned got = 0;
+        open_server("127.0.0.1", NULL);
+        int fd = client_connect(&server.address, SOCK_DGRAM);
+        for (uint16_t id = 0; id < 3; id++)
+            client_send(fd, bytes, client_query(bytes, id, "a", CLIENT_TYPE_A));
+        memcpy(kernel.errors, rows[i].errors, sizeof(kernel.errors));
+        kernel.count = rows[i].count;
+        serve();
+        while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+            got++;
+        if (got != rows[i].sent || server.counters.send_failed != 3 - rows[i].sent)
+            fail_msg("%s: %u sent, %u failed", rows[i].what, got,
+                     (unsigned)server.counters.send_failed);
+        close(fd);
+        close(server.fd);
+    }
+}
+
 static void a_published_environment_holds_from_the_next_batch(void **state)
 {
     (void)state;
@@ -257,6 +358,8 @@ int main(void)
         cmocka_unit_test(
             over_the_limit_every_second_answer_is_truncated_and_the_others_are_withheld),
         cmocka_unit_test(answers_that_cannot_be_sent_are_counted),
+        cmocka_unit_test(a_reply_from_a_link_local_address_leaves_by_its_interface),
+        cmocka_unit_test(what_one_reply_could_not_do_others_still_can),
         cmocka_unit_test(a_published_environment_holds_from_the_next_batch),
     };
     return cmocka_run_group_tests(tests, be_reader, be_no_reader);
