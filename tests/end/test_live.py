@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -190,6 +191,22 @@ def test_after_the_stale_limit_it_fails_rather_than_lies(own_registry):
         assert reply.rcode == SERVFAIL and reply.ede == EDE_INVALID and reply.answer_count == 0
     own_registry.etcd.start()
     wait_until(lambda: dns.data("n._t._tcp", "SRV") == OLD, 30)
+
+
+def test_an_outage_that_is_over_does_not_count_against_the_stale_limit(own_registry, relay):
+    own_registry.put("t", "n", "10.0.0.1:80")
+    server = own_registry.serve("--stale-limit", "3", endpoints=relay.endpoint)
+    dns = server.dns
+    relay.cut()
+    wait_until(lambda: is_stale(dns))
+    relay.heal()
+    wait_until(lambda: dns.ask("n._t._tcp", "SRV", edns=1232).ede is None)
+    end = time.monotonic() + 3.5
+    while time.monotonic() < end:
+        reply = dns.ask("n._t._tcp", "SRV", edns=1232)
+        assert reply.data() == OLD and reply.ede is None
+        time.sleep(0.1)
+    assert not server.find_line("away for --stale-limit")
 
 
 class WithoutWatch(http.server.BaseHTTPRequestHandler):
