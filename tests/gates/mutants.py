@@ -284,11 +284,12 @@ def from_patch(patch):
 
 # ---- Building and running.
 
-def run(argv, timeout=None, own_pids=False, **options):
-    """(exit status or None when it took too long, what it said)"""
-    if own_pids:
+def run(argv, timeout=None, is_alone=False, **options):
+    """(exit status or None when it took too long, what it said). is_alone: with processes and ports of its own."""
+    if is_alone:
         # The shell is the namespace's init: a test that were it could not send signals to itself.
-        argv = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh", *argv]
+        argv = ["unshare", "--pid", "--net", "--fork", "--kill-child", "--mount-proc", "sh", "-c",
+                'ip link set lo up; "$@"; exit $?', "sh", *argv]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           **options) as process:
         try:
@@ -395,13 +396,14 @@ class Worker:
             if failed:
                 return
             limit = max(10, 3 * test.seconds)
-            status, _ = run(test.argv, limit, True, cwd=test.cwd)
+            status, said = run(test.argv, limit, True, cwd=test.cwd)
             # Once more, since a loaded machine makes mistakes, too. What hangs is not waited for twice.
             if status is not None and status > 0:
-                status, _ = run(test.argv, limit, True, cwd=test.cwd)
+                status, said = run(test.argv, limit, True, cwd=test.cwd)
             if status != 0:
+                which = "hangs" if status is None else (re.findall(r"FAILED  \] (\w+)", said) or [f"status {status}"])[0]
                 with lock:
-                    failed.append(test.name + (" (hangs)" if status is None else ""))
+                    failed.append(f"{test.name} ({which})")
 
         with concurrent.futures.ThreadPoolExecutor(UNIT_JOBS) as pool:
             list(pool.map(one, tests))

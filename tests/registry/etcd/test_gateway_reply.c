@@ -74,6 +74,11 @@ static const struct {
      "Not Found"},
     {501, "{\"code\":12, \"message\":\"Method Not Allowed\"}", STATUS_BAD_REPLY, GATEWAY_REPLY_PATH,
      NULL},
+    {405, "Method Not Allowed\n", STATUS_BAD_REPLY, GATEWAY_REPLY_PATH,
+     "HTTP status 405: Method Not Allowed"},
+    {405, "{\"code\":12, \"message\":\"Method Not Allowed\"}", STATUS_BAD_REPLY, GATEWAY_REPLY_PATH,
+     NULL},
+    {400, "Bad Request", STATUS_BAD_REPLY, GATEWAY_REPLY_UNDONE, NULL},
     /* not etcd's words */
     {421, "", STATUS_BAD_REPLY, GATEWAY_REPLY_UNDONE, "HTTP status 421"},
     {502, "<html>\x1b[2J\n</html>", STATUS_UNREACHABLE, GATEWAY_REPLY_UNKNOWN,

@@ -239,6 +239,34 @@ static void sizes_are_bounded(void **state)
     }
 }
 
+/* Nor does one get through for coming in one piece. */
+static void a_whole_element_is_bounded_too(void **state)
+{
+    (void)state;
+    static const char head[] = "{\"kvs\":[{\"a\":[", tail[] = "]}]}";
+    size_t frame = strlen("{\"a\":[") + strlen("]}"); /* of the element */
+    for (unsigned more = 0; more < 2; more++) {
+        size_t len = JSON_SPLIT_ELEMENT_MAX - frame + more;
+        struct change told = {0};
+        struct json_split stream;
+        struct buffer text;
+        buffer_init(&text, 2 * JSON_SPLIT_ELEMENT_MAX);
+        char *digits = malloc(len);
+        assert_non_null(digits);
+        memset(digits, '7', len);
+        buffer_add_text(&text, head);
+        buffer_add(&text, digits, len);
+        buffer_add_text(&text, tail);
+        free(digits);
+        json_split_init(&stream, NULL, "kvs", &counting, &told);
+        assert_int_equal(json_split_feed(&stream, text.data, text.len),
+                         more ? STATUS_BAD_REPLY : STATUS_OK);
+        assert_int_equal(told.elements, 1 - more);
+        json_split_clear(&stream);
+        buffer_clear(&text);
+    }
+}
+
 /* Strings of an element around their limit, of octets and of escapes, in pieces of some lengths:
  * the element comes, with their beginnings, as JSON. */
 static void a_long_string_is_cut(void **state)
@@ -323,6 +351,7 @@ int main(void)
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(a_line_of_megabytes_needs_memory_for_one_element),
         cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(a_whole_element_is_bounded_too),
         cmocka_unit_test(a_long_string_is_cut),
         cmocka_unit_test(a_string_costs_its_length),
         cmocka_unit_test(a_stream_can_begin_anew),

@@ -68,6 +68,35 @@ static void who_failed_comes_last_for_a_while(void **state)
     free_set(set);
 }
 
+/* Whoever answers again has a clean slate: its next failure is a first one. */
+static void who_answers_again_is_forgiven(void **state)
+{
+    (void)state;
+    struct member_set *set = new_set("10.0.0.1:1,10.0.0.2:1");
+    struct member *member = &set->list[0];
+    for (int i = 0; i < 20; i++)
+        member_fail(member, 1000, STATUS_UNREACHABLE, "connection refused");
+    member_mark_up(set, member);
+    assert_int_equal(member->reason[0], '\0');
+    member_fail(member, 2000, STATUS_UNREACHABLE, "connection refused");
+    assert_in_range(member->pause_until_ms, 2000 + 125, 2000 + 250);
+    free_set(set);
+}
+
+/* 250 ms at first, doubled up to 10 s; at least half of that. */
+static void each_failure_doubles_the_pause(void **state)
+{
+    (void)state;
+    struct member_set *set = new_set("10.0.0.1:1");
+    uint64_t pause_ms = 250;
+    for (int i = 0; i < 10; i++) {
+        member_fail(&set->list[0], 1000, STATUS_UNREACHABLE, "connection refused");
+        assert_in_range(set->list[0].pause_until_ms - 1000, pause_ms / 2, pause_ms);
+        pause_ms = pause_ms < 5000 ? pause_ms * 2 : 10000;
+    }
+    free_set(set);
+}
+
 static void members_are_a_set(void **state)
 {
     (void)state;
@@ -188,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_one_that_answered_is_asked_first),
         cmocka_unit_test(who_failed_comes_last_for_a_while),
+        cmocka_unit_test(who_answers_again_is_forgiven),
+        cmocka_unit_test(each_failure_doubles_the_pause),
         cmocka_unit_test(members_are_a_set),
         cmocka_unit_test(the_version_gives_the_prefix),
         cmocka_unit_test(addresses_are_kept_for_their_ttl),
