@@ -1,0 +1,354 @@
+/* Following a watch: what its member may do before it is left, and what its store may say before
+ * it is loaded again. */
+#include "registry/etcd/follow_parts.h"
+
+#include "registry/etcd/follow.h"
+#include "support/client_loop.h"
+#include "support/fake_gateway.h"
+
+// clang-format off
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+// clang-format on
+
+#define HEADER(cluster, revision, term)                                                            \
+    "\"header\":{\"cluster_id\":\"" cluster "\",\"revision\":\"" revision "\",\"raft_term\":"      \
+    "\"" term "\"}"
+#define CREATED(cluster, revision, term)                                                           \
+    "{\"result\":{" HEADER(cluster, revision, term) ",\"created\":true}}\n"
+#define GOOD CREATED("1", "7", "2")
+#define KV(key, mod)                                                                               \
+    "{\"key\":\"" key "\",\"create_revision\":\"5\",\"mod_revision\":\"" mod                       \
+    "\",\"version\":\"1\",\"value\":\"Yg==\"}"
+#define LINE(events) "{\"result\":{" HEADER("1", "9", "2") ",\"events\":[" events "]}}\n"
+#define COMPACTED                                                                                  \
+    "{\"result\":{" HEADER("1", "9", "2") ",\"canceled\":true,\"compact_revision\":\"9\"}}\n"
+#define RANGE(kvs, count) "{" HEADER("1", "7", "2") ",\"kvs\":[" kvs "],\"count\":\"" count "\"}"
+#define LOADED            RANGE(KV("YQ==", "7"), "1")
+#define NO_LEADER         "{\"error\":\"e\",\"message\":\"etcdserver: no leader\",\"code\":14}"
+#define DENIED            "{\"error\":\"e\",\"message\":\"etcdserver: permission denied\",\"code\":7}"
+
+#define VERSION                                                                                    \
+    {                                                                                              \
+        "/version", 200, "{\"etcdserver\":\"3.4.23\"}", FAKE_KEEP, 0                               \
+    }
+#define FIRST_LOAD                                                                                 \
+    {                                                                                              \
+        "/v3/kv/range", 200, LOADED, FAKE_KEEP, 1                                                  \
+    }
+#define READ(status, body, uses)                                                                   \
+    {                                                                                              \
+        "/v3/kv/range", status, body, FAKE_KEEP, uses                                              \
+    }
+#define WATCH(body, uses)                                                                          \
+    {                                                                                              \
+        "/v3/watch", 200, body, FAKE_CHUNK, uses                                                   \
+    }
+
+static struct client_loop client;
+static struct fake_gateway gateway;
+static struct follow *mirror;
+
+static struct {
+    unsigned loads, puts, removes, commits, lost;
+    int64_t committed, removed_at;
+    bool is_live;
+    char why[512];
+} owner;
+
+static void on_load(void *arg)
+{
+    (void)arg;
+    owner.loads++;
+}
+
+static void on_put(void *arg, const struct kv *kv)
+{
+    (void)arg, (void)kv;
+    owner.puts++;
+}
+
+static void on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
+{
+    (void)arg, (void)key, (void)key_len;
+    owner.removes++;
+    owner.removed_at = revision;
+}
+
+static void on_load_end(void *arg, int64_t revision)
+{
+    (void)arg, (void)revision;
+}
+
+static void on_commit(void *arg, int64_t revision)
+{
+    (void)arg;
+    owner.commits++;
+    owner.committed = revision;
+}
+
+static void on_contact(void *arg, bool is_live, const struct detail *why)
+{
+    (void)arg;
+    owner.is_live = is_live;
+    owner.lost += !is_live;
+    if (!is_live)
+        snprintf(owner.why, sizeof(owner.why), "%s", why->text);
+}
+
+static const struct follow_events events = {on_load,   on_put,     on_remove, on_load_end,
+                                            on_commit, on_contact, NULL};
+
+static void open_mirror(const struct fake_row *rows, size_t count)
+{
+    client_loop_open(&client);
+    assert_true(fake_gateway_start(&gateway, &client.loop, rows, count));
+    assert_int_equal(client_loop_connect(&client, gateway.endpoint, (struct etcd_options){0}),
+                     STATUS_OK);
+    memset(&owner, 0, sizeof(owner));
+    assert_int_equal(follow_start(client.etcd, "a", 1, &events, NULL, &mirror), STATUS_OK);
+}
+
+static void close_mirror(void)
+{
+    follow_stop(mirror);
+    client_loop_close_client(&client);
+    fake_gateway_stop(&gateway);
+    assert_int_equal(client_loop_close(&client), 0);
+}
+
+#define COUNT(rows)             (sizeof(rows) / sizeof((rows)[0]))
+#define UNTIL(condition, limit) assert_true(CLIENT_LOOP_UNTIL(&client, condition, limit))
+
+/* Where the probes of a member whose watch is silent are answered. */
+enum { ROW_PROBES = 3 };
+
+static void a_member_may_fail_two_probes_in_a_row(void **state)
+{
+    static const struct fake_row rows[] = {VERSION,
+                                           WATCH(GOOD, 0),
+                                           FIRST_LOAD,
+                                           READ(503, NO_LEADER, 2),
+                                           READ(200, LOADED, 1),
+                                           READ(503, NO_LEADER, 2),
+                                           READ(200, LOADED, 0)};
+    (void)state;
+    open_mirror(rows, COUNT(rows));
+    UNTIL(gateway.used[6], 15000);
+    client_loop_run_for(&client, 100);
+    assert_int_equal(gateway.used[ROW_PROBES] + gateway.used[5], 4);
+    assert_int_equal(owner.lost, 0);
+    assert_int_equal(gateway.used[1], 1); /* it is the same watch */
+    close_mirror();
+}
+
+static void the_third_failure_of_a_probe_ends_it(void **state)
+{
+    static const struct fake_row rows[] = {VERSION, WATCH(GOOD, 0), FIRST_LOAD,
+                                           READ(503, NO_LEADER, 3), READ(200, LOADED, 0)};
+    (void)state;
+    open_mirror(rows, COUNT(rows));
+    UNTIL(owner.lost, 15000);
+    assert_int_equal(gateway.used[ROW_PROBES], 3);
+    assert_non_null(strstr(owner.why, "no leader"));
+    UNTIL(owner.is_live, 15000);
+    assert_int_equal(owner.loads, 1);
+    close_mirror();
+}
+
+/* A role that was withdrawn does not end a running watch. */
+static void a_denied_probe_is_an_answer(void **state)
+{
+    static const struct fake_row rows[] = {VERSION, WATCH(GOOD, 0), FIRST_LOAD,
+                                           READ(403, DENIED, 0)};
+    (void)state;
+    open_mirror(rows, COUNT(rows));
+    UNTIL(gateway.used[ROW_PROBES] == 4, 15000);
+    assert_int_equal(owner.lost, 0);
+    close_mirror();
+}
+
+static void a_silent_member_is_left_at_once(void **state)
+{
+    static const struct fake_row rows[] = {
+        VERSION, WATCH(GOOD, 0), FIRST_LOAD, {"/v3/kv/range", 200, NULL, FAKE_MUTE, 0}};
+    (void)state;
+    open_mirror(rows, COUNT(rows));
+    UNTIL(gateway.used[ROW_PROBES] == 1, 5000);
+    UNTIL(owner.lost, 4000);
+    assert_non_null(strstr(owner.why, "no answer in time"));
+    close_mirror();
+}
+
+/* What the member says first of its store, where revision 7 of term 2 was read. */
+static void another_store_is_loaded_again(void **state)
+{
+    static const struct {
+        const char *first;
+        unsigned loads;
+    } cases[] = {
+        {CREATED("1", "7", "2"), 1},     {CREATED("1", "9", "3"), 1},
+        {CREATED("1", "20007", "2"), 1}, {CREATED("1", "20008", "2"), 2},
+        {CREATED("2", "7", "2"), 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct fake_row rows[] = {VERSION, WATCH(cases[i].first, 1), READ(200, LOADED, 0),
+                                        WATCH(GOOD, 0)};
+        open_mirror(rows, COUNT(rows));
+        UNTIL(owner.is_live, 10000);
+        client_loop_run_for(&client, 50);
+        struct follow_counts facts;
+        follow_count(mirror, &facts);
+        if (owner.loads != cases[i].loads || facts.reloads != cases[i].loads - 1)
+            fail_msg("%s: %u loads", cases[i].first, owner.loads);
+        close_mirror();
+    }
+}
+
+/* A follower may lag: what it says is no proof, but reason enough to ask through the leader. */
+static void a_store_that_is_behind_is_asked(void **state)
+{
+    static const char *const behind[] = {CREATED("1", "6", "2"), CREATED("1", "7", "1")};
+    (void)state;
+    for (size_t i = 0; i < COUNT(behind); i++) {
+        const struct fake_row rows[] = {VERSION, WATCH(behind[i], 1), FIRST_LOAD,
+                                        READ(503, NO_LEADER, 1), READ(200, LOADED, 0)};
+        open_mirror(rows, COUNT(rows));
+        UNTIL(owner.is_live && gateway.used[3] == 1, 5000);
+        UNTIL(gateway.used[4] >= 2, 5000); /* now, and at the witness's revision */
+        client_loop_run_for(&client, 100);
+        assert_non_null(strstr(gateway.last_body, "\"revision\":\"7\""));
+        assert_int_equal(owner.loads, 1);
+        assert_int_equal(owner.lost, 0);
+        close_mirror();
+    }
+}
+
+/* How a watch ends, and how often it is begun before all is loaded again. */
+static void what_cannot_be_followed_is_loaded(void **state)
+{
+    static const struct {
+        const char *what, *body;
+        enum fake_end end;
+        unsigned watches, lost;
+    } cases[] = {
+        {"compacted", GOOD COMPACTED, FAKE_CHUNK, 1, 0},
+        {"nonsense", GOOD "{\"result\":7}\n", FAKE_CHUNK, 2, 1},
+        {"an event of before", GOOD LINE("{\"kv\":" KV("YWI=", "7") "}"), FAKE_CHUNK, 2, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const struct fake_row rows[] = {
+            VERSION,
+            {"/v3/watch", 200, cases[i].body, cases[i].end, cases[i].watches},
+            READ(200, LOADED, 0),
+            WATCH(GOOD, 0)};
+        open_mirror(rows, COUNT(rows));
+        UNTIL(gateway.used[3] && owner.is_live, 10000);
+        if (owner.loads != 2 || owner.lost != cases[i].lost)
+            fail_msg("%s: %u loads, %u times lost", cases[i].what, owner.loads, owner.lost);
+        close_mirror();
+    }
+}
+
+/* An end that says nothing of the store is no reason to load. */
+static void a_watch_that_ends_is_begun_again(void **state)
+{
+    static const struct fake_row rows[] = {VERSION,
+                                           {"/v3/watch", 200, GOOD, FAKE_EOF, 3},
+                                           FIRST_LOAD,
+                                           READ(200, LOADED, 0),
+                                           WATCH(GOOD, 0)};
+    (void)state;
+    open_mirror(rows, COUNT(rows));
+    UNTIL(gateway.used[4] && owner.is_live, 10000);
+    assert_int_equal(owner.loads, 1);
+    assert_true(owner.lost >= 1);
+    close_mirror();
+}
+
+static void a_line_is_told_and_committed_at_its_revision(void **state)
+{
+    static const struct fake_row rows[] = {
+        VERSION,
+        WATCH(GOOD LINE(
+                  "{\"kv\":" KV("YWI=", "8") "},{\"type\":\"DELETE\",\"kv\":" KV("YQ==", "9") "}"),
+              0),
+        FIRST_LOAD, READ(200, LOADED, 0)};
+    (void)state;
+    open_mirror(rows, COUNT(rows));
+    UNTIL(owner.committed == 9, 5000);
+    assert_int_equal(owner.puts, 2);
+    assert_int_equal(owner.removes, 1);
+    assert_int_equal(owner.removed_at, 9);
+    assert_int_equal(owner.commits, 2);
+    close_mirror();
+}
+
+static void tell(const char *key, int64_t revision, bool is_put)
+{
+    struct kv kv = {.key = key,
+                    .key_len = strlen(key),
+                    .value = "v",
+                    .value_len = 1,
+                    .mod_revision = revision,
+                    .create_revision = revision - 1,
+                    .version = 2};
+    if (is_put)
+        follow_watch_put(mirror, &kv, LEDGER_FOLLOWED);
+    else
+        follow_watch_remove(mirror, key, strlen(key), revision, LEDGER_FOLLOWED);
+}
+
+/* By what was told last a store is known again: see follow_check.h. */
+static void the_newest_event_is_the_witness(void **state)
+{
+    static const struct fake_row rows[] = {VERSION, WATCH(GOOD, 0), FIRST_LOAD,
+                                           READ(200, LOADED, 0)};
+    static const struct {
+        const char *key;
+        int64_t revision;
+        bool is_put;
+        const char *witness;
+        int64_t seen;
+        bool is_deleted;
+    } cases[] = {
+        {"b", 10, true, "b", 10, false}, {"b", 12, false, "b", 12, true},
+        {"c", 11, true, "b", 12, true},  {"d", 11, false, "b", 12, true},
+        {"e", 12, false, "e", 12, true}, {"b", 13, true, "b", 13, false},
+        {"f", 12, true, "b", 13, false}, {"g", 13, true, "g", 13, false},
+    };
+    (void)state;
+    open_mirror(rows, COUNT(rows));
+    UNTIL(owner.is_live, 5000);
+    const struct follow_check_newest_key *witness = &mirror->witness;
+    assert_memory_equal(witness->key.data, "a", 1);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        tell(cases[i].key, cases[i].revision, cases[i].is_put);
+        assert_int_equal(witness->key.len, 1);
+        if (witness->key.data[0] != cases[i].witness[0] || witness->mod_revision != cases[i].seen ||
+            witness->is_deleted != cases[i].is_deleted)
+            fail_msg("after %s at %d: %c at %d", cases[i].key, (int)cases[i].revision,
+                     witness->key.data[0], (int)witness->mod_revision);
+    }
+    close_mirror();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_member_may_fail_two_probes_in_a_row),
+        cmocka_unit_test(the_third_failure_of_a_probe_ends_it),
+        cmocka_unit_test(a_denied_probe_is_an_answer),
+        cmocka_unit_test(a_silent_member_is_left_at_once),
+        cmocka_unit_test(another_store_is_loaded_again),
+        cmocka_unit_test(a_store_that_is_behind_is_asked),
+        cmocka_unit_test(what_cannot_be_followed_is_loaded),
+        cmocka_unit_test(a_watch_that_ends_is_begun_again),
+        cmocka_unit_test(a_line_is_told_and_committed_at_its_revision),
+        cmocka_unit_test(the_newest_event_is_the_witness),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
