@@ -170,6 +170,19 @@ static void while_etcd_is_away_nobody_waits_for_the_rest_of_a_change(void **stat
     close(after);
 }
 
+/* What is known may be old, but it is one state of the store. */
+static void while_etcd_is_away_a_whole_zone_is_transferred(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned answers = 0;
+    xfr_child_break(fixture->transfers, true);
+    int fd = ask(fixture);
+    turn(fixture);
+    assert_int_equal(answered(fd, &answers), 0);
+    assert_true(answers >= 4);
+    close(fd);
+}
+
 static void more_than_can_wait_are_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -312,6 +325,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(while_the_zone_changes_transfers_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(while_etcd_is_away_nobody_waits_for_the_rest_of_a_change,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(while_etcd_is_away_a_whole_zone_is_transferred, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(more_than_can_wait_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_network_that_does_not_read_holds_up_itself_alone, set_up,
                                         tear_down),
