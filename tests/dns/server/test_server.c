@@ -1,5 +1,6 @@
 #include "dns/server/server.h"
 
+#include "dns/server/rate_limit.h"
 #include "support/client.h"
 #include "support/fake_answer.h"
 #include "zones/store/rcu.h"
@@ -9,6 +10,26 @@
 
 #define CLIENTS 3
 #define QUERIES 300
+
+/* In place of dns/server/rate_limit.c, which exempts loopback. */
+static struct {
+    uint32_t rate;
+    unsigned asked; /* atomic */
+    bool denies;
+} limiter;
+
+void rate_limit_init(struct rate_limit *limit, uint32_t rate, const uint64_t seed[2])
+{
+    (void)limit, (void)seed;
+    limiter.rate = rate;
+}
+
+bool rate_limit_allows(struct rate_limit *limit, const struct sockaddr *client, uint64_t now_us)
+{
+    (void)limit, (void)client, (void)now_us;
+    __atomic_fetch_add(&limiter.asked, 1, __ATOMIC_RELAXED);
+    return !limiter.denies;
+}
 
 static struct answer_env env_of(const char *text)
 {
@@ -351,6 +372,39 @@ static void stopping_does_not_wait_for_a_client_that_takes_nothing(void **state)
     rcu_barrier_all();
 }
 
+/* Datagrams alone, and only if there is a limit. */
+static void datagrams_are_limited_if_they_are_to_be(void **state)
+{
+    static const uint32_t rates[] = {200, 0};
+    (void)state;
+    struct server_listen listen = {.address = client_address("127.0.0.1", 0)};
+    for (size_t i = 0; i < sizeof(rates) / sizeof(rates[0]); i++) {
+        struct server_options options = options_for(&listen, 1);
+        struct server *server;
+        struct client_run run = {.type = SOCK_DGRAM};
+        memset(&limiter, 0, sizeof(limiter));
+        options.rate_limit = rates[i];
+        assert_int_equal(server_open(&options, &server, NULL), STATUS_OK);
+        assert_int_equal(limiter.rate, rates[i]);
+        start(server);
+        assert_true(server_address(server, 0, &run.address));
+        int fd = client_connect(&run.address, SOCK_DGRAM);
+        assert_true(exchange(&run, fd, 1));
+        assert_int_equal(limiter.asked, rates[i] ? 1 : 0);
+        limiter.denies = true;
+        client_patience(fd, 100);
+        assert_int_equal(exchange(&run, fd, 2), rates[i] == 0);
+        close(fd);
+        run.type = SOCK_STREAM;
+        fd = client_connect(&run.address, SOCK_STREAM);
+        assert_true(exchange(&run, fd, 3));
+        close(fd);
+        server_stop(server);
+        rcu_barrier_all();
+    }
+    limiter.denies = false;
+}
+
 static void options_that_make_no_sense_are_refused(void **state)
 {
     (void)state;
@@ -389,6 +443,7 @@ int main(void)
         cmocka_unit_test(an_ipv6_wildcard_leaves_ipv4_to_others),
         cmocka_unit_test(stopping_answers_what_was_received),
         cmocka_unit_test(stopping_does_not_wait_for_a_client_that_takes_nothing),
+        cmocka_unit_test(datagrams_are_limited_if_they_are_to_be),
         cmocka_unit_test(options_that_make_no_sense_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

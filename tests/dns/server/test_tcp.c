@@ -322,6 +322,27 @@ static void the_oldest_idle_connection_makes_room(void **state)
     close(extra);
 }
 
+/* However long others have been idle. */
+static void the_network_that_holds_most_makes_room(void **state)
+{
+    (void)state;
+    int fds[LIMIT], extra;
+    for (uint16_t i = 0; i < LIMIT; i++) {
+        fds[i] = client_connect_from(&address, i == 0 ? "127.0.1.1" : "127.0.2.1");
+        ask(fds[i], i);
+        assert_true(is_answered(fds[i], i));
+    }
+    extra = client_connect_from(&address, "127.0.3.1");
+    ask(extra, 8);
+    assert_true(is_answered(extra, 8));
+    assert_true(client_is_closed(fds[1]));
+    ask(fds[0], 9);
+    assert_true(is_answered(fds[0], 9));
+    for (int i = 0; i < LIMIT; i++)
+        close(fds[i]);
+    close(extra);
+}
+
 static void a_newcomer_goes_when_all_are_at_something(void **state)
 {
     (void)state;
@@ -646,6 +667,7 @@ int main(void)
         HASTY(idle_and_slow_writers_are_closed_in_time),
         HASTY(a_crowd_is_thinned_sooner),
         TEST(the_oldest_idle_connection_makes_room),
+        TEST(the_network_that_holds_most_makes_room),
         TEST(a_newcomer_goes_when_all_are_at_something),
         TEST(a_newcomer_may_take_a_moment_to_ask),
         TEST(nobody_keeps_others_out),
