@@ -80,6 +80,36 @@ static void shows_types_and_instances_as_hosts(void **state)
     world_close(&world);
 }
 
+/* An address that several hosts have is said once, wherever it stands among theirs. */
+static void shows_each_address_once(void **state)
+{
+    static const struct zone_address shared[] = {
+        {"one", {AF_INET, {192, 0, 2, 1}}},
+        {"one", {AF_INET, {192, 0, 2, 2}}},
+        {"one", {AF_INET, {192, 0, 2, 3}}},
+        {"two", {AF_INET, {192, 0, 2, 3}}},
+        {"two", {AF_INET, {192, 0, 2, 2}}},
+        {"two", {AF_INET, {192, 0, 2, 4}}},
+        {"one", {AF_INET6, {0x20, 1, 0xd, 0xb8, [15] = 1}}},
+        {"one", {AF_INET6, {0x20, 1, 0xd, 0xb8, [15] = 2}}},
+        {"two", {AF_INET6, {0x20, 1, 0xd, 0xb8, [15] = 2}}},
+    };
+    static const struct world_row rows[] = {{"/service/http/a", "one:1", 0},
+                                            {"/service/http/b", "two:1", 0},
+                                            {"/service/http/c", "192.0.2.2:1", 0}};
+    (void)state;
+    world_open(&world, (struct zone_options){.hosts = shared, .host_count = 9}, rows, 3);
+    for (unsigned rotation = 0; rotation < 6; rotation++) {
+        world_ask(&world, "http.service." Z, READ_A, QUERY_UDP);
+        assert_string_equal(world_text(&world, READ_ANSWER),
+                            "10 A 192.0.2.1\n10 A 192.0.2.2\n10 A 192.0.2.3\n10 A 192.0.2.4\n");
+        world_ask(&world, "http.service." Z, READ_AAAA, QUERY_UDP);
+        assert_string_equal(world_text(&world, READ_ANSWER),
+                            "10 AAAA 2001:db8::1\n10 AAAA 2001:db8::2\n");
+    }
+    world_close(&world);
+}
+
 /* <name>.<type>.service is two octets longer than <name>._<type>._tcp. */
 static void leaves_out_a_view_that_would_be_too_long_alone(void **state)
 {
@@ -102,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_types_and_instances_as_hosts),
+        cmocka_unit_test(shows_each_address_once),
         cmocka_unit_test(leaves_out_a_view_that_would_be_too_long_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
