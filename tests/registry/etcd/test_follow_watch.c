@@ -48,7 +48,7 @@
 
 static struct client_loop client;
 static struct fake_gateway gateway;
-static struct follow *mirror;
+static struct follow *follow;
 
 static struct {
     unsigned loads, puts, removes, commits, lost;
@@ -100,19 +100,19 @@ static void on_contact(void *arg, bool is_live, const struct detail *why)
 static const struct follow_events events = {on_load,   on_put,     on_remove, on_load_end,
                                             on_commit, on_contact, NULL};
 
-static void open_mirror(const struct fake_row *rows, size_t count)
+static void begin_follow(const struct fake_row *rows, size_t count)
 {
     client_loop_open(&client);
     assert_true(fake_gateway_start(&gateway, &client.loop, rows, count));
     assert_int_equal(client_loop_connect(&client, gateway.endpoint, (struct etcd_options){0}),
                      STATUS_OK);
     memset(&owner, 0, sizeof(owner));
-    assert_int_equal(follow_start(client.etcd, "a", 1, &events, NULL, &mirror), STATUS_OK);
+    assert_int_equal(follow_start(client.etcd, "a", 1, &events, NULL, &follow), STATUS_OK);
 }
 
-static void close_mirror(void)
+static void end_follow(void)
 {
-    follow_stop(mirror);
+    follow_stop(follow);
     client_loop_close_client(&client);
     fake_gateway_stop(&gateway);
     assert_int_equal(client_loop_close(&client), 0);
@@ -134,13 +134,13 @@ static void a_member_may_fail_two_probes_in_a_row(void **state)
                                            READ(503, NO_LEADER, 2),
                                            READ(200, LOADED, 0)};
     (void)state;
-    open_mirror(rows, COUNT(rows));
+    begin_follow(rows, COUNT(rows));
     UNTIL(gateway.used[6], 15000);
     client_loop_run_for(&client, 100);
     assert_int_equal(gateway.used[ROW_PROBES] + gateway.used[5], 4);
     assert_int_equal(owner.lost, 0);
     assert_int_equal(gateway.used[1], 1); /* it is the same watch */
-    close_mirror();
+    end_follow();
 }
 
 static void the_third_failure_of_a_probe_ends_it(void **state)
@@ -148,13 +148,13 @@ static void the_third_failure_of_a_probe_ends_it(void **state)
     static const struct fake_row rows[] = {VERSION, WATCH(GOOD, 0), FIRST_LOAD,
                                            READ(503, NO_LEADER, 3), READ(200, LOADED, 0)};
     (void)state;
-    open_mirror(rows, COUNT(rows));
+    begin_follow(rows, COUNT(rows));
     UNTIL(owner.lost, 15000);
     assert_int_equal(gateway.used[ROW_PROBES], 3);
     assert_non_null(strstr(owner.why, "no leader"));
     UNTIL(owner.is_live, 15000);
     assert_int_equal(owner.loads, 1);
-    close_mirror();
+    end_follow();
 }
 
 /* A role that was withdrawn does not end a running watch. */
@@ -163,10 +163,10 @@ static void a_denied_probe_is_an_answer(void **state)
     static const struct fake_row rows[] = {VERSION, WATCH(GOOD, 0), FIRST_LOAD,
                                            READ(403, DENIED, 0)};
     (void)state;
-    open_mirror(rows, COUNT(rows));
+    begin_follow(rows, COUNT(rows));
     UNTIL(gateway.used[ROW_PROBES] == 4, 15000);
     assert_int_equal(owner.lost, 0);
-    close_mirror();
+    end_follow();
 }
 
 static void a_silent_member_is_left_at_once(void **state)
@@ -174,11 +174,11 @@ static void a_silent_member_is_left_at_once(void **state)
     static const struct fake_row rows[] = {
         VERSION, WATCH(GOOD, 0), FIRST_LOAD, {"/v3/kv/range", 200, NULL, FAKE_MUTE, 0}};
     (void)state;
-    open_mirror(rows, COUNT(rows));
+    begin_follow(rows, COUNT(rows));
     UNTIL(gateway.used[ROW_PROBES] == 1, 5000);
     UNTIL(owner.lost, 4000);
     assert_non_null(strstr(owner.why, "no answer in time"));
-    close_mirror();
+    end_follow();
 }
 
 /* What the member says first of its store, where revision 7 of term 2 was read. */
@@ -196,14 +196,14 @@ static void another_store_is_loaded_again(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct fake_row rows[] = {VERSION, WATCH(cases[i].first, 1), READ(200, LOADED, 0),
                                         WATCH(GOOD, 0)};
-        open_mirror(rows, COUNT(rows));
+        begin_follow(rows, COUNT(rows));
         UNTIL(owner.is_live, 10000);
         client_loop_run_for(&client, 50);
         struct follow_counts facts;
-        follow_count(mirror, &facts);
+        follow_count(follow, &facts);
         if (owner.loads != cases[i].loads || facts.reloads != cases[i].loads - 1)
             fail_msg("%s: %u loads", cases[i].first, owner.loads);
-        close_mirror();
+        end_follow();
     }
 }
 
@@ -215,14 +215,14 @@ static void a_store_that_is_behind_is_asked(void **state)
     for (size_t i = 0; i < COUNT(behind); i++) {
         const struct fake_row rows[] = {VERSION, WATCH(behind[i], 1), FIRST_LOAD,
                                         READ(503, NO_LEADER, 1), READ(200, LOADED, 0)};
-        open_mirror(rows, COUNT(rows));
+        begin_follow(rows, COUNT(rows));
         UNTIL(owner.is_live && gateway.used[3] == 1, 5000);
-        UNTIL(gateway.used[4] >= 2, 5000); /* now, and at the witness's revision */
+        UNTIL(gateway.used[4] >= 2, 5000); /* now, and at the newest key's revision */
         client_loop_run_for(&client, 100);
         assert_non_null(strstr(gateway.last_body, "\"revision\":\"7\""));
         assert_int_equal(owner.loads, 1);
         assert_int_equal(owner.lost, 0);
-        close_mirror();
+        end_follow();
     }
 }
 
@@ -245,11 +245,11 @@ static void what_cannot_be_followed_is_loaded(void **state)
             {"/v3/watch", 200, cases[i].body, cases[i].end, cases[i].watches},
             READ(200, LOADED, 0),
             WATCH(GOOD, 0)};
-        open_mirror(rows, COUNT(rows));
+        begin_follow(rows, COUNT(rows));
         UNTIL(gateway.used[3] && owner.is_live, 10000);
         if (owner.loads != 2 || owner.lost != cases[i].lost)
             fail_msg("%s: %u loads, %u times lost", cases[i].what, owner.loads, owner.lost);
-        close_mirror();
+        end_follow();
     }
 }
 
@@ -262,11 +262,11 @@ static void a_watch_that_ends_is_begun_again(void **state)
                                            READ(200, LOADED, 0),
                                            WATCH(GOOD, 0)};
     (void)state;
-    open_mirror(rows, COUNT(rows));
+    begin_follow(rows, COUNT(rows));
     UNTIL(gateway.used[4] && owner.is_live, 10000);
     assert_int_equal(owner.loads, 1);
     assert_true(owner.lost >= 1);
-    close_mirror();
+    end_follow();
 }
 
 static void a_line_is_told_and_committed_at_its_revision(void **state)
@@ -278,13 +278,13 @@ static void a_line_is_told_and_committed_at_its_revision(void **state)
               0),
         FIRST_LOAD, READ(200, LOADED, 0)};
     (void)state;
-    open_mirror(rows, COUNT(rows));
+    begin_follow(rows, COUNT(rows));
     UNTIL(owner.committed == 9, 5000);
     assert_int_equal(owner.puts, 2);
     assert_int_equal(owner.removes, 1);
     assert_int_equal(owner.removed_at, 9);
     assert_int_equal(owner.commits, 2);
-    close_mirror();
+    end_follow();
 }
 
 static void tell(const char *key, int64_t revision, bool is_put)
@@ -297,13 +297,13 @@ static void tell(const char *key, int64_t revision, bool is_put)
                     .create_revision = revision - 1,
                     .version = 2};
     if (is_put)
-        follow_watch_put(mirror, &kv, LEDGER_FOLLOWED);
+        follow_watch_put(follow, &kv, LEDGER_FOLLOWED);
     else
-        follow_watch_remove(mirror, key, strlen(key), revision, LEDGER_FOLLOWED);
+        follow_watch_remove(follow, key, strlen(key), revision, LEDGER_FOLLOWED);
 }
 
 /* By what was told last a store is known again: see follow_check.h. */
-static void the_newest_event_is_the_witness(void **state)
+static void the_newest_event_is_the_one_looked_for(void **state)
 {
     static const struct fake_row rows[] = {VERSION, WATCH(GOOD, 0), FIRST_LOAD,
                                            READ(200, LOADED, 0)};
@@ -311,7 +311,7 @@ static void the_newest_event_is_the_witness(void **state)
         const char *key;
         int64_t revision;
         bool is_put;
-        const char *witness;
+        const char *newest;
         int64_t seen;
         bool is_deleted;
     } cases[] = {
@@ -321,19 +321,19 @@ static void the_newest_event_is_the_witness(void **state)
         {"f", 12, true, "b", 13, false}, {"g", 13, true, "g", 13, false},
     };
     (void)state;
-    open_mirror(rows, COUNT(rows));
+    begin_follow(rows, COUNT(rows));
     UNTIL(owner.is_live, 5000);
-    const struct follow_check_newest_key *witness = &mirror->witness;
-    assert_memory_equal(witness->key.data, "a", 1);
+    const struct follow_check_newest_key *newest = &follow->newest_key;
+    assert_memory_equal(newest->key.data, "a", 1);
     for (size_t i = 0; i < COUNT(cases); i++) {
         tell(cases[i].key, cases[i].revision, cases[i].is_put);
-        assert_int_equal(witness->key.len, 1);
-        if (witness->key.data[0] != cases[i].witness[0] || witness->mod_revision != cases[i].seen ||
-            witness->is_deleted != cases[i].is_deleted)
+        assert_int_equal(newest->key.len, 1);
+        if (newest->key.data[0] != cases[i].newest[0] || newest->mod_revision != cases[i].seen ||
+            newest->is_deleted != cases[i].is_deleted)
             fail_msg("after %s at %d: %c at %d", cases[i].key, (int)cases[i].revision,
-                     witness->key.data[0], (int)witness->mod_revision);
+                     newest->key.data[0], (int)newest->mod_revision);
     }
-    close_mirror();
+    end_follow();
 }
 
 int main(void)
@@ -348,7 +348,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_followed_is_loaded),
         cmocka_unit_test(a_watch_that_ends_is_begun_again),
         cmocka_unit_test(a_line_is_told_and_committed_at_its_revision),
-        cmocka_unit_test(the_newest_event_is_the_witness),
+        cmocka_unit_test(the_newest_event_is_the_one_looked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
