@@ -36,25 +36,25 @@ END_JOBS = 2
 
 # What is worth trying of tests/end, by the mutated file's path; the first that matches.
 END = [
-    (r"^registry/.*(tls|auth)", "tls_auth hints"),
-    (r"^registry/.*(mirror|follow|proof|audit|ledger|check|feed)", "live proof history distorted"),
-    (r"^registry/.*(resolver|locat|discovery|member|endpoint)", "names cluster tolerance"),
-    (r"^registry/.*(lease|keeper|registrar|bulk|scan)", "register from late"),
-    (r"^registry/.*(entry|key|tree|utf8)", "zone shown register tolerance"),
-    (r"^registry/", "register live distorted late"),
+    (r"^registry/.*(tls|auth|http)", "tls_auth hints distorted"),
+    (r"^registry/.*(follow|proof|ledger|watch|feed)", "live proof history distorted"),
+    (r"^registry/.*(resolver|discovery|member|endpoint|address)", "names cluster options"),
+    (r"^registry/(base|net|etcd)/", "register live distorted late"),
+    (r"^registry/(.*keep|.*regist|.*bulk|.*lease|.*scan|.*list|empusa|outage)", "register from late session"),
+    (r"^registry/", "zone shown register tolerance"),
     (r"^zones/.*(dump|text)", "zone zone_readers"),
     (r"^zones/", "zone live dns history"),
     (r"^dns/.*(tcp|framing|socket)", "dns tcp_floods limits"),
     (r"^dns/.*(transfer|tsig|xfr)", "zone_readers secondary dns"),
     (r"^dns/", "dns zone live"),
-    (r"^cli/.*(from|bulk)", "from register"),
-    (r"^cli/.*(dev|child|process)", "dev session"),
-    (r"^cli/.*(zone_command|transfers)", "zone zone_readers secondary"),
-    (r"^cli/.*(completion|docs|help|command)", "completion man session options"),
-    (r"^cli/.*(option|config|parse|connect|secrets)", "options session hints"),
-    (r"^cli/.*(harden|user|descriptors|mask|shortage)", "hardening limits port_53"),
-    (r"^cli/.*(output|table|width|list|sink)", "shown session stderr"),
-    (r"^cli/.*(serve|http|metrics|pages|readers|notify)", "live session limits hardening"),
+    (r"^cli/.*from", "from register"),
+    (r"^cli/.*(zone|transfers|xfr)", "zone zone_readers secondary"),
+    (r"^cli/.*(harden|privileges|descriptors|mask|shortage)", "hardening limits port_53"),
+    (r"^cli/(process/|.*dev|.*child)", "dev session stderr"),
+    (r"^cli/.*(completion|docs|help)", "completion man session options"),
+    (r"^cli/args/", "options session hints"),
+    (r"^cli/(text/|.*list|.*switch)", "shown session stderr"),
+    (r"^cli/serve/", "live session limits hardening"),
     (r"^cli/", "register session stderr"),
 ]
 
@@ -314,6 +314,8 @@ class Worker:
         self.source = HOME / f"worker{number}" / "source"
         self.build = HOME / f"worker{number}" / "build"
         self.copy_tree()
+        rooms = re.search(r"set\(EMPUSA_ORDER([^)]*)\)", (self.source / "CMakeLists.txt").read_text())[1]
+        self.order = rooms.split()
         self.configure()
         self.tests = self.unit_tests()
         self.end_sets = {}
@@ -381,10 +383,9 @@ class Worker:
         """Unit tests: the file's own, then its folder's and those of what builds on it, quick ones first."""
         folder, stem = os.path.dirname(path), pathlib.Path(path).stem
         own = re.compile(rf"{re.escape(folder)}/test_{re.escape(stem)}(_memory)?$")
-        rank = FOLDERS.index(path.split("/")[0])
+        builds_on = self.order[self.order.index(folder):] + ["fuzz"]
         near = [test for test in self.tests if own.match(test.name)]
-        far = [test for test in self.tests if test not in near and
-               (test.name.split("/")[0] == "fuzz" or FOLDERS.index(test.name.split("/")[0]) >= rank)]
+        far = [test for test in self.tests if test not in near and os.path.dirname(test.name) in builds_on]
         far.sort(key=lambda test: (os.path.dirname(test.name) != folder, test.seconds))
         return [stage for stage in (near, far) if stage]
 
