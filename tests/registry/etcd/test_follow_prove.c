@@ -1,7 +1,8 @@
 /* When a watch is proven, by which member, and what comes of it. */
-#include "follow_parts.h"
+#include "follow_prove.h"
 
 #include "follow.h"
+#include "follow_state.h"
 #include "support/client_loop.h"
 #include "support/fake_gateway.h"
 
@@ -185,7 +186,7 @@ static void a_member_that_pauses_gives_none(void **state)
     begin(first, COUNT(first), second, COUNT(second), 1000);
     struct member_set *members = &client.etcd->members;
     struct member *other = follow->member == members->list ? members->list + 1 : members->list;
-    other->pause_until_ms = follow_now_ms(follow) + 60000;
+    other->pause_until_ms = follow_state_now_ms(follow) + 60000;
     assert_true(CLIENT_LOOP_UNTIL(&client, counted().proofs, 10000));
     assert_int_equal(gateways[0].used[2], 2);
     assert_int_equal(gateways[1].used[1], 0);
@@ -214,9 +215,9 @@ static void a_proof_is_due_in_time_or_early(void **state)
     };
     (void)state;
     begin(rows, COUNT(rows), NULL, 0, 60000);
-    while (follow_now_ms(follow) < 30000) /* of a machine that has just been started */
+    while (follow_state_now_ms(follow) < 30000) /* of a machine that has just been started */
         client_loop_run_for(&client, 1000);
-    uint64_t now_ms = follow_now_ms(follow); /* it stands still below */
+    uint64_t now_ms = follow_state_now_ms(follow); /* it stands still below */
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct follow_proving *proving = &follow->proving;
         proving->due_ms = (uint64_t)((int64_t)now_ms + cases[i].due_ms);

@@ -1,8 +1,9 @@
 /* Following a watch: what its member may do before it is left, and what its store may say before
  * it is loaded again. */
-#include "registry/etcd/follow_parts.h"
+#include "registry/etcd/follow_watch.h"
 
 #include "registry/etcd/follow.h"
+#include "registry/etcd/follow_state.h"
 #include "support/client_loop.h"
 #include "support/fake_gateway.h"
 
@@ -287,55 +288,6 @@ static void a_line_is_told_and_committed_at_its_revision(void **state)
     end_follow();
 }
 
-static void tell(const char *key, int64_t revision, bool is_put)
-{
-    struct kv kv = {.key = key,
-                    .key_len = strlen(key),
-                    .value = "v",
-                    .value_len = 1,
-                    .mod_revision = revision,
-                    .create_revision = revision - 1,
-                    .version = 2};
-    if (is_put)
-        follow_watch_put(follow, &kv, LEDGER_FOLLOWED);
-    else
-        follow_watch_remove(follow, key, strlen(key), revision, LEDGER_FOLLOWED);
-}
-
-/* By what was told last a store is known again: see follow_check.h. */
-static void the_newest_event_is_the_one_looked_for(void **state)
-{
-    static const struct fake_row rows[] = {VERSION, WATCH(GOOD, 0), FIRST_LOAD,
-                                           READ(200, LOADED, 0)};
-    static const struct {
-        const char *key;
-        int64_t revision;
-        bool is_put;
-        const char *newest;
-        int64_t seen;
-        bool is_deleted;
-    } cases[] = {
-        {"b", 10, true, "b", 10, false}, {"b", 12, false, "b", 12, true},
-        {"c", 11, true, "b", 12, true},  {"d", 11, false, "b", 12, true},
-        {"e", 12, false, "e", 12, true}, {"b", 13, true, "b", 13, false},
-        {"f", 12, true, "b", 13, false}, {"g", 13, true, "g", 13, false},
-    };
-    (void)state;
-    begin_follow(rows, COUNT(rows));
-    UNTIL(owner.is_live, 5000);
-    const struct follow_check_newest_key *newest = &follow->newest_key;
-    assert_memory_equal(newest->key.data, "a", 1);
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        tell(cases[i].key, cases[i].revision, cases[i].is_put);
-        assert_int_equal(newest->key.len, 1);
-        if (newest->key.data[0] != cases[i].newest[0] || newest->mod_revision != cases[i].seen ||
-            newest->is_deleted != cases[i].is_deleted)
-            fail_msg("after %s at %d: %c at %d", cases[i].key, (int)cases[i].revision,
-                     newest->key.data[0], (int)newest->mod_revision);
-    }
-    end_follow();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,7 +300,6 @@ int main(void)
         cmocka_unit_test(what_cannot_be_followed_is_loaded),
         cmocka_unit_test(a_watch_that_ends_is_begun_again),
         cmocka_unit_test(a_line_is_told_and_committed_at_its_revision),
-        cmocka_unit_test(the_newest_event_is_the_one_looked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
