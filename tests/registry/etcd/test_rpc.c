@@ -10,7 +10,6 @@
 #include <cmocka.h>
 // clang-format on
 
-#define RANGE ((enum rpc_method)0) /* the first of RPC_LIST */
 #define VERSION                                                                                    \
     {                                                                                              \
         "/version", 200, "{\"etcdserver\":\"3.4.23\"}", FAKE_KEEP, 0                               \
@@ -92,7 +91,7 @@ static void begin(struct rpc_request request, struct outcome *outcome)
 {
     bool settles = outcome->settles;
     *outcome = (struct outcome){.settles = settles};
-    request.method = RANGE;
+    request.method = RPC_RANGE;
     request.build = build;
     request.done = on_done;
     request.arg = outcome;

@@ -10,7 +10,6 @@
 // clang-format on
 
 #define EMPTY "{}"
-#define RANGE ((enum rpc_method)0) /* the first of RPC_LIST */
 
 static struct client_loop client;
 static struct fake_gateway gateway;
@@ -124,13 +123,13 @@ static void etcd_is_told_how_long_somebody_waits(void **state)
     static const struct fake_row rows[] = GOOD(FAKE_KEEP);
     (void)state;
     open_client(rows, 3, (struct etcd_options){.timeout_ms = 4000});
-    ask((struct rpc_request){.method = RANGE, .is_idempotent = true});
+    ask((struct rpc_request){.method = RPC_RANGE, .is_idempotent = true});
     assert_int_equal(grpc_timeout(), 2000);
-    ask((struct rpc_request){.method = RANGE, .is_idempotent = true, .attempt_ms = 700});
+    ask((struct rpc_request){.method = RPC_RANGE, .is_idempotent = true, .attempt_ms = 700});
     assert_int_equal(grpc_timeout(), 700);
-    ask((struct rpc_request){.method = RANGE, .is_idempotent = true, .timeout_ms = 900});
+    ask((struct rpc_request){.method = RPC_RANGE, .is_idempotent = true, .timeout_ms = 900});
     assert_in_range(grpc_timeout(), 700, 900);
-    ask((struct rpc_request){.method = RANGE}); /* all of it: it may not be repeated */
+    ask((struct rpc_request){.method = RPC_RANGE}); /* all of it: it may not be repeated */
     assert_in_range(grpc_timeout(), 3800, 4000);
     assert_null(strstr(gateway.last_head, "hasleader"));
     close_client();
@@ -142,7 +141,7 @@ static void a_stream_wants_a_leader_and_has_no_end(void **state)
     (void)state;
     open_client(rows, 3, (struct etcd_options){.timeout_ms = 1000});
     ask((struct rpc_request){
-        .method = RANGE, .is_idempotent = true, .is_stream = true, .data = on_data});
+        .method = RPC_RANGE, .is_idempotent = true, .is_stream = true, .data = on_data});
     assert_non_null(strstr(gateway.last_head, "Grpc-Metadata-hasleader: true\r\n"));
     assert_null(strstr(gateway.last_head, "Grpc-Timeout"));
     close_client();
@@ -155,7 +154,7 @@ static void headers_are_what_the_gateway_wants(void **state)
     for (unsigned has_user = 0; has_user < 2; has_user++) {
         struct etcd_options options = {.user = has_user ? "bob" : NULL, .password = "pw"};
         open_client(rows, 3, options);
-        ask((struct rpc_request){.method = RANGE, .is_idempotent = true});
+        ask((struct rpc_request){.method = RPC_RANGE, .is_idempotent = true});
         assert_non_null(strstr(gateway.last_head, "POST /v3/kv/range HTTP/1.1\r\n"));
         assert_non_null(strstr(gateway.last_head, "Content-Type: application/json\r\n"));
         assert_null(strstr(gateway.last_head, "Expect:"));
@@ -171,7 +170,7 @@ static void a_body_that_is_too_large_is_not_sent(void **state)
     (void)state;
     open_client(rows, 3, (struct etcd_options){.timeout_ms = 1000});
     world.body_len = (4U << 20) + 1024;
-    ask((struct rpc_request){.method = RANGE, .is_idempotent = true});
+    ask((struct rpc_request){.method = RPC_RANGE, .is_idempotent = true});
     world.body_len = 0;
     assert_int_equal(world.status, STATUS_TOO_LARGE);
     assert_string_equal(world.why, "the request is too large");
