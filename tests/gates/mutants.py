@@ -40,7 +40,7 @@ END = [
     (r"^registry/.*(follow|proof|ledger|watch|feed)", "live proof history distorted"),
     (r"^registry/.*(resolver|discovery|member|endpoint|address)", "names cluster options"),
     (r"^registry/(base|net|etcd)/", "register live distorted late"),
-    (r"^registry/(.*keep|.*regist|.*bulk|.*lease|.*scan|.*list|empusa|outage)", "register from late session"),
+    (r"^registry/(.*keep|.*registr|.*bulk|.*lease|.*scan|.*list|empusa|outage)", "register from late session"),
     (r"^registry/", "zone shown register tolerance"),
     (r"^zones/.*(dump|text)", "zone zone_readers"),
     (r"^zones/", "zone live dns history"),

@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-enum { FORMERR = 1, REFUSED = 5, TYPE_IXFR = 251 };
+enum { FORMERR = 1, REFUSED = 5 };
 
 static struct {
     struct batch batch;

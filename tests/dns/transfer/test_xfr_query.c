@@ -11,8 +11,6 @@
 
 #include <cmocka.h>
 
-#define TYPE_IXFR 251
-#define TYPE_AXFR 252
 
 #define B(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
