@@ -362,7 +362,7 @@ static void keeper_on_timer(uv_timer_t *timer)
 {
     static const struct detail late = {"no answer in time"};
     struct keeper *keeper = timer->data;
-    bool is_away = keeper->outage.backoff_ms > 0;
+    bool is_away = keeper->outage.failures > 0;
     if (!keeper->is_leaving)
         keeper_begin_beat(keeper);
     else if (!keeper->is_busy)

@@ -1,6 +1,6 @@
 #include "outage.h"
 
-#include "registry/base/random.h"
+#include "registry/base/backoff.h"
 
 #define OUTAGE_BACKOFF_MIN_MS 250
 #define OUTAGE_BACKOFF_MAX_MS 1500
@@ -29,18 +29,14 @@ bool outage_is_new(struct outage *outage, enum status status)
 
 uint64_t outage_delay_ms(struct outage *outage)
 {
-    uint32_t random = 0;
-    outage->backoff_ms = outage->backoff_ms == 0 ? OUTAGE_BACKOFF_MIN_MS : outage->backoff_ms * 2;
-    if (outage->backoff_ms > OUTAGE_BACKOFF_MAX_MS)
-        outage->backoff_ms = OUTAGE_BACKOFF_MAX_MS;
-    if (random_fill(&random, sizeof(random)) != STATUS_OK)
-        random = 0; /* without jitter rather than not at all */
-    return outage->backoff_ms / 2 + random % (outage->backoff_ms / 2 + 1);
+    outage->failures++;
+    return backoff_jitter(
+        backoff_pause(OUTAGE_BACKOFF_MIN_MS, OUTAGE_BACKOFF_MAX_MS, outage->failures));
 }
 
 bool outage_end(struct outage *outage)
 {
-    bool was_trouble = outage->backoff_ms > 0;
+    bool was_outage = outage->failures > 0;
     *outage = (struct outage){0, STATUS_OK};
-    return was_trouble;
+    return was_outage;
 }

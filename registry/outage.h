@@ -11,7 +11,7 @@
 
 /* All zero: all is well. */
 struct outage {
-    uint32_t backoff_ms;  /* of the last try; 0: all is well */
+    unsigned failures;    /* in a row; 0: all is well */
     enum status reported; /* STATUS_OK: nothing */
 };
 

@@ -1,5 +1,6 @@
 #include "hosts.h"
 
+#include "registry/base/backoff.h"
 #include "zones/name/name.h"
 
 #include <search.h>
@@ -144,8 +145,7 @@ static void hosts_release(struct host *host)
 static uint32_t hosts_retry_s(const struct host *host, enum status status)
 {
     uint32_t max_s = status == STATUS_NOT_FOUND ? RETRY_MAX_S : RETRY_DNS_S;
-    uint32_t wait_s = RETRY_MIN_S << (host->failures < 6 ? host->failures - 1 : 5);
-    return wait_s < max_s ? wait_s : max_s;
+    return backoff_pause(RETRY_MIN_S, max_s, host->failures);
 }
 
 /* Who waits first gets the place that has become free; who failed in one, not at once. */

@@ -1,11 +1,10 @@
 #include "cookie_secrets.h"
 
 #include "registry/base/file.h"
+#include "registry/base/random.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define SECRET_SIZE sizeof(((struct answer_env *)0)->secrets[0])
 #define FILE_SIZE   4096
@@ -68,8 +67,8 @@ static enum status cookie_secrets_read_file(const char *path, bool is_first,
 
 static enum status cookie_secrets_make_random(struct cookie_secrets *out, struct detail *why)
 {
-    if (getrandom(out->octets[0], SECRET_SIZE, 0) != (ssize_t)SECRET_SIZE)
-        return detail_set(why, STATUS_SYSTEM, "no random numbers: %s", strerror(errno));
+    if (random_fill(out->octets[0], SECRET_SIZE) != STATUS_OK)
+        return detail_set(why, STATUS_SYSTEM, "no random numbers");
     out->count = 1;
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 
 #include "dns/wire/socket.h"
 #include "rate_limit.h"
+#include "registry/base/random.h"
 #include "worker.h"
 #include "zones/store/rcu.h"
 
@@ -9,7 +10,6 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -128,7 +128,7 @@ static enum status server_make_limit(struct server *server, uint32_t rate, struc
     uint64_t seed[2];
     if (rate == 0)
         return STATUS_OK;
-    if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+    if (random_fill(seed, sizeof(seed)) != STATUS_OK)
         return detail_set(why, STATUS_SYSTEM, "no random numbers");
     server->limit = aligned_alloc(alignof(struct rate_limit), sizeof(struct rate_limit));
     if (!server->limit)

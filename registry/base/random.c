@@ -18,3 +18,11 @@ enum status random_fill(void *out, size_t len)
     }
     return STATUS_OK;
 }
+
+uint32_t random_below(uint32_t limit)
+{
+    uint32_t number;
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
+        return 0;
+    return number % limit;
+}

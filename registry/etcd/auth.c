@@ -1,5 +1,7 @@
 #include "auth.h"
 
+#include "registry/base/backoff.h"
+
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,12 +39,6 @@ void auth_forget(struct client_auth *auth, const char *token)
     auth->is_off = false;
 }
 
-static uint64_t auth_double(uint32_t first_ms, unsigned times, uint32_t max_ms)
-{
-    uint64_t pause_ms = (uint64_t)first_ms << (times < 10 ? times : 10);
-    return pause_ms < max_ms ? pause_ms : max_ms;
-}
-
 bool auth_doubt(struct client_auth *auth, unsigned kind, const char *token, uint64_t now_ms)
 {
     struct client_doubt *doubt = &auth->doubts[kind];
@@ -53,7 +49,7 @@ bool auth_doubt(struct client_auth *auth, unsigned kind, const char *token, uint
         return true;
     if (now_ms < doubt->until_ms || (token && now_ms - auth->fetched_ms < AUTH_FRESH_MS))
         return false;
-    doubt->until_ms = now_ms + auth_double(AUTH_DOUBT_MS, doubt->times++, AUTH_DOUBT_MAX_MS);
+    doubt->until_ms = now_ms + backoff_pause(AUTH_DOUBT_MS, AUTH_DOUBT_MAX_MS, ++doubt->times);
     auth_forget(auth, token);
     return true;
 }
@@ -139,7 +135,7 @@ static void auth_fail(struct client_auth *auth, uint64_t now_ms)
     auth->failures++;
     if (auth->error.class == GATEWAY_REPLY_FINAL)
         auth->refused_until_ms =
-            now_ms + auth_double(AUTH_REFUSED_MS, auth->refusals++, AUTH_REFUSED_MAX_MS);
+            now_ms + backoff_pause(AUTH_REFUSED_MS, AUTH_REFUSED_MAX_MS, ++auth->refusals);
 }
 
 static void auth_succeed(struct client_auth *auth, uint64_t now_ms)

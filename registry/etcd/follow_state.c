@@ -1,5 +1,6 @@
 #include "follow_state.h"
 
+#include "registry/base/backoff.h"
 #include "registry/base/siphash.h"
 
 #include <stdlib.h>
@@ -88,14 +89,8 @@ static void follow_state_set_lost(struct follow *follow, enum status status,
 
 void follow_state_fail(struct follow *follow, enum status status, const struct detail *why)
 {
-    uint32_t pause_ms = 0;
-    if (follow->failures > 0) {
-        unsigned doublings = follow->failures < 4 ? follow->failures - 1 : 3;
-        pause_ms = FOLLOW_PAUSE_MS << doublings;
-        pause_ms = pause_ms < FOLLOW_PAUSE_MAX_MS ? pause_ms : FOLLOW_PAUSE_MAX_MS;
-        pause_ms = pause_ms / 2 + member_random(pause_ms / 2 + 1);
-    }
-    follow->failures++;
+    uint32_t pause_ms =
+        backoff_jitter(backoff_pause(FOLLOW_PAUSE_MS, FOLLOW_PAUSE_MAX_MS, follow->failures++));
     follow_state_halt(follow);
     follow_state_pause(follow, pause_ms);
     follow_state_set_lost(follow, status, why);

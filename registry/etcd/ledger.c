@@ -1,10 +1,10 @@
 #include "ledger.h"
 
+#include "registry/base/random.h"
 #include "registry/base/siphash.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define LEDGER_SIZE_MIN 64
 
@@ -33,8 +33,7 @@ static uint64_t ledger_stamp(int64_t revision, unsigned sources)
 enum status ledger_init(struct ledger *ledger)
 {
     *ledger = (struct ledger){0};
-    ssize_t got = getrandom(ledger->seed, sizeof(ledger->seed), 0);
-    return got == (ssize_t)sizeof(ledger->seed) ? STATUS_OK : STATUS_SYSTEM;
+    return random_fill(ledger->seed, sizeof(ledger->seed));
 }
 
 static void ledger_free_page(struct ledger_page *page)

@@ -1,5 +1,7 @@
 #include "member.h"
 
+#include "registry/base/backoff.h"
+#include "registry/base/random.h"
 #include "registry/base/utf8.h"
 
 #include <arpa/inet.h>
@@ -7,20 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #define MEMBER_PAUSE_MS     250U
 #define MEMBER_PAUSE_MAX_MS 10000
 #define MEMBER_TTL_MIN_S    5 /* also between two look-ups when the member fails */
 #define MEMBER_TTL_MAX_S    300
-
-uint32_t member_random(uint32_t limit)
-{
-    uint32_t number = 0;
-    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
-        return 0;
-    return number % limit;
-}
 
 static void member_set_domain(struct member *member, const char *domain)
 {
@@ -48,7 +41,7 @@ void member_add(struct member_set *set, const struct endpoint *endpoint, const c
 void member_shuffle(struct member_set *set)
 {
     for (size_t i = set->count; i > 1; i--) {
-        size_t other = member_random((uint32_t)i);
+        size_t other = random_below((uint32_t)i);
         struct member swap = set->list[i - 1];
         set->list[i - 1] = set->list[other];
         set->list[other] = swap;
@@ -93,14 +86,13 @@ void member_mark_up(struct member_set *set, struct member *member)
 
 void member_fail(struct member *member, uint64_t now_ms, enum status status, const char *reason)
 {
-    uint32_t pause_ms = MEMBER_PAUSE_MS << (member->failures < 6 ? member->failures : 6);
-    if (pause_ms > MEMBER_PAUSE_MAX_MS)
-        pause_ms = MEMBER_PAUSE_MAX_MS;
     uint64_t due_ms = member->looked_up_ms + UINT64_C(1000) * MEMBER_TTL_MIN_S;
     if (member->addresses_until_ms > due_ms)
         member->addresses_until_ms = due_ms;
     member->failures++;
-    member->pause_until_ms = now_ms + pause_ms / 2 + member_random(pause_ms / 2);
+    member->pause_until_ms =
+        now_ms +
+        backoff_jitter(backoff_pause(MEMBER_PAUSE_MS, MEMBER_PAUSE_MAX_MS, member->failures));
     member->status = status;
     utf8_shorten(reason, strlen(reason), member->reason, sizeof(member->reason));
 }

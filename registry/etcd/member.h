@@ -84,7 +84,4 @@ MUST_USE enum status member_set_addresses(struct member *member,
  * addresses are not known only the reason is told: etcd has no part in it. */
 void member_explain(const struct member_set *set, uint32_t tried, struct detail *why);
 
-/* A number below `limit` (> 0) for spreading things; not for secrets. */
-uint32_t member_random(uint32_t limit);
-
 #endif

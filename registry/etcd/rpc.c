@@ -2,6 +2,7 @@
 
 #include "auth.h"
 #include "discovery.h"
+#include "registry/base/backoff.h"
 #include "rpc_send.h"
 
 #include <stdio.h>
@@ -26,10 +27,8 @@ static void rpc_give_up(struct rpc *rpc)
 /* Every member has failed once more. */
 static void rpc_end_round(struct rpc *rpc)
 {
-    uint32_t pause_ms = RPC_PAUSE_MS << (rpc->rounds < 5 ? rpc->rounds : 5);
-    if (pause_ms > RPC_PAUSE_MAX_MS)
-        pause_ms = RPC_PAUSE_MAX_MS;
-    pause_ms = pause_ms / 2 + member_random(pause_ms);
+    uint32_t pause_ms =
+        backoff_jitter(backoff_pause(RPC_PAUSE_MS, RPC_PAUSE_MAX_MS, rpc->rounds + 1));
     if (rpc->request.pin || !rpc->is_retryable || rpc_state_left_ms(rpc) <= pause_ms) {
         rpc_give_up(rpc);
         return;

@@ -1,7 +1,6 @@
 #include "name.h"
 
-#include <errno.h>
-#include <sys/random.h>
+#include "registry/base/random.h"
 
 void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len)
 {
@@ -13,15 +12,7 @@ void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len)
 
 enum status name_seed_init(struct name_seed *out)
 {
-    struct name_seed seed;
-    ssize_t got;
-    do
-        got = getrandom(&seed, sizeof(seed), 0);
-    while (got < 0 && errno == EINTR);
-    if (got != (ssize_t)sizeof(seed))
-        return STATUS_SYSTEM;
-    *out = seed;
-    return STATUS_OK;
+    return random_fill(out, sizeof(*out));
 }
 
 enum status name_from_text(const char *text, struct name_buffer *out, struct detail *why)
