@@ -218,7 +218,7 @@ static enum status apex_enter_ns(struct zone *zone, const struct zone_options *o
 }
 
 /* Which option is at fault, if one is. */
-static enum status apex_blame(const struct zone_options *options, enum zone_part part, size_t row,
+static enum status apex_fault(const struct zone_options *options, enum zone_part part, size_t row,
                               enum status status)
 {
     if (status == STATUS_BAD_INPUT && options->fault)
@@ -240,7 +240,7 @@ static enum status apex_enter_name_servers(struct zone *zone, const struct zone_
     for (size_t i = 0; i < names; i++) {
         struct view_ns *ns = &zone->view.ns[zone->view.ns_count];
         enum status status =
-            apex_blame(options, ZONE_NS, i, apex_ns_name(zone, one.ns[i].name, ns, why));
+            apex_fault(options, ZONE_NS, i, apex_ns_name(zone, one.ns[i].name, ns, why));
         if (status == STATUS_OK && apex_first_row(zone, &one, i, false) < i)
             continue;
         if (status == STATUS_OK)
@@ -307,9 +307,9 @@ enum status apex_init(struct zone *zone, const struct zone_options *options, str
     struct view *view = &zone->view;
     zone->has_switches = options->has_switches;
     zone->leaves_sizes = options->leaves_sizes;
-    enum status status = apex_blame(options, ZONE_DOMAIN, 0, apex_set_names(zone, options, why));
+    enum status status = apex_fault(options, ZONE_DOMAIN, 0, apex_set_names(zone, options, why));
     if (status == STATUS_OK)
-        status = apex_blame(options, ZONE_HOST_DOMAIN, 0,
+        status = apex_fault(options, ZONE_HOST_DOMAIN, 0,
                             apex_set_host_domain(zone, options->host_domain, why));
     if (status == STATUS_OK)
         status = apex_enter_apex_and_list(zone);
@@ -318,7 +318,7 @@ enum status apex_init(struct zone *zone, const struct zone_options *options, str
     if (status == STATUS_OK)
         status = apex_enter_name_servers(zone, options, why);
     for (size_t i = 0; i < options->host_count && status == STATUS_OK; i++)
-        status = apex_blame(
+        status = apex_fault(
             options, ZONE_HOST, i,
             target_add_fixed(zone, options->hosts[i].name, &options->hosts[i].address, why));
     if (status != STATUS_OK)

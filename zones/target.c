@@ -3,7 +3,6 @@
 #include "names.h"
 #include "zones/name/label.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -151,14 +150,12 @@ static bool target_read_address_label(const uint8_t *wire, struct address *locat
     name_fold_exact((uint8_t *)text, wire + 1, wire[0]);
     text[wire[0]] = '\0';
     for (unsigned i = 0; i < 2; i++) {
-        bool is_v4 = i == 0;
         for (char *at = text; *at; at++)
             if (*at == '-' || *at == '.')
-                *at = is_v4 ? '.' : ':';
-        if (inet_pton(is_v4 ? AF_INET : AF_INET6, text, location->address) != 1)
+                *at = i == 0 ? '.' : ':';
+        if (!address_parse_ip(text, wire[0], location))
             continue;
-        location->kind = is_v4 ? HOST_KIND_IPV4 : HOST_KIND_IPV6;
-        label_address(location->address, is_v4 ? 4 : 16, &label);
+        label_address(location->address, location->kind == HOST_KIND_IPV4 ? 4 : 16, &label);
         return label.len == wire[0] &&
                strncasecmp((const char *)label.octets, (const char *)wire + 1, label.len) == 0;
     }

@@ -115,7 +115,7 @@ int zone_command(struct call *call)
     options.zone.leaves_sizes = true; /* readers_warn() */
     status = zone_new(&options.zone, &zone, &why);
     if (status == STATUS_BAD_INPUT)
-        status = serve_options_blame(&call->options, &options, &why);
+        status = serve_options_fault(&call->options, &options, &why);
     int exit_status = status == STATUS_OK ? zone_command_run(call, zone)
                                           : session_report(&call->log, status, &why);
     if (status == STATUS_OK)

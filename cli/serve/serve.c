@@ -274,7 +274,7 @@ static enum status serve_make_zone(struct serve *serve, struct detail *why)
     serve->options.zone.log = *serve->log;
     enum status status = zone_new(&serve->options.zone, &serve->zone, why);
     if (status == STATUS_BAD_INPUT)
-        return serve_options_blame(&serve->call->options, &serve->options, why);
+        return serve_options_fault(&serve->call->options, &serve->options, why);
     return status;
 }
 

@@ -1,89 +1,17 @@
 #include "serve_options.h"
 
+#include "registry/base/address.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define DNS_PORT     53
-#define PORT_MAX     65535
-#define ADDRESS_SIZE 64
-#define MS_PER_S     1000
+#define DNS_PORT 53
+#define MS_PER_S 1000
 
 static const char *const default_listen[] = {"127.0.0.1:5300", "[::1]:5300"};
-
-static bool serve_options_fill_address(const char *host, unsigned port,
-                                       struct sockaddr_storage *out)
-{
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
-    memset(out, 0, sizeof(*out));
-    if (inet_pton(AF_INET, host, &v4.sin_addr) == 1)
-        memcpy(out, &v4, sizeof(v4));
-    else if (inet_pton(AF_INET6, host, &v6.sin6_addr) == 1)
-        memcpy(out, &v6, sizeof(v6));
-    else
-        return false;
-    return true;
-}
-
-static bool serve_options_read_port(const char *text, unsigned *out)
-{
-    unsigned port = 0;
-    size_t digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 5 || text[digits] != '\0')
-        return false;
-    for (; *text; text++)
-        port = port * 10 + (unsigned)(*text - '0');
-    *out = port;
-    return port <= PORT_MAX;
-}
-
-/* Split at the ':' before the port; brackets are taken off. */
-static bool serve_options_split_address(const char *text, char host[ADDRESS_SIZE],
-                                        const char **port)
-{
-    const char *end = strrchr(text, ':');
-    size_t len;
-    if (text[0] == '[') {
-        const char *bracket = strchr(text, ']');
-        if (!bracket || (bracket[1] != ':' && bracket[1] != '\0'))
-            return false;
-        end = bracket[1] == ':' ? bracket + 1 : NULL;
-        text++;
-        len = (size_t)(bracket - text);
-    } else {
-        len = end ? (size_t)(end - text) : strlen(text);
-    }
-    if (len >= ADDRESS_SIZE)
-        return false;
-    memcpy(host, text, len);
-    host[len] = '\0';
-    *port = end ? end + 1 : NULL;
-    return true;
-}
-
-enum status serve_options_address(const char *text, struct sockaddr_storage *out,
-                                  struct detail *why)
-{
-    struct sockaddr_storage address;
-    char host[ADDRESS_SIZE];
-    const char *port_text;
-    unsigned port = DNS_PORT;
-    bool is_good = serve_options_fill_address(text, port, &address) || /* "::1" alone */
-                   (serve_options_split_address(text, host, &port_text) &&
-                    (!port_text || serve_options_read_port(port_text, &port)) &&
-                    serve_options_fill_address(host, port, &address));
-    /* Brackets are for IPv6. */
-    if (is_good && text[0] == '[' && address.ss_family != AF_INET6)
-        is_good = false;
-    if (!is_good)
-        return detail_set(why, STATUS_BAD_INPUT,
-                          "not an address: IPV4:PORT, [IPV6]:PORT, or an address alone");
-    *out = address;
-    return STATUS_OK;
-}
 
 /* Whether the machine has the address; asked of the defaults alone. */
 static bool serve_options_is_there(const struct sockaddr_storage *address)
@@ -103,7 +31,8 @@ static enum status serve_options_read_default_listen(struct serve_options *out, 
 {
     for (size_t i = 0; i < sizeof(default_listen) / sizeof(default_listen[0]); i++) {
         struct server_listen listen = {.may_be_missing = true};
-        enum status status = serve_options_address(default_listen[i], &listen.address, why);
+        enum status status =
+            address_parse_listen(default_listen[i], DNS_PORT, &listen.address, why);
         if (status != STATUS_OK)
             return status;
         if (serve_options_is_there(&listen.address))
@@ -125,7 +54,7 @@ static enum status serve_options_read_listen(const struct options *options, enum
         return detail_set(why, STATUS_BAD_INPUT, "--listen: more than %d", SERVER_LISTEN_MAX);
     for (size_t i = 0; i < count; i++) {
         const char *text = options_item(options, id, i);
-        if (serve_options_address(text, &out->listen[i].address, why) != STATUS_OK)
+        if (address_parse_listen(text, DNS_PORT, &out->listen[i].address, why) != STATUS_OK)
             return options_fault(options, id, text, why);
     }
     out->server.listen_count = count;
@@ -138,14 +67,14 @@ static enum status serve_options_read_pair(const char *text, struct zone_address
 {
     const char *equals = strchr(text, '=');
     struct zone_address made = {0};
+    struct address address;
     if (!equals || equals == text)
         return detail_set(why, STATUS_BAD_INPUT, "not NAME=ADDR");
-    if (inet_pton(AF_INET, equals + 1, made.address.octets) == 1)
-        made.address.family = AF_INET;
-    else if (inet_pton(AF_INET6, equals + 1, made.address.octets) == 1)
-        made.address.family = AF_INET6;
-    else
+    if (!address_parse_ip(equals + 1, strlen(equals + 1), &address))
         return detail_set(why, STATUS_BAD_INPUT, "what follows the = is no IP address");
+    bool is_v4 = address.kind == HOST_KIND_IPV4;
+    made.address.family = is_v4 ? AF_INET : AF_INET6;
+    memcpy(made.address.octets, address.address, is_v4 ? 4 : 16);
     made.name = strndup(text, (size_t)(equals - text));
     if (!made.name)
         return STATUS_NO_MEMORY;
@@ -298,7 +227,7 @@ void serve_options_clear(struct serve_options *options)
     options->zone.ns_count = options->zone.host_count = 0;
 }
 
-enum status serve_options_blame(const struct options *options, const struct serve_options *read,
+enum status serve_options_fault(const struct options *options, const struct serve_options *read,
                                 struct detail *why)
 {
     static const enum option_id ids[] = {[ZONE_DOMAIN] = OPTION_DOMAIN,

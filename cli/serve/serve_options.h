@@ -41,11 +41,7 @@ void serve_options_clear(struct serve_options *options);
 
 /* zone_new() said BAD_INPUT of what was read from `options`: name the option that is at fault, and
  * its value. */
-enum status serve_options_blame(const struct options *options, const struct serve_options *read,
+enum status serve_options_fault(const struct options *options, const struct serve_options *read,
                                 struct detail *why);
-
-/* "10.0.0.1:53", "[::1]:53", or an address alone for port 53. BAD_INPUT. */
-MUST_USE enum status serve_options_address(const char *text, struct sockaddr_storage *out,
-                                           struct detail *why);
 
 #endif

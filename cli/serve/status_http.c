@@ -1,5 +1,6 @@
 #include "status_http.h"
 
+#include "registry/base/address.h"
 #include "serve_options.h"
 #include "status_pages.h"
 
@@ -232,7 +233,7 @@ enum status status_http_open(uv_loop_t *loop, struct status_pages *pages, uint32
         *out = NULL;
         return STATUS_OK;
     }
-    if (!status_http_has_port(text) || serve_options_address(text, &address, NULL) != STATUS_OK) {
+    if (!status_http_has_port(text) || address_parse_listen(text, 0, &address, NULL) != STATUS_OK) {
         detail_set(why, STATUS_BAD_INPUT, "not an address with a port: IPV4:PORT or [IPV6]:PORT");
         return options_fault(pages->options, OPTION_HTTP, text, why);
     }

@@ -2,6 +2,7 @@
 
 #include "cli/text/output.h"
 #include "metrics.h"
+#include "registry/base/address.h"
 #include "serve_options.h"
 
 #include "dns/server/server.h"
@@ -140,7 +141,7 @@ static bool status_pages_is_host(const struct status_pages *pages, const char *h
 {
     struct sockaddr_storage address;
     const struct options *options = pages->options;
-    if (!host || !*host || serve_options_address(host, &address, NULL) == STATUS_OK)
+    if (!host || !*host || address_parse_listen(host, 0, &address, NULL) == STATUS_OK)
         return true;
     size_t len = strcspn(host, ":"), count = options_count(options, OPTION_HTTP_HOST);
     if (host[len + strspn(host + len, ":0123456789")] != '\0')

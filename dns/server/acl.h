@@ -4,6 +4,7 @@
 #ifndef DNS_SERVER_ACL_H
 #define DNS_SERVER_ACL_H
 
+#include "registry/base/address.h"
 #include "registry/base/status.h"
 
 #include <stdbool.h>
@@ -12,13 +13,8 @@
 
 #define ACL_MAX 64
 
-struct acl_prefix {
-    uint8_t address[16]; /* v4-mapped for IPv4; bits beyond the prefix are zero */
-    uint8_t bits;        /* 0-128 */
-};
-
 struct acl {
-    struct acl_prefix prefixes[ACL_MAX];
+    struct address_prefix prefixes[ACL_MAX];
     unsigned count;
 };
 

@@ -186,6 +186,103 @@ enum status address_parse(const char *text, size_t len, struct address *out, str
     return status;
 }
 
+bool address_parse_ip(const char *text, size_t len, struct address *out)
+{
+    uint8_t octets[16];
+    bool is_v4 = len == strspn(text, "0123456789.") && address_parse_ipv4(text, len, octets);
+    if (!is_v4 && !address_parse_ipv6(text, len, octets))
+        return false;
+    out->kind = is_v4 ? HOST_KIND_IPV4 : HOST_KIND_IPV6;
+    memcpy(out->address, octets, is_v4 ? 4 : 16);
+    return true;
+}
+
+/* Digits that are no more than `max`. */
+static bool address_parse_number(const char *text, size_t digits_max, unsigned max, unsigned *out)
+{
+    size_t len = strlen(text);
+    unsigned value = 0;
+    if (len == 0 || len > digits_max)
+        return false;
+    for (; *text; text++) {
+        if (!address_is_digit(*text))
+            return false;
+        value = value * 10 + (unsigned)(*text - '0');
+    }
+    *out = value;
+    return value <= max;
+}
+
+/* Split at the ':' before the port; brackets, which are for IPv6, are taken off. */
+static bool address_parse_ip_port(const char *text, struct address *out, unsigned *port)
+{
+    const char *end = strrchr(text, ':'), *close = NULL;
+    size_t len = strlen(text);
+    if (address_parse_ip(text, len, out))
+        return true;
+    if (text[0] == '[') {
+        close = strchr(text, ']');
+        if (!close || (close[1] != ':' && close[1] != '\0'))
+            return false;
+        end = close[1] == ':' ? close + 1 : NULL;
+        text++;
+    }
+    if (close || end)
+        len = (size_t)((close ? close : end) - text);
+    return address_parse_ip(text, len, out) && (out->kind == HOST_KIND_IPV6) == (close != NULL) &&
+           (!end || address_parse_number(end + 1, PORT_DIGITS_MAX, UINT16_MAX, port));
+}
+
+enum status address_parse_listen(const char *text, uint16_t default_port,
+                                 struct sockaddr_storage *out, struct detail *why)
+{
+    struct address address;
+    unsigned port = default_port;
+    if (!address_parse_ip_port(text, &address, &port))
+        return detail_set(why, STATUS_BAD_INPUT,
+                          "not an address: IPV4:PORT, [IPV6]:PORT, or an address alone");
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    memset(out, 0, sizeof(*out));
+    if (address.kind == HOST_KIND_IPV4) {
+        memcpy(&v4.sin_addr, address.address, sizeof(v4.sin_addr));
+        memcpy(out, &v4, sizeof(v4));
+    } else {
+        memcpy(&v6.sin6_addr, address.address, sizeof(v6.sin6_addr));
+        memcpy(out, &v6, sizeof(v6));
+    }
+    return STATUS_OK;
+}
+
+static bool address_has_bits_beyond(const uint8_t address[16], unsigned bits)
+{
+    for (unsigned bit = bits; bit < 128; bit++)
+        if (address[bit / 8] & (0x80 >> bit % 8))
+            return true;
+    return false;
+}
+
+enum status address_parse_prefix(const char *text, struct address_prefix *out, struct detail *why)
+{
+    struct address address;
+    struct address_prefix prefix = {.address = {[10] = 0xff, [11] = 0xff}};
+    const char *slash = strchr(text, '/');
+    if (!address_parse_ip(text, slash ? (size_t)(slash - text) : strlen(text), &address))
+        return detail_set(why, STATUS_BAD_INPUT, "not an address or prefix");
+    bool is_v4 = address.kind == HOST_KIND_IPV4;
+    unsigned max = is_v4 ? 32 : 128, bits = max;
+    bool has_zero = slash && slash[1] == '0' && slash[2] != '\0';
+    if (slash && (has_zero || !address_parse_number(slash + 1, 3, max, &bits)))
+        return detail_set(why, STATUS_BAD_INPUT, "its length is not 0-%u", max);
+    bits += 128 - max;
+    memcpy(prefix.address + (is_v4 ? 12 : 0), address.address, is_v4 ? 4 : 16);
+    if (address_has_bits_beyond(prefix.address, bits))
+        return detail_set(why, STATUS_BAD_INPUT, "has bits set beyond its length");
+    prefix.bits = (uint8_t)bits;
+    *out = prefix;
+    return STATUS_OK;
+}
+
 bool address_is_unspecified(const struct address *location)
 {
     static const uint8_t zeros[sizeof(location->address)];

@@ -1,11 +1,15 @@
 #include "registry/base/address.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define L10 "abcdefghij"
 #define L63 L10 L10 L10 L10 L10 L10 "abc"
@@ -213,9 +217,60 @@ static void says_what_is_wrong(void **state)
     }
 }
 
+static void addresses_are_read_strictly(void **state)
+{
+    static const struct {
+        const char *text, *host; /* NULL: refused */
+        unsigned port;
+    } rows[] = {
+        {"127.0.0.1:5300", "127.0.0.1", 5300},
+        {"127.0.0.1", "127.0.0.1", 53},
+        {"0.0.0.0:0", "0.0.0.0", 0},
+        {"[::1]:5300", "::1", 5300},
+        {"[::1]", "::1", 53},
+        {"::1", "::1", 53},
+        {"fd00::1:53", "fd00::1:53", 53},
+        {"[::]:65535", "::", 65535},
+        {"localhost", NULL, 0},
+        {"localhost:53", NULL, 0},
+        {"127.0.0.1:", NULL, 0},
+        {"127.0.0.1:65536", NULL, 0},
+        {"127.0.0.1:99999999999", NULL, 0},
+        {"127.0.0.1:5x", NULL, 0},
+        {"127.0.0.1: 53", NULL, 0},
+        {"1.2.3:53", NULL, 0},
+        {"[127.0.0.1]:53", NULL, 0},
+        {"[::1", NULL, 0},
+        {"[::1]53", NULL, 0},
+        {":53", NULL, 0},
+        {"[]:53", NULL, 0},
+        {"", NULL, 0},
+        {"1111111111111111111111111111111111111111111111111111111111111111111:1", NULL, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct sockaddr_storage address;
+        struct detail why;
+        enum status status = address_parse_listen(rows[i].text, 53, &address, &why);
+        assert_int_equal(status, rows[i].host ? STATUS_OK : STATUS_BAD_INPUT);
+        if (!rows[i].host)
+            continue;
+        bool is_v4 = address.ss_family == AF_INET;
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address;
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address;
+        char host[INET6_ADDRSTRLEN];
+        inet_ntop(address.ss_family,
+                  is_v4 ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr, host,
+                  sizeof(host));
+        assert_string_equal(host, rows[i].host);
+        assert_int_equal(ntohs(is_v4 ? v4->sin_port : v6->sin6_port), rows[i].port);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_are_read_strictly),
         cmocka_unit_test(takes_good_locations),
         cmocka_unit_test(refuses_everything_else),
         cmocka_unit_test(says_what_is_wrong),
