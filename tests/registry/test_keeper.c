@@ -193,6 +193,22 @@ static void what_others_changed_is_put_back_and_said(void **state)
     }
 }
 
+/* What is given up within a beat begins anew with the next. */
+static void it_is_put_back_however_often(void **state)
+{
+    (void)state;
+    for (uint64_t ttl_s = 0; ttl_s <= TTL_S; ttl_s += TTL_S) {
+        struct test test;
+        start_registered(&test, ttl_s);
+        for (unsigned i = 0; i < 10; i++) {
+            fake_put("other:9", fake.lease);
+            fake_run_for(BEAT_MS);
+            SAID(&test, "c.");
+        }
+        stop(&test);
+    }
+}
+
 static void a_changed_state_is_adopted_and_lasts(void **state)
 {
     (void)state;
@@ -358,6 +374,8 @@ static void a_lost_answer_is_not_written_twice(void **state)
     fake_end_next(FAKE_LOST, STATUS_TIMED_OUT);
     fake_run_for(1000);
     SAID(&test, "oRb");
+    fake_run_for(3 * BEAT_MS);
+    SAID(&test, "...");
     assert_int_equal(fake.puts, 1);
     stop(&test);
 }
@@ -528,6 +546,23 @@ static void leaving_waits_for_the_request_under_way(void **state)
     fake_settle();
     SAID(&test, "RU|");
     assert_false(fake.is_there);
+    stop(&test);
+}
+
+/* What that finds is not put back any more. */
+static void leaving_amid_a_beat_puts_nothing_back(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_run_for(BEAT_MS - 1);
+    fake_turn(1); /* the beat */
+    fake_turn(0); /* the renewal */
+    fake_put("other:9", OTHER_ID);
+    keeper_stop(test.keeper, KEEPER_LEAVE_MS);
+    fake_settle();
+    SAID(&test, "L|");
+    assert_true(fake_has("other:9"));
     stop(&test);
 }
 
@@ -779,6 +814,7 @@ int main(void)
         cmocka_unit_test(what_is_there_when_it_comes_is_taken_over_without_a_word),
         cmocka_unit_test(what_vanished_is_put_back),
         cmocka_unit_test(what_others_changed_is_put_back_and_said),
+        cmocka_unit_test(it_is_put_back_however_often),
         cmocka_unit_test(a_changed_state_is_adopted_and_lasts),
         cmocka_unit_test(a_line_end_behind_the_value_is_no_change),
         cmocka_unit_test(a_lost_lease_is_granted_anew),
@@ -800,6 +836,7 @@ int main(void)
         cmocka_unit_test(leaving_in_an_outage_says_why),
         cmocka_unit_test(leaving_with_nothing_registered_has_nothing_to_say),
         cmocka_unit_test(leaving_waits_for_the_request_under_way),
+        cmocka_unit_test(leaving_amid_a_beat_puts_nothing_back),
         cmocka_unit_test(what_comes_after_the_end_is_not_said),
         cmocka_unit_test(a_new_value_is_written_at_once),
         cmocka_unit_test(a_value_that_is_no_entry_is_refused),

@@ -360,6 +360,28 @@ static void without_any_answer_it_is_not_known(void **state)
     assert_true(fake_has("on"));
 }
 
+/* An attempt of which nothing was heard was for a key that is another one now. */
+static void an_old_attempt_is_no_claim_to_what_others_wrote_later(void **state)
+{
+    (void)state;
+    const struct registrar_change change = change_of(REGISTRAR_EXCHANGE_SWITCH, "new", 0);
+    struct outcome out = {0};
+    fake_reset();
+    fake_put("old", 0);
+    fake_end_next(FAKE_DONE, STATUS_OK);
+    fake_end_next(FAKE_FAILED, STATUS_TIMED_OUT);
+    assert_int_equal(registrar_start(fake_etcd(), &change, on_done, &out, NULL), STATUS_OK);
+    fake_turn(0); /* it is read, */
+    fake_turn(0); /* an attempt is lost, */
+    fake_turn(0); /* it is read again */
+    fake_put("old", 0);
+    fake_turn(0);
+    fake_put("new", 0);
+    fake_settle();
+    BECAME(out, REGISTRAR_UNFIT);
+    assert_int_equal(fake.puts, 0);
+}
+
 /* Only what may be repeated is said to be so, and what may not has a time limit of its own. */
 static void what_may_be_repeated_is_said_to_etcd(void **state)
 {
@@ -484,6 +506,7 @@ int main(void)
         cmocka_unit_test(a_key_that_was_made_anew_is_not_removed),
         cmocka_unit_test(a_lost_answer_is_looked_up_where_who_matters),
         cmocka_unit_test(without_any_answer_it_is_not_known),
+        cmocka_unit_test(an_old_attempt_is_no_claim_to_what_others_wrote_later),
         cmocka_unit_test(what_may_be_repeated_is_said_to_etcd),
         cmocka_unit_test(what_fails_says_why),
         cmocka_unit_test(a_renewal_that_fails_is_no_reason_to_write),

@@ -89,6 +89,8 @@ static void a_registration_without_memory_says_so(void **state)
         enum status status = registration_build(&root, &fields, &made, &fault);
         has_failed = failing_end();
         assert_int_equal(status, has_failed ? STATUS_NO_MEMORY : STATUS_OK);
+        if (has_failed)
+            assert_string_equal(fault.why.text, "out of memory");
         if (status == STATUS_OK)
             registration_clear(&made);
     }
