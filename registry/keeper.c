@@ -215,10 +215,11 @@ static void keeper_dispose(struct keeper *keeper)
 /* A callback has come. False: too late. */
 static bool keeper_is_awaited(struct keeper *keeper)
 {
-    bool is_awaited = !keeper->is_over;
-    if (--keeper->requests == 0)
+    if (--keeper->requests == 0) {
         keeper_dispose(keeper);
-    return is_awaited;
+        return false;
+    }
+    return !keeper->is_over;
 }
 
 static void keeper_on_revoked(void *arg, enum status status, const struct detail *why)

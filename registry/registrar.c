@@ -391,7 +391,8 @@ static enum registrar_step registrar_plan_exchange(struct registrar *registrar)
 {
     const struct registrar_seen *seen = &registrar->seen;
     size_t len = registrar->expected_len;
-    if (seen->value && (seen->value_len != len || memcmp(seen->value, registrar->expected, len)))
+    if (seen->value &&
+        (seen->value_len != len || memcmp(seen->value, registrar->expected, len) != 0))
         return registrar_stop(registrar, REGISTRAR_UNFIT);
     registrar->outcome = seen->value ? REGISTRAR_CHANGED : REGISTRAR_CREATED;
     return REGISTRAR_WRITE;
