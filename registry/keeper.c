@@ -410,17 +410,11 @@ bool keeper_is_registered(const struct keeper *keeper)
 
 static enum status keeper_join_lease(struct keeper *keeper, const struct keeper_options *options)
 {
-    struct kept_lease *own;
     if (options->lease)
         return kept_lease_join(options->lease, keeper, &keeper->lease);
     if (options->ttl_s == 0)
         return STATUS_OK;
-    enum status status = kept_lease_new(options->etcd, options->loop, options->ttl_s, &own);
-    if (status != STATUS_OK)
-        return status;
-    status = kept_lease_join(own, keeper, &keeper->lease);
-    kept_lease_release(own);
-    return status;
+    return kept_lease_own(options->etcd, options->loop, options->ttl_s, keeper, &keeper->lease);
 }
 
 enum status keeper_new(const struct keeper_options *options, struct keeper **out)

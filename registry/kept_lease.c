@@ -47,6 +47,18 @@ enum status kept_lease_join(struct kept_lease *lease, void *arg, struct kept_lea
     return STATUS_OK;
 }
 
+enum status kept_lease_own(struct etcd *etcd, uv_loop_t *loop, uint64_t ttl_s, void *arg,
+                           struct kept_lease_share *out)
+{
+    struct kept_lease *lease;
+    enum status status = kept_lease_new(etcd, loop, ttl_s, &lease);
+    if (status != STATUS_OK)
+        return status;
+    status = kept_lease_join(lease, arg, out);
+    kept_lease_release(lease);
+    return status;
+}
+
 void kept_lease_leave(struct kept_lease_share *share)
 {
     if (!share->lease)

@@ -43,6 +43,9 @@ struct kept_lease_share {
 /* TOO_MANY: it has LEASE_KEYS_MAX shares already. */
 MUST_USE enum status kept_lease_join(struct kept_lease *lease, void *arg,
                                      struct kept_lease_share *out);
+/* A lease of one's own: a share in a new one that nobody else can join. NO_MEMORY. */
+MUST_USE enum status kept_lease_own(struct etcd *etcd, uv_loop_t *loop, uint64_t ttl_s, void *arg,
+                                    struct kept_lease_share *out);
 /* Give the share up; `done` is not called any more. */
 void kept_lease_leave(struct kept_lease_share *share);
 
