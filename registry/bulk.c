@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define BULK_UNDER_WAY_MAX 8          /* requests: beyond, etcd gets slower instead of faster */
 #define BULK_OCTETS        (1U << 20) /* etcd takes requests of 1.5 MiB */
@@ -24,7 +25,7 @@ enum bulk_step { BULK_HOPES, BULK_LOOKS, BULK_WRITES };
 /* The puts of a transaction; each key is in one block with its value. */
 struct bulk_batch {
     struct bulk *bulk;
-    struct cds_list_head node; /* in bulk->waiting */
+    TAILQ_ENTRY(bulk_batch) node; /* in bulk->waiting */
     struct kv_op ops[KV_TXN_MAX];
     struct shared_lease *leases[KV_TXN_MAX]; /* NULL: without a lease */
     int64_t revisions[KV_TXN_MAX];           /* as seen; 0: it is not there */
@@ -40,7 +41,7 @@ struct bulk {
     void *arg;
     struct shared_leases leases;
     struct bulk_batch *filling;
-    struct cds_list_head waiting; /* batches: for their leases, or for others to be done */
+    TAILQ_HEAD(, bulk_batch) waiting; /* batches: for their leases, or for others to be done */
     size_t waiting_count;
     size_t sent;      /* under way */
     size_t count_max; /* operations of a transaction that this etcd takes */
@@ -66,19 +67,14 @@ static void bulk_batch_free(struct bulk_batch *batch)
 /* To the front: it has waited already. */
 static void bulk_wait_first(struct bulk *bulk, struct bulk_batch *batch)
 {
-    cds_list_add(&batch->node, &bulk->waiting);
+    TAILQ_INSERT_HEAD(&bulk->waiting, batch, node);
     bulk->waiting_count++;
-}
-
-static struct bulk_batch *bulk_first(const struct bulk *bulk)
-{
-    return (void *)((char *)bulk->waiting.next - offsetof(struct bulk_batch, node));
 }
 
 static struct bulk_batch *bulk_take_first(struct bulk *bulk)
 {
-    struct bulk_batch *batch = bulk_first(bulk);
-    cds_list_del(&batch->node);
+    struct bulk_batch *batch = TAILQ_FIRST(&bulk->waiting);
+    TAILQ_REMOVE(&bulk->waiting, batch, node);
     bulk->waiting_count--;
     return batch;
 }
@@ -128,7 +124,7 @@ static void bulk_split(struct bulk *bulk, struct bulk_batch *batch)
     }
     batch->count = kept;
     batch->octets -= rest->octets;
-    cds_list_add(&rest->node, &batch->node);
+    TAILQ_INSERT_AFTER(&bulk->waiting, batch, rest, node);
     bulk->waiting_count++;
 }
 
@@ -290,11 +286,11 @@ static void bulk_pump(struct bulk *bulk)
     bulk->is_pumping = true;
     shared_lease_ask(&bulk->leases);
     while (bulk->waiting_count > 0 && bulk->sent < BULK_UNDER_WAY_MAX &&
-           bulk_is_granted(bulk_first(bulk))) {
-        if (bulk_is_small(bulk, bulk_first(bulk)))
+           bulk_is_granted(TAILQ_FIRST(&bulk->waiting))) {
+        if (bulk_is_small(bulk, TAILQ_FIRST(&bulk->waiting)))
             bulk_send(bulk_take_first(bulk));
         else
-            bulk_split(bulk, bulk_first(bulk));
+            bulk_split(bulk, TAILQ_FIRST(&bulk->waiting));
     }
     bulk->is_pumping = false;
 }
@@ -319,7 +315,7 @@ enum status bulk_new(struct etcd *etcd, uv_loop_t *loop, bulk_progress *on_progr
     bulk->arg = arg;
     bulk->count_max = KV_TXN_MAX;
     bulk->octets_max = BULK_OCTETS;
-    CDS_INIT_LIST_HEAD(&bulk->waiting);
+    TAILQ_INIT(&bulk->waiting);
     shared_lease_init(&bulk->leases, etcd, loop, bulk_on_granted, bulk);
     *out = bulk;
     return STATUS_OK;
@@ -342,7 +338,7 @@ static void bulk_close_batch(struct bulk *bulk)
     if (bulk->status != STATUS_OK)
         return;
     bulk->filling = NULL;
-    cds_list_add_tail(&batch->node, &bulk->waiting);
+    TAILQ_INSERT_TAIL(&bulk->waiting, batch, node);
     bulk->waiting_count++;
     bulk_pump(bulk);
 }

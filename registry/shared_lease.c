@@ -14,7 +14,7 @@ void shared_lease_init(struct shared_leases *leases, struct etcd *etcd, uv_loop_
 {
     *leases =
         (struct shared_leases){.etcd = etcd, .loop = loop, .on_granted = on_granted, .arg = arg};
-    CDS_INIT_LIST_HEAD(&leases->waiting);
+    TAILQ_INIT(&leases->waiting);
 }
 
 void shared_lease_release(struct shared_lease *lease)
@@ -38,10 +38,10 @@ static void shared_lease_on_granted(void *arg, enum status status, int64_t id,
 
 static struct shared_lease *shared_lease_pop(struct shared_leases *leases)
 {
-    struct cds_list_head *node = leases->waiting.next;
-    cds_list_del(node);
+    struct shared_lease *lease = TAILQ_FIRST(&leases->waiting);
+    TAILQ_REMOVE(&leases->waiting, lease, node);
     leases->waiting_count--;
-    return (void *)((char *)node - offsetof(struct shared_lease, node));
+    return lease;
 }
 
 void shared_lease_ask(struct shared_leases *leases)
@@ -126,7 +126,7 @@ static enum status shared_lease_new(struct shared_leases *leases, uint64_t ttl_s
     if (!lease)
         return STATUS_NO_MEMORY;
     *lease = (struct shared_lease){.leases = leases, .id = id, .ttl_s = ttl_s, .users = 2};
-    cds_list_add_tail(&lease->node, &leases->waiting);
+    TAILQ_INSERT_TAIL(&leases->waiting, lease, node);
     leases->waiting_count++;
     *out = lease;
     return STATUS_OK;

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <urcu/list.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #define SHARED_LEASE_TTLS_MAX   64
@@ -24,7 +24,7 @@
 /* It lives as long as its group gives it keys, its grant is under way or somebody else uses it. */
 struct shared_lease {
     struct shared_leases *leases;
-    struct cds_list_head node; /* in leases->waiting */
+    TAILQ_ENTRY(shared_lease) node; /* in leases->waiting */
     int64_t id;
     uint64_t ttl_s, granted_ms;
     unsigned key_count, users;
@@ -44,8 +44,8 @@ struct shared_leases {
         struct shared_lease *lease;
     } groups[SHARED_LEASE_GROUPS_MAX];
     size_t group_count;
-    struct cds_list_head waiting; /* not asked for yet */
-    size_t waiting_count, grants; /* grants: under way */
+    TAILQ_HEAD(, shared_lease) waiting; /* not asked for yet */
+    size_t waiting_count, grants;       /* grants: under way */
 };
 
 /* *leases must stay where it is. */

@@ -65,15 +65,14 @@ void buffer_add_text(struct buffer *buffer, const char *text)
 
 void buffer_printf(struct buffer *buffer, const char *format, ...)
 {
-    va_list args;
+    va_list args, again;
     va_start(args, format);
+    va_copy(again, args);
     int len = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     char *end = buffer_grow(buffer, len > 0 ? (size_t)len : 0);
-    if (!end)
-        return;
-    va_start(args, format);
-    vsnprintf(end, (size_t)len + 1, format, args);
+    if (end)
+        vsnprintf(end, (size_t)len + 1, format, again);
+    va_end(again);
     va_end(args);
 }
 

@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 #define CLIENT_KINDS 8 /* of requests, at least */
@@ -64,7 +65,7 @@ struct etcd {
     bool may_use_tls;
     uint32_t timeout_ms;
     struct log log;
-    struct rpc *rpcs;
+    LIST_HEAD(, rpc) rpcs; /* under way */
     void (*wake)(struct etcd *etcd);
     bool is_closing;
     uv_timer_t anchor; /* its closing is when the memory goes */

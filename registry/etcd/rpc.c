@@ -210,11 +210,7 @@ struct rpc *rpc_start(struct etcd *etcd, const struct rpc_request *request)
     uv_timer_init(etcd->loop, &rpc->timer);
     rpc->timer.data = rpc;
     rpc->on_timer = rpc_on_timer;
-    rpc->next = etcd->rpcs;
-    rpc->link = &etcd->rpcs;
-    if (rpc->next)
-        rpc->next->link = &rpc->next;
-    etcd->rpcs = rpc;
+    LIST_INSERT_HEAD(&etcd->rpcs, rpc, node);
     rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
     return rpc;
 }
@@ -226,15 +222,16 @@ void rpc_cancel(struct rpc *rpc)
 
 void rpc_resume_all(struct etcd *etcd)
 {
-    for (struct rpc *rpc = etcd->rpcs; rpc; rpc = rpc->next)
+    for (struct rpc *rpc = LIST_FIRST(&etcd->rpcs); rpc; rpc = LIST_NEXT(rpc, node))
         if (rpc->phase == RPC_PHASE_WAITING)
             rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
 }
 
 void rpc_close(struct etcd *etcd)
 {
-    while (etcd->rpcs) {
-        detail_set(&etcd->rpcs->why, STATUS_CANCELLED, "cancelled");
-        rpc_state_finish(etcd->rpcs, STATUS_CANCELLED);
+    struct rpc *rpc;
+    while ((rpc = LIST_FIRST(&etcd->rpcs))) {
+        detail_set(&rpc->why, STATUS_CANCELLED, "cancelled");
+        rpc_state_finish(rpc, STATUS_CANCELLED);
     }
 }

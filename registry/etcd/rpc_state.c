@@ -20,9 +20,7 @@ void rpc_state_end(struct rpc *rpc)
         http_client_cancel(rpc->http);
     rpc->http = NULL;
     rpc->phase = RPC_PHASE_ENDED;
-    *rpc->link = rpc->next;
-    if (rpc->next)
-        rpc->next->link = rpc->link;
+    LIST_REMOVE(rpc, node);
     uv_close((uv_handle_t *)&rpc->timer, rpc_state_free);
 }
 

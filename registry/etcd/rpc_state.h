@@ -50,7 +50,7 @@ struct rpc {
     enum status status;                   /* of the last failure */
     enum status data_status;
     struct detail why;
-    struct rpc *next, **link;
+    LIST_ENTRY(rpc) node; /* in etcd->rpcs */
 };
 
 /* Enter a phase, and set the timer to `limit_ms`, or what is left of the rpc's time if that is

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define HTTP_CLIENT_CONNECTIONS_KEPT     16
 #define HTTP_CLIENT_KEEPALIVE_IDLE_S     5
@@ -25,7 +26,7 @@ struct http_client_request {
     unsigned sends;
     bool is_once, is_added, is_cancelled;
     bool is_cert_asked; /* this connection's server wants a client certificate */
-    struct http_client_request *next, **link;
+    LIST_ENTRY(http_client_request) node;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -34,7 +35,7 @@ struct http_client {
     uv_timer_t timer;
     CURLM *multi;
     struct tls_files *tls;
-    struct http_client_request *requests;
+    LIST_HEAD(, http_client_request) requests;
     unsigned depth;   /* calls of libcurl and of callbacks under way */
     bool has_put_off; /* requests to add or to remove when depth is 0 */
     bool is_closing;
@@ -50,11 +51,8 @@ static void http_client_request_free(struct http_client_request *request)
 {
     if (!request)
         return;
-    if (request->link) {
-        *request->link = request->next;
-        if (request->next)
-            request->next->link = request->link;
-    }
+    if (request->node.le_prev)
+        LIST_REMOVE(request, node);
     if (request->is_added)
         curl_multi_remove_handle(request->http->multi, request->easy);
     curl_easy_cleanup(request->easy);
@@ -73,11 +71,8 @@ static void http_client_free_timer(uv_handle_t *handle)
 
 static void http_client_destroy(struct http_client *http)
 {
-    struct http_client_request *next;
-    for (struct http_client_request *request = http->requests; request; request = next) {
-        next = request->next;
-        http_client_request_free(request);
-    }
+    while (!LIST_EMPTY(&http->requests))
+        http_client_request_free(LIST_FIRST(&http->requests));
     curl_multi_cleanup(http->multi);
     tls_files_free(http->tls);
     uv_close((uv_handle_t *)&http->timer, http_client_free_timer);
@@ -88,8 +83,9 @@ static void http_client_catch_up(struct http_client *http)
 {
     struct http_client_request *next;
     http->has_put_off = false;
-    for (struct http_client_request *request = http->requests; request; request = next) {
-        next = request->next;
+    for (struct http_client_request *request = LIST_FIRST(&http->requests); request;
+         request = next) {
+        next = LIST_NEXT(request, node);
         if (request->is_cancelled)
             http_client_request_free(request);
         else if (!request->is_added)
@@ -251,7 +247,8 @@ enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http
 void http_client_close(struct http_client *http)
 {
     http->is_closing = true;
-    for (struct http_client_request *request = http->requests; request; request = request->next)
+    struct http_client_request *request = LIST_FIRST(&http->requests);
+    for (; request; request = LIST_NEXT(request, node))
         request->is_cancelled = true;
     if (http->depth == 0)
         http_client_destroy(http);
@@ -398,15 +395,6 @@ static bool http_client_set_options(struct http_client_request *request,
     return curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK;
 }
 
-static void http_client_link(struct http_client *http, struct http_client_request *request)
-{
-    request->next = http->requests;
-    request->link = &http->requests;
-    if (request->next)
-        request->next->link = &request->next;
-    http->requests = request;
-}
-
 struct http_client_request *http_client_start(struct http_client *http,
                                               const struct http_client_options *options,
                                               http_client_data *data, http_client_done *done,
@@ -429,7 +417,7 @@ struct http_client_request *http_client_start(struct http_client *http,
         http_client_request_free(request);
         return NULL;
     }
-    http_client_link(http, request);
+    LIST_INSERT_HEAD(&http->requests, request, node);
     http->has_put_off = true;
     http_client_enter(http);
     http_client_leave(http);

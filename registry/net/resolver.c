@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 
 #define RESOLVER_CONFIGURATION "/etc/resolv.conf"
@@ -21,7 +22,7 @@ struct resolver_socket {
     uv_poll_t poll;
     struct resolver *resolver;
     ares_socket_t fd;
-    struct resolver_socket *next, **link;
+    LIST_ENTRY(resolver_socket) node;
 };
 
 /* c-ares answers from the hosts file before it returns, but callbacks come from the loop: results
@@ -39,7 +40,7 @@ struct resolver_query {
     uint32_t ttl_s;
     struct resolver_address *addresses;
     struct resolver_srv *records;
-    struct resolver_query *next, **link;
+    LIST_ENTRY(resolver_query) node;
     char name[];
 };
 
@@ -47,8 +48,8 @@ struct resolver {
     uv_loop_t *loop;
     uv_timer_t timer;
     ares_channel channel;
-    struct resolver_socket *sockets;
-    struct resolver_query *queries;
+    LIST_HEAD(, resolver_socket) sockets;
+    LIST_HEAD(, resolver_query) queries;
     size_t under_way;          /* queries that are not settled */
     struct stat configuration; /* resolv.conf, when it was read */
     bool has_own_servers, is_reopening, is_closing;
@@ -89,9 +90,7 @@ static void resolver_on_poll(uv_poll_t *poll, int status, int events)
 
 static void resolver_close_socket(struct resolver_socket *socket)
 {
-    *socket->link = socket->next;
-    if (socket->next)
-        socket->next->link = socket->link;
+    LIST_REMOVE(socket, node);
     uv_poll_stop(&socket->poll);
     uv_close((uv_handle_t *)&socket->poll, resolver_free_handle);
 }
@@ -106,20 +105,16 @@ static struct resolver_socket *resolver_open_socket(struct resolver *resolver, a
     socket->poll.data = socket;
     socket->resolver = resolver;
     socket->fd = fd;
-    socket->next = resolver->sockets;
-    socket->link = &resolver->sockets;
-    if (socket->next)
-        socket->next->link = &socket->next;
-    resolver->sockets = socket;
+    LIST_INSERT_HEAD(&resolver->sockets, socket, node);
     return socket;
 }
 
 static void resolver_on_socket(void *arg, ares_socket_t fd, int is_readable, int is_writable)
 {
     struct resolver *resolver = arg;
-    struct resolver_socket *socket = resolver->sockets;
+    struct resolver_socket *socket = LIST_FIRST(&resolver->sockets);
     while (socket && socket->fd != fd)
-        socket = socket->next;
+        socket = LIST_NEXT(socket, node);
     if (!is_readable && !is_writable) {
         if (socket)
             resolver_close_socket(socket);
@@ -191,9 +186,7 @@ static void resolver_free_query(uv_handle_t *handle)
 static void resolver_tell(uv_timer_t *timer)
 {
     struct resolver_query *query = timer->data;
-    *query->link = query->next;
-    if (query->next)
-        query->next->link = query->link;
+    LIST_REMOVE(query, node);
     uv_close((uv_handle_t *)timer, resolver_free_query);
     size_t count = query->status == STATUS_OK ? query->count : 0;
     if (query->host_done)
@@ -209,13 +202,14 @@ void resolver_close(struct resolver *resolver)
         return;
     resolver->is_closing = true;
     ares_destroy(resolver->channel); /* ends the queries under way */
-    while (resolver->queries) {
-        resolver->queries->status = STATUS_CANCELLED;
-        detail_set(&resolver->queries->why, STATUS_CANCELLED, "cancelled");
-        resolver_tell(&resolver->queries->timer);
+    struct resolver_query *query;
+    while ((query = LIST_FIRST(&resolver->queries))) {
+        query->status = STATUS_CANCELLED;
+        detail_set(&query->why, STATUS_CANCELLED, "cancelled");
+        resolver_tell(&query->timer);
     }
-    while (resolver->sockets)
-        resolver_close_socket(resolver->sockets);
+    while (!LIST_EMPTY(&resolver->sockets))
+        resolver_close_socket(LIST_FIRST(&resolver->sockets));
     ares_library_cleanup();
     uv_close((uv_handle_t *)&resolver->timer, resolver_free_handle);
 }
@@ -269,11 +263,7 @@ static struct resolver_query *resolver_new_query(struct resolver *resolver, cons
     query->arg = arg;
     uv_timer_init(resolver->loop, &query->timer);
     query->timer.data = query;
-    query->next = resolver->queries;
-    query->link = &resolver->queries;
-    if (query->next)
-        query->next->link = &query->next;
-    resolver->queries = query;
+    LIST_INSERT_HEAD(&resolver->queries, query, node);
     return query;
 }
 
@@ -401,8 +391,8 @@ static void resolver_follow(struct resolver *resolver)
     resolver->is_reopening = false;
     resolver->channel = channel;
     struct resolver_query *next;
-    for (struct resolver_query *query = resolver->queries; query; query = next) {
-        next = query->next;
+    for (struct resolver_query *query = LIST_FIRST(&resolver->queries); query; query = next) {
+        next = LIST_NEXT(query, node);
         if (!query->is_settled)
             resolver_ask(query);
     }

@@ -25,7 +25,8 @@ static enum status on_page(void *arg, const struct scan_row *rows, size_t count)
     struct dedup *out = arg;
     assert_int_equal(out->done, 0);
     assert_true(count > 0);
-    assert_null(etcd.client.etcd->rpcs); /* nothing is under way while the reader reads */
+    assert_true(
+        LIST_EMPTY(&etcd.client.etcd->rpcs)); /* nothing is under way while the reader reads */
     for (size_t i = 0; i < count; i++) {
         size_t len = strlen(out->text);
         const struct scan_row *row = &rows[i];
@@ -276,7 +277,7 @@ static void nothing_comes_after_it_was_stopped(void **state)
     start("/foo/");
     assert_true(CLIENT_LOOP_UNTIL(&etcd.client, etcd.questions > 0, LIMIT_MS));
     scan_stop(seen.scan);
-    assert_true(CLIENT_LOOP_UNTIL(&etcd.client, !etcd.client.etcd->rpcs, LIMIT_MS));
+    assert_true(CLIENT_LOOP_UNTIL(&etcd.client, LIST_EMPTY(&etcd.client.etcd->rpcs), LIMIT_MS));
     seen.stop_on = 1;
     start("/foo/");
     assert_true(CLIENT_LOOP_UNTIL(&etcd.client, seen.pages, LIMIT_MS));

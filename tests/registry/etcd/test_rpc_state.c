@@ -51,8 +51,7 @@ static int setup(void **state)
     rpc->on_timer = on_timer;
     rpc->member = &client.etcd->members.list[0];
     rpc->status = STATUS_TIMED_OUT;
-    rpc->link = &client.etcd->rpcs;
-    client.etcd->rpcs = rpc;
+    LIST_INSERT_HEAD(&client.etcd->rpcs, rpc, node);
     buffer_init(&rpc->body, 100);
     buffer_init(&rpc->reply, 100);
     uv_timer_init(&client.loop, &rpc->timer);
@@ -158,7 +157,7 @@ static void a_reply_is_told_with_success_alone(void **state)
         assert_int_equal(ended.status, statuses[i]);
         assert_int_equal(ended.has_reply, statuses[i] == STATUS_OK);
         assert_string_equal(ended.why, "why");
-        assert_null(client.etcd->rpcs);
+        assert_true(LIST_EMPTY(&client.etcd->rpcs));
         if (i == 0)
             assert_int_equal(teardown(NULL), 0);
     }
