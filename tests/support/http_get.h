@@ -51,6 +51,7 @@ static inline void http_service_init(struct http_service *service)
     const struct zone_options zone = {.domain = "empusa.internal",
                                       .record_ttl_s = 10,
                                       .negative_ttl_s = 5,
+                                      .has_switches = true,
                                       .ns = ns,
                                       .ns_count = 1};
     struct server_listen listen = {0};
