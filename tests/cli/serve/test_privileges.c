@@ -3,10 +3,13 @@
 #include "cli/serve/privileges.h"
 
 #include <grp.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 
@@ -60,6 +63,33 @@ static void the_user_is_become_for_good(void **state)
     assert_true(in_child(check_become));
 }
 
+/* As a service manager may have given it some. */
+static void check_ambient(void)
+{
+    struct privileges user;
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct some[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    some[0].effective = some[0].permitted = some[0].inheritable = 1U << CAP_NET_BIND_SERVICE;
+    CHILD_EXPECT(privileges_find(OTHER, &user, NULL) == STATUS_OK);
+    CHILD_EXPECT(setgroups(0, NULL) == 0 && prctl(PR_SET_KEEPCAPS, 1) == 0);
+    CHILD_EXPECT(setresgid(user.gid, user.gid, user.gid) == 0);
+    CHILD_EXPECT(setresuid(user.uid, user.uid, user.uid) == 0);
+    CHILD_EXPECT(syscall(SYS_capset, &header, some) == 0);
+    CHILD_EXPECT(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0) == 0);
+    CHILD_EXPECT(in_child_status("CapAmb") != 0);
+    CHILD_EXPECT(privileges_become(&user, NULL) == STATUS_OK);
+    CHILD_EXPECT(in_child_status("CapEff") == 0 && in_child_status("CapPrm") == 0);
+    CHILD_EXPECT(in_child_status("CapInh") == 0 && in_child_status("CapAmb") == 0);
+}
+
+static void who_is_that_user_already_keeps_no_capability(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_true(in_child(check_ambient));
+}
+
 static void check_root(void)
 {
     struct privileges root;
@@ -82,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_are_found_by_name),
         cmocka_unit_test(the_user_is_become_for_good),
+        cmocka_unit_test(who_is_that_user_already_keeps_no_capability),
         cmocka_unit_test(root_keeps_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
