@@ -36,16 +36,16 @@ static enum skip draft_set_name(const struct zone *zone, const struct entry *ent
     if (entry->location.kind == HOST_KIND_NAME && !entry->location.is_dotted &&
         draft->host_len + zone->view.host.len > NAME_MAX_LEN)
         return SKIP_NAME_TOO_LONG;
-    uint8_t *at = draft->name;
+    uint8_t *at = draft->name.octets;
     *at++ = draft->label.len;
     memcpy(at, draft->label.octets, draft->label.len);
     at += draft->label.len;
-    draft->type_at = (size_t)(at - draft->name);
+    draft->type_at = (size_t)(at - draft->name.octets);
     *at++ = draft->type.label.len;
     memcpy(at, draft->type.label.octets, draft->type.label.len);
     at += draft->type.label.len;
     memcpy(at, protocol == ENTRY_PROTOCOL_UDP ? "\4_udp" : "\4_tcp", 5);
-    draft->name_len = len;
+    draft->name.len = (uint8_t)len;
     return SKIP_NONE;
 }
 
@@ -69,7 +69,7 @@ struct instance *draft_instance(const struct draft *draft, const struct entry *e
     size_t stored_key = draft->key_is_derived ? 0 : change->key_len;
     size_t location = entry->location_text.len;
     struct instance *instance =
-        names_new(NODE_INSTANCE, sizeof(*instance), draft->name, draft->name_len,
+        names_new(NODE_INSTANCE, sizeof(*instance), draft->name.octets, draft->name.len,
                   draft->txt_len + location + draft->host_len + stored_key);
     if (!instance)
         return NULL;
@@ -87,7 +87,7 @@ struct instance *draft_instance(const struct draft *draft, const struct entry *e
     instance->host_is_whole = entry->location.is_dotted;
     instance->position = MEMBER_VECTOR_NONE;
     instance->ignored = (uint16_t)entry->ignored;
-    uint8_t *at = (uint8_t *)(instance + 1) + draft->name_len;
+    uint8_t *at = (uint8_t *)(instance + 1) + draft->name.len;
     memcpy(at, draft->txt, draft->txt_len);
     at += draft->txt_len;
     memcpy(at, entry->location_text.text, location);

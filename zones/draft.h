@@ -14,8 +14,8 @@ struct draft {
     struct label_type type;
     struct label label;
     bool is_mangled, key_is_derived;
-    uint8_t name[NAME_MAX_LEN + NAME_PAD];
-    size_t name_len, type_at; /* where in the name the type's begins */
+    struct name_buffer name;
+    size_t type_at; /* where in the name the type's begins */
     uint8_t host[NAME_MAX_LEN];
     size_t host_len;
     uint8_t txt[TXT_INSTANCE_SIZE_MAX];

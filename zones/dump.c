@@ -142,15 +142,15 @@ static bool dump_is_owner(const struct node *node)
 static enum status dump_collect(const struct view *view, struct row **out, size_t *out_count)
 {
     struct row *rows = NULL;
-    size_t count = 0, room = 0;
+    size_t count = 0, capacity = 0;
     uint64_t position = 0;
     const struct node *node;
     while ((node = ptr_table_each(&view->names, &position))) {
         if (!dump_is_owner(node))
             continue;
-        if (count == room) {
-            room = room ? room * 2 : 64;
-            struct row *larger = realloc(rows, room * sizeof(*rows));
+        if (count == capacity) {
+            capacity = capacity ? capacity * 2 : 64;
+            struct row *larger = realloc(rows, capacity * sizeof(*rows));
             if (!larger) {
                 free(rows);
                 return STATUS_NO_MEMORY;
@@ -166,7 +166,7 @@ static enum status dump_collect(const struct view *view, struct row **out, size_
     return STATUS_OK;
 }
 
-enum status zone_dump(const struct zone *zone, dump_each *each, void *arg)
+enum status dump_zone(const struct zone *zone, dump_each *each, void *arg)
 {
     struct dump dump;
     dump.view = zone_view(zone);

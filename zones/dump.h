@@ -30,7 +30,7 @@ struct dump_record {
 /* False: no more. */
 typedef bool dump_each(void *arg, const struct dump_record *record);
 
-/* CANCELLED: `each` said so. NO_MEMORY: some records were not given. */
-MUST_USE enum status zone_dump(const struct zone *zone, dump_each *each, void *arg);
+/* CANCELLED: `each` returned false. NO_MEMORY: some records were left out. */
+MUST_USE enum status dump_zone(const struct zone *zone, dump_each *each, void *arg);
 
 #endif

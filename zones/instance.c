@@ -61,10 +61,10 @@ static enum status instance_find_references(struct zone *zone, const struct draf
     if (old && instance_has_name_of(old, fresh))
         *type = old->type;
     else
-        status = service_type_get(
-            zone,
-            (struct name_padded){draft->name + draft->type_at, draft->name_len - draft->type_at},
-            type);
+        status = service_type_get(zone,
+                                  (struct name_padded){draft->name.octets + draft->type_at,
+                                                       draft->name.len - draft->type_at},
+                                  type);
     return status;
 }
 

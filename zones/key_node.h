@@ -8,7 +8,7 @@
 
 #include "zone_state.h"
 
-/* What a key is told to be, and what it was: NULL, nothing. */
+/* What a key is to be, and what it was: NULL, nothing. */
 struct change {
     const char *key, *value;
     size_t key_len, value_len;

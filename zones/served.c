@@ -5,8 +5,9 @@
 
 #include <stdlib.h>
 
-/* What is written again and again is said once; what was asked for is not said. */
-static bool served_is_worth_saying(const struct key_node *old, enum skip skip)
+/* A reason is logged once, however often the key is written; what the configuration asks for is
+ * none. */
+static bool served_is_worth_logging(const struct key_node *old, enum skip skip)
 {
     bool is_known = old && old->node.kind == NODE_SKIPPED && old->skip == skip;
     return !is_known && skip != SKIP_SWITCHES_OFF;
@@ -15,7 +16,7 @@ static bool served_is_worth_saying(const struct key_node *old, enum skip skip)
 enum status served_new_skipped(const struct zone *zone, const struct change *change, enum skip skip,
                                const char *why, struct key_node **out)
 {
-    if (served_is_worth_saying(change->old, skip))
+    if (served_is_worth_logging(change->old, skip))
         log_printf(&zone->log, LOG_LEVEL_WARNING, "%.*s is not published: %s",
                    (int)(change->key_len < 300 ? change->key_len : 300), change->key,
                    *why ? why : skip_text(skip));

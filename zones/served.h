@@ -1,4 +1,4 @@
-/* zones/served.h - what a key is in the zone: an instance, a switch, or skipped and said why.
+/* zones/served.h - what a key is in the zone: an instance, a switch, or skipped with a reason.
  *
  * Threads: the control thread. */
 #ifndef ZONES_SERVED_H

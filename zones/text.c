@@ -156,7 +156,7 @@ enum status text_zone(const struct zone *zone, FILE *file)
     enum status status = text_new(&output.text);
     if (status != STATUS_OK)
         return status;
-    status = zone_dump(zone, text_write_line, &output);
+    status = dump_zone(zone, text_write_line, &output);
     text_free(output.text);
     return status == STATUS_CANCELLED ? output.status : status;
 }

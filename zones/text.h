@@ -24,7 +24,7 @@ void text_free(struct text *text); /* NULL is accepted */
 MUST_USE enum status text_line(struct text *text, const struct dump_record *record,
                                const char **out, size_t *out_len);
 
-/* The whole zone, as zone_dump() gives it. SYSTEM: `file` could not be written (what errno says,
+/* The whole zone, as dump_zone() gives it. SYSTEM: `file` could not be written (what errno says,
  * or ferror()). BAD_INPUT, NO_MEMORY as above. */
 MUST_USE enum status text_zone(const struct zone *zone, FILE *file);
 

@@ -179,7 +179,7 @@ static void zone_become_partial(struct zone *zone, struct key_node *old)
     __atomic_store_n(&zone->view.is_partial, true, __ATOMIC_RELEASE);
 }
 
-/* A load that could tell all has been published. */
+/* A load that lost nothing has been published. */
 static void zone_become_whole(struct zone *zone)
 {
     if (!zone->is_loading && zone->is_whole)
@@ -335,11 +335,11 @@ void zone_commit(struct zone *zone, int64_t revision)
 void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                    size_t count, uint32_t ttl_s)
 {
-    bool is_amid = zone->has_changed; /* a group: its commit will tell of this, too */
+    bool is_in_group = zone->has_changed; /* whose commit will tell of this, too */
     if (!target_set_host(zone, name, addresses, count, ttl_s))
         return;
     zone->has_changed = true;
-    if (!is_amid)
+    if (!is_in_group)
         zone_commit(zone, 0);
 }
 

@@ -34,25 +34,25 @@ void zone_free(struct zone *zone);
  * mark). NO_MEMORY: nothing changed, and the zone is partial until a load has gone well. */
 MUST_USE enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,
                               size_t value_len, int64_t mod_revision, int64_t lease);
-/* A key is gone. One that was never told is no error. */
+/* A key is gone. One that is not there is no error. */
 void zone_remove(struct zone *zone, const char *key, size_t key_len);
 
 /* Begin a load: from now on what is put is marked. End it: what is not marked is removed. */
 void zone_load_begin(struct zone *zone);
 void zone_load_end(struct zone *zone);
 
-/* Whether something could not be told for want of memory. Answers then do not say that a name or a
- * type of records does not exist; a load is due. */
+/* Whether a change was lost for want of memory. Answers then do not say that a name or a type of
+ * records does not exist; a load is due. */
 bool zone_is_partial(const struct zone *zone);
 
-/* Publish what has been told since the last commit; in publishing order: addresses, SRV and TXT,
- * what points at them, then removals the other way round. revision: of the store, for the serial; 0
- * in the middle of a load. Nothing told: the serial stays. */
+/* Publish the changes since the last commit, in publishing order: addresses, SRV and TXT, what points
+ * at them, then removals the other way round. revision: of the store, for the serial; 0 in the
+ * middle of a load. Without a change the serial stays. */
 void zone_commit(struct zone *zone, int64_t revision);
 
-/* The addresses of a host that the registry names, replacing those known; count 0 = none. Visible at once. When
- * something changed, adds 1 to the serial, or leaves that to the commit of what has been told since
- * the last one. ttl_s bounds the records' TTL. A host that it does not name is ignored. */
+/* The addresses of a host that the registry names, replacing those known; count 0 = none. Visible at
+ * once. A change adds 1 to the serial, or leaves that to the commit of the group of changes that is
+ * under way. ttl_s bounds the records' TTL. A host that the registry does not name is ignored. */
 void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                    size_t count, uint32_t ttl_s);
 

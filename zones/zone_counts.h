@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 struct zone_counts {
-    uint64_t keys;     /* told and not removed, served or not */
+    uint64_t keys;     /* put and not removed, served or not */
     uint64_t services; /* served */
     uint64_t switches; /* served */
     uint64_t types;

@@ -28,7 +28,7 @@ struct zone {
 
     uint8_t mark; /* of the load under way: 1-63 */
     bool is_loading, has_changed, has_served;
-    bool is_whole; /* since the last load began all could be told */
+    bool is_whole; /* no change was lost since the last load began */
     bool host_is_inside, has_switches, leaves_sizes;
     struct zone_counts counts;
     struct log log;

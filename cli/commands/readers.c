@@ -107,7 +107,7 @@ static bool readers_on_record(void *arg, const struct dump_record *record)
 void readers_warn(const struct zone *zone, const struct log *log)
 {
     struct readers readers = {0};
-    if (zone_dump(zone, readers_on_record, &readers) != STATUS_OK)
+    if (dump_zone(zone, readers_on_record, &readers) != STATUS_OK)
         return; /* printing the zone will fail, too, and say why */
     if (readers.odd_hosts > 0)
         log_printf(log, LOG_LEVEL_WARNING,

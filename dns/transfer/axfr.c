@@ -162,7 +162,7 @@ enum status axfr_messages(const struct zone *zone, const struct axfr_request *re
     transfer->status = STATUS_OK;
     transfer->is_first = true;
     axfr_begin_message(transfer);
-    enum status status = zone_dump(zone, axfr_each, transfer);
+    enum status status = dump_zone(zone, axfr_each, transfer);
     if (status == STATUS_OK) {
         axfr_put_record(transfer, &transfer->soa);
         if (transfer->status == STATUS_OK)

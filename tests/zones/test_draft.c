@@ -33,10 +33,10 @@ static void a_service_has_its_name_by_type_protocol_and_name(void **state)
         struct entry entry;
         struct draft draft;
         assert_int_equal(make(rows[i].key, rows[i].value, &entry, &draft), SKIP_NONE);
-        assert_int_equal(draft.name_len, strlen(rows[i].name));
-        assert_memory_equal(draft.name, rows[i].name, draft.name_len);
+        assert_int_equal(draft.name.len, strlen(rows[i].name));
+        assert_memory_equal(draft.name.octets, rows[i].name, draft.name.len);
         assert_int_equal(draft.key_is_derived, rows[i].is_derived);
-        assert_int_equal(draft.type_at, 1u + draft.name[0]);
+        assert_int_equal(draft.type_at, 1u + draft.name.octets[0]);
         entry_clear(&entry);
     }
 }

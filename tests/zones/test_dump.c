@@ -116,7 +116,7 @@ static void forget(void)
 static void dump(void)
 {
     forget();
-    assert_int_equal(zone_dump(world.zone, keep, &world), STATUS_OK);
+    assert_int_equal(dump_zone(world.zone, keep, &world), STATUS_OK);
 }
 
 static int set_up(void **state)
@@ -285,7 +285,7 @@ static void two_zones_with_the_same_keys_have_the_same_dump(void **state)
                                       strlen(values[i % VALUES]), 1, 0),
                              STATUS_OK);
         zone_commit(zones[z], 7);
-        assert_int_equal(zone_dump(zones[z], keep, &world), STATUS_OK);
+        assert_int_equal(dump_zone(zones[z], keep, &world), STATUS_OK);
         if (z > 0)
             break;
         first = world.kept;
@@ -356,7 +356,7 @@ static void a_view_whose_name_is_too_long_is_left_out_alone(void **state)
         assert_int_equal(zone_put(zone, key, strlen(key), "10.1.2.3:80", 11, 1, 0), STATUS_OK);
         zone_commit(zone, 1);
         forget();
-        assert_int_equal(zone_dump(zone, keep, &world), STATUS_OK);
+        assert_int_equal(dump_zone(zone, keep, &world), STATUS_OK);
         size_t of_instance = 0, of_view = 0, longest = 0;
         for (size_t i = 0; i < world.count; i++) {
             const struct kept *kept = &world.kept[i];
@@ -381,7 +381,7 @@ static void a_dump_ends_when_it_is_told_to(void **state)
     for (size_t stop = 1; stop <= all; stop++) {
         forget();
         world.stop_at = stop;
-        assert_int_equal(zone_dump(world.zone, keep, &world), STATUS_CANCELLED);
+        assert_int_equal(dump_zone(world.zone, keep, &world), STATUS_CANCELLED);
         assert_int_equal(world.count, stop);
     }
 }

@@ -41,7 +41,7 @@ static uint32_t member_vector_block_of(uint32_t index)
     return member_vector_block_count(index + 1) - 1;
 }
 
-static struct member_version *member_vector_vector_new(uint32_t capacity)
+static struct member_version *member_vector_new(uint32_t capacity)
 {
     struct member_version *vector = malloc(sizeof(*vector) + capacity * sizeof(vector->chunks[0]));
     if (vector)
@@ -57,8 +57,8 @@ static struct member_version *member_vector_draft(struct member_vector *list, ui
              blocks = member_vector_block_count(chunks);
     if (list->draft && list->draft->capacity >= member_vector_block_count(chunks + extra))
         return list->draft;
-    uint32_t room = extra ? blocks / 8 + 1 : 0;
-    struct member_version *vector = member_vector_vector_new(blocks + room);
+    uint32_t spare = extra ? blocks / 8 + 1 : 0;
+    struct member_version *vector = member_vector_new(blocks + spare);
     if (!vector)
         return NULL;
     if (from) {
@@ -99,7 +99,7 @@ static struct member_chunk *member_vector_own(struct member_vector *list, struct
 }
 
 static struct member_chunk *member_vector_writable_chunk(const struct member_version *vector,
-                                                       uint32_t index)
+                                                         uint32_t index)
 {
     return (struct member_chunk *)(uintptr_t)member_vector_chunk_at(vector, index);
 }
@@ -182,7 +182,8 @@ static void member_vector_replace_in(struct member_version *vector, uint32_t pos
 {
     if (!vector || position >= vector->count)
         return;
-    struct member_chunk *chunk = member_vector_writable_chunk(vector, position / MEMBER_VECTOR_CHUNK);
+    struct member_chunk *chunk =
+        member_vector_writable_chunk(vector, position / MEMBER_VECTOR_CHUNK);
     const void **at = &chunk->items[position % MEMBER_VECTOR_CHUNK];
     if (*at == old)
         rcu_publish(*at, item);

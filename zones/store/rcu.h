@@ -37,8 +37,8 @@ void rcu_quiescent(void);
  * for the list it is lost. */
 void rcu_retire(void *memory);
 /* Start the grace period for everything retired so far. Does not block. Amid a change there is
- * something retired that is published still: only zone_commit() may say this, when all of it is
- * done.
+ * something retired that is published still: only zone_commit() may call this, when all of it
+ * is done.
  */
 void rcu_collect(void);
 /* Wait until everything collected has been freed. For the end of a program and tests. */

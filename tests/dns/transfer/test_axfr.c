@@ -161,7 +161,7 @@ static void check_stream(void)
 {
     size_t at = 0;
     read_stream();
-    assert_int_equal(zone_dump(world.zone, compare, &at), STATUS_OK);
+    assert_int_equal(dump_zone(world.zone, compare, &at), STATUS_OK);
     assert_int_equal(at + 1, world.count);
     const struct reader_record *first = &world.records[0], *last = &world.records[at];
     assert_int_equal(first->type, READ_SOA);
