@@ -1,39 +1,18 @@
-/* What a call writes to a descriptor, for tests of what prints. */
+/* tests/support/capture.h - what a call writes to a descriptor, for tests of what prints. */
 #ifndef SUPPORT_CAPTURE_H
 #define SUPPORT_CAPTURE_H
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 struct capture {
     int fd, saved;
     FILE *file;
 };
 
-static inline void capture_begin(struct capture *capture, int fd)
-{
-    fflush(stdout);
-    capture->fd = fd;
-    capture->saved = dup(fd);
-    capture->file = tmpfile();
-    if (!capture->file || capture->saved < 0 || dup2(fileno(capture->file), fd) < 0)
-        abort();
-}
+/* From now on. Aborts where it cannot; so does capture_end(). */
+void capture_begin(struct capture *capture, int fd);
 
-/* NUL-terminated; to be freed. */
-static inline char *capture_end(struct capture *capture)
-{
-    fflush(stdout);
-    if (dup2(capture->saved, capture->fd) < 0)
-        abort();
-    close(capture->saved);
-    off_t size = lseek(fileno(capture->file), 0, SEEK_END);
-    char *text = size < 0 ? NULL : calloc(1, (size_t)size + 1);
-    if (!text || pread(fileno(capture->file), text, (size_t)size, 0) != size)
-        abort();
-    fclose(capture->file);
-    return text;
-}
+/* What was written, NUL-terminated, to be freed; the descriptor is as before. */
+char *capture_end(struct capture *capture);
 
 #endif

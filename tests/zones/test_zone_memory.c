@@ -1,6 +1,7 @@
 /* What zones/ does without memory: putting fails and changes nothing, removing works all the same.
  *
  * Linked with malloc(), calloc() and realloc() wrapped. */
+#include "support/allocation.h"
 #include "zones/zone.h"
 #include "zones/zone_state.h"
 
@@ -11,71 +12,14 @@
 
 #include <cmocka.h>
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-#define ALWAYS UINT_MAX
-
-static struct {
-    unsigned good; /* allocations until the failing ones; ALWAYS: none fails */
-    unsigned bad;  /* how many fail */
-} memory = {ALWAYS, 0};
-
-/* rcu.c's lists of what is retired: without one the memory is lost, and LeakSanitizer would say so.
- */
-static size_t list_size, last_size;
-
-static bool fails(size_t size)
-{
-    last_size = size;
-    if (memory.good == ALWAYS || size == list_size)
-        return false;
-    if (memory.good > 0) {
-        memory.good--;
-        return false;
-    }
-    if (memory.bad == 0)
-        return false;
-    memory.bad -= memory.bad != ALWAYS;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails(size) ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails(count * size) ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails(size) ? NULL : __real_realloc(old, size);
-}
-
-static void memory_fails(unsigned good, unsigned bad)
-{
-    memory.good = good;
-    memory.bad = bad;
-}
-
-static void memory_is_back(void)
-{
-    memory.good = ALWAYS;
-}
-
-static int learn_list_size(void **state)
+/* rcu.c's lists of what is retired never fail: without one the memory is lost, and LeakSanitizer would say so. */
+static int spare_lists(void **state)
 {
     (void)state;
-    void *some = __real_malloc(1);
+    void *some = malloc(1);
     rcu_retire(some);
-    list_size = last_size;
+    size_t list_size = allocation_last_size();
+    allocation_spare(list_size);
     rcu_barrier_all();
     return list_size > 1 ? 0 : -1;
 }
@@ -124,10 +68,10 @@ static void members_go_without_memory(void **state)
         }
         assert_true(member_vector_publish(&list, 1));
         for (uint32_t round = 0; round < 2; round++) {
-            memory_fails(good, ALWAYS);
+            allocation_begin_many(good, ALLOCATION_ALL);
             for (uint32_t i = round; i < ITEMS; i += 3)
                 take_out(&list, &items[i * 7 % ITEMS]);
-            memory_is_back();
+            allocation_end();
             (void)member_vector_publish(&list, 1);
             check_members(&list, items);
         }
@@ -159,9 +103,9 @@ static void appending_without_memory_changes_nothing(void **state)
         /* Twice, since what the first try got may be kept. */
         for (unsigned tries = 0; status != STATUS_OK; tries++) {
             assert_int_equal(position, 77);
-            memory_fails(tries / 2, ALWAYS);
+            allocation_begin_many(tries / 2, ALLOCATION_ALL);
             status = member_vector_append(&list, &items[i], &position);
-            memory_is_back();
+            allocation_end();
         }
         assert_int_equal(position, i);
         items[i] = (struct item){position, true};
@@ -193,9 +137,9 @@ static void a_table_waits_for_memory(void **state)
         for (uint64_t i = 0; i < COUNT; i++) {
             items[i] = (i + 1) * UINT64_C(0x9e3779b97f4a7c15);
             bool is_tight = table.filled + left < table.slots->mask + 1;
-            memory_fails(0, is_tight ? ALWAYS : 0);
+            allocation_begin_many(0, is_tight ? ALLOCATION_ALL : 0);
             enum status status = ptr_table_insert(&table, items[i], &items[i]);
-            memory_is_back();
+            allocation_end();
             if (status != STATUS_OK) {
                 assert_int_equal(status, STATUS_NO_MEMORY);
                 failed++;
@@ -233,9 +177,9 @@ static void a_zone_is_made_or_not(void **state)
     for (enum status status = STATUS_NO_MEMORY; status != STATUS_OK; good++) {
         struct zone *zone = NULL;
         struct detail why = {""};
-        memory_fails(good, 1);
+        allocation_begin(good);
         status = zone_new(&more, &zone, &why);
-        memory_is_back();
+        allocation_end();
         assert_true(status == STATUS_OK || (status == STATUS_NO_MEMORY && !zone));
         zone_free(zone);
     }
@@ -291,9 +235,9 @@ static void a_key_is_put_whole_or_not_at_all(void **state)
         enum status status = STATUS_NO_MEMORY;
         for (unsigned good = 0; status != STATUS_OK; good++) {
             struct zone_counts before = counts_of(zone);
-            memory_fails(good, 1);
+            allocation_begin(good);
             status = put(zone, i, (int64_t)i + 1);
-            memory_is_back();
+            allocation_end();
             zone_commit(zone, (int64_t)i + 1);
             if (status == STATUS_OK)
                 break;
@@ -319,11 +263,11 @@ static void keys_are_removed_without_memory(void **state)
                 assert_int_equal(put(zone, i, (int64_t)i + 1), STATUS_OK);
             zone_commit(zone, ROWS);
             for (size_t i = 0; i < ROWS; i++) {
-                memory_fails(good, ALWAYS);
+                allocation_begin_many(good, ALLOCATION_ALL);
                 zone_remove(zone, rows[i].key, strlen(rows[i].key));
                 if (commits)
                     zone_commit(zone, (int64_t)(ROWS + i));
-                memory_is_back();
+                allocation_end();
             }
             zone_commit(zone, 100);
             struct zone_counts final = counts_of(zone);
@@ -348,10 +292,10 @@ static void a_load_ends_without_memory(void **state)
         assert_int_equal(put(zone, i, (int64_t)i + 1), STATUS_OK);
     zone_commit(zone, ROWS);
     zone_load_begin(zone);
-    memory_fails(0, ALWAYS);
+    allocation_begin_many(0, ALLOCATION_ALL);
     zone_load_end(zone);
     zone_commit(zone, 100);
-    memory_is_back();
+    allocation_end();
     struct zone_counts final = counts_of(zone);
     assert_int_equal(final.names, initial.names);
     assert_int_equal(final.keys, 0);
@@ -369,5 +313,5 @@ int main(void)
         cmocka_unit_test(keys_are_removed_without_memory),
         cmocka_unit_test(a_load_ends_without_memory),
     };
-    return cmocka_run_group_tests(tests, learn_list_size, NULL);
+    return cmocka_run_group_tests(tests, spare_lists, NULL);
 }

@@ -2,53 +2,17 @@
  * does not exist.
  *
  * Linked with malloc(), calloc() and realloc() wrapped. */
+#include "support/allocation.h"
 #include "support/ask.h"
 #include "zones/store/rcu.h"
 #include "zones/zone.h"
 
-#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-
-#define NEVER UINT_MAX
-
-static unsigned good_ones = NEVER; /* allocations until the one that fails */
-
-static bool fails(void)
-{
-    if (good_ones == NEVER)
-        return false;
-    if (good_ones-- > 0)
-        return false;
-    good_ones = NEVER;
-    return true;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    return fails() ? NULL : __real_realloc(old, size);
-}
 
 static const struct {
     const char *key, *value, *name;
@@ -79,10 +43,10 @@ static unsigned rcode_of(const char *name, uint16_t type)
 static enum status put(size_t i, unsigned good)
 {
     const char *key = rows[i].key, *value = rows[i].value;
-    good_ones = good;
+    allocation_begin(good);
     enum status status =
         zone_put(ask.zone, key, strlen(key), value, strlen(value), (int64_t)i + 1, 0);
-    good_ones = NEVER;
+    allocation_end();
     return status;
 }
 
@@ -90,7 +54,7 @@ static void load_all(void)
 {
     zone_load_begin(ask.zone);
     for (size_t i = 0; i < ROWS; i++)
-        assert_int_equal(put(i, NEVER), STATUS_OK);
+        assert_int_equal(put(i, ALLOCATION_ALL), STATUS_OK);
     zone_load_end(ask.zone);
     zone_commit(ask.zone, 100);
 }
@@ -152,11 +116,11 @@ static void a_load_that_lacks_memory_sweeps_nothing_it_was_told(void **state)
         load_all();
         zone_load_begin(ask.zone);
         rcu_retire(malloc(1)); /* with room for more: without, what is retired is lost on purpose */
-        good_ones = good;
+        allocation_begin(good);
         status = zone_put(ask.zone, rows[0].key, strlen(rows[0].key), value, strlen(value), 60, 0);
-        good_ones = NEVER;
+        allocation_end();
         for (size_t i = 1; i < ROWS; i++)
-            assert_int_equal(put(i, NEVER), STATUS_OK);
+            assert_int_equal(put(i, ALLOCATION_ALL), STATUS_OK);
         zone_load_end(ask.zone);
         zone_commit(ask.zone, 200);
         assert_int_equal(rcode_of(rows[0].name, rows[0].type), 0);
