@@ -1,6 +1,6 @@
 /* Keys that are written with the n-th allocation failing, for all n. */
 #include "registry/bulk.h"
-#include "support/failing_memory.h"
+#include "support/allocation.h"
 #include "support/fake_store.h"
 
 // clang-format off
@@ -37,12 +37,12 @@ static bool write_without(unsigned left, uint32_t timeout_ms)
     struct bulk *bulk = NULL;
     assert_true(fake_store_start(&etcd, timeout_ms));
     etcd.ops_max = KEYS / 2;
-    failing_begin(left);
+    allocation_begin(left);
     cJSON_InitHooks(NULL); /* it is the store's, too */
     enum status status = bulk_new(etcd.client.etcd, &etcd.client.loop, on_progress, NULL, &bulk);
     if (status == STATUS_OK)
         status = write_all(bulk);
-    bool has_failed = failing_end();
+    bool has_failed = allocation_end();
     assert_true(has_failed || status == STATUS_OK || timeout_ms < 1000);
     if (status == STATUS_OK)
         assert_int_equal(etcd.key_count, KEYS);
@@ -68,5 +68,6 @@ static void without_memory_it_says_what_is_written(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(without_memory_it_says_what_is_written)};
+    allocation_count_cjson();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
  */
 #include "registry/entry_list.h"
 #include "registry/scan.h"
-#include "support/failing_memory.h"
+#include "support/allocation.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,9 +35,9 @@ static void a_list_is_read_whole_or_says_so(void **state)
         struct detail why = {""};
         uint64_t number = 0;
         entry_list_init(&list, &root, seed, count, &number);
-        failing_begin(n);
+        allocation_begin(n);
         enum status status = entry_list_feed(&list, text, strlen(text), &why);
-        has_failed = failing_end();
+        has_failed = allocation_end();
         entry_list_clear(&list);
         if (status == STATUS_OK)
             assert_int_equal(number, 2);
@@ -58,9 +58,9 @@ static void an_object_is_written_whole_or_says_so(void **state)
     for (; has_failed; n++) {
         struct buffer out;
         buffer_init(&out, 1000);
-        failing_begin(n);
+        allocation_begin(n);
         entry_list_write(&out, &row, true);
-        has_failed = failing_end();
+        has_failed = allocation_end();
         assert_int_equal(out.status, has_failed ? STATUS_NO_MEMORY : STATUS_OK);
         assert_true(has_failed || strstr(out.data, "\"txt\": {\"a\": \"b\"}}"));
         buffer_clear(&out);
@@ -74,5 +74,6 @@ int main(void)
         cmocka_unit_test(a_list_is_read_whole_or_says_so),
         cmocka_unit_test(an_object_is_written_whole_or_says_so),
     };
+    allocation_count_cjson();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
  * Linked with malloc(), calloc() and realloc() wrapped. */
 #include "fake_etcd.h"
 #include "registry/keeper.h"
-#include "support/failing_memory.h"
+#include "support/allocation.h"
 
 #define BEAT_MS 10000
 #define DRAINED "{\"location\":\"h:1\",\"txt\":{\"a\":\"b\"},\"state\":\"draining\"}"
@@ -44,13 +44,13 @@ static bool live(void)
     fake_put(DRAINED, fake.lease);
     fake_run_for(BEAT_MS);
     status = keeper_set_value(keeper, OTHER, strlen(OTHER), &why);
-    assert_true(status == STATUS_OK || failing.has_failed);
+    assert_true(status == STATUS_OK || allocation_has_failed());
     fake_run_for(BEAT_MS);
     status = keeper_set_draining(keeper, false, &why);
-    assert_true(status == STATUS_OK || failing.has_failed);
+    assert_true(status == STATUS_OK || allocation_has_failed());
     fake_run_for(BEAT_MS);
     assert_true(fake.is_there);
-    if (!failing.has_failed)
+    if (!allocation_has_failed())
         assert_true(fake_has(OTHER));
     keeper_stop(keeper, KEEPER_LEAVE_MS);
     fake_settle();
@@ -66,9 +66,9 @@ static void whichever_allocation_fails_the_entry_is_kept_and_goes(void **state)
     for (; has_failed; good++) {
         fake_reset();
         ended = unregistered = 0;
-        failing_begin(good);
+        allocation_begin(good);
         bool is_made = live();
-        has_failed = failing_end();
+        has_failed = allocation_end();
         fake_close();
         assert_int_equal(ended, is_made);
         assert_int_equal(unregistered, is_made);
@@ -83,5 +83,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whichever_allocation_fails_the_entry_is_kept_and_goes),
     };
+    allocation_count_cjson();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,7 +5,7 @@
 #include "fake_etcd.h"
 #include "registry/registrar.h"
 #include "registry/registration.h"
-#include "support/failing_memory.h"
+#include "support/allocation.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PLAIN        "{\"location\":\"h:1\",\"txt\":{\"a\":\"b\"}}"
@@ -58,9 +58,9 @@ static void a_change_without_memory_says_so(void **state)
             fake_reset();
             fake_put(rows[i].before, 0);
             int64_t revision = fake.revision;
-            failing_begin(good);
+            allocation_begin(good);
             enum status status = change(rows[i].kind);
-            has_failed = failing_end();
+            has_failed = allocation_end();
             assert_int_equal(status, has_failed ? STATUS_NO_MEMORY : STATUS_OK);
             assert_int_equal(fake.revision == revision, has_failed);
         }
@@ -85,9 +85,9 @@ static void a_registration_without_memory_says_so(void **state)
         struct fault fault;
         assert_in_range(good, 0, 10);
         assert_int_equal(key_root_parse("/foo", &root, NULL), STATUS_OK);
-        failing_begin(good);
+        allocation_begin(good);
         enum status status = registration_build(&root, &fields, &made, &fault);
-        has_failed = failing_end();
+        has_failed = allocation_end();
         assert_int_equal(status, has_failed ? STATUS_NO_MEMORY : STATUS_OK);
         if (has_failed)
             assert_string_equal(fault.why.text, "out of memory");
@@ -102,5 +102,6 @@ int main(void)
         cmocka_unit_test(a_change_without_memory_says_so),
         cmocka_unit_test(a_registration_without_memory_says_so),
     };
+    allocation_count_cjson();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* A scan whose n-th allocation fails, for all n. */
 #include "registry/scan.h"
-#include "support/failing_memory.h"
+#include "support/allocation.h"
 #include "support/fake_store.h"
 
 // clang-format off
@@ -42,11 +42,11 @@ static bool scan_without(unsigned left, uint32_t timeout_ms)
     fake_store_add_lease(&etcd, 6, 60, 30);
     fake_store_put(&etcd, "/foo/a", "1", 5);
     fake_store_put(&etcd, "/foo/b", "2", 6);
-    failing_begin(left);
+    allocation_begin(left);
     cJSON_InitHooks(NULL); /* it is the store's, too */
     struct scan *scan = scan_start(etcd.client.etcd, &prefix, on_page, on_done, &outcome);
     assert_true(!scan || CLIENT_LOOP_UNTIL(&etcd.client, outcome.done, 10000));
-    bool has_failed = failing_end();
+    bool has_failed = allocation_end();
     assert_int_equal(outcome.done, scan != NULL);
     assert_true(has_failed || outcome.status == STATUS_OK || timeout_ms < 1000);
     assert_true(!scan || outcome.status != STATUS_OK || outcome.rows == 2);
@@ -68,5 +68,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_scan_without_memory_ends_once_and_never_half)};
+    allocation_count_cjson();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

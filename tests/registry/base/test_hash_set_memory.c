@@ -1,5 +1,5 @@
 #include "registry/base/hash_set.h"
-#include "support/failing_memory.h"
+#include "support/allocation.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +15,9 @@ static void without_memory_nothing_changes(void **state)
     bool is_new;
     for (uint64_t i = 1; i <= 1000; i++) {
         size_t count = set.count;
-        failing_begin(0);
+        allocation_begin(0);
         enum status status = hash_set_add(&set, &i, &is_new);
-        if (failing_end()) {
+        if (allocation_end()) {
             assert_int_equal(status, STATUS_NO_MEMORY);
             assert_int_equal(set.count, count);
             failed++;
