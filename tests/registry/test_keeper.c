@@ -1,6 +1,6 @@
 /* A keeper over a fake etcd and a fake clock: what it does at which beat, and what it says. */
-#include "fake_etcd.h"
 #include "registry/keeper.h"
+#include "support/fake_etcd.h"
 
 #include <stdlib.h>
 

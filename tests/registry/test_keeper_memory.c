@@ -1,9 +1,9 @@
 /* A keeper whose n-th allocation fails: it says so or tries again, and the entry ends as it should.
  *
  * Linked with malloc(), calloc() and realloc() wrapped. */
-#include "fake_etcd.h"
 #include "registry/keeper.h"
 #include "support/allocation.h"
+#include "support/fake_etcd.h"
 
 #define BEAT_MS 10000
 #define DRAINED "{\"location\":\"h:1\",\"txt\":{\"a\":\"b\"},\"state\":\"draining\"}"

@@ -1,5 +1,5 @@
-#include "fake_etcd.h"
 #include "registry/kept_lease.h"
+#include "support/fake_etcd.h"
 
 #include <stdlib.h>
 

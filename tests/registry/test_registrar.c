@@ -1,7 +1,7 @@
 /* The registrar over a fake etcd: what it makes of what is there, of others that are faster and of
  * answers that are lost. */
-#include "fake_etcd.h"
 #include "registry/registrar.h"
+#include "support/fake_etcd.h"
 
 #include <stdlib.h>
 

@@ -2,10 +2,10 @@
  * half done.
  *
  * Linked with malloc(), calloc() and realloc() wrapped. */
-#include "fake_etcd.h"
 #include "registry/registrar.h"
 #include "registry/registration.h"
 #include "support/allocation.h"
+#include "support/fake_etcd.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define PLAIN        "{\"location\":\"h:1\",\"txt\":{\"a\":\"b\"}}"

@@ -1,12 +1,5 @@
 #include "fake_answer.h"
 
-#include "dns/answer/answer.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
 unsigned fake_prepared, fake_fetched;
 
 static bool fake_answer_question(struct query *query, size_t len)

@@ -8,6 +8,14 @@
 #ifndef SUPPORT_FAKE_ANSWER_H
 #define SUPPORT_FAKE_ANSWER_H
 
+#include "dns/answer/answer.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
 #define FAKE_LOOKS      8192
 #define FAKE_SIZED_TYPE 1000
 #define FAKE_AXFR       252

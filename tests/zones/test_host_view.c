@@ -1,6 +1,6 @@
 #include "zones/host_view.h"
 
-#include "zone_fixture.h"
+#include "support/zone_fixture.h"
 
 #define X10 "xxxxxxxxxx"
 #define X61 X10 X10 X10 X10 X10 X10 "x"

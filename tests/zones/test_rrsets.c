@@ -2,7 +2,7 @@
  * oracle's is tested by test_dump.c and tests/dns/. */
 #include "zones/rrsets.h"
 
-#include "zone_fixture.h"
+#include "support/zone_fixture.h"
 #include "zones/host_view.h"
 
 static struct fixture fixture;

@@ -3,7 +3,7 @@
 #include "zones/key_node.h"
 
 #include "support/random.h"
-#include "zone_fixture.h"
+#include "support/zone_fixture.h"
 
 #define KEYS 12 /* of one name, told apart by letters' case: bit patterns of a.. */
 

@@ -8,7 +8,7 @@ bool test_publish(struct member_vector *list, uint32_t ttl_s);
 #include "zones/service_type.c"
 #undef member_vector_publish
 
-#include "zone_fixture.h"
+#include "support/zone_fixture.h"
 
 static struct fixture fixture;
 static unsigned publications;

@@ -1,7 +1,7 @@
 #include "zones/subtype.h"
 
 #include "support/random.h"
-#include "zone_fixture.h"
+#include "support/zone_fixture.h"
 
 #define NAMES    6
 #define TWINS    3 /* keys of one name, told apart by letters' case */

@@ -1,6 +1,6 @@
 #include "zones/switch_node.h"
 
-#include "zone_fixture.h"
+#include "support/zone_fixture.h"
 
 static struct fixture fixture;
 

@@ -1,35 +1,6 @@
-/* tests/zones/zone_fixture.h - a zone to tell changes to, and what it then holds, as text. */
-#ifndef TESTS_ZONE_FIXTURE_H
-#define TESTS_ZONE_FIXTURE_H
+#include "zone_fixture.h"
 
-#include "zones/dump.h"
-#include "zones/name/rr.h"
-#include "zones/text.h"
-#include "zones/zone.h"
-#include "zones/zone_state.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-
-#include <cmocka.h>
-
-#define FIXTURE_LEASE(ttl_s) ((int64_t)(UINT64_C(0x45) << 55 | (uint64_t)(ttl_s) << 47))
-
-struct fixture {
-    struct zone *zone;
-    int64_t revision;
-    unsigned warnings;
-    char warning[512];  /* the last */
-    char hosts[512];    /* "+name " for one that is added, "-name " for one that goes */
-    char text[1 << 16]; /* fixture_text() */
-};
-
-static inline void fixture_on_log(void *arg, enum log_level level, const char *kind,
-                                  const char *text)
+static void fixture_on_log(void *arg, enum log_level level, const char *kind, const char *text)
 {
     struct fixture *fixture = arg;
     (void)kind;
@@ -37,24 +8,23 @@ static inline void fixture_on_log(void *arg, enum log_level level, const char *k
     snprintf(fixture->warning, sizeof(fixture->warning), "%s", text);
 }
 
-static inline void fixture_on_host(struct fixture *fixture, char sign, const char *name)
+static void fixture_on_host(struct fixture *fixture, char sign, const char *name)
 {
     size_t len = strlen(fixture->hosts);
     snprintf(fixture->hosts + len, sizeof(fixture->hosts) - len, "%c%s ", sign, name);
 }
 
-static inline void fixture_on_added(void *arg, const char *name)
+static void fixture_on_added(void *arg, const char *name)
 {
     fixture_on_host(arg, '+', name);
 }
 
-static inline void fixture_on_removed(void *arg, const char *name)
+static void fixture_on_removed(void *arg, const char *name)
 {
     fixture_on_host(arg, '-', name);
 }
 
-/* Zeros in `options` are the usual. */
-static inline void fixture_open(struct fixture *fixture, struct zone_options options)
+void fixture_open(struct fixture *fixture, struct zone_options options)
 {
     struct detail why;
     memset(fixture, 0, sizeof(*fixture));
@@ -70,44 +40,42 @@ static inline void fixture_open(struct fixture *fixture, struct zone_options opt
         fail_msg("%s", why.text);
 }
 
-static inline void fixture_close(struct fixture *fixture)
+void fixture_close(struct fixture *fixture)
 {
     zone_free(fixture->zone);
 }
 
-static inline void fixture_put_leased(struct fixture *fixture, const char *key, const char *value,
-                                      int64_t lease)
+void fixture_put_leased(struct fixture *fixture, const char *key, const char *value, int64_t lease)
 {
     assert_int_equal(
         zone_put(fixture->zone, key, strlen(key), value, strlen(value), ++fixture->revision, lease),
         STATUS_OK);
 }
 
-static inline void fixture_put(struct fixture *fixture, const char *key, const char *value)
+void fixture_put(struct fixture *fixture, const char *key, const char *value)
 {
     fixture_put_leased(fixture, key, value, 0);
 }
 
-static inline void fixture_remove(struct fixture *fixture, const char *key)
+void fixture_remove(struct fixture *fixture, const char *key)
 {
     fixture->revision++;
     zone_remove(fixture->zone, key, strlen(key));
 }
 
-static inline void fixture_commit(struct fixture *fixture)
+void fixture_commit(struct fixture *fixture)
 {
     zone_commit(fixture->zone, ++fixture->revision);
 }
 
-static inline struct zone_counts fixture_counts(const struct fixture *fixture)
+struct zone_counts fixture_counts(const struct fixture *fixture)
 {
     struct zone_counts counts;
     zone_counts(fixture->zone, &counts);
     return counts;
 }
 
-/* The node with this name below the zone ("a._http._tcp"; "" = the apex), as a reader finds it. */
-static inline const struct node *fixture_find(const struct fixture *fixture, const char *text)
+const struct node *fixture_find(const struct fixture *fixture, const char *text)
 {
     const struct view *view = zone_view(fixture->zone);
     struct name_buffer name = {.len = 0};
@@ -118,20 +86,18 @@ static inline const struct node *fixture_find(const struct fixture *fixture, con
     return view_find(view, name_of(&name), name_hash(&view->seed, name_of(&name)));
 }
 
-static inline int fixture_kind(const struct fixture *fixture, const char *text)
+int fixture_kind(const struct fixture *fixture, const char *text)
 {
     const struct node *node = fixture_find(fixture, text);
     return node ? (int)node_kind(node) : -1;
 }
 
-static inline int fixture_compare(const void *a, const void *b)
+static int fixture_compare(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The lines of the zone file that begin with `owner` and a dot, sorted: "<owner>.z. TTL TYPE DATA".
- */
-static inline const char *fixture_text(struct fixture *fixture, const char *owner)
+const char *fixture_text(struct fixture *fixture, const char *owner)
 {
     char *all = NULL, *lines[1024], *rest = NULL;
     size_t size, count = 0, used = 0, owner_len = strlen(owner);
@@ -153,5 +119,3 @@ static inline const char *fixture_text(struct fixture *fixture, const char *owne
             *at = ' ';
     return fixture->text;
 }
-
-#endif

@@ -1,117 +1,26 @@
-/* tests/registry/fake_etcd.h - an etcd of one key and some leases, and a clock, in the hand of a
- * test.
- *
- * kv_txn(), kv_range(), lease_*() and libuv's timers are defined here, and the linker takes these:
- * nothing waits, nothing depends on the machine, and each request ends as the test wants it. Never
- * from inside the call that makes it. */
-#ifndef TESTS_FAKE_ETCD_H
-#define TESTS_FAKE_ETCD_H
+#include "fake_etcd.h"
 
-#include "registry/etcd/kv.h"
-#include "registry/etcd/lease.h"
-#include "registry/lease_id.h"
+struct fake fake;
+const struct detail fake_away = {"etcd is away"};
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <uv.h>
-
-#include <cmocka.h>
-
-#define FAKE_VALUE_MAX    1024
-#define FAKE_REQUESTS_MAX 1200
-#define FAKE_TIMERS_MAX   1200
-#define FAKE_LEASES_MAX   64
-
-/* How the next request ends. */
-enum fake_end {
-    FAKE_DONE,   /* as etcd would answer */
-    FAKE_FAILED, /* with a status, and it is not done */
-    FAKE_LOST,   /* it is done, but the answer is that status */
-    FAKE_MUTE    /* no answer, before fake_close() */
-};
-
-enum fake_kind { FAKE_TXN, FAKE_RANGE, FAKE_GRANT, FAKE_KEEP_ALIVE, FAKE_REVOKE, FAKE_KINDS };
-
-struct fake_request {
-    enum fake_kind kind;
-    int64_t compared; /* FAKE_TXN: the revision */
-    bool has_op, is_delete, is_idempotent;
-    char value[FAKE_VALUE_MAX];
-    size_t value_len;
-    int64_t lease; /* of what is put, or what the request is about */
-    uint64_t ttl_s;
-    uint32_t timeout_ms;
-    kv_txn_done *txn_done;
-    kv_each *each;
-    kv_range_done *range_done;
-    lease_done *lease_done;
-    void *arg;
-};
-
-struct fake_timer {
-    uv_timer_t *timer;
-    uv_timer_cb callback;
-    uint64_t due_ms;
-    bool is_active;
-};
-
-static struct {
-    uint64_t now_ms;
-    struct fake_timer timers[FAKE_TIMERS_MAX];
-    size_t timer_count;
-    uv_handle_t *closing[FAKE_TIMERS_MAX];
-    uv_close_cb closed[FAKE_TIMERS_MAX];
-    size_t closing_count;
-    struct fake_request requests[FAKE_REQUESTS_MAX]; /* asked, in their order */
-    size_t request_count, answered_count;
-    struct fake_request muted[8];
-    size_t muted_count;
-    /* the key */
-    char value[FAKE_VALUE_MAX];
-    size_t value_len;
-    bool is_there;
-    int64_t lease, mod_revision, create_revision, revision;
-    struct {
-        int64_t id;
-        uint64_t ttl_s;
-        uint64_t expires_ms;
-    } leases[FAKE_LEASES_MAX];
-    size_t lease_count;
-    /* how requests end */
-    struct {
-        enum fake_end end;
-        enum status status;
-    } ends[16];
-    size_t end_count, ended_count;
-    enum status away;   /* of all requests, when there are no more ends; OK: etcd is there */
-    bool is_mute;       /* the same: no answer to any */
-    bool fails_at_once; /* there is no memory for a request: called back from inside the call */
-    unsigned counts[FAKE_KINDS]; /* requests done */
-    unsigned puts, deletes;
-} fake;
-
-static inline struct etcd *fake_etcd(void)
+struct etcd *fake_etcd(void)
 {
     return (struct etcd *)&fake;
 }
 
-static inline uv_loop_t *fake_loop(void)
+uv_loop_t *fake_loop(void)
 {
     return (uv_loop_t *)&fake;
 }
 
-static inline void fake_reset(void)
+void fake_reset(void)
 {
     memset(&fake, 0, sizeof(fake));
     fake.revision = 100;
     fake.now_ms = 1000000;
 }
 
-static inline void fake_put(const char *value, int64_t lease)
+void fake_put(const char *value, int64_t lease)
 {
     fake.revision++;
     if (!fake.is_there)
@@ -123,21 +32,21 @@ static inline void fake_put(const char *value, int64_t lease)
     fake.mod_revision = fake.revision;
 }
 
-static inline void fake_delete(void)
+void fake_delete(void)
 {
     fake.revision++;
     fake.is_there = false;
     fake.mod_revision = fake.create_revision = fake.lease = 0;
 }
 
-static inline bool fake_has(const char *value)
+bool fake_has(const char *value)
 {
     return fake.is_there && strlen(value) == fake.value_len &&
            memcmp(fake.value, value, fake.value_len) == 0;
 }
 
 /* Its place; lease_count: it is gone. */
-static inline size_t fake_find_lease(int64_t id)
+static size_t fake_find_lease(int64_t id)
 {
     size_t i = 0;
     while (i < fake.lease_count &&
@@ -146,29 +55,26 @@ static inline size_t fake_find_lease(int64_t id)
     return i;
 }
 
-static inline bool fake_has_lease(int64_t id)
+bool fake_has_lease(int64_t id)
 {
     return fake_find_lease(id) < fake.lease_count;
 }
 
-/* Without its key: that goes later, or was written elsewhere. */
-static inline void fake_forget_lease(int64_t id)
+void fake_forget_lease(int64_t id)
 {
     size_t i = fake_find_lease(id);
     if (i < fake.lease_count)
         fake.leases[i].expires_ms = 0;
 }
 
-static inline void fake_end_next(enum fake_end end, enum status status)
+void fake_end_next(enum fake_end end, enum status status)
 {
     assert_true(fake.end_count < 16);
     fake.ends[fake.end_count].end = end;
     fake.ends[fake.end_count++].status = status;
 }
 
-static const struct detail fake_away = {"etcd is away"};
-
-static inline void fake_answer_txn(const struct fake_request *request, enum status lost)
+static void fake_answer_txn(const struct fake_request *request, enum status lost)
 {
     struct kv kv = {.key = "k", .key_len = 1, .value = fake.value};
     bool is_equal = request->compared == fake.mod_revision;
@@ -207,7 +113,7 @@ static inline void fake_answer_txn(const struct fake_request *request, enum stat
                       lost == STATUS_OK ? &(struct detail){""} : &fake_away);
 }
 
-static inline void fake_answer_range(const struct fake_request *request)
+static void fake_answer_range(const struct fake_request *request)
 {
     struct kv_range_result result = {.revision = fake.revision, .count = fake.is_there};
     struct kv kv = {.key = "k",
@@ -222,7 +128,7 @@ static inline void fake_answer_range(const struct fake_request *request)
                         goes_on ? &(struct detail){""} : &(struct detail){"cancelled"});
 }
 
-static inline void fake_answer_lease(const struct fake_request *request, enum status lost)
+static void fake_answer_lease(const struct fake_request *request, enum status lost)
 {
     size_t i = fake_find_lease(request->lease);
     bool is_there = i < fake.lease_count;
@@ -250,7 +156,7 @@ static inline void fake_answer_lease(const struct fake_request *request, enum st
 }
 
 /* Not done. */
-static inline void fake_refuse(const struct fake_request *request, enum status status)
+static void fake_refuse(const struct fake_request *request, enum status status)
 {
     const struct detail *why = &fake_away;
     if (request->kind == FAKE_TXN)
@@ -261,7 +167,7 @@ static inline void fake_refuse(const struct fake_request *request, enum status s
         request->lease_done(request->arg, status, request->lease, 0, 0, why);
 }
 
-static inline void fake_answer(const struct fake_request *request)
+static void fake_answer(const struct fake_request *request)
 {
     enum fake_end end = fake.is_mute ? FAKE_MUTE : FAKE_DONE;
     enum status status = STATUS_OK;
@@ -292,7 +198,7 @@ static inline void fake_answer(const struct fake_request *request)
 }
 
 /* The timer that is due first by now_ms + within_ms; NULL: none. */
-static inline struct fake_timer *fake_next_timer(uint64_t within_ms)
+static struct fake_timer *fake_next_timer(uint64_t within_ms)
 {
     struct fake_timer *first = NULL;
     for (size_t i = 0; i < fake.timer_count; i++) {
@@ -304,9 +210,7 @@ static inline struct fake_timer *fake_next_timer(uint64_t within_ms)
     return first;
 }
 
-/* One turn: a handle closes, a request is answered, or, when there is neither, the clock goes on to
- * the next timer. False: nothing happens within that time. */
-static inline bool fake_turn(uint64_t within_ms)
+bool fake_turn(uint64_t within_ms)
 {
     if (fake.closing_count > 0) {
         size_t i = --fake.closing_count;
@@ -329,7 +233,7 @@ static inline bool fake_turn(uint64_t within_ms)
     return true;
 }
 
-static inline void fake_run_for(uint64_t ms)
+void fake_run_for(uint64_t ms)
 {
     uint64_t end_ms = fake.now_ms + ms;
     while (fake_turn(end_ms - fake.now_ms))
@@ -337,15 +241,13 @@ static inline void fake_run_for(uint64_t ms)
     fake.now_ms = end_ms;
 }
 
-/* Until there is nothing to answer; the clock stands. */
-static inline void fake_settle(void)
+void fake_settle(void)
 {
     while (fake_turn(0))
         continue;
 }
 
-/* etcd_close(): whatever is under way is cancelled. */
-static inline void fake_close(void)
+void fake_close(void)
 {
     fake.away = STATUS_CANCELLED;
     fake.end_count = fake.ended_count = 0;
@@ -356,7 +258,7 @@ static inline void fake_close(void)
         fake_turn(0);
 }
 
-static inline void fake_ask(const struct fake_request *request)
+static void fake_ask(const struct fake_request *request)
 {
     if (fake.fails_at_once) {
         fake_refuse(request, STATUS_NO_MEMORY);
@@ -367,7 +269,7 @@ static inline void fake_ask(const struct fake_request *request)
 }
 
 /* There is one key. */
-static inline void fake_check_key(const char *key, size_t len)
+static void fake_check_key(const char *key, size_t len)
 {
     assert_int_equal(len, 1);
     assert_memory_equal(key, "k", 1);
@@ -436,7 +338,7 @@ uint64_t uv_now(const uv_loop_t *loop)
 }
 
 /* NULL: it is closing. */
-static inline struct fake_timer *fake_find_timer(const uv_timer_t *timer)
+static struct fake_timer *fake_find_timer(const uv_timer_t *timer)
 {
     for (size_t i = 0; i < fake.timer_count; i++)
         if (fake.timers[i].timer == timer)
@@ -478,5 +380,3 @@ void uv_close(uv_handle_t *handle, uv_close_cb callback)
     fake.closing[fake.closing_count] = handle;
     fake.closed[fake.closing_count++] = callback;
 }
-
-#endif
