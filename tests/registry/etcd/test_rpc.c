@@ -2,6 +2,7 @@
 #include "rpc.h"
 
 #include "support/client_loop.h"
+#include "support/fake_dns.h"
 #include "support/fake_gateway.h"
 
 // clang-format off
@@ -189,6 +190,30 @@ static void where_nobody_listens_it_ends_at_once(void **state)
     assert_int_equal(client_loop_close(&client), 0);
 }
 
+static void a_domain_of_which_dns_says_nothing_ends_in_time(void **state)
+{
+    struct outcome outcome = {0};
+    struct fake_dns dns;
+    struct detail why;
+    (void)state;
+    client_loop_open(&client);
+    assert_true(fake_dns_start(&dns, &client.loop, NULL, 0));
+    dns.lose_first = 1;
+    dns.lose_count = 1000;
+    assert_int_equal(client_loop_connect(
+                         &client, NULL,
+                         (struct etcd_options){.discovery_srv = "silent.test", .timeout_ms = 500}),
+                     STATUS_OK);
+    assert_int_equal(resolver_open(&client.loop, &client.etcd->resolver, &why), STATUS_OK);
+    assert_int_equal(resolver_set_servers(client.etcd->resolver, dns.address, &why), STATUS_OK);
+    uint64_t took_ms = ask((struct rpc_request){.is_idempotent = true}, &outcome);
+    assert_int_equal(outcome.status, STATUS_UNRESOLVED);
+    assert_string_equal(outcome.why, "discovery in silent.test: no answer from DNS in time");
+    assert_in_range(took_ms, 400, 2000);
+    fake_dns_stop(&dns);
+    assert_int_equal(client_loop_close(&client), 0);
+}
+
 static void a_stream_that_has_begun_has_no_end(void **state)
 {
     (void)state;
@@ -235,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_pinned_request_is_for_one_member),
         cmocka_unit_test(an_election_is_waited_for),
         cmocka_unit_test(where_nobody_listens_it_ends_at_once),
+        cmocka_unit_test(a_domain_of_which_dns_says_nothing_ends_in_time),
         cmocka_unit_test(a_stream_that_has_begun_has_no_end),
         cmocka_unit_test(what_is_cancelled_tells_nothing_and_what_is_closed_does),
     };
