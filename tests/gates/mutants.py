@@ -277,7 +277,8 @@ def from_patch(patch):
     line = int(re.search(r"^@@ -(\d+)", text, re.MULTILINE)[1]) + 2
     copy = HOME / "patched.c"
     shutil.copy(path, copy)
-    if subprocess.run(["patch", "-s", "-f", "--read-only=ignore", "-o", str(copy), path, str(pathlib.Path(patch))], check=False).returncode:
+    argv = ["patch", "-s", "-f", "--read-only=ignore", "-o", str(copy), path, patch]
+    if subprocess.run(argv, check=False).returncode:
         sys.exit(f"{patch}: {path} has changed")
     return Mutant(path, line, patch, pathlib.Path(path).read_text(), copy.read_text())
 
