@@ -1,6 +1,6 @@
 #include "zones/draft.h"
 
-#include "zone_fixture.h"
+#include "support/zone_fixture.h"
 
 static struct fixture fixture;
 
