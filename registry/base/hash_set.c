@@ -41,7 +41,8 @@ static enum status hash_set_grow(struct hash_set *set)
             memcpy(hash_set_place(&larger, row), row, hash_set_size(set));
     }
     free(set->rows);
-    *set = larger;
+    set->rows = larger.rows;
+    set->capacity = larger.capacity;
     return STATUS_OK;
 }
 

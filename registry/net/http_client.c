@@ -51,8 +51,7 @@ static void http_client_request_free(struct http_client_request *request)
 {
     if (!request)
         return;
-    if (request->node.le_prev)
-        LIST_REMOVE(request, node);
+    LIST_REMOVE(request, node);
     if (request->is_added)
         curl_multi_remove_handle(request->http->multi, request->easy);
     curl_easy_cleanup(request->easy);
@@ -71,8 +70,11 @@ static void http_client_free_timer(uv_handle_t *handle)
 
 static void http_client_destroy(struct http_client *http)
 {
-    while (!LIST_EMPTY(&http->requests))
-        http_client_request_free(LIST_FIRST(&http->requests));
+    struct http_client_request *next, *request = LIST_FIRST(&http->requests);
+    for (; request; request = next) {
+        next = LIST_NEXT(request, node);
+        http_client_request_free(request);
+    }
     curl_multi_cleanup(http->multi);
     tls_files_free(http->tls);
     uv_close((uv_handle_t *)&http->timer, http_client_free_timer);
@@ -405,6 +407,7 @@ struct http_client_request *http_client_start(struct http_client *http,
         curl_slist_free_all(options->headers);
         return NULL;
     }
+    LIST_INSERT_HEAD(&http->requests, request, node);
     request->http = http;
     request->tls = tls_files_share(http->tls);
     request->headers = options->headers;
@@ -417,7 +420,6 @@ struct http_client_request *http_client_start(struct http_client *http,
         http_client_request_free(request);
         return NULL;
     }
-    LIST_INSERT_HEAD(&http->requests, request, node);
     http->has_put_off = true;
     http_client_enter(http);
     http_client_leave(http);

@@ -21,8 +21,8 @@
 struct resolver_socket {
     uv_poll_t poll;
     struct resolver *resolver;
-    ares_socket_t fd;
     LIST_ENTRY(resolver_socket) node;
+    ares_socket_t fd;
 };
 
 /* c-ares answers from the hosts file before it returns, but callbacks come from the loop: results
