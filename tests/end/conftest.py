@@ -24,8 +24,9 @@ import etcd as etcd_module  # noqa: E402
 from etcd import Etcd  # noqa: E402
 from server import BINARY, Registry, run  # noqa: E402
 
-# Whoever runs the tests in the background may have SIGINT ignored, and what is ignored is inherited.
+# Whoever runs the tests in the background, or by nohup, has signals ignored, and what is ignored is inherited.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 _roots = itertools.count(1)
 
@@ -37,8 +38,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes more than a few seconds; run with --long")
-
-
+    config.addinivalue_line("markers", "once: of scripts, packages and other programs; not run again for the gates")
     config.addinivalue_line("markers", "serve_has(option): for an empusa whose serve takes the option")
 
 

@@ -10,6 +10,8 @@ import pytest
 from process import PATIENCE
 from server import BINARY
 
+pytestmark = pytest.mark.once
+
 BENCH = os.path.join(os.path.dirname(__file__), "..", "bench", "bench.py")
 BUILD = os.path.dirname(os.path.abspath(BINARY))
 LATENCY = ["p99_us", "max_us", "lost"]

@@ -11,6 +11,8 @@ import pytest
 from process import PATIENCE
 from server import BINARY
 
+pytestmark = pytest.mark.once
+
 SOURCE = pathlib.Path(__file__).parents[2]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from process import PATIENCE
 
+pytestmark = pytest.mark.once
+
 TESTS = pathlib.Path(__file__).parents[1]
 
 
