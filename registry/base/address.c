@@ -213,24 +213,33 @@ static bool address_parse_number(const char *text, size_t digits_max, unsigned m
     return value <= max;
 }
 
-/* Split at the ':' before the port; brackets, which are for IPv6, are taken off. */
+/* Behind "[ADDR]" the ':' before the port, or NULL; false: something else. */
+static bool address_split_brackets(const char **text, size_t *len, const char **colon)
+{
+    const char *close = strchr(*text, ']');
+    if (!close || (close[1] != ':' && close[1] != '\0'))
+        return false;
+    *colon = close[1] == ':' ? close + 1 : NULL;
+    *text += 1;
+    *len = (size_t)(close - *text);
+    return true;
+}
+
 static bool address_parse_ip_port(const char *text, struct address *out, unsigned *port)
 {
-    const char *end = strrchr(text, ':'), *close = NULL;
     size_t len = strlen(text);
-    if (address_parse_ip(text, len, out))
+    if (address_parse_ip(text, len, out)) /* "::1" alone */
         return true;
-    if (text[0] == '[') {
-        close = strchr(text, ']');
-        if (!close || (close[1] != ':' && close[1] != '\0'))
-            return false;
-        end = close[1] == ':' ? close + 1 : NULL;
-        text++;
-    }
-    if (close || end)
-        len = (size_t)((close ? close : end) - text);
-    return address_parse_ip(text, len, out) && (out->kind == HOST_KIND_IPV6) == (close != NULL) &&
-           (!end || address_parse_number(end + 1, PORT_DIGITS_MAX, UINT16_MAX, port));
+    bool is_bracketed = text[0] == '[';
+    const char *colon = strrchr(text, ':');
+    if (is_bracketed && !address_split_brackets(&text, &len, &colon))
+        return false;
+    if (!is_bracketed && colon)
+        len = (size_t)(colon - text);
+    return address_parse_ip(text, len, out) &&
+           is_bracketed ==
+               (out->kind == HOST_KIND_IPV6) && /* they are for IPv6, which needs them */
+           (!colon || address_parse_number(colon + 1, PORT_DIGITS_MAX, UINT16_MAX, port));
 }
 
 enum status address_parse_listen(const char *text, uint16_t default_port,
