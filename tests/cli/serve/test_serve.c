@@ -42,16 +42,16 @@ static void begin(void)
 /* A page, asked for on this thread: it is made on another. */
 static const char *page(const char *path)
 {
-    static struct http_client client;
+    static struct http_get client;
     char request[64];
     const char *url = strstr(run.lines.text, "http://127.0.0.1:");
     CHILD_EXPECT(url);
-    http_client_open(&client, (uint16_t)strtoul(url + strlen("http://127.0.0.1:"), NULL, 10));
+    http_get_open(&client, (uint16_t)strtoul(url + strlen("http://127.0.0.1:"), NULL, 10));
     snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
-    http_client_send_text(&client, request);
-    for (int i = 0; i < 5000 && !http_client_ended(&client); i++)
+    http_get_send_text(&client, request);
+    for (int i = 0; i < 5000 && !http_get_ended(&client); i++)
         usleep(1000);
-    http_client_close(&client);
+    http_get_close(&client);
     return client.reply;
 }
 

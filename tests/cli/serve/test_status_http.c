@@ -28,7 +28,7 @@ static int free_fd(void)
 
 static void assert_alive(struct http_service *service)
 {
-    struct http_client client;
+    struct http_get client;
     const char *reply = http_fetch(service, &client, HEALTH);
     if (!begins(reply, "HTTP/1.1 200 OK\r\n") || !ends(reply, "\r\n\r\nok\n"))
         fail_msg("%s", reply);
@@ -67,7 +67,7 @@ static void requests_get_the_pages_they_ask_for(void **state)
     http_service_init(&service);
     http_service_start(&service);
     for (size_t i = 0; i < COUNT; i++) {
-        struct http_client client;
+        struct http_get client;
         char request[128];
         snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: localhost\r\n\r\n",
                  rows[i].request);
@@ -94,7 +94,7 @@ static void old_and_wordy_clients_are_answered(void **state)
     http_service_init(&service);
     http_service_start(&service);
     for (size_t i = 0; i < COUNT; i++) {
-        struct http_client client;
+        struct http_get client;
         const char *reply = http_fetch(&service, &client, rows[i]);
         if (!strstr(reply, " 200 OK\r\n") || !ends(reply, "\r\n\r\nok\n"))
             fail_msg("%zu: %s", i, reply);
@@ -133,19 +133,19 @@ static void garbage_does_no_harm(void **state)
 #undef ROW
     (void)state;
     struct http_service service;
-    struct http_client clients[COUNT];
+    struct http_get clients[COUNT];
     http_service_init(&service);
     service.timeout_s = 1;
     http_service_start(&service);
     for (size_t i = 0; i < COUNT; i++) {
-        http_client_open(&clients[i], http_service_port(&service));
-        http_client_send(&clients[i], rows[i].octets, rows[i].len);
+        http_get_open(&clients[i], http_service_port(&service));
+        http_get_send(&clients[i], rows[i].octets, rows[i].len);
         assert_alive(&service);
     }
     for (size_t i = 0; i < COUNT; i++) {
-        if (!HTTP_UNTIL(&service, http_client_ended(&clients[i]), 5000))
+        if (!HTTP_UNTIL(&service, http_get_ended(&clients[i]), 5000))
             fail_msg("row %zu is not closed", i);
-        http_client_close(&clients[i]);
+        http_get_close(&clients[i]);
     }
     http_service_stop(&service);
 }
@@ -154,20 +154,20 @@ static void a_request_larger_than_its_memory_is_refused(void **state)
 {
     (void)state;
     struct http_service service;
-    struct http_client client;
+    struct http_get client;
     char filler[4096];
     http_service_init(&service);
     http_service_start(&service);
     memset(filler, 'x', sizeof(filler));
-    http_client_open(&client, http_service_port(&service));
-    http_client_send_text(&client, "GET /metrics HTTP/1.1\r\nHost: h\r\nX: ");
-    for (int i = 0; i < 20 && !http_client_ended(&client); i++) {
-        http_client_send(&client, filler, sizeof(filler));
-        HTTP_UNTIL(&service, http_client_ended(&client), 20);
+    http_get_open(&client, http_service_port(&service));
+    http_get_send_text(&client, "GET /metrics HTTP/1.1\r\nHost: h\r\nX: ");
+    for (int i = 0; i < 20 && !http_get_ended(&client); i++) {
+        http_get_send(&client, filler, sizeof(filler));
+        HTTP_UNTIL(&service, http_get_ended(&client), 20);
     }
-    assert_true(HTTP_UNTIL(&service, http_client_ended(&client), HTTP_CLIENT_WAIT_MS));
+    assert_true(HTTP_UNTIL(&service, http_get_ended(&client), HTTP_GET_WAIT_MS));
     assert_true(client.len == 0 || begins(client.reply, "HTTP/1.1 431 "));
-    http_client_close(&client);
+    http_get_close(&client);
     assert_alive(&service);
     http_service_stop(&service);
 }
@@ -177,20 +177,20 @@ static void an_octet_now_and_then_does_not_keep_a_place(void **state)
     static const char request[] = "GET /healthz HTTP/1.1\r\nHost: ";
     (void)state;
     struct http_service service;
-    struct http_client slow;
+    struct http_get slow;
     http_service_init(&service);
     service.timeout_s = 1;
     http_service_start(&service);
     uint64_t begin_ms = uv_hrtime() / 1000000;
-    http_client_open(&slow, http_service_port(&service));
-    for (size_t i = 0; i < 400 && !http_client_ended(&slow); i++) {
-        http_client_send(&slow, i < sizeof(request) - 1 ? request + i : "h", 1);
-        HTTP_UNTIL(&service, http_client_ended(&slow), 20);
+    http_get_open(&slow, http_service_port(&service));
+    for (size_t i = 0; i < 400 && !http_get_ended(&slow); i++) {
+        http_get_send(&slow, i < sizeof(request) - 1 ? request + i : "h", 1);
+        HTTP_UNTIL(&service, http_get_ended(&slow), 20);
         assert_alive(&service);
     }
     assert_true(slow.has_ended);
     assert_in_range(uv_hrtime() / 1000000 - begin_ms, 900, 6000);
-    http_client_close(&slow);
+    http_get_close(&slow);
     http_service_stop(&service);
 }
 
@@ -198,19 +198,19 @@ static void a_control_thread_that_does_not_turn_is_told(void **state)
 {
     (void)state;
     struct http_service service;
-    struct http_client client;
+    struct http_get client;
     http_service_init(&service);
     service.pages.stall_ms = 1000;
     http_service_start(&service);
     HTTP_UNTIL(&service, false, 20);
     assert_alive(&service);
     usleep(1200000);
-    http_client_open(&client, http_service_port(&service));
-    http_client_send_text(&client, HEALTH);
-    for (int i = 0; i < 500 && !http_client_ended(&client); i++)
+    http_get_open(&client, http_service_port(&service));
+    http_get_send_text(&client, HEALTH);
+    for (int i = 0; i < 500 && !http_get_ended(&client); i++)
         usleep(10000);
     assert_true(begins(client.reply, "HTTP/1.1 503 Service Unavailable\r\n"));
-    http_client_close(&client);
+    http_get_close(&client);
     HTTP_UNTIL(&service, false, 20);
     assert_alive(&service);
     http_service_stop(&service);
@@ -220,7 +220,7 @@ static void a_host_that_is_not_ours_gets_probes_and_metrics_only(void **state)
 {
     (void)state;
     struct http_service service;
-    struct http_client client;
+    struct http_get client;
     http_service_init(&service);
     http_service_start(&service);
     const char *reply =
@@ -236,19 +236,19 @@ static void idle_connections_are_ended_by_the_other_thread_alone(void **state)
 {
     (void)state;
     struct http_service service;
-    struct http_client idle[3];
+    struct http_get idle[3];
     http_service_init(&service);
     service.timeout_s = 1;
     http_service_start(&service);
     for (size_t i = 0; i < 3; i++)
-        http_client_open(&idle[i], http_service_port(&service));
-    http_client_send_text(&idle[1], "GET /healthz HTT");
-    http_client_send_text(&idle[2], "GET /healthz HTTP/1.1\r\nHost: h\r\n");
+        http_get_open(&idle[i], http_service_port(&service));
+    http_get_send_text(&idle[1], "GET /healthz HTT");
+    http_get_send_text(&idle[2], "GET /healthz HTTP/1.1\r\nHost: h\r\n");
     for (size_t i = 0; i < 3; i++) {
-        for (int j = 0; j < 500 && !http_client_ended(&idle[i]); j++)
+        for (int j = 0; j < 500 && !http_get_ended(&idle[i]); j++)
             usleep(10000);
         assert_true(idle[i].has_ended);
-        http_client_close(&idle[i]);
+        http_get_close(&idle[i]);
     }
     http_service_stop(&service);
 }
@@ -256,36 +256,36 @@ static void idle_connections_are_ended_by_the_other_thread_alone(void **state)
 /* The hold of these few is what locked probes out, before. */
 static void one_connection_too_many_ends_the_one_longest_without_a_request(void **state)
 {
-    static struct http_client idle[12];
+    static struct http_get idle[12];
     (void)state;
     struct http_service service;
     http_service_init(&service);
     http_service_set(&service, OPTION_HTTP_CONNECTIONS, "8");
     http_service_start(&service);
     for (size_t i = 0; i < 12; i++) {
-        http_client_open(&idle[i], http_service_port(&service));
-        http_client_send_text(&idle[i], "GET /healthz HTTP/1.1\r\n");
+        http_get_open(&idle[i], http_service_port(&service));
+        http_get_send_text(&idle[i], "GET /healthz HTTP/1.1\r\n");
         HTTP_UNTIL(&service, false, 10);
     }
     for (size_t i = 0; i < 4; i++)
-        assert_true(HTTP_UNTIL(&service, http_client_ended(&idle[i]), HTTP_CLIENT_WAIT_MS));
+        assert_true(HTTP_UNTIL(&service, http_get_ended(&idle[i]), HTTP_GET_WAIT_MS));
     for (size_t i = 4; i < 12; i++)
-        assert_false(http_client_ended(&idle[i]));
+        assert_false(http_get_ended(&idle[i]));
     assert_alive(&service); /* takes the place of the next one */
-    assert_true(HTTP_UNTIL(&service, http_client_ended(&idle[4]), HTTP_CLIENT_WAIT_MS));
+    assert_true(HTTP_UNTIL(&service, http_get_ended(&idle[4]), HTTP_GET_WAIT_MS));
     for (size_t i = 5; i < 12; i++) { /* and who was only slow is answered */
-        http_client_send_text(&idle[i], "Host: h\r\n\r\n");
-        assert_true(HTTP_UNTIL(&service, http_client_ended(&idle[i]), HTTP_CLIENT_WAIT_MS));
+        http_get_send_text(&idle[i], "Host: h\r\n\r\n");
+        assert_true(HTTP_UNTIL(&service, http_get_ended(&idle[i]), HTTP_GET_WAIT_MS));
         assert_true(begins(idle[i].reply, "HTTP/1.1 200 OK\r\n"));
     }
     for (size_t i = 0; i < 12; i++)
-        http_client_close(&idle[i]);
+        http_get_close(&idle[i]);
     http_service_stop(&service);
 }
 
 static void far_more_connections_than_there_are_places_keep_no_probe_out(void **state)
 {
-    static struct http_client idle[300];
+    static struct http_get idle[300];
     (void)state;
     struct http_service service;
     unsigned left = 0;
@@ -293,15 +293,15 @@ static void far_more_connections_than_there_are_places_keep_no_probe_out(void **
     http_service_start(&service);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < 300; i++)
-            http_client_open(&idle[i], http_service_port(&service));
+            http_get_open(&idle[i], http_service_port(&service));
         for (int i = 0; i < 20; i++)
             assert_alive(&service);
         left = 0;
         for (size_t i = 0; i < 300; i++)
-            left += !http_client_ended(&idle[i]);
+            left += !http_get_ended(&idle[i]);
         assert_in_range(left, 200, 256);
         for (size_t i = 0; i < 300; i++)
-            http_client_close(&idle[i]);
+            http_get_close(&idle[i]);
     }
     http_service_stop(&service);
 }
@@ -318,31 +318,31 @@ static void *hold_lock(void *arg)
 /* As many as libmicrohttpd takes from the kernel at once: the thread is held up until all are. */
 static void all_of_128_requests_at_once_are_answered(void **state)
 {
-    static struct http_client clients[128], first;
+    static struct http_get clients[128], first;
     (void)state;
     struct http_service service;
     pthread_t holder;
     http_service_init(&service);
     http_service_start(&service);
     for (size_t i = 0; i < 128; i++) {
-        http_client_open(&clients[i], http_service_port(&service));
-        http_client_send_text(&clients[i], "GET /healthz HTTP/1.1\r\n");
+        http_get_open(&clients[i], http_service_port(&service));
+        http_get_send_text(&clients[i], "GET /healthz HTTP/1.1\r\n");
     }
-    http_client_open(&first, http_service_port(&service));
+    http_get_open(&first, http_service_port(&service));
     HTTP_UNTIL(&service, false, 100);
     assert_int_equal(pthread_create(&holder, NULL, hold_lock, &service), 0);
     usleep(100000);
-    http_client_send_text(&first, METRICS);
+    http_get_send_text(&first, METRICS);
     usleep(100000);
     for (size_t i = 0; i < 128; i++)
-        http_client_send_text(&clients[i], "Host: h\r\n\r\n");
+        http_get_send_text(&clients[i], "Host: h\r\n\r\n");
     pthread_join(holder, NULL);
-    assert_true(HTTP_UNTIL(&service, http_client_ended(&first), HTTP_CLIENT_WAIT_MS));
-    http_client_close(&first);
+    assert_true(HTTP_UNTIL(&service, http_get_ended(&first), HTTP_GET_WAIT_MS));
+    http_get_close(&first);
     for (size_t i = 0; i < 128; i++) {
-        assert_true(HTTP_UNTIL(&service, http_client_ended(&clients[i]), HTTP_CLIENT_WAIT_MS));
+        assert_true(HTTP_UNTIL(&service, http_get_ended(&clients[i]), HTTP_GET_WAIT_MS));
         assert_true(begins(clients[i].reply, "HTTP/1.1 200 OK\r\n"));
-        http_client_close(&clients[i]);
+        http_get_close(&clients[i]);
     }
     http_service_stop(&service);
 }
@@ -369,21 +369,21 @@ static void a_page_that_nobody_reads_does_not_stay_in_the_kernel(void **state)
     static const int small = 1;
     (void)state;
     struct http_service service;
-    struct http_client deaf = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    struct http_get deaf = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     struct sockaddr_in address;
     socklen_t len = sizeof(address);
     http_service_init(&service);
     service.timeout_s = 1;
     http_service_start(&service);
     assert_int_equal(setsockopt(deaf.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
-    http_client_connect(&deaf, http_service_port(&service));
+    http_get_connect(&deaf, http_service_port(&service));
     assert_int_equal(getsockname(deaf.fd, (struct sockaddr *)&address, &len), 0);
     uint16_t from = ntohs(address.sin_port), to = http_service_port(&service);
-    http_client_send_text(&deaf, METRICS);
-    assert_true(HTTP_UNTIL(&service, unread_in_kernel(to, from) > 4096, HTTP_CLIENT_WAIT_MS));
+    http_get_send_text(&deaf, METRICS);
+    assert_true(HTTP_UNTIL(&service, unread_in_kernel(to, from) > 4096, HTTP_GET_WAIT_MS));
     assert_true(HTTP_UNTIL(&service, unread_in_kernel(to, from) == 0, 10000));
     assert_alive(&service);
-    http_client_close(&deaf);
+    http_get_close(&deaf);
     http_service_stop(&service);
 }
 
@@ -392,23 +392,23 @@ static void stopping_ends_all_connections_and_leaves_no_descriptor(void **state)
     static const char *const rows[] = {"", "GET /met", METRICS};
     (void)state;
     struct http_service service;
-    struct http_client clients[COUNT];
+    struct http_get clients[COUNT];
     http_service_init(&service);
     int before = free_fd();
     http_service_start(&service);
     for (size_t i = 0; i < COUNT; i++) {
-        http_client_open(&clients[i], http_service_port(&service));
-        http_client_send_text(&clients[i], rows[i]);
+        http_get_open(&clients[i], http_service_port(&service));
+        http_get_send_text(&clients[i], rows[i]);
     }
-    assert_true(HTTP_UNTIL(&service, http_client_ended(&clients[2]), HTTP_CLIENT_WAIT_MS));
+    assert_true(HTTP_UNTIL(&service, http_get_ended(&clients[2]), HTTP_GET_WAIT_MS));
     uint64_t begin_ms = uv_hrtime() / 1000000;
     status_http_stop(service.http);
     service.http = NULL;
     assert_in_range(uv_hrtime() / 1000000 - begin_ms, 0, 5000); /* no client is waited for */
     for (size_t i = 0; i < COUNT; i++) {
-        while (!http_client_ended(&clients[i]))
+        while (!http_get_ended(&clients[i]))
             usleep(1000);
-        http_client_close(&clients[i]);
+        http_get_close(&clients[i]);
     }
     assert_int_equal(free_fd(), before);
     http_service_stop(&service);
@@ -425,7 +425,7 @@ static void hundreds_of_requests_leave_nothing_behind(void **state)
     for (int i = 0; i < 500; i++)
         assert_alive(&service);
     /* The last one's reply may be had before its descriptor is closed. */
-    assert_true(HTTP_UNTIL(&service, free_fd() == before, HTTP_CLIENT_WAIT_MS));
+    assert_true(HTTP_UNTIL(&service, free_fd() == before, HTTP_GET_WAIT_MS));
     http_service_stop(&service);
 }
 
@@ -529,12 +529,12 @@ static void ipv6_stands_in_brackets(void **state)
         assert_string_equal(status_http_url(service.http), url);
         struct sockaddr_in6 to = {
             .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-        struct http_client client = {.fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        struct http_get client = {.fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         assert_int_equal(connect(client.fd, (struct sockaddr *)&to, sizeof(to)), 0);
-        http_client_send_text(&client, HEALTH);
-        assert_true(HTTP_UNTIL(&service, http_client_ended(&client), HTTP_CLIENT_WAIT_MS));
+        http_get_send_text(&client, HEALTH);
+        assert_true(HTTP_UNTIL(&service, http_get_ended(&client), HTTP_GET_WAIT_MS));
         assert_true(begins(client.reply, "HTTP/1.1 200 OK"));
-        http_client_close(&client);
+        http_get_close(&client);
     }
     http_service_stop(&service);
     if (!is_there)
@@ -563,25 +563,25 @@ static void running_out_of_descriptors_costs_no_processor(void **state)
 {
     (void)state;
     struct http_service service;
-    struct http_client client;
+    struct http_get client;
     http_service_init(&service);
     http_service_start(&service);
-    http_client_open(&client, http_service_port(&service));
-    http_client_close(&client);
+    http_get_open(&client, http_service_port(&service));
+    http_get_close(&client);
     HTTP_UNTIL(&service, false, 50);
     client.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     rlim_t limit = limit_fds((rlim_t)free_fd());
-    http_client_connect(&client, http_service_port(&service));
-    http_client_send_text(&client, HEALTH);
+    http_get_connect(&client, http_service_port(&service));
+    http_get_send_text(&client, HEALTH);
     uint64_t before_us = used_us();
     usleep(500000);
     uint64_t spent_us = used_us() - before_us;
-    assert_false(http_client_ended(&client));
+    assert_false(http_get_ended(&client));
     limit_fds(limit);
     assert_in_range(spent_us, 0, 150000);
-    assert_true(HTTP_UNTIL(&service, http_client_ended(&client), HTTP_CLIENT_WAIT_MS));
+    assert_true(HTTP_UNTIL(&service, http_get_ended(&client), HTTP_GET_WAIT_MS));
     assert_true(begins(client.reply, "HTTP/1.1 200 OK"));
-    http_client_close(&client);
+    http_get_close(&client);
     http_service_stop(&service);
 }
 

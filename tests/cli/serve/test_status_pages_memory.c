@@ -1,49 +1,21 @@
 /* Without memory for it /metrics is an error of the server's, and a probe is still answered. */
+#include "support/allocation.h"
 #include "support/http_get.h"
-
-void *__real_realloc(void *pointer, size_t size);
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *pointer, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-static bool is_short;
-
-void *__wrap_realloc(void *pointer, size_t size)
-{
-    return __atomic_load_n(&is_short, __ATOMIC_SEQ_CST) ? NULL : __real_realloc(pointer, size);
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return __atomic_load_n(&is_short, __ATOMIC_SEQ_CST) ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return __atomic_load_n(&is_short, __ATOMIC_SEQ_CST) ? NULL : __real_calloc(count, size);
-}
-
-static void be_short(bool value)
-{
-    __atomic_store_n(&is_short, value, __ATOMIC_SEQ_CST);
-}
 
 static void metrics_that_cannot_be_made_are_an_error_of_the_server(void **state)
 {
     (void)state;
     struct http_service service;
-    struct http_client client;
+    struct http_get client;
     http_service_init(&service);
     http_service_start(&service);
-    be_short(true);
+    allocation_begin_many(0, ALLOCATION_ALL);
     const char *reply = http_fetch(&service, &client, "GET /metrics HTTP/1.0\r\n\r\n");
     assert_non_null(strstr(reply, " 500 Internal Server Error\r\n"));
     assert_non_null(strstr(reply, "\r\n\r\nout of memory\n"));
     reply = http_fetch(&service, &client, "GET /healthz HTTP/1.0\r\n\r\n");
     assert_non_null(strstr(reply, "\r\n\r\nok\n"));
-    be_short(false);
+    assert_true(allocation_end());
     reply = http_fetch(&service, &client, "GET /metrics HTTP/1.0\r\n\r\n");
     assert_non_null(strstr(reply, "\nempusa_zone_services 1\n"));
     http_service_stop(&service);
@@ -57,9 +29,9 @@ static void a_server_that_cannot_be_made_leaves_nothing(void **state)
     http_service_init(&service);
     http_service_set(&service, OPTION_HTTP, "127.0.0.1:0");
     http_service_set(&service, OPTION_HTTP_CONNECTIONS, "8");
-    be_short(true);
+    allocation_begin_many(0, ALLOCATION_ALL);
     enum status status = status_http_open(&service.loop, &service.pages, 0, &service.http, &why);
-    be_short(false);
+    assert_true(allocation_end());
     assert_int_equal(status, STATUS_NO_MEMORY);
     assert_string_equal(why.text, "out of memory");
     assert_null(service.http);
