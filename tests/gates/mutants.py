@@ -405,7 +405,8 @@ class Worker:
             if status is not None and status > 0:
                 status, said = run(test.argv, limit, True, cwd=test.cwd)
             if status != 0:
-                which = "hangs" if status is None else (re.findall(r"FAILED  \] (\w+)", said) or [f"status {status}"])[0]
+                named = re.findall(r"FAILED  \] (\w+)", said) or [f"status {status}"]
+                which = "hangs" if status is None else named[0]
                 with lock:
                     failed.append(f"{test.name} ({which})")
 
