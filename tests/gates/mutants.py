@@ -399,7 +399,7 @@ class Worker:
         def one(test):
             if failed:
                 return
-            limit = max(10, 3 * test.seconds)
+            limit = max(30, 3 * test.seconds)
             status, said = run(test.argv, limit, True, cwd=test.cwd)
             # Once more, since a loaded machine makes mistakes, too. What hangs is not waited for twice.
             if status is not None and status > 0:

@@ -177,7 +177,7 @@ static void a_silent_member_is_left_at_once(void **state)
     (void)state;
     begin_follow(rows, COUNT(rows));
     UNTIL(gateway.used[ROW_PROBES] == 1, 5000);
-    UNTIL(owner.lost, 4000);
+    UNTIL(owner.lost, 10000);
     assert_non_null(strstr(owner.why, "no answer in time"));
     end_follow();
 }

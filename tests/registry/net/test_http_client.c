@@ -157,7 +157,7 @@ static void a_request_has_its_time(void **state)
     uint64_t began_ns = uv_hrtime();
     struct outcome outcome = ask("/mute", (struct http_client_options){.timeout_ms = 200});
     assert_int_equal(outcome.result.code, CURLE_OPERATION_TIMEDOUT);
-    assert_in_range((uv_hrtime() - began_ns) / 1000000, 150, 2000);
+    assert_in_range((uv_hrtime() - began_ns) / 1000000, 150, 5000);
     assert_true(outcome.result.was_sent);
     close_client();
 }
