@@ -76,7 +76,7 @@ SWAPS = {
 }
 TYPES = {"const", "struct", "union", "enum", "static", "unsigned", "signed", "void", "char", "int", "long", "bool"}
 # Left alone: what only logs or asserts, and giving memory back, which these builds do not watch.
-IGNORED = re.compile(r"log_\w+|\w*assert|\w*free\w*|\w+_clear|cJSON_Delete|perror|__builtin_prefetch")
+IGNORED = re.compile(r"log_\w+|\w*assert|\w*free\w*|rcu_retire|\w+_clear|cJSON_Delete|perror|__builtin_prefetch")
 OPENING, CLOSING = "([{", ")]}"
 
 
