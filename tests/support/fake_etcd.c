@@ -74,29 +74,35 @@ void fake_end_next(enum fake_end end, enum status status)
     fake.ends[fake.end_count++].status = status;
 }
 
-static void fake_answer_txn(const struct fake_request *request, enum status lost)
+/* The write, if there is one; the key has the revision that was compared. */
+static void fake_write(const struct fake_request *request, struct kv_op_result *op)
 {
-    struct kv kv = {.key = "k", .key_len = 1, .value = fake.value};
-    bool is_equal = request->compared == fake.mod_revision;
-    struct kv_op_result op = {0};
-    struct kv_txn_result result = {.succeeded = is_equal};
-    if (is_equal && request->has_op && !request->is_delete && request->lease != 0 &&
-        !fake_has_lease(request->lease)) {
-        request->txn_done(request->arg, STATUS_NOT_FOUND, &result, &(struct detail){"no lease"});
-        return;
-    }
-    if (is_equal && request->has_op && request->is_delete) {
-        op.deleted = fake.is_there;
+    if (request->is_delete) {
+        op->deleted = fake.is_there;
         fake.deletes += fake.is_there;
         fake_delete();
-    } else if (is_equal && request->has_op) {
+    } else if (request->has_op) {
         fake_put(request->value, request->lease);
         fake.puts++;
     }
+}
+
+static void fake_answer_txn(const struct fake_request *request, enum status lost)
+{
     char value[FAKE_VALUE_MAX]; /* a callback may change what is there */
+    struct kv kv = {.key = "k", .key_len = 1, .value = value};
+    bool is_equal = request->compared == fake.mod_revision;
+    bool is_put = request->has_op && !request->is_delete;
+    struct kv_op_result op = {0};
+    struct kv_txn_result result = {.succeeded = is_equal};
+    if (is_equal && is_put && request->lease != 0 && !fake_has_lease(request->lease)) {
+        request->txn_done(request->arg, STATUS_NOT_FOUND, &result, &(struct detail){"no lease"});
+        return;
+    }
+    if (is_equal)
+        fake_write(request, &op);
     memcpy(value, fake.value, sizeof(value));
     if (!is_equal && fake.is_there) {
-        kv.value = value;
         kv.value_len = fake.value_len;
         kv.lease = fake.lease;
         kv.mod_revision = fake.mod_revision;
@@ -106,11 +112,11 @@ static void fake_answer_txn(const struct fake_request *request, enum status lost
     }
     result.revision = fake.revision;
     result.ops = &op;
-    result.op_count = is_equal && !request->has_op ? 0 : 1;
-    if (lost != STATUS_OK)
-        result = (struct kv_txn_result){0};
-    request->txn_done(request->arg, lost, &result,
-                      lost == STATUS_OK ? &(struct detail){""} : &fake_away);
+    result.op_count = request->has_op || !is_equal;
+    if (lost == STATUS_OK)
+        request->txn_done(request->arg, lost, &result, &(struct detail){""});
+    else
+        request->txn_done(request->arg, lost, &(struct kv_txn_result){0}, &fake_away);
 }
 
 static void fake_answer_range(const struct fake_request *request)
