@@ -408,6 +408,11 @@ bool keeper_is_registered(const struct keeper *keeper)
     return keeper->is_registered;
 }
 
+bool keeper_is_written(const struct keeper *keeper)
+{
+    return keeper->is_registered && !kept_value_is_news(&keeper->value);
+}
+
 static enum status keeper_join_lease(struct keeper *keeper, const struct keeper_options *options)
 {
     if (options->lease)

@@ -105,5 +105,7 @@ void keeper_stop(struct keeper *keeper, uint64_t deadline_ms);
 /* Whether the entry stands in the registry, so far as we know: it was registered, and was not
  * unregistered since. */
 bool keeper_is_registered(const struct keeper *keeper);
+/* Whether it stands there with the value and the state that it was last given. */
+bool keeper_is_written(const struct keeper *keeper);
 
 #endif

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define ENDPOINT_BLANKS " \t\r\n"
+
 static bool endpoint_has_prefix(const char *text, size_t len, const char *prefix)
 {
     size_t prefix_len = strlen(prefix);
@@ -89,28 +91,12 @@ static bool endpoint_is_known(const struct endpoint *list, size_t count,
     return false;
 }
 
-static bool endpoint_is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static void endpoint_strip_blanks(const char **text, size_t *len)
-{
-    while (*len > 0 && endpoint_is_blank(**text)) {
-        ++*text;
-        --*len;
-    }
-    while (*len > 0 && endpoint_is_blank((*text)[*len - 1]))
-        --*len;
-}
-
 /* One item of a list. */
 static enum status endpoint_add_item(const char *text, size_t len, bool https_by_default,
                                      struct endpoint *list, size_t max, size_t *count,
                                      struct detail *why)
 {
     struct endpoint endpoint;
-    endpoint_strip_blanks(&text, &len);
     if (len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "an empty endpoint");
     enum status status = endpoint_parse(text, len, https_by_default, &endpoint, why);
@@ -130,15 +116,18 @@ enum status endpoint_parse_list(const char *text, bool https_by_default, struct 
         endpoint_refuse_user(text, strlen(text), why); /* it may hold commas, too */
     if (status != STATUS_OK)
         return status;
-    for (;;) {
-        size_t len = strcspn(text, ",");
+    bool has_comma;
+    text += strspn(text, ENDPOINT_BLANKS);
+    do {
+        size_t len = strcspn(text, "," ENDPOINT_BLANKS);
         status = endpoint_add_item(text, len, https_by_default, list, max, &new_count, why);
         if (status != STATUS_OK)
             return status;
-        if (text[len] == '\0')
-            break;
-        text += len + 1;
-    }
+        text += len + strspn(text + len, ENDPOINT_BLANKS);
+        has_comma = *text == ',';
+        if (has_comma)
+            text += 1 + strspn(text + 1, ENDPOINT_BLANKS);
+    } while (*text || has_comma);
     *count = new_count;
     return STATUS_OK;
 }

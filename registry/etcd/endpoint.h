@@ -27,9 +27,9 @@ struct endpoint {
 MUST_USE enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
                                     struct endpoint *out, struct detail *why);
 
-/* Read a comma-separated list, appending to list[*count..max). Blanks around commas are
- * skipped, an empty item is BAD_INPUT, more than `max` are BAD_INPUT; duplicates are dropped.
- * On failure *count is unchanged. */
+/* Read a list, between whose items stands a comma, blanks, or both, appending to
+ * list[*count..max). An empty item is BAD_INPUT, more than `max` are BAD_INPUT; duplicates are
+ * dropped. On failure *count is unchanged. */
 MUST_USE enum status endpoint_parse_list(const char *text, bool https_by_default,
                                          struct endpoint *list, size_t max, size_t *count,
                                          struct detail *why);

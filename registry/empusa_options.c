@@ -1,0 +1,190 @@
+#include "empusa_options.h"
+
+#include "registry/base/file.h"
+#include "registry/etcd/endpoint.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MS_PER_S             1000
+#define EMPUSA_SECRET_MAX    4096
+#define EMPUSA_TIMEOUT_MAX_S 3600
+
+/* A member of struct empusa_options, and the variables that stand in for it. */
+static const struct {
+    const char *field;
+    size_t offset;
+    const char *variable, *second_variable;
+} rows[] = {
+#define ROW(member, ...)                                                                           \
+    {                                                                                              \
+#member, offsetof(struct empusa_options, member), __VA_ARGS__                              \
+    }
+    ROW(endpoints, "EMPUSA_ETCD_ENDPOINT", NULL),
+    ROW(protocol, "EMPUSA_ETCD_PROTOCOL", NULL),
+    ROW(discovery_srv, "EMPUSA_ETCD_DISCOVERY_SRV", NULL),
+    ROW(tree_root, "EMPUSA_TREE_ROOT", NULL),
+    ROW(ca_bundle, "EMPUSA_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
+    ROW(cert, "EMPUSA_ETCD_CERT", NULL),
+    ROW(key, "EMPUSA_ETCD_KEY", NULL),
+    ROW(user, "EMPUSA_ETCD_USER", NULL),
+    ROW(password_file, "EMPUSA_ETCD_PASSWORD_FILE", NULL),
+    ROW(password, "EMPUSA_ETCD_PASSWORD", NULL),
+#undef ROW
+};
+
+/* An empty one counts as unset. A program that has more rights than whoever started it does not
+ * take them from there. */
+static const char *empusa_options_variable(const char *name)
+{
+    const char *text = name ? secure_getenv(name) : NULL;
+    return text && *text ? text : NULL;
+}
+
+static void empusa_options_complete(struct empusa_options *options)
+{
+    bool has_password = options->password || options->password_file;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char **member = (const char **)(void *)((char *)options + rows[i].offset);
+        bool is_password = strncmp(rows[i].field, "password", strlen("password")) == 0;
+        if (*member || options->no_environment || (is_password && has_password))
+            continue;
+        *member = empusa_options_variable(rows[i].variable);
+        if (!*member)
+            *member = empusa_options_variable(rows[i].second_variable);
+    }
+}
+
+static enum status empusa_options_timeout(const struct empusa_options *options, uint32_t *out,
+                                          struct detail *why)
+{
+    const char *text =
+        options->no_environment ? NULL : empusa_options_variable("EMPUSA_ETCD_TIMEOUT");
+    *out = options->timeout_ms;
+    if (*out > 0 || !text)
+        return STATUS_OK;
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end || number < 1 || number > EMPUSA_TIMEOUT_MAX_S)
+        return detail_set(why, STATUS_BAD_INPUT,
+                          "EMPUSA_ETCD_TIMEOUT \"%s\": not a whole number from 1 to %d", text,
+                          EMPUSA_TIMEOUT_MAX_S);
+    *out = (uint32_t)number * MS_PER_S;
+    return STATUS_OK;
+}
+
+static enum status empusa_options_protocol(const struct empusa_options *options, bool *is_https,
+                                           struct detail *why)
+{
+    const char *text = options->protocol ? options->protocol : "http";
+    *is_https = strcmp(text, "https") == 0;
+    if (*is_https || strcmp(text, "http") == 0)
+        return STATUS_OK;
+    return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is neither http nor https", text);
+}
+
+/* What may hold a password is not quoted. */
+static enum status empusa_options_discovery(const struct empusa_options *options,
+                                            struct detail *why)
+{
+    if (!options->discovery_srv || !strchr(options->discovery_srv, '@'))
+        return STATUS_OK;
+    return detail_set(why, STATUS_BAD_INPUT, "a user and a password do not belong there");
+}
+
+static enum status empusa_options_endpoints(const struct empusa_options *options, bool is_https,
+                                            struct endpoint *list, size_t *count,
+                                            struct detail *why)
+{
+    if (options->endpoints)
+        return endpoint_parse_list(options->endpoints, is_https, list, ENDPOINT_LIST_MAX, count,
+                                   why);
+    if (options->discovery_srv)
+        return STATUS_OK;
+    return detail_set(why, STATUS_BAD_INPUT, "neither given nor in EMPUSA_ETCD_ENDPOINT");
+}
+
+/* The first line of the file, or the password itself. */
+static enum status empusa_options_password(const struct empusa_options *options, struct file *out,
+                                           struct detail *why)
+{
+    if (!options->user)
+        return STATUS_OK;
+    if (options->password && !options->password_file) {
+        out->data = strdup(options->password);
+        out->len = strlen(options->password);
+        return out->data ? STATUS_OK : detail_set(why, STATUS_NO_MEMORY, "out of memory");
+    }
+    if (!options->password_file)
+        return detail_set(why, STATUS_BAD_INPUT, "a user needs a password");
+    enum status status = file_read(options->password_file, EMPUSA_SECRET_MAX, true, out, why);
+    if (status != STATUS_OK)
+        return detail_wrap(why, status, "\"%s\"", options->password_file);
+    out->data[strcspn(out->data, "\r\n")] = '\0';
+    return STATUS_OK;
+}
+
+static enum status empusa_options_root(const struct empusa_options *options, struct key_root *root,
+                                       struct detail *why)
+{
+    if (!options->tree_root)
+        return detail_set(why, STATUS_BAD_INPUT, "neither given nor in EMPUSA_TREE_ROOT");
+    return key_root_parse(options->tree_root, root, why);
+}
+
+/* What is checked here, each under its name. */
+static enum status empusa_options_check(const struct empusa_options *options,
+                                        struct etcd_options *wanted, struct endpoint *endpoints,
+                                        struct file *password, const char **field,
+                                        struct detail *why)
+{
+    enum status status = empusa_options_protocol(options, &wanted->is_https, why);
+    *field = "protocol";
+    if (status == STATUS_OK) {
+        *field = "endpoints";
+        status = empusa_options_endpoints(options, wanted->is_https, endpoints,
+                                          &wanted->endpoint_count, why);
+    }
+    if (status == STATUS_OK) {
+        *field = "discovery_srv";
+        status = empusa_options_discovery(options, why);
+    }
+    if (status == STATUS_OK) {
+        *field = "timeout_ms";
+        status = empusa_options_timeout(options, &wanted->timeout_ms, why);
+    }
+    if (status == STATUS_OK) {
+        *field = "password_file";
+        status = empusa_options_password(options, password, why);
+    }
+    return status;
+}
+
+enum status empusa_options_connect(struct empusa_options *options, uv_loop_t *loop,
+                                   struct key_root *root, struct etcd **etcd, const char **field,
+                                   struct detail *why)
+{
+    struct file password = {.data = NULL};
+    struct endpoint *endpoints = calloc(ENDPOINT_LIST_MAX, sizeof(*endpoints));
+    if (!endpoints)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    empusa_options_complete(options);
+    struct etcd_options wanted = {.endpoints = endpoints,
+                                  .discovery_srv = options->discovery_srv,
+                                  .ca_bundle = options->ca_bundle,
+                                  .cert = options->cert,
+                                  .key = options->key,
+                                  .user = options->user};
+    *field = "tree_root";
+    enum status status = empusa_options_root(options, root, why);
+    if (status == STATUS_OK)
+        status = empusa_options_check(options, &wanted, endpoints, &password, field, why);
+    if (status == STATUS_OK) {
+        *field = NULL;
+        wanted.password = password.data;
+        status = etcd_open(loop, &wanted, etcd, why);
+    }
+    file_clear(&password);
+    free(endpoints);
+    return status;
+}
