@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #define HTTP_CLIENT_CONNECTIONS_KEPT     16
+#define HTTP_CLIENT_CONNECTIONS_MAX      64
 #define HTTP_CLIENT_KEEPALIVE_IDLE_S     5
 #define HTTP_CLIENT_KEEPALIVE_INTERVAL_S 2
 #define HTTP_CLIENT_USER_TIMEOUT_MS      8000
@@ -241,6 +242,10 @@ enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http
     curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, http_client_set_timer);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CLIENT_CONNECTIONS_KEPT);
+    /* More requests wait: a thousand keepers that come back from one outage would take all the
+     * descriptors that a process may have. */
+    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                      (long)HTTP_CLIENT_CONNECTIONS_MAX);
     curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     *out = http;
     return STATUS_OK;

@@ -10,15 +10,16 @@
 #include <cmocka.h>
 // clang-format on
 
-#define ROOT      "/test"
-#define LOCATION  "10.1.2.3:8080"
-#define PATIENCE  3000 /* of 10 ms */
-#define MANY      1001 /* one more than a lease has keys */
-#define THREADS   4
-#define EACH      20
-#define EVENTS    64
-#define NOWHERE   "127.0.0.1:1" /* nothing listens there */
-#define PAIR_SIZE 256           /* one octet longer than a pair may be */
+#define ROOT        "/test"
+#define LOCATION    "10.1.2.3:8080"
+#define PATIENCE    3000 /* of 10 ms */
+#define MANY        1001 /* one more than a lease has keys */
+#define DESCRIPTORS 200
+#define THREADS     4
+#define EACH        20
+#define EVENTS      64
+#define NOWHERE     "127.0.0.1:1" /* nothing listens there */
+#define PAIR_SIZE   256           /* one octet longer than a pair may be */
 
 static struct etcd_server server;
 static struct empusa *registry;
@@ -396,6 +397,34 @@ static unsigned count_leases(void)
     return count;
 }
 
+/* Not through /proc/self/fd: ThreadSanitizer takes the directory's descriptor for that of a socket
+ * which was closed. */
+static unsigned count_descriptors(void)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < 2 * MANY; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* An outage ends for all of them at once: no reason to take a program all its descriptors. */
+static void come_back_from_an_outage(void)
+{
+    unsigned most = 0;
+    forget();
+    etcd_server_kill(&server, SIGKILL);
+    for (int i = 0; i < PATIENCE && !has_seen("L"); i++)
+        etcd_server_sleep_ms(10);
+    assert_true(etcd_server_launch(&server) && etcd_server_wait(&server));
+    for (int i = 0; i < PATIENCE && !has_seen("LG"); i++) {
+        unsigned now = count_descriptors();
+        most = now > most ? now : most;
+        etcd_server_sleep_ms(10);
+    }
+    assert_true(has_seen("LG"));
+    assert_in_range(most, 1, DESCRIPTORS);
+}
+
 static void count_entry(void *arg, const struct empusa_entry *entry)
 {
     (void)entry;
@@ -415,15 +444,23 @@ static void a_thousand_share_a_lease(void **state)
         struct empusa_registration *registration;
         snprintf(name, sizeof(name), "%04u", i);
         struct empusa_service service = service_of(name);
+        service.ttl_s = 10; /* beats while etcd is away */
         if (empusa_register(own, &service, &registration) != EMPUSA_OK)
             fail_msg("%u: %s", i, empusa_error(own));
     }
     assert_int_equal(empusa_service_list(registry, "web", count_entry, &count), EMPUSA_OK);
     assert_int_equal(count, MANY);
     assert_int_equal(count_leases(), before + 2);
+    come_back_from_an_outage();
+    assert_int_equal(count_leases(), before + 2);
     empusa_close(own);
-    assert_string_equal(listed(NULL), "");
-    assert_int_equal(count_leases(), before);
+    for (int i = 0; i < PATIENCE && count > 0;
+         i++) { /* a slow machine leaves some to their lease */
+        count = 0;
+        assert_int_equal(empusa_service_list(registry, "web", count_entry, &count), EMPUSA_OK);
+        etcd_server_sleep_ms(10);
+    }
+    assert_int_equal(count, 0);
 }
 
 static void on_service(void *arg, enum empusa_change change, const struct empusa_entry *entry)
@@ -536,6 +573,9 @@ static int use_in_child(struct empusa_registration *registration)
     if (empusa_is_registered(registration) != 0)
         return 3;
     empusa_close(registry);
+#ifdef __SANITIZE_THREAD__ /* it knows no threads of such a child */
+    return 0;
+#endif
     if (empusa_open(&options, &own) != EMPUSA_OK)
         return 4;
     if (empusa_register(own, &service, &none) != EMPUSA_OK)
