@@ -11,7 +11,7 @@ packages() {
     build) echo gcc libc6-dev make cmake pkgconf libcurl4-openssl-dev libcjson-dev libc-ares-dev \
         libuv1-dev liburcu-dev libssl-dev libldns-dev libmicrohttpd-dev ;;
     run) echo etcd-server bind9-dnsutils ;;
-    tests) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython etcd-client nsd knot bind9 \
+    tests) echo g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython etcd-client nsd knot bind9 \
         bind9-utils knot-dnsutils ldnsutils unbound dnsmasq-base haproxy python3-pycares openssl curl jq procps \
         iproute2 valgrind zsh fish man-db ;;
     bench) echo python3 etcd-client nsd knot valgrind curl ;;

@@ -14,6 +14,7 @@ from server import BINARY
 pytestmark = pytest.mark.once
 
 SOURCE = pathlib.Path(__file__).parents[2]
+BUILD = pathlib.Path(BINARY).parent
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,8 @@ def build(tmp_path_factory):
     shutil.copy(BINARY, directory / "empusa")
     for page in ("empusa.1", "empusa-serve.8", "empusa.bash", "empusa.zsh", "empusa.fish"):
         (directory / "cli" / page).write_text("x\n")
+    for library in BUILD.glob("libempusa*"):
+        shutil.copy(library, directory, follow_symlinks=False)
     return directory
 
 
@@ -92,7 +95,7 @@ def test_uninstall_leaves_what_others_put_there(build, tmp_path):
     there = prefix / "share/man/man8"
     there.mkdir(parents=True)
     cmake("--install", build, "--prefix", prefix)
-    assert len(files(prefix)) == 7
+    assert len(files(prefix)) == 14
     cmake("--install", build, "--prefix", prefix)  # again: what it made then is still known as its own
     for path in theirs:
         path.parent.mkdir(parents=True, exist_ok=True)
