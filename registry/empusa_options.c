@@ -16,21 +16,18 @@ static const struct {
     size_t offset;
     const char *variable, *second_variable;
 } rows[] = {
-#define ROW(member, ...)                                                                           \
-    {                                                                                              \
-#member, offsetof(struct empusa_options, member), __VA_ARGS__                              \
-    }
-    ROW(endpoints, "EMPUSA_ETCD_ENDPOINT", NULL),
-    ROW(protocol, "EMPUSA_ETCD_PROTOCOL", NULL),
-    ROW(discovery_srv, "EMPUSA_ETCD_DISCOVERY_SRV", NULL),
-    ROW(tree_root, "EMPUSA_TREE_ROOT", NULL),
-    ROW(ca_bundle, "EMPUSA_CA_BUNDLE", "REQUESTS_CA_BUNDLE"),
-    ROW(cert, "EMPUSA_ETCD_CERT", NULL),
-    ROW(key, "EMPUSA_ETCD_KEY", NULL),
-    ROW(user, "EMPUSA_ETCD_USER", NULL),
-    ROW(password_file, "EMPUSA_ETCD_PASSWORD_FILE", NULL),
-    ROW(password, "EMPUSA_ETCD_PASSWORD", NULL),
-#undef ROW
+#define MEMBER(name) #name, offsetof(struct empusa_options, name)
+    {MEMBER(endpoints), "EMPUSA_ETCD_ENDPOINT", NULL},
+    {MEMBER(protocol), "EMPUSA_ETCD_PROTOCOL", NULL},
+    {MEMBER(discovery_srv), "EMPUSA_ETCD_DISCOVERY_SRV", NULL},
+    {MEMBER(tree_root), "EMPUSA_TREE_ROOT", NULL},
+    {MEMBER(ca_bundle), "EMPUSA_CA_BUNDLE", "REQUESTS_CA_BUNDLE"},
+    {MEMBER(cert), "EMPUSA_ETCD_CERT", NULL},
+    {MEMBER(key), "EMPUSA_ETCD_KEY", NULL},
+    {MEMBER(user), "EMPUSA_ETCD_USER", NULL},
+    {MEMBER(password_file), "EMPUSA_ETCD_PASSWORD_FILE", NULL},
+    {MEMBER(password), "EMPUSA_ETCD_PASSWORD", NULL},
+#undef MEMBER
 };
 
 /* An empty one counts as unset. A program that has more rights than whoever started it does not

@@ -382,25 +382,22 @@ void keeper_stop(struct keeper *keeper, uint64_t deadline_ms)
 }
 
 /* Write what is new at once, or when the beat that goes on has ended. */
-static void keeper_hurry(struct keeper *keeper)
+static enum status keeper_hurry(struct keeper *keeper, enum status status)
 {
     if (kept_value_is_news(&keeper->value) && !keeper->is_busy && !keeper->is_leaving)
         keeper_wake_in(keeper, 0);
+    return status;
 }
 
 enum status keeper_set_value(struct keeper *keeper, const char *value, size_t value_len,
                              struct detail *why)
 {
-    enum status status = kept_value_set(&keeper->value, value, value_len, why);
-    keeper_hurry(keeper);
-    return status;
+    return keeper_hurry(keeper, kept_value_set(&keeper->value, value, value_len, why));
 }
 
 enum status keeper_set_draining(struct keeper *keeper, bool is_draining, struct detail *why)
 {
-    enum status status = kept_value_set_draining(&keeper->value, is_draining, why);
-    keeper_hurry(keeper);
-    return status;
+    return keeper_hurry(keeper, kept_value_set_draining(&keeper->value, is_draining, why));
 }
 
 bool keeper_is_registered(const struct keeper *keeper)

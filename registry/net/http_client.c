@@ -10,7 +10,7 @@
 #include <sys/queue.h>
 
 #define HTTP_CLIENT_CONNECTIONS_KEPT     16
-#define HTTP_CLIENT_CONNECTIONS_MAX      64
+#define HTTP_CLIENT_CONNECTIONS_MAX      64L
 #define HTTP_CLIENT_KEEPALIVE_IDLE_S     5
 #define HTTP_CLIENT_KEEPALIVE_INTERVAL_S 2
 #define HTTP_CLIENT_USER_TIMEOUT_MS      8000
@@ -223,15 +223,13 @@ enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http
     struct http_client *http = calloc(1, sizeof(*http));
     if (!http)
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    bool is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    http->multi = is_ready ? curl_multi_init() : NULL;
+    if (!http->multi) {
+        if (is_ready)
+            curl_global_cleanup();
         free(http);
         return detail_set(why, STATUS_SYSTEM, "libcurl cannot be initialised");
-    }
-    http->multi = curl_multi_init();
-    if (!http->multi) {
-        curl_global_cleanup();
-        free(http);
-        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     }
     http->loop = loop;
     http->tls = tls_files_share(tls);
@@ -244,8 +242,7 @@ enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CLIENT_CONNECTIONS_KEPT);
     /* More requests wait: a thousand keepers that come back from one outage would take all the
      * descriptors that a process may have. */
-    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-                      (long)HTTP_CLIENT_CONNECTIONS_MAX);
+    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, HTTP_CLIENT_CONNECTIONS_MAX);
     curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     *out = http;
     return STATUS_OK;

@@ -34,9 +34,9 @@ if "--write" in sys.argv:
 
 commands = {line.split("`")[1] for line in rows[next(h for h in rows if h.startswith("| command "))].splitlines()[2:]}
 known = set(re.findall(r"--[a-z][a-z-]*", "".join(rows.values())))
-# Of cmake, a test run, every command, the benchmark, etcd.
+# Of cmake, a test run, every command, the benchmark, etcd, pkg-config and the linker.
 others = {"--build", "--install", "--prefix", "--target", "--long", "--no-packages", "--etcd", "--help", "--size",
-          "--max-txn-ops", "--max-request-bytes"}
+          "--max-txn-ops", "--max-request-bytes", "--cflags", "--libs", "--static", "--variable", "--as-needed"}
 for option in sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text)) - known - others):
     problems.append(f"{option}: no command has this option")
 for used in sorted(set(re.findall(r"empusa ((?:service|switch) [a-z]+|serve|dev|completion)\b", text))):

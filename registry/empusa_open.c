@@ -13,7 +13,7 @@
 /* Of the first struct empusa_options that there was. */
 #define OPTIONS_SIZE (offsetof(struct empusa_options, arg) + sizeof(void *))
 
-static void empusa_finish(struct empusa *registry)
+static void empusa_open_finish(struct empusa *registry)
 {
     registry->is_finished = false;
     empusa_watch_stop_all(registry);
@@ -21,13 +21,13 @@ static void empusa_finish(struct empusa *registry)
     empusa_thread_stop(registry);
 }
 
-static enum status empusa_start(struct empusa *registry, struct empusa_options *options,
-                                const char **field, struct detail *why)
+static enum status empusa_open_start(struct empusa *registry, struct empusa_options *options,
+                                     const char **field, struct detail *why)
 {
     registry->pid = getpid();
     registry->on_event = options->on_event;
     registry->arg = options->arg;
-    registry->finish = empusa_finish;
+    registry->finish = empusa_open_finish;
     enum status status = empusa_thread_init(registry, why);
     if (status != STATUS_OK)
         return status;
@@ -55,7 +55,8 @@ int empusa_open(const struct empusa_options *options, struct empusa **out)
     if (code != EMPUSA_OK)
         return code;
     struct empusa *registry = calloc(1, sizeof(*registry));
-    enum status status = registry ? empusa_start(registry, &own, &field, &why) : STATUS_NO_MEMORY;
+    enum status status =
+        registry ? empusa_open_start(registry, &own, &field, &why) : STATUS_NO_MEMORY;
     if (status != STATUS_OK) {
         free(registry);
         return empusa_caller_fail(NULL, status, field, NULL, &why);
@@ -64,7 +65,7 @@ int empusa_open(const struct empusa_options *options, struct empusa **out)
     return EMPUSA_OK;
 }
 
-static void empusa_close_run(struct empusa_call *call)
+static void empusa_open_leave(struct empusa_call *call)
 {
     call->registry->is_closing = true;
     empusa_registration_leave_all(call->registry, EMPUSA_CLOSE_MS);
@@ -73,7 +74,7 @@ static void empusa_close_run(struct empusa_call *call)
 
 void empusa_close(struct empusa *registry)
 {
-    struct empusa_call close_call = {.run = empusa_close_run};
+    struct empusa_call close_call = {.run = empusa_open_leave};
     if (!registry || empusa_caller_check(registry) != EMPUSA_OK)
         return;
     empusa_thread_call(registry, &close_call);
