@@ -3,7 +3,14 @@
 #include "support/etcd_server.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 // clang-format off
 #include <setjmp.h>
