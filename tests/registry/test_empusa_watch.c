@@ -92,11 +92,41 @@ static void a_difference_is_told(void **state)
     assert_int_equal(empusa_watch_stop(watch), EMPUSA_OK);
 }
 
+/* A store that was set back to an older state is read anew, and what did not change is not told twice. */
+static void what_is_unchanged_is_told_once(void **state)
+{
+    (void)state;
+    struct empusa_watch *watch;
+    assert_true(etcd_server_put(&user_server, USER_ROOT "/service/web/kept", "h:1"));
+    etcd_server_kill(&user_server, SIGTERM);
+    etcd_server_copy(&user_server, "data", "old");
+    assert_true(etcd_server_launch(&user_server) && etcd_server_wait(&user_server));
+    user_forget();
+    assert_int_equal(empusa_service_watch(user_registry, NULL, on_service, NULL, &watch),
+                     EMPUSA_OK);
+    user_wait_seen("+=");
+    for (int i = 0; i < 3; i++)
+        assert_true(etcd_server_put(&user_server, USER_ROOT "/service/web/lost", "h:1"));
+    user_wait_seen("+=+++");
+    etcd_server_kill(&user_server, SIGKILL);
+    user_wait_seen("+=+++L");
+    etcd_server_wipe(&user_server);
+    etcd_server_copy(&user_server, "old", "data");
+    assert_true(etcd_server_launch(&user_server) && etcd_server_wait(&user_server));
+    for (int i = 0;
+         i < USER_PATIENCE && !(user_has_seen("+=+++L-=G") || user_has_seen("+=+++LG-=")); i++)
+        etcd_server_sleep_ms(10);
+    assert_true(user_has_seen("+=+++L-=G") || user_has_seen("+=+++LG-="));
+    assert_int_equal(empusa_watch_stop(watch), EMPUSA_OK);
+    assert_true(etcd_server_delete(&user_server, USER_ROOT "/service/web/kept"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         USER_TEST(services_are_followed),
         USER_TEST(switches_are_followed),
+        USER_TEST(what_is_unchanged_is_told_once),
         USER_TEST(a_difference_is_told),
     };
     return cmocka_run_group_tests(tests, user_start, user_stop);
