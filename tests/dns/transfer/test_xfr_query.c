@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-
 #define B(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
 #define HEADER(an, ns, ar) 0x12, 0x34, 0, 0, 0, 1, 0, (an), 0, (ns), 0, (ar)

@@ -92,6 +92,12 @@ static void appends_a_list_without_duplicates(void **state)
     assert_string_equal(list[1].url, "http://b:2");
     assert_string_equal(list[2].url, "https://a:1");
     assert_string_equal(list[3].url, "http://c:3");
+    count = 0; /* as a variable of the environment has them */
+    assert_int_equal(endpoint_parse_list("a:1 b:2\n, c:3\t", false, list, 4, &count, &why),
+                     STATUS_OK);
+    assert_int_equal(count, 3);
+    assert_string_equal(list[2].url, "http://c:3");
+    assert_int_equal(endpoint_parse_list("d:4", false, list, 4, &count, &why), STATUS_OK);
     /* A full list takes what it has. */
     assert_int_equal(endpoint_parse_list("a:1", false, list, 4, &count, &why), STATUS_OK);
     assert_int_equal(count, 4);
@@ -100,8 +106,17 @@ static void appends_a_list_without_duplicates(void **state)
 static void refuses_a_list_with_a_fault_whole(void **state)
 {
     (void)state;
-    static const char *const rows[] = {
-        "", " ", "a:1,", ",a:1", "a:1,,b:2", "a:1, ,b:2", "a:1,b", "a:1 b:2", "a:1,b:2,c:3,d:4"};
+    static const char *const rows[] = {"",
+                                       " ",
+                                       "a:1,",
+                                       ",a:1",
+                                       "a:1,,b:2",
+                                       "a:1, ,b:2",
+                                       "a:1,b",
+                                       "a:1 b",
+                                       "a:1 ,, b:2",
+                                       "a:1 b:2 c:3 d:4",
+                                       "a:1,b:2,c:3,d:4"};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct endpoint list[4];
         struct detail why = {.text = ""};
