@@ -6,7 +6,6 @@
 #include "ptr.h"
 #include "records.h"
 #include "reply.h"
-#include "tsig.h"
 #include "zones/host_view.h"
 #include "zones/zone.h"
 
@@ -64,7 +63,7 @@ static inline enum where answer_locate(const struct view *view, struct query *qu
         size_t len = (size_t)query->name_len - view->wire.len;
         unsigned labels = query->label_count - (unsigned)view->label_count;
         query->key_len = (uint16_t)len;
-        query->zone_at = (uint16_t)(REPLY_HEADER + len);
+        query->zone_at = (uint16_t)(QUERY_HEADER + len);
         if (labels < 2 || !host_view_is(query->folded, len, query->labels[labels - 1]))
             return WHERE_INSIDE;
         size_t key_len = host_view_to_key(query->folded, len, query->labels, labels);
@@ -312,7 +311,7 @@ static __attribute__((noinline)) bool answer_otherwise(const struct answer_env *
 {
     bool is_question = query->verdict == QUERY_QUESTION;
     if (is_question && query->tsig) {
-        tsig_answer(env, query, out, size, result);
+        message_bad_key(env, query, out, size, result);
         return true;
     }
     if (is_question && query->class_ == CLASS_CH && message_chaos(env, query, out, size, result))

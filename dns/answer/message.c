@@ -1,5 +1,7 @@
 #include "message.h"
 
+#include "dns/wire/tsig.h"
+
 void message_limit_extra(struct reply *reply, size_t opt_size)
 {
     const struct query *query = reply->query;
@@ -42,4 +44,22 @@ bool message_chaos(const struct answer_env *env, const struct query *query, uint
     }
     message_finish(&reply, env, &edns, true, !at, result);
     return true;
+}
+
+void message_bad_key(const struct answer_env *env, const struct query *query, uint8_t *out,
+                     size_t size, struct answer_result *result)
+{
+    struct tsig tsig;
+    if (!tsig_read(query, &tsig)) {
+        message_bare(env, query, RCODE_FORMERR, false, EDE_NONE, out, size, result);
+        return;
+    }
+    message_bare(env, query, RCODE_NOTAUTH, false, EDE_NONE, out, size, result);
+    if (result->len + tsig_len(&tsig) > message_size(env, query, size)) {
+        message_bare(env, query, RCODE_NOTAUTH, true, EDE_NONE, out, size, result);
+        return;
+    }
+    tsig_write(&tsig, RCODE_BADKEY, out + result->len);
+    result->len += tsig_len(&tsig);
+    rr_put16(out + 10, rr_get16(out + 10) + 1u);
 }

@@ -24,7 +24,7 @@ static inline void message_begin(struct reply *reply, const struct query *query,
                                  size_t size)
 {
     reply->start = out;
-    reply->at = out + REPLY_HEADER;
+    reply->at = out + QUERY_HEADER;
     reply->limit = out + size;
     reply->query = query;
     reply->members = NULL;
@@ -37,14 +37,14 @@ static inline void message_begin(struct reply *reply, const struct query *query,
     reply->looks = 0;
     if (!query->has_question)
         return;
-    memcpy(reply->at, query->bytes + REPLY_HEADER, query->question_len);
+    memcpy(reply->at, query->bytes + QUERY_HEADER, query->question_len);
     reply->at += query->question_len;
 }
 
 /* Where the first record stands. */
 static inline uint8_t *message_body(const struct reply *reply)
 {
-    return reply->start + REPLY_HEADER +
+    return reply->start + QUERY_HEADER +
            (reply->query->has_question ? reply->query->question_len : 0);
 }
 
@@ -90,5 +90,11 @@ void message_bare(const struct answer_env *env, const struct query *query, uint1
  * else. */
 bool message_chaos(const struct answer_env *env, const struct query *query, uint8_t *out,
                    size_t size, struct answer_result *result);
+
+/* The reply to a query that is signed, with a key that we cannot have, since we have none (RFC 8945
+ * 5.2.1): NOTAUTH with a TSIG record that is not signed and says BADKEY, truncated without it where it
+ * does not fit; FORMERR where the query's record cannot be read. */
+void message_bad_key(const struct answer_env *env, const struct query *query, uint8_t *out,
+                     size_t size, struct answer_result *result);
 
 #endif

@@ -13,10 +13,10 @@ static struct shared_tail ptr_shared_tail(const struct reply *reply, const struc
     struct shared_tail tail = {rrsets_ptr_tail(node, &skip), 0};
     const struct query *query = reply->query;
     const struct view *view = reply->view;
-    const uint8_t *asked = query->bytes + REPLY_HEADER + skip;
+    const uint8_t *asked = query->bytes + QUERY_HEADER + skip;
     if (query->zone_at != 0 && memcmp(asked, tail.name.octets, tail.name.len) == 0 &&
         memcmp(query->bytes + query->zone_at, view->wire.octets, view->wire.len) == 0)
-        tail.at = (uint16_t)(REPLY_HEADER + skip);
+        tail.at = (uint16_t)(QUERY_HEADER + skip);
     return tail;
 }
 

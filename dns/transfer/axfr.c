@@ -50,7 +50,7 @@ static size_t axfr_opt_len(const struct axfr *transfer)
     const struct axfr_request *request = transfer->request;
     if (!transfer->is_first)
         return 0;
-    return (size_t)request->head_len - REPLY_HEADER - request->question_len;
+    return (size_t)request->head_len - QUERY_HEADER - request->question_len;
 }
 
 /* The question stands in the first message alone (RFC 5936 2.2.1), and so does OPT (2.2.5). */
@@ -59,15 +59,15 @@ static void axfr_begin_message(struct axfr *transfer)
     const struct axfr_request *request = transfer->request;
     uint8_t *message = axfr_message_of(transfer);
     compress_reset(&transfer->compress);
-    memcpy(message, request->head, REPLY_HEADER);
+    memcpy(message, request->head, QUERY_HEADER);
     message[2] |= FLAG_AA;
     transfer->count = 0;
-    transfer->len = REPLY_HEADER;
+    transfer->len = QUERY_HEADER;
     if (!transfer->is_first)
         return;
-    const uint8_t *question = request->head + REPLY_HEADER;
-    size_t end = compress_name(&transfer->compress, message, REPLY_HEADER, question);
-    memcpy(message + end, question + end - REPLY_HEADER, 4);
+    const uint8_t *question = request->head + QUERY_HEADER;
+    size_t end = compress_name(&transfer->compress, message, QUERY_HEADER, question);
+    memcpy(message + end, question + end - QUERY_HEADER, 4);
     transfer->len = end + 4;
 }
 

@@ -23,7 +23,7 @@ static const uint8_t *xfr_query_behind_name(const uint8_t *at)
 /* RFC 1995 3: the authority section holds the SOA record that the client has. */
 static bool xfr_query_client_serial(const struct query *query, uint32_t *serial)
 {
-    const uint8_t *at = query->bytes + REPLY_HEADER + query->question_len;
+    const uint8_t *at = query->bytes + QUERY_HEADER + query->question_len;
     unsigned before = rr_get16(query->bytes + 6);
     for (unsigned i = 0; i < before + rr_get16(query->bytes + 8); i++) {
         at = xfr_query_behind_name(at);

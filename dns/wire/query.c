@@ -2,7 +2,6 @@
 
 #include "zones/name/rr.h"
 
-#define HEADER_LEN 12
 #define OPT_LEN    11
 /* What follows the name's labels: the root's, type, class. */
 #define QUESTION_TAIL 5
@@ -22,8 +21,8 @@ static inline void query_set_question(struct query *query, const uint8_t *name, 
 
 static bool query_read_question(struct query *query, size_t len)
 {
-    const uint8_t *name = query->bytes + HEADER_LEN;
-    size_t room = len - HEADER_LEN, at = 0;
+    const uint8_t *name = query->bytes + QUERY_HEADER;
+    size_t room = len - QUERY_HEADER, at = 0;
     unsigned labels = 0;
     if (room < QUESTION_TAIL)
         return false;
@@ -52,7 +51,7 @@ bool query_has_label_at(const struct query *query, size_t at)
 static bool query_is_backward(const uint8_t *pointer, size_t begin)
 {
     size_t to = rr_get16(pointer) & 0x3fffu;
-    return to >= HEADER_LEN && to < begin;
+    return to >= QUERY_HEADER && to < begin;
 }
 
 /* Behind the name at `at`, or 0 when it is too long or does not end within the message. Pointers
@@ -165,7 +164,7 @@ static bool query_read_records(struct query *query, const uint8_t *bytes, size_t
 static bool query_read_all(struct query *query, const uint8_t *bytes, size_t len)
 {
     uint16_t questions = rr_get16(bytes + 4);
-    size_t at = HEADER_LEN;
+    size_t at = QUERY_HEADER;
     if (questions > 0) {
         if (!query_read_question(query, len))
             return false;
@@ -186,8 +185,8 @@ static bool query_read_all(struct query *query, const uint8_t *bytes, size_t len
 static inline bool query_read_fast_path(struct query *query, const uint8_t *bytes, size_t len)
 {
     static const uint8_t counts[8] = {0, 1, 0, 0, 0, 0, 0, 1}, opt_begin[3] = {0, 0, TYPE_OPT};
-    const uint8_t *name = bytes + HEADER_LEN, *opt = bytes + len - OPT_LEN;
-    size_t root = len - HEADER_LEN - QUESTION_TAIL - OPT_LEN, at = 0;
+    const uint8_t *name = bytes + QUERY_HEADER, *opt = bytes + len - OPT_LEN;
+    size_t root = len - QUERY_HEADER - QUESTION_TAIL - OPT_LEN, at = 0;
     if (root >= QUERY_NAME_MAX || (bytes[2] & 0xf8) != 0 ||
         memcmp(bytes + 4, counts, sizeof(counts)) != 0 || name[root] != 0 ||
         memcmp(opt, opt_begin, sizeof(opt_begin)) != 0 || opt[6] != 0 || rr_get16(opt + 9) != 0)
@@ -228,7 +227,7 @@ static __attribute__((noinline)) void query_read_slow_path(struct query *query,
                                                            const uint8_t *bytes, size_t len)
 {
     query->udp_size = 512;
-    if (!bytes || len < HEADER_LEN || (bytes[2] & 0x80) != 0) {
+    if (!bytes || len < QUERY_HEADER || (bytes[2] & 0x80) != 0) {
         query->verdict = QUERY_DROP;
         return;
     }
@@ -249,7 +248,7 @@ void query_read(struct query *out, const uint8_t *bytes, size_t len, enum query_
     out->client = client;
     out->rotation = rotation;
     out->transport = (uint8_t)transport;
-    if (!bytes || len < HEADER_LEN + QUESTION_TAIL + OPT_LEN ||
+    if (!bytes || len < QUERY_HEADER + QUESTION_TAIL + OPT_LEN ||
         !query_read_fast_path(out, bytes, len))
         query_read_slow_path(out, bytes, len);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#define QUERY_HEADER     12 /* octets before the question */
 #define QUERY_NAME_MAX   255
 #define QUERY_LABELS_MAX 127
 

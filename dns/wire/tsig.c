@@ -1,17 +1,14 @@
 #include "tsig.h"
 
-#include "message.h"
+#include "zones/name/name.h"
+#include "zones/name/rr.h"
+
+#include <string.h>
 
 #define FIXED_LEN 10   /* of a record: type, class, TTL, length */
 #define TIME_LEN  8    /* time signed and fudge */
 #define TAIL_LEN  6    /* original ID, error, other length */
 #define NO_END    0x40 /* begins nothing in a name */
-
-struct tsig {
-    const uint8_t *algorithm, *time, *id;
-    size_t key_len, algorithm_len;
-    uint8_t key[NAME_MAX_LEN];
-};
 
 /* Octets of the labels at `at`, without what ends them; *last is that: 0, or 0xc0
  * and more. Those that do not end within `len` octets end in NO_END. */
@@ -33,12 +30,12 @@ static size_t tsig_read_key(const struct query *query, struct tsig *tsig)
     const uint8_t *from = query->tsig + len;
     if (last >= 0xc0 && query->tsig_len - len >= 2) {
         size_t at = rr_get16(from) & 0x3fffu;
-        if (!query->has_question || at < REPLY_HEADER || at - REPLY_HEADER >= query->name_len)
+        if (!query->has_question || at < QUERY_HEADER || at - QUERY_HEADER >= query->name_len)
             return 0;
-        at -= REPLY_HEADER;
+        at -= QUERY_HEADER;
         if (!query_has_label_at(query, at))
             return 0;
-        from = query->bytes + REPLY_HEADER + at;
+        from = query->bytes + QUERY_HEADER + at;
         rest = query->name_len - at;
     } else if (last != 0) {
         return 0;
@@ -51,7 +48,7 @@ static size_t tsig_read_key(const struct query *query, struct tsig *tsig)
     return len + (last == 0 ? 1 : 2);
 }
 
-static bool tsig_read_tsig(const struct query *query, struct tsig *tsig)
+bool tsig_read(const struct query *query, struct tsig *tsig)
 {
     uint8_t last;
     size_t at = tsig_read_key(query, tsig);
@@ -74,12 +71,12 @@ static bool tsig_read_tsig(const struct query *query, struct tsig *tsig)
     return (size_t)(end - data) == rr_get16(data - 2);
 }
 
-static size_t tsig_size_of(const struct tsig *tsig)
+size_t tsig_len(const struct tsig *tsig)
 {
     return tsig->key_len + FIXED_LEN + tsig->algorithm_len + TIME_LEN + 2 + TAIL_LEN;
 }
 
-static void tsig_put_tsig(const struct tsig *tsig, uint8_t *at)
+void tsig_write(const struct tsig *tsig, uint16_t error, uint8_t *at)
 {
     memcpy(at, tsig->key, tsig->key_len);
     at += tsig->key_len;
@@ -92,26 +89,8 @@ static void tsig_put_tsig(const struct tsig *tsig, uint8_t *at)
     at += tsig->algorithm_len;
     memcpy(at, tsig->time, TIME_LEN);
     at += TIME_LEN;
-    rr_put16(at, 0); /* no MAC: there is no key to make it with */
+    rr_put16(at, 0);
     memcpy(at + 2, tsig->id, 2);
-    rr_put16(at + 4, RCODE_BADKEY);
+    rr_put16(at + 4, error);
     rr_put16(at + 6, 0);
-}
-
-void tsig_answer(const struct answer_env *env, const struct query *query, uint8_t *out, size_t size,
-                 struct answer_result *result)
-{
-    struct tsig tsig;
-    if (!tsig_read_tsig(query, &tsig)) {
-        message_bare(env, query, RCODE_FORMERR, false, EDE_NONE, out, size, result);
-        return;
-    }
-    message_bare(env, query, RCODE_NOTAUTH, false, EDE_NONE, out, size, result);
-    if (result->len + tsig_size_of(&tsig) > message_size(env, query, size)) {
-        message_bare(env, query, RCODE_NOTAUTH, true, EDE_NONE, out, size, result);
-        return;
-    }
-    tsig_put_tsig(&tsig, out + result->len);
-    result->len += tsig_size_of(&tsig);
-    rr_put16(out + 10, rr_get16(out + 10) + 1u);
 }

@@ -1,5 +1,5 @@
 /* RFC 8945 5.2.1: a key that nobody knows. */
-#include "dns/answer/tsig.h"
+#include "dns/wire/tsig.h"
 
 #include "support/ask.h"
 #include "zones/store/rcu.h"
