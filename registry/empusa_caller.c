@@ -94,7 +94,7 @@ int empusa_caller_copy(const struct empusa *registry, void *own, size_t own_size
     memset(own, 0, own_size);
     if (given)
         memcpy(&size, given, sizeof(size));
-    if (size < least_size)
+    if (!given || size < least_size)
         return empusa_caller_refuse(registry, EMPUSA_E_BAD_INPUT, "size",
                                     "size: the struct is not initialised");
     memcpy(own, given, size < own_size ? size : own_size);

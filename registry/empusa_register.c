@@ -151,10 +151,10 @@ static int empusa_register_apply(struct empusa_registration_call *change)
     return empusa_register_wait(registration);
 }
 
-/* NULL, or in whose registry it is. */
-static struct empusa *empusa_register_registry(const struct empusa_registration *registration)
+/* As empusa_caller_check(). */
+static int empusa_register_check(const struct empusa_registration *registration)
 {
-    return registration ? registration->registry : NULL;
+    return empusa_caller_check(registration ? registration->registry : NULL);
 }
 
 static int empusa_register_match(const struct empusa_registration *registration,
@@ -175,12 +175,12 @@ static int empusa_register_match(const struct empusa_registration *registration,
 
 int empusa_update(struct empusa_registration *registration, const struct empusa_service *service)
 {
-    struct empusa *registry = empusa_register_registry(registration);
     struct empusa_service own;
     struct registration value;
-    int code = empusa_caller_check(registry);
-    if (code == EMPUSA_OK)
-        code = empusa_register_build(registry, service, &own, &value);
+    int code = empusa_register_check(registration);
+    if (!registration || code != EMPUSA_OK)
+        return code;
+    code = empusa_register_build(registration->registry, service, &own, &value);
     if (code != EMPUSA_OK)
         return code;
     code = empusa_register_match(registration, &own);
@@ -194,8 +194,8 @@ int empusa_update(struct empusa_registration *registration, const struct empusa_
 
 static int empusa_register_set_draining(struct empusa_registration *registration, bool is_draining)
 {
-    int code = empusa_caller_check(empusa_register_registry(registration));
-    if (code != EMPUSA_OK)
+    int code = empusa_register_check(registration);
+    if (!registration || code != EMPUSA_OK)
         return code;
     struct empusa_registration_call change = {.call.run = empusa_registration_change,
                                               .registration = registration,
@@ -225,9 +225,11 @@ int empusa_is_registered(const struct empusa_registration *registration)
 
 int empusa_unregister(struct empusa_registration *registration)
 {
-    struct empusa *registry = empusa_register_registry(registration);
-    int code = registration ? empusa_caller_check(registry) : EMPUSA_OK;
-    if (!registration || code != EMPUSA_OK)
+    if (!registration)
+        return EMPUSA_OK;
+    struct empusa *registry = registration->registry;
+    int code = empusa_caller_check(registry);
+    if (code != EMPUSA_OK)
         return code;
     struct empusa_registration_call leave = {.call.run = empusa_registration_leave,
                                              .registration = registration};

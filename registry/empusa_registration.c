@@ -251,8 +251,11 @@ void empusa_registration_free(struct empusa_registration *registration)
 
 void empusa_registration_clear_all(struct empusa *registry)
 {
-    while (registry->registrations)
-        empusa_registration_free(registry->registrations);
+    struct empusa_registration *next;
+    for (struct empusa_registration *it = registry->registrations; it; it = next) {
+        next = it->next;
+        free(it);
+    }
     while (registry->leases) {
         struct empusa_leases *leases = registry->leases;
         registry->leases = leases->next;
