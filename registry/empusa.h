@@ -128,7 +128,7 @@ static inline void empusa_options_init(struct empusa_options *options)
 /* Open a registry and start its thread. options NULL: all from the variables. Reads the files that
  * are named, and blocks for no longer; etcd need not be there.
  * OK: *out is to be given to empusa_close(). Else *out is NULL, and empusa_error(NULL) says why:
- * BAD_INPUT, NO_MEMORY, SYSTEM. Secrets are copied; what the library overwrites are its copies. */
+ * BAD_INPUT, TOO_LARGE (a file), NO_MEMORY, SYSTEM. Secrets are copied; what the library overwrites are its copies. */
 EMPUSA_API int empusa_open(const struct empusa_options *options, struct empusa **out);
 
 /* Unregister what is registered, stop what is watched, end the thread and release it all: pointers

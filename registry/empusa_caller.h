@@ -10,6 +10,7 @@
 #include "empusa.h"
 #include "registry/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* EMPUSA_OK, or EMPUSA_E_*. */
@@ -23,6 +24,9 @@ int empusa_caller_fail(const struct empusa *registry, enum status status, const 
 /* Whether a call that blocks may go on: EMPUSA_OK; BAD_INPUT: there is no registry; FORKED,
  * IN_CALLBACK. */
 int empusa_caller_check(const struct empusa *registry);
+
+/* Whether a parameter that may not be NULL is not: EMPUSA_OK or BAD_INPUT. */
+int empusa_caller_check_given(const struct empusa *registry, bool is_given, const char *name);
 
 /* Copy a struct that begins with its size. What it does not have yet is 0 in *own. BAD_INPUT: it is
  * not initialised, or something is set that we do not know. */

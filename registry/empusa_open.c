@@ -49,6 +49,8 @@ int empusa_open(const struct empusa_options *options, struct empusa **out)
     struct empusa_options own, none;
     const char *field = NULL;
     struct detail why = {""};
+    if (!out)
+        return empusa_caller_check_given(NULL, false, "out");
     empusa_options_init(&none);
     *out = NULL;
     int code = empusa_caller_copy(NULL, &own, sizeof(own), options ? options : &none, OPTIONS_SIZE);

@@ -72,6 +72,8 @@ int empusa_service_list(struct empusa *registry, const char *type, empusa_on_ent
 {
     struct empusa_read read = {.call.run = empusa_read_run, .each = empusa_read_each_entry};
     int code = empusa_caller_check(registry);
+    if (code == EMPUSA_OK)
+        code = empusa_caller_check_given(registry, on_entry != NULL, "on_entry");
     if (code != EMPUSA_OK)
         return code;
     read.last = &read.first;
@@ -109,14 +111,15 @@ static bool empusa_read_each_value(void *arg, const struct kv *kv)
 
 int empusa_switch_get(struct empusa *registry, const char *path, char **value, size_t *len)
 {
-    static const struct detail is_null = {"is NULL"};
     struct empusa_read read = {
         .call.run = empusa_read_run, .each = empusa_read_each_value, .is_one = true};
     int code = empusa_caller_check(registry);
+    if (code == EMPUSA_OK)
+        code = empusa_caller_check_given(registry, path != NULL, "path");
+    if (code == EMPUSA_OK)
+        code = empusa_caller_check_given(registry, value != NULL, "value");
     if (code != EMPUSA_OK)
         return code;
-    if (!path)
-        return empusa_caller_fail(registry, STATUS_BAD_INPUT, "path", NULL, &is_null);
     if (key_of_switch(&registry->root, path, &read.prefix, &read.why) != STATUS_OK)
         return empusa_caller_fail(registry, STATUS_BAD_INPUT, "path", NULL, &read.why);
     code = empusa_read_wait(registry, &read);

@@ -120,6 +120,8 @@ int empusa_register(struct empusa *registry, const struct empusa_service *servic
     struct registration value;
     int code = empusa_caller_check(registry);
     if (code == EMPUSA_OK)
+        code = empusa_caller_check_given(registry, out != NULL, "out");
+    if (code == EMPUSA_OK)
         code = empusa_register_build(registry, service, &own, &value);
     if (code != EMPUSA_OK)
         return code;

@@ -301,9 +301,15 @@ static int empusa_watch_open(struct empusa *registry, struct empusa_watch *watch
     return EMPUSA_OK;
 }
 
-static int empusa_watch_new(struct empusa *registry, struct empusa_watch **out)
+/* callback: the name of the parameter that has_callback is about. */
+static int empusa_watch_new(struct empusa *registry, bool has_out, bool has_callback,
+                            const char *callback, struct empusa_watch **out)
 {
     int code = empusa_caller_check(registry);
+    if (code == EMPUSA_OK)
+        code = empusa_caller_check_given(registry, has_callback, callback);
+    if (code == EMPUSA_OK)
+        code = empusa_caller_check_given(registry, has_out, "out");
     if (code != EMPUSA_OK)
         return code;
     *out = calloc(1, sizeof(**out));
@@ -317,7 +323,7 @@ int empusa_service_watch(struct empusa *registry, const char *type, empusa_on_se
 {
     struct detail why;
     struct empusa_watch *watch;
-    int code = empusa_watch_new(registry, &watch);
+    int code = empusa_watch_new(registry, out != NULL, on_service != NULL, "on_service", &watch);
     if (code != EMPUSA_OK)
         return code;
     watch->on_service = on_service;
@@ -336,7 +342,7 @@ int empusa_switch_watch(struct empusa *registry, const char *path, empusa_on_swi
 {
     struct detail why;
     struct empusa_watch *watch;
-    int code = empusa_watch_new(registry, &watch);
+    int code = empusa_watch_new(registry, out != NULL, on_switch != NULL, "on_switch", &watch);
     if (code != EMPUSA_OK)
         return code;
     watch->on_switch = on_switch;

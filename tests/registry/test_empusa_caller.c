@@ -5,6 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static void ignore(void *arg, enum empusa_change change, const struct empusa_entry *entry)
+{
+    (void)arg, (void)change, (void)entry;
+}
+
 static void null_is_borne(void **state)
 {
     (void)state;
@@ -26,6 +31,22 @@ static void null_is_borne(void **state)
     assert_int_equal(empusa_service_watch(NULL, NULL, NULL, NULL, &watch), EMPUSA_E_BAD_INPUT);
     assert_int_equal(empusa_switch_get(user_registry, NULL, &value, NULL), EMPUSA_E_BAD_INPUT);
     assert_string_equal(empusa_error_field(user_registry), "path");
+    assert_int_equal(empusa_switch_get(user_registry, "s", NULL, NULL), EMPUSA_E_BAD_INPUT);
+    assert_string_equal(empusa_error(user_registry), "value: is NULL");
+    assert_int_equal(empusa_open(NULL, NULL), EMPUSA_E_BAD_INPUT);
+    assert_int_equal(empusa_register(user_registry, &service, NULL), EMPUSA_E_BAD_INPUT);
+    assert_string_equal(empusa_error_field(user_registry), "out");
+    assert_int_equal(empusa_service_list(user_registry, NULL, NULL, NULL), EMPUSA_E_BAD_INPUT);
+    assert_string_equal(empusa_error_field(user_registry), "on_entry");
+    assert_int_equal(empusa_service_watch(user_registry, NULL, NULL, NULL, &watch),
+                     EMPUSA_E_BAD_INPUT);
+    assert_string_equal(empusa_error_field(user_registry), "on_service");
+    assert_int_equal(empusa_service_watch(user_registry, NULL, ignore, NULL, NULL),
+                     EMPUSA_E_BAD_INPUT);
+    assert_string_equal(empusa_error_field(user_registry), "out");
+    assert_int_equal(empusa_switch_watch(user_registry, NULL, NULL, NULL, &watch),
+                     EMPUSA_E_BAD_INPUT);
+    assert_string_equal(empusa_error_field(user_registry), "on_switch");
 }
 
 /* A program that was built with a newer header: what it does not use does no harm. */
