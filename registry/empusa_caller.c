@@ -86,12 +86,10 @@ int empusa_caller_check(const struct empusa *registry)
     return EMPUSA_OK;
 }
 
-int empusa_caller_check_given(const struct empusa *registry, bool is_given, const char *name)
+void empusa_caller_note_null(const struct empusa *registry, const char *name)
 {
     static const struct detail is_null = {"is NULL"};
-    if (is_given)
-        return EMPUSA_OK;
-    return empusa_caller_fail(registry, STATUS_BAD_INPUT, name, NULL, &is_null);
+    (void)empusa_caller_fail(registry, STATUS_BAD_INPUT, name, NULL, &is_null);
 }
 
 int empusa_caller_copy(const struct empusa *registry, void *own, size_t own_size, const void *given,

@@ -25,8 +25,19 @@ int empusa_caller_fail(const struct empusa *registry, enum status status, const 
  * IN_CALLBACK. */
 int empusa_caller_check(const struct empusa *registry);
 
-/* Whether a parameter that may not be NULL is not: EMPUSA_OK or BAD_INPUT. */
-int empusa_caller_check_given(const struct empusa *registry, bool is_given, const char *name);
+/* Remember that a parameter is NULL. */
+void empusa_caller_note_null(const struct empusa *registry, const char *name);
+
+/* Whether one that may not be NULL is given: EMPUSA_OK or BAD_INPUT. Here, so that the analyzer sees
+ * what is returned for which. */
+static inline int empusa_caller_check_given(const struct empusa *registry, bool is_given,
+                                            const char *name)
+{
+    if (is_given)
+        return EMPUSA_OK;
+    empusa_caller_note_null(registry, name);
+    return EMPUSA_E_BAD_INPUT;
+}
 
 /* Copy a struct that begins with its size. What it does not have yet is 0 in *own. BAD_INPUT: it is
  * not initialised, or something is set that we do not know. */
