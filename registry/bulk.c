@@ -14,7 +14,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #define BULK_UNDER_WAY_MAX 8          /* requests: beyond, etcd gets slower instead of faster */
 #define BULK_OCTETS        (1U << 20) /* etcd takes requests of 1.5 MiB */

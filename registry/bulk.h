@@ -15,13 +15,7 @@
 #define REGISTRY_BULK_H
 
 #include "key.h"
-#include "registry/base/status.h"
 #include "registry/etcd/etcd.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <uv.h>
 
 struct bulk;
 

@@ -20,10 +20,6 @@
 
 #include "registry/base/address.h"
 #include "registry/base/buffer.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 #define ENTRY_VALUE_MAX    65536 /* octets; a longer value is no entry */
 #define ENTRY_TXT_MAX      128   /* pairs; more are ignored and counted */

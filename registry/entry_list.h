@@ -15,14 +15,8 @@
 #define REGISTRY_ENTRY_LIST_H
 
 #include "key.h"
-#include "registry/base/buffer.h"
 #include "registry/base/hash_set.h"
-#include "registry/base/status.h"
 #include "registry/etcd/json_split.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct scan_row;
 

@@ -9,9 +9,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-
 /* OK: *out is the value with "state":"draining", or without "state" where it shall be up;
  * malloc()ed and NUL-terminated, the caller's. What is left with nothing but a location becomes
  * plain text. CONFLICT: it is in that state already. BAD_INPUT: it is no entry; *why says what is

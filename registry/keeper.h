@@ -22,13 +22,6 @@
 #define REGISTRY_KEEPER_H
 
 #include "kept_lease.h"
-#include "registry/base/status.h"
-#include "registry/etcd/etcd.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <uv.h>
 
 #define KEEPER_LEAVE_MS 5000 /* how long a process that is to end waits for etcd */
 

@@ -3,7 +3,6 @@
 #include "lease_id.h"
 #include "registry/etcd/lease.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 #define MS_PER_S 1000

@@ -12,11 +12,7 @@
 #ifndef REGISTRY_KEPT_LEASE_H
 #define REGISTRY_KEPT_LEASE_H
 
-#include "registry/base/status.h"
 #include "registry/etcd/etcd.h"
-
-#include <stdint.h>
-#include <uv.h>
 
 struct kept_lease;
 

@@ -9,11 +9,7 @@
 #ifndef REGISTRY_KEPT_VALUE_H
 #define REGISTRY_KEPT_VALUE_H
 
-#include "registry/base/status.h"
 #include "registry/etcd/kv_types.h"
-
-#include <stdbool.h>
-#include <stddef.h>
 
 struct kept_value {
     char *text; /* owned, as is previous; NUL-terminated */

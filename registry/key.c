@@ -2,7 +2,6 @@
 
 #include "registry/base/utf8.h"
 
-#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 

@@ -10,11 +10,7 @@
 #ifndef REGISTRY_KEY_H
 #define REGISTRY_KEY_H
 
-#include "registry/base/status.h"
 #include "registry/etcd/kv_types.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 #define KEY_ROOT_MAX      512 /* octets of a root */
 #define KEY_PART_MAX      200 /* octets of a type or a name that may be written */

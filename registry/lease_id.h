@@ -10,9 +10,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #define LEASE_ID_TTL_MAX_S     255 /* it stands for "255 or longer" */
 #define LEASE_ID_TTL_ASSUMED_S 5   /* of a lease with another tag */
 

@@ -6,9 +6,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 /* All zero: all is well. */
 struct outage {
     unsigned failures;    /* in a row; 0: all is well */

@@ -14,12 +14,7 @@
 #define REGISTRY_REGISTRAR_H
 
 #include "key.h"
-#include "registry/base/status.h"
 #include "registry/etcd/etcd.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* A change under way. */
 struct registrar;

@@ -6,11 +6,6 @@
 
 #include "entry.h"
 #include "key.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* What a fault is in (struct fault). Whoever asks a person for the fields says what they are called
  * there. */

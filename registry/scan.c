@@ -11,7 +11,6 @@
 #include "registry/etcd/range.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define SCAN_PARALLEL    32         /* questions under way: etcd answers some thousands a second */
 #define SCAN_PAGE_ROWS   25000      /* of a million keys etcd counts all that are left, each time */

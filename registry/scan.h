@@ -11,12 +11,7 @@
 #define REGISTRY_SCAN_H
 
 #include "key.h"
-#include "registry/base/status.h"
 #include "registry/etcd/etcd.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct scan;
 

@@ -9,14 +9,9 @@
 #ifndef REGISTRY_SHARED_LEASE_H
 #define REGISTRY_SHARED_LEASE_H
 
-#include "registry/base/status.h"
 #include "registry/etcd/etcd.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/queue.h>
-#include <uv.h>
 
 #define SHARED_LEASE_TTLS_MAX   64
 #define SHARED_LEASE_GROUPS_MAX 2048 /* more than there can be */

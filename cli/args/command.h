@@ -7,13 +7,7 @@
 #ifndef CLI_ARGS_COMMAND_H
 #define CLI_ARGS_COMMAND_H
 
-#include "config.h"
 #include "option.h"
-
-#include "registry/base/log.h"
-
-#include <stdbool.h>
-#include <stddef.h>
 
 struct call;
 

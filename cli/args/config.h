@@ -15,7 +15,6 @@
 
 #include "registry/base/status.h"
 
-#include <stddef.h>
 #include <sys/types.h>
 
 #define CONFIG_SIZE_MAX (1U << 20)

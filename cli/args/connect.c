@@ -2,8 +2,6 @@
 
 #include "cli/process/harden.h"
 
-#include "registry/etcd/endpoint.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -6,11 +6,7 @@
 
 #include "option.h"
 
-#include "registry/base/log.h"
-#include "registry/base/status.h"
 #include "registry/etcd/etcd.h"
-
-#include <uv.h>
 
 /* OK: *out is the caller's, to be given to etcd_close(). BAD_INPUT and others with *why. */
 MUST_USE enum status connect_open(uv_loop_t *loop, const struct options *options,

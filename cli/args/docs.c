@@ -1,7 +1,6 @@
 #include "docs.h"
 
 #include "cli/text/output.h"
-#include "command.h"
 #include "help.h"
 
 #include <stdio.h>

@@ -14,11 +14,6 @@
 #include "option_rows.h"
 
 #include "registry/base/log.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum option_kind {
     OPTION_TEXT,

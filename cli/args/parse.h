@@ -12,8 +12,6 @@
 
 #include "command.h"
 
-#include "registry/base/status.h"
-
 enum parse_verdict { PARSE_RUN, PARSE_HELP, PARSE_VERSION, PARSE_WRONG };
 
 struct parse_result {

@@ -10,15 +10,8 @@
 
 #include "command.h"
 
-#include "registry/base/status.h"
-#include "registry/etcd/etcd.h"
 #include "registry/etcd/kv.h"
-#include "registry/key.h"
 #include "registry/registrar.h"
-
-#include <stdbool.h>
-#include <stdint.h>
-#include <uv.h>
 
 struct session {
     uv_loop_t loop;

@@ -1,6 +1,5 @@
 #include "dev.h"
 
-#include "cli/args/command.h"
 #include "cli/args/session.h"
 #include "cli/serve/serve.h"
 #include "cli/text/output.h"
@@ -11,7 +10,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <uv.h>
 
 #define TREE_ROOT    "/empusa"
 #define ADDRESS_SIZE 64

@@ -8,11 +8,8 @@
 #define CLI_COMMANDS_ETCD_CHILD_H
 
 #include "cli/process/process.h"
-#include "registry/base/status.h"
 
 #include <limits.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 struct etcd_child {
     struct process process;

@@ -8,7 +8,6 @@
 #ifndef CLI_COMMANDS_READERS_H
 #define CLI_COMMANDS_READERS_H
 
-#include "registry/base/log.h"
 #include "zones/zone.h"
 
 /* One WARNING for each of the two, with how many there are and the first. */

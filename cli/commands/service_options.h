@@ -6,8 +6,6 @@
 
 #include "cli/args/option.h"
 
-#include "registry/base/status.h"
-#include "registry/key.h"
 #include "registry/registration.h"
 
 /* BAD_INPUT: *why names the option and the value. */

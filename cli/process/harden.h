@@ -6,7 +6,6 @@
 #define CLI_PROCESS_HARDEN_H
 
 #include "registry/base/log.h"
-#include "registry/base/status.h"
 
 /* At the very start: SSLKEYLOGFILE would make libcurl write the keys of all sessions to a file. */
 void harden_environment(void);

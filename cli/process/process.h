@@ -17,7 +17,6 @@
 #include "registry/base/status.h"
 
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/types.h>
 
 struct process_options {

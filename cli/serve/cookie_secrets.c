@@ -3,7 +3,6 @@
 #include "registry/base/file.h"
 #include "registry/base/random.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define SECRET_SIZE sizeof(((struct answer_env *)0)->secrets[0])

@@ -11,7 +11,6 @@
 #include "cli/args/option.h"
 
 #include "dns/answer/answer.h"
-#include "registry/base/status.h"
 
 /* From the file of --cookie-secret-file; without that option random ones, once: later they stay. On
  * failure those in *env stay. BAD_INPUT, SYSTEM: *why names option, file and reason. */

@@ -10,7 +10,6 @@
 #include "cli/args/option.h"
 
 #include "dns/server/server.h"
-#include "registry/base/status.h"
 
 #define DESCRIPTORS_COMMAND 20 /* descriptors that a command has at once, and some to spare */
 

@@ -14,10 +14,6 @@
 #include "zones/hosts.h"
 #include "zones/zone.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define METRICS_MAX          65536 /* octets of the text; it takes about 10,000 */
 #define METRICS_FDS_MAX      65536

@@ -10,10 +10,7 @@
 #include "cli/args/option.h"
 
 #include "dns/answer/answer.h"
-#include "registry/base/log.h"
-#include "registry/base/status.h"
 
-#include <stdint.h>
 #include <uv.h>
 
 struct etcd;

@@ -5,7 +5,6 @@
 #include "cli/process/harden.h"
 #include "cli/text/output.h"
 #include "descriptors.h"
-#include "privileges.h"
 #include "renewal.h"
 #include "sd_notify.h"
 #include "serve_options.h"
@@ -16,13 +15,10 @@
 #include "xfr_child.h"
 
 #include "registry/etcd/follow.h"
-#include "registry/net/resolver.h"
-#include "zones/hosts.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #define ADDRESSES_SIZE 1024
 #define STEP_MS        500

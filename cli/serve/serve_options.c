@@ -1,9 +1,6 @@
 #include "serve_options.h"
 
-#include "registry/base/address.h"
-
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -7,16 +7,9 @@
 #include "cli/args/option.h"
 #include "privileges.h"
 
-#include "dns/answer/answer.h"
-#include "dns/server/acl.h"
 #include "dns/server/server.h"
-#include "registry/base/status.h"
 #include "registry/key.h"
 #include "zones/zone.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct serve_options {
     struct server_listen listen[SERVER_LISTEN_MAX];

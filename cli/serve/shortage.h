@@ -8,10 +8,7 @@
 #define CLI_SERVE_SHORTAGE_H
 
 #include "registry/base/log.h"
-#include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <uv.h>
 
 struct follow;

@@ -16,9 +16,7 @@
 
 #include "dns/transfer/axfr.h"
 #include "registry/base/log.h"
-#include "registry/base/status.h"
 
-#include <stdbool.h>
 #include <uv.h>
 
 struct xfr_child;

@@ -12,9 +12,6 @@
 
 #include "registry/base/log.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <uv.h>
 

@@ -2,7 +2,6 @@
 
 #include "width.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

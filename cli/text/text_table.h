@@ -24,7 +24,6 @@
 
 #include "registry/base/status.h"
 
-#include <stddef.h>
 #include <stdio.h>
 
 struct text_table;

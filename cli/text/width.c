@@ -2,7 +2,6 @@
 
 #include "registry/base/utf8.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <wchar.h>
 

@@ -16,8 +16,6 @@
 
 #include "status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
 enum host_kind { HOST_KIND_NAME, HOST_KIND_IPV4, HOST_KIND_IPV6 };

@@ -3,7 +3,6 @@
 #include "base64.h"
 #include "utf8.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

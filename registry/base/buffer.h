@@ -9,8 +9,6 @@
 
 #include "status.h"
 
-#include <stdint.h>
-
 struct buffer {
     char *data; /* NUL-terminated once something was added; NULL before */
     size_t len, capacity, max;

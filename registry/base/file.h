@@ -9,9 +9,6 @@
 
 #include "status.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-
 struct file {
     char *data; /* malloc()ed, NUL-terminated; NULL: nothing was read */
     size_t len;

@@ -13,10 +13,6 @@
 
 #include "status.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 /* The hash of an element. */
 typedef uint64_t hash_set_hash(const void *seed, const uint64_t *element);
 

@@ -6,9 +6,6 @@
 
 #include "status.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 /* Fill `out` with random octets. Blocks only until the kernel's generator is seeded, early at boot.
  * SYSTEM: there are none; *out is undefined then. */
 MUST_USE enum status random_fill(void *out, size_t len);

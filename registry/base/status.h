@@ -5,6 +5,9 @@
  * in a fixed-size struct detail that the caller owns and callers further out
  * prefix, so failing needs no memory.
  *
+ * As everything includes it, it brings bool, size_t, va_list and the integers
+ * of fixed width, too.
+ *
  * Threads: pure functions on the caller's memory. */
 #ifndef REGISTRY_BASE_STATUS_H
 #define REGISTRY_BASE_STATUS_H
@@ -12,6 +15,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define MUST_USE               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))

@@ -12,15 +12,9 @@
 #include "member.h"
 #include "registry/base/buffer.h"
 #include "registry/base/log.h"
-#include "registry/base/status.h"
 #include "registry/net/http_client.h"
-#include "registry/net/resolver.h"
-#include "registry/net/tls_files.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/queue.h>
-#include <uv.h>
 
 #define CLIENT_KINDS 8 /* of requests, at least */
 

@@ -10,9 +10,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #define ENDPOINT_LIST_MAX 32 /* members of one cluster */
 
 struct endpoint {

@@ -1,7 +1,6 @@
 #include "etcd.h"
 
 #include "auth.h"
-#include "client.h"
 #include "registry/base/address.h"
 #include "rpc.h"
 

@@ -16,10 +16,7 @@
 
 #include "endpoint.h"
 #include "registry/base/log.h"
-#include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <uv.h>
 
 struct etcd;

@@ -22,9 +22,6 @@
 
 #include "etcd.h"
 #include "follow_types.h"
-#include "registry/base/status.h"
-
-#include <stdint.h>
 
 struct follow;
 

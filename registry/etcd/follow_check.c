@@ -2,9 +2,7 @@
 
 #include "range.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define FOLLOW_CHECK_KEY_MAX (2U << 20)
 

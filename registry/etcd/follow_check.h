@@ -11,7 +11,6 @@
 #ifndef REGISTRY_ETCD_FOLLOW_CHECK_H
 #define REGISTRY_ETCD_FOLLOW_CHECK_H
 
-#include "etcd.h"
 #include "kv.h"
 #include "member.h"
 #include "registry/base/buffer.h"

@@ -3,7 +3,6 @@
 #include "registry/base/backoff.h"
 #include "registry/base/siphash.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define FOLLOW_PAUSE_MS     250U

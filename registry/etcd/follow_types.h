@@ -5,10 +5,6 @@
 #define REGISTRY_ETCD_FOLLOW_TYPES_H
 
 #include "kv_types.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct follow_events {
     /* A load begins: forget marks. Nothing may vanish before load_end. */

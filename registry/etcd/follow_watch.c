@@ -2,9 +2,6 @@
 
 #include "follow_prove.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #define FOLLOW_GAP_MAX    20000 /* revisions; a longer replay takes longer than a load */
 #define FOLLOW_TICK_MS    500
 #define FOLLOW_PROBE_MS   1000  /* a watch silent for so long has its member probed */

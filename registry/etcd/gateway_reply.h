@@ -11,11 +11,8 @@
 #define REGISTRY_ETCD_GATEWAY_REPLY_H
 
 #include "kv_types.h"
-#include "registry/base/status.h"
 
 #include <cjson/cJSON.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 struct gateway_reply_header {
     int64_t revision;

@@ -14,9 +14,6 @@
 #define REGISTRY_ETCD_JSON_SPLIT_H
 
 #include "registry/base/buffer.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
 
 /* Of a string of an element no more octets are handed over: in base64 etcd's largest request, 1.5
  * MiB, and to spare. Whoever raises --max-request-bytes can have longer keys and values, which must

@@ -10,10 +10,6 @@
 
 #include "etcd.h"
 #include "kv_types.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* Stream a range: `each` is called for every key in key order as the reply arrives (memory is
  * bounded by the largest key-value), then `done`. `each` returning false stops the range: done gets

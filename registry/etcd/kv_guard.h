@@ -11,9 +11,6 @@
 
 #include "kv_types.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 /* Here, for the transaction points into it. */
 struct kv_guard {
     struct kv_compare unchanged;

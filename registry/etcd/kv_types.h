@@ -7,10 +7,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 /* Longer keys and values are told as far as that. By default etcd takes 1.5 MiB. */
 #define KV_OCTETS_MAX (15U << 17)
 

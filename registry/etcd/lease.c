@@ -3,9 +3,7 @@
 #include "rpc.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define LEASE_TTL_RAISED_S 100 /* etcd's minimum is 1.5 election time-outs, 75 s at the most */
 

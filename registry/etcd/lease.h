@@ -10,9 +10,6 @@
 #define REGISTRY_ETCD_LEASE_H
 
 #include "etcd.h"
-#include "registry/base/status.h"
-
-#include <stdint.h>
 
 #define LEASE_KEYS_MAX  1000       /* keys to a lease: more make etcd 3.4 slow for everyone */
 #define LEASE_TTL_MAX_S 9000000000 /* etcd's own bound */

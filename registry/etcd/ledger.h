@@ -14,10 +14,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #define LEDGER_KEYS_MAX 20000 /* that may change between two proofs */
 
 enum ledger_source {

@@ -10,11 +10,7 @@
 #define REGISTRY_ETCD_MEMBER_H
 
 #include "endpoint.h"
-#include "registry/base/status.h"
 #include "registry/net/resolver.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 #define MEMBER_ADDRESSES_MAX 16
 

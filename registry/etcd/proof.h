@@ -16,12 +16,7 @@
 #define REGISTRY_ETCD_PROOF_H
 
 #include "gateway_reply.h"
-#include "kv_types.h"
 #include "member.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct etcd;
 struct proof;

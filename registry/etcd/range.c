@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define RANGE_PAGE     50000 /* smaller pages cost etcd more: it counts all matches each time */
 #define RANGE_PAGE_MAX 400000

@@ -5,11 +5,6 @@
 #define REGISTRY_ETCD_RPC_REQUEST_H
 
 #include "registry/base/buffer.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct member;
 

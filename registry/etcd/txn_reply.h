@@ -10,7 +10,6 @@
 #define REGISTRY_ETCD_TXN_REPLY_H
 
 #include "gateway_reply.h"
-#include "kv_types.h"
 #include "registry/base/buffer.h"
 
 /* The operations of a transaction, as far as their responses depend on them. */

@@ -10,11 +10,6 @@
 #define REGISTRY_ETCD_WATCH_H
 
 #include "gateway_reply.h"
-#include "kv_types.h"
-#include "registry/base/status.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct etcd;
 struct member;

@@ -6,7 +6,6 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 
 #define HTTP_CLIENT_CONNECTIONS_KEPT     16

@@ -11,12 +11,9 @@
 #ifndef REGISTRY_NET_HTTP_CLIENT_H
 #define REGISTRY_NET_HTTP_CLIENT_H
 
-#include "registry/base/status.h"
 #include "tls_files.h"
 
 #include <curl/curl.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <uv.h>
 
 struct http_client;

@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <openssl/x509_vfy.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 

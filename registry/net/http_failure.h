@@ -12,8 +12,6 @@
 #include "registry/base/status.h"
 
 #include <curl/curl.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 struct http_client_failure {
     CURLcode code;

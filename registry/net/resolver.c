@@ -2,7 +2,6 @@
 
 #include <ares.h>
 #include <netdb.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>

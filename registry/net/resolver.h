@@ -11,7 +11,6 @@
 #include "registry/base/status.h"
 
 #include <netinet/in.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <uv.h>
 

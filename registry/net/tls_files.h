@@ -9,7 +9,6 @@
 #define REGISTRY_NET_TLS_FILES_H
 
 #include "registry/base/file.h"
-#include "registry/base/status.h"
 
 /* NULL = the system's authorities, no client certificate. */
 struct tls_files_files {
