@@ -224,9 +224,7 @@ static void bulk_compare_keys(const struct bulk_batch *batch, struct kv_compare 
         compares[i] = (struct kv_compare){
             .key = batch->ops[i].key,
             .key_len = batch->ops[i].key_len,
-            .target = KV_MOD_REVISION,
-            .result = KV_EQUAL,
-            .number = batch->step == BULK_WRITES ? batch->revisions[i] : 0,
+            .mod_revision = batch->step == BULK_WRITES ? batch->revisions[i] : 0,
         };
 }
 

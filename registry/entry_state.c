@@ -130,29 +130,6 @@ static enum status entry_state_splice(const char *value, size_t len, size_t from
     return STATUS_OK;
 }
 
-static enum status entry_state_drain(const char *value, size_t len, char **out, size_t *out_len)
-{
-    struct entry_state_layout layout;
-    entry_state_lay_out(value, len, &layout);
-    if (layout.has_state)
-        return entry_state_splice(value, len, layout.state.value, layout.state.value_end, DRAINING,
-                                  out, out_len);
-    return entry_state_splice(value, len, layout.end, layout.end, ",\"state\":" DRAINING, out,
-                              out_len);
-}
-
-static enum status entry_state_undrain(const char *value, size_t len, char **out, size_t *out_len)
-{
-    struct entry_state_layout layout;
-    entry_state_lay_out(value, len, &layout);
-    size_t from = layout.state.name, to = layout.state.value_end;
-    if (layout.next.name_end > 0)
-        to = layout.next.name; /* and the ',' behind it */
-    else if (layout.previous.name_end > 0)
-        from = layout.previous.value_end; /* and the ',' before it */
-    return entry_state_splice(value, len, from, to, "", out, out_len);
-}
-
 static enum status entry_state_render(const struct entry *entry, bool is_draining, char **out,
                                       size_t *out_len)
 {
@@ -178,15 +155,24 @@ static enum status entry_state_check(const char *value, size_t len, bool is_drai
 static enum status entry_state_change(const struct entry *entry, const char *value, size_t len,
                                       bool is_draining, char **out, size_t *out_len)
 {
-    struct entry_state_layout layout;
-    if (len == 0 || value[0] != '{')
+    struct entry_state_layout layout = {0};
+    bool is_object = len > 0 && value[0] == '{';
+    if (is_object)
+        entry_state_lay_out(value, len, &layout);
+    /* Of location and state nothing is left but plain text. */
+    if (!is_object || (!is_draining && layout.count <= 2))
         return entry_state_render(entry, is_draining, out, out_len);
+    size_t from = layout.state.name, to = layout.state.value_end;
+    if (is_draining && !layout.has_state)
+        return entry_state_splice(value, len, layout.end, layout.end, ",\"state\":" DRAINING, out,
+                                  out_len);
     if (is_draining)
-        return entry_state_drain(value, len, out, out_len);
-    entry_state_lay_out(value, len, &layout);
-    if (layout.count <= 2) /* location and state: plain text is left */
-        return entry_state_render(entry, is_draining, out, out_len);
-    return entry_state_undrain(value, len, out, out_len);
+        from = layout.state.value;
+    else if (layout.next.name_end > 0)
+        to = layout.next.name; /* and the ',' behind it */
+    else if (layout.previous.name_end > 0)
+        from = layout.previous.value_end; /* and the ',' before it */
+    return entry_state_splice(value, len, from, to, is_draining ? DRAINING : "", out, out_len);
 }
 
 enum status entry_state_set(const char *value, size_t len, bool is_draining, char **out,

@@ -7,7 +7,6 @@
 #include "kept_value.h"
 #include "outage.h"
 #include "registry/etcd/kv.h"
-#include "registry/etcd/kv_guard.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,6 @@
 #include "entry_state.h"
 #include "lease_id.h"
 #include "registry/etcd/kv.h"
-#include "registry/etcd/kv_guard.h"
 #include "registry/etcd/lease.h"
 
 #include <stdlib.h>

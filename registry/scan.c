@@ -24,7 +24,6 @@ struct scan_lease {
 
 struct scan {
     struct etcd *etcd;
-    struct range *range; /* under way */
     scan_page *on_page;
     scan_done *on_done;
     void *arg;
@@ -41,7 +40,7 @@ struct scan {
     enum status status;        /* what an answer failed with first */
     struct detail why;
     bool is_full; /* the page was ended for the octets' sake */
-    bool has_more, is_busy, is_stopped;
+    bool has_more, is_busy;
 };
 
 static void scan_free(struct scan *scan)
@@ -131,13 +130,9 @@ static void scan_give_page(struct scan *scan)
 {
     enum status status = STATUS_OK;
     scan_fill_in(scan);
-    scan->is_busy = true;
     if (scan->row_count > 0)
         status = scan->on_page(scan->arg, scan->rows, scan->row_count);
-    scan->is_busy = false;
-    if (scan->is_stopped)
-        scan_free(scan);
-    else if (status != STATUS_OK || !scan->has_more)
+    if (status != STATUS_OK || !scan->has_more)
         scan_end_plainly(scan, status);
     else if (!scan_read_page(scan))
         scan_end_plainly(scan, STATUS_NO_MEMORY);
@@ -161,9 +156,7 @@ static void scan_ask(struct scan *scan)
     scan->is_busy = false;
     if (scan->answered < scan->asked)
         return;
-    if (scan->is_stopped)
-        scan_free(scan);
-    else if (scan->status != STATUS_OK)
+    if (scan->status != STATUS_OK)
         scan_end(scan, scan->status, &scan->why);
     else
         scan_give_page(scan);
@@ -234,7 +227,6 @@ static void scan_on_range(void *arg, enum status status, const struct kv_range_r
                           const struct detail *why)
 {
     struct scan *scan = arg;
-    scan->range = NULL;
     if (status != STATUS_OK && !scan->is_full && scan->octets.status == STATUS_OK) {
         scan_end(scan, status, why);
         return;
@@ -262,16 +254,15 @@ static bool scan_read_page(struct scan *scan)
     buffer_reset(&scan->octets);
     scan->row_count = 0;
     scan->is_full = false;
-    scan->range = range_start(scan->etcd, &range, NULL, scan_on_key, scan_on_range, scan);
-    return scan->range;
+    return range_start(scan->etcd, &range, NULL, scan_on_key, scan_on_range, scan);
 }
 
-struct scan *scan_start(struct etcd *etcd, const struct kv_key *prefix, scan_page *on_page,
-                        scan_done *on_done, void *arg)
+bool scan_start(struct etcd *etcd, const struct kv_key *prefix, scan_page *on_page,
+                scan_done *on_done, void *arg)
 {
     struct scan *scan = calloc(1, sizeof(*scan));
     if (!scan)
-        return NULL;
+        return false;
     *scan = (struct scan){.etcd = etcd,
                           .on_page = on_page,
                           .on_done = on_done,
@@ -283,16 +274,7 @@ struct scan *scan_start(struct etcd *etcd, const struct kv_key *prefix, scan_pag
     buffer_init(&scan->next, SCAN_KEY_OCTETS);
     buffer_add(&scan->next, prefix->text, prefix->len);
     if (scan->rows && scan->next.status == STATUS_OK && scan_read_page(scan))
-        return scan;
+        return true;
     scan_free(scan);
-    return NULL;
-}
-
-void scan_stop(struct scan *scan)
-{
-    if (scan->range)
-        range_cancel(scan->range);
-    scan->is_stopped = true;
-    if (!scan->is_busy && (scan->range || scan->answered == scan->asked))
-        scan_free(scan);
+    return false;
 }

@@ -13,8 +13,6 @@
 #include "key.h"
 #include "registry/etcd/etcd.h"
 
-struct scan;
-
 /* Borrowed for the call that handles the page; octets. */
 struct scan_row {
     const char *key, *value;
@@ -34,11 +32,8 @@ typedef enum status scan_page(void *arg, const struct scan_row *rows, size_t cou
 typedef void scan_done(void *arg, enum status status, const struct detail *why);
 
 /* Begin. Does not block; all is called from the loop, on_done exactly once. The prefix is copied.
- * NULL: no memory, or the client is closing; nothing will be called. */
-struct scan *scan_start(struct etcd *etcd, const struct kv_key *prefix, scan_page *on_page,
-                        scan_done *on_done, void *arg);
-
-/* Nothing is called any more. Not after on_done; from inside on_page it is allowed. */
-void scan_stop(struct scan *scan);
+ * False: no memory, or the client is closing; nothing will be called. */
+MUST_USE bool scan_start(struct etcd *etcd, const struct kv_key *prefix, scan_page *on_page,
+                         scan_done *on_done, void *arg);
 
 #endif

@@ -1,7 +1,7 @@
 /* What stands on the line is found as parse.c does it: options may be anywhere, and what belongs to
  * one is no word of the command. bash splits the words of a line at each ':' and '=' as well, so
  * they are put together again; fish and zsh do not. */
-#include "completion.h"
+#include "help.h"
 
 #include "cli/text/output.h"
 #include "command.h"

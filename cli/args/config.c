@@ -1,31 +1,9 @@
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
-
-ssize_t config_read_octets(const char *path, char *out, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -1;
-    size_t len = 0;
-    ssize_t got = 1;
-    while (len < size && got != 0) {
-        got = read(fd, out + len, size - len);
-        if (got < 0 && errno != EINTR)
-            break;
-        len += got > 0 ? (size_t)got : 0;
-    }
-    int problem = errno;
-    close(fd);
-    errno = problem;
-    return got < 0 ? -1 : (ssize_t)len;
-}
 
 static bool config_is_blank(char c)
 {
@@ -86,10 +64,10 @@ static enum status config_read_line(struct config *config, char *line, unsigned 
     return status;
 }
 
-static enum status config_read_lines(struct config *config, size_t len, struct detail *why)
+static enum status config_read_lines(struct config *config, struct detail *why)
 {
     size_t mark = strlen(BYTE_ORDER_MARK);
-    char *line = config->text, *end = config->text + len;
+    char *line = config->file.data, *end = line + config->file.len;
     if (strncmp(line, BYTE_ORDER_MARK, mark) == 0)
         line += mark;
     for (unsigned number = 1; line < end; number++) {
@@ -109,24 +87,16 @@ static enum status config_read_lines(struct config *config, size_t len, struct d
 
 static enum status config_read_file(const char *path, struct config *config, struct detail *why)
 {
-    config->size = CONFIG_SIZE_MAX + 1;
-    config->text = malloc(config->size);
-    if (!config->text)
-        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    ssize_t len = config_read_octets(path, config->text, config->size);
-    if (len < 0)
-        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
-    if (len > (ssize_t)CONFIG_SIZE_MAX)
-        return detail_set(why, STATUS_BAD_INPUT, "longer than %u octets", CONFIG_SIZE_MAX);
-    config->text[len] = '\0';
-    config->size = (size_t)len + 1; /* all that needs to be overwritten */
+    enum status status = file_read(path, CONFIG_SIZE_MAX, true, &config->file, why);
+    if (status != STATUS_OK)
+        return status;
     size_t line_count = 1;
-    for (ssize_t i = 0; i < len; i++)
-        line_count += config->text[i] == '\n';
+    for (size_t i = 0; i < config->file.len; i++)
+        line_count += config->file.data[i] == '\n';
     config->items = calloc(line_count, sizeof(*config->items));
     if (!config->items)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    return config_read_lines(config, (size_t)len, why);
+    return config_read_lines(config, why);
 }
 
 enum status config_read(const char *path, struct config *out, struct detail *why)
@@ -142,9 +112,7 @@ enum status config_read(const char *path, struct config *out, struct detail *why
 
 void config_clear(struct config *config)
 {
-    if (config->text)
-        explicit_bzero(config->text, config->size);
-    free(config->text);
+    file_clear(&config->file);
     free(config->items);
     *config = (struct config){0};
 }

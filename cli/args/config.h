@@ -13,9 +13,7 @@
 #ifndef CLI_ARGS_CONFIG_H
 #define CLI_ARGS_CONFIG_H
 
-#include "registry/base/status.h"
-
-#include <sys/types.h>
+#include "registry/base/file.h"
 
 #define CONFIG_SIZE_MAX (1U << 20)
 
@@ -26,22 +24,18 @@ struct config_item {
 
 /* Empty when zeroed. */
 struct config {
-    char *text; /* owned; the items are in it */
-    size_t size;
+    struct file file; /* the items are in it */
     struct config_item *items;
     size_t count;
 };
 
-/* Read a file. BAD_INPUT: *why says which line is wrong, and how; also what is longer than
- * CONFIG_SIZE_MAX. SYSTEM: it cannot be read. NO_MEMORY. */
+/* Read a file. BAD_INPUT: *why says which line is wrong, and how. TOO_LARGE: it is longer
+ * than CONFIG_SIZE_MAX. SYSTEM: it cannot be read. NO_MEMORY. */
 MUST_USE enum status config_read(const char *path, struct config *out, struct detail *why);
 /* Overwrites first: there may be a password in it. */
 void config_clear(struct config *config);
 
 /* The last one of that name, or NULL; config may be NULL. */
 const struct config_item *config_find(const struct config *config, const char *name);
-
-/* The octets of a file, or as many as `size`. Blocks. Returns how many, or -1 with errno. */
-ssize_t config_read_octets(const char *path, char *out, size_t size);
 
 #endif

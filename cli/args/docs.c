@@ -1,4 +1,3 @@
-#include "docs.h"
 
 #include "cli/text/output.h"
 #include "help.h"

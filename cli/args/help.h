@@ -1,4 +1,5 @@
-/* cli/args/help.h - what --help says, from the rows.
+/* cli/args/help.h - what the rows say of themselves: --help, manual pages, the README's tables and
+ * the shells' completions.
  *
  * Threads: pure. */
 #ifndef CLI_ARGS_HELP_H
@@ -19,5 +20,15 @@ void help_facts(const struct option_row *row, char *out, size_t size);
 
 /* Write words in lines of at most `width` columns, each after `indent` blanks; LF is a new line. */
 void help_wrap(const char *text, size_t indent, size_t width, FILE *file);
+
+/* The page named by the operand: empusa (section 1) or empusa-serve (section 8). Returns the exit
+ * status. */
+int docs_man(struct call *call);
+
+/* Tables of commands, of the options of all commands, and of each command's own. */
+int docs_markdown(struct call *call);
+
+/* empusa completion bash|zsh|fish: scripts. Returns the exit status. */
+int completion_command(struct call *call);
 
 #endif

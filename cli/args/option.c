@@ -4,7 +4,6 @@
 
 #include "registry/base/utf8.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -321,17 +320,12 @@ enum log_level options_level(const struct options *options)
 
 static enum status option_read_secret(const char *path, char **out, struct detail *why)
 {
-    char text[SECRET_MAX + 1];
-    ssize_t len = config_read_octets(path, text, sizeof(text));
-    if (len < 0)
-        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
-    if (len > SECRET_MAX)
-        return detail_set(why, STATUS_TOO_LARGE, "longer than %d octets", SECRET_MAX);
-    *out = strndup(text, (size_t)len);
-    explicit_bzero(text, sizeof(text));
-    if (!*out)
-        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    (*out)[strcspn(*out, "\r\n")] = '\0';
+    struct file file;
+    enum status status = file_read(path, SECRET_MAX, true, &file, why);
+    if (status != STATUS_OK)
+        return status;
+    file.data[strcspn(file.data, "\r\n")] = '\0';
+    *out = file.data;
     return STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
-#include "dev.h"
+#include "commands.h"
 
 #include "cli/args/session.h"
+#include "cli/process/ending.h"
 #include "cli/serve/serve.h"
 #include "cli/text/output.h"
 #include "cli/text/sink.h"
@@ -14,45 +15,27 @@
 #define TREE_ROOT    "/empusa"
 #define ADDRESS_SIZE 64
 #define HINTS_SIZE   SINK_MAX
-#define GUARDED      3 /* signals */
 
 struct dev {
     struct call *call;
     struct etcd_child child;
     uv_loop_t loop; /* of the guard only; serve has its own */
-    uv_signal_t guard[GUARDED];
-    unsigned guard_count;
-    bool is_interrupted, is_hangup_ignored;
+    /* From beginning to end: a signal that found its default action before the loop of serve has
+     * its handlers, or after, would leave etcd's data behind. */
+    struct ending guard;
+    bool is_interrupted;
 };
 
-static void dev_on_interrupt(uv_signal_t *handle, int number)
+static void dev_on_interrupt(void *arg)
 {
-    (void)number;
-    struct dev *dev = handle->data;
+    struct dev *dev = arg;
     dev->is_interrupted = true;
-}
-
-/* From beginning to end: a signal that found its default action before the loop of serve has its
- * handlers, or after, would leave etcd's data behind. */
-static void dev_guard_begin(struct dev *dev)
-{
-    static const int numbers[GUARDED] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction hangup;
-    dev->is_hangup_ignored =
-        sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_IGN; /* as by nohup */
-    dev->guard_count = dev->is_hangup_ignored ? GUARDED - 1 : GUARDED;
-    for (unsigned i = 0; i < GUARDED && i < dev->guard_count; i++) {
-        uv_signal_init(&dev->loop, &dev->guard[i]);
-        dev->guard[i].data = dev;
-        uv_signal_start(&dev->guard[i], dev_on_interrupt, numbers[i]);
-    }
 }
 
 /* Nothing is left to be undone: what comes now may not change the exit status either. */
 static void dev_guard_end(struct dev *dev)
 {
-    for (unsigned i = 0; i < dev->guard_count; i++)
-        uv_close((uv_handle_t *)&dev->guard[i], NULL);
+    ending_stop(&dev->guard);
     uv_run(&dev->loop, UV_RUN_DEFAULT);
     uv_loop_close(&dev->loop);
     signal(SIGINT, SIG_IGN);
@@ -146,10 +129,11 @@ static int dev_run(struct dev *dev)
         return session_report(&dev->call->log, status, &why);
     if (dev_is_interrupted(dev))
         return 0;
+    bool is_hangup_ignored = dev->guard.count < ENDING_SIGNALS; /* as by nohup */
     struct serve_hooks hooks = {.ready = dev_print_hints,
                                 .step = dev_check_child,
-                                .hangup = dev->is_hangup_ignored ? SERVE_HANGUP_NOTHING
-                                                                 : SERVE_HANGUP_ENDS,
+                                .hangup =
+                                    is_hangup_ignored ? SERVE_HANGUP_NOTHING : SERVE_HANGUP_ENDS,
                                 .arg = dev};
     return serve_run(dev->call, OPTION_LISTEN_DEV, &hooks);
 }
@@ -163,7 +147,7 @@ int dev_command(struct call *call)
         detail_set(&why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
         return session_report(&call->log, STATUS_SYSTEM, &why);
     }
-    dev_guard_begin(&dev);
+    ending_start(&dev.guard, &dev.loop, dev_on_interrupt, &dev);
     enum status status = etcd_child_start(options_text(&call->options, OPTION_DATA_DIR),
                                           dev_is_interrupted, &dev, &dev.child, &why);
     int exit_status = 0;

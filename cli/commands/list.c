@@ -1,4 +1,4 @@
-#include "list.h"
+#include "commands.h"
 
 #include "cli/args/session.h"
 #include "cli/text/output.h"

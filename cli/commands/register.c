@@ -1,9 +1,8 @@
-#include "register.h"
+#include "commands.h"
 
 #include "cli/args/session.h"
 #include "cli/process/ending.h"
 #include "cli/text/output.h"
-#include "register_from.h"
 #include "service_options.h"
 
 #include "registry/keeper.h"

@@ -1,7 +1,7 @@
 /* The file is taken apart while it is read and each entry handed on to a transaction. A pipe is
  * waited for in the loop; what the loop cannot wait for, such as a plain file, is read while there
  * is something to send. */
-#include "register_from.h"
+#include "commands.h"
 
 #include "cli/args/session.h"
 #include "cli/process/ending.h"

@@ -1,4 +1,4 @@
-#include "service.h"
+#include "commands.h"
 
 #include "cli/args/session.h"
 #include "service_options.h"

@@ -1,4 +1,4 @@
-#include "zone_command.h"
+#include "commands.h"
 
 #include "cli/args/session.h"
 #include "cli/serve/serve_options.h"

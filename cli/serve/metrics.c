@@ -66,6 +66,12 @@ static void metrics_gauge(struct buffer *out, const char *name, const char *help
 }
 
 /* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape. */
+static void metrics_counter(struct buffer *out, const char *name, const char *help, uint64_t value)
+{
+    metrics_head(out, name, "counter", help);
+    buffer_printf(out, "empusa_%s %" PRIu64 "\n", name, value);
+}
+
 static void metrics_info(struct buffer *out, const char *name, const char *help, const char *label,
                          const char *value)
 {
@@ -106,8 +112,7 @@ static void metrics_write_dns(struct buffer *out, const struct counters *counter
     metrics_write_table(out, "dns_responses_total", "rcode", rcodes, COUNT_OF(rcodes),
                         counters->rcodes[QUERY_UDP], counters->rcodes[QUERY_TCP]);
 #define FACT(field, help)                                                                          \
-    metrics_head(out, "dns_" #field "_total", "counter", "DNS: " help ".");                        \
-    buffer_printf(out, "empusa_dns_" #field "_total %" PRIu64 "\n", counters->field);
+    metrics_counter(out, "dns_" #field "_total", "DNS: " help ".", counters->field);
     COUNTERS_FACT_LIST(FACT)
 #undef FACT
 }
@@ -134,11 +139,9 @@ static void metrics_write_hosts(struct buffer *out, const struct hosts_counts *h
 {
     metrics_gauge(out, "hosts_left_out",
                   "Hosts without a dot that are not looked up, being too many.", hosts->left_out);
-    metrics_head(out, "host_lookups_total", "counter", "Look-ups of hosts without a dot.");
-    buffer_printf(out, "empusa_host_lookups_total %" PRIu64 "\n", hosts->lookups);
-    metrics_head(out, "host_lookup_failures_total", "counter",
-                 "Those of them that found no address.");
-    buffer_printf(out, "empusa_host_lookup_failures_total %" PRIu64 "\n", hosts->failures);
+    metrics_counter(out, "host_lookups_total", "Look-ups of hosts without a dot.", hosts->lookups);
+    metrics_counter(out, "host_lookup_failures_total", "Those of them that found no address.",
+                    hosts->failures);
 }
 
 static void metrics_write_state(struct buffer *out, const struct metrics_input *input)
@@ -161,29 +164,26 @@ static void metrics_write_state(struct buffer *out, const struct metrics_input *
 
 static void metrics_write_watch(struct buffer *out, const struct follow_counts *facts)
 {
-    metrics_head(out, "watch_proofs_total", "counter",
-                 "Times that a second watch of etcd proved the first.");
-    buffer_printf(out, "empusa_watch_proofs_total %" PRIu64 "\n", facts->proofs);
-    metrics_head(out, "watch_repairs_total", "counter",
-                 "Changes that a watch of etcd had lost, made good by a proof.");
-    buffer_printf(out, "empusa_watch_repairs_total %" PRIu64 "\n", facts->repairs);
-    metrics_head(
-        out, "watch_reloads_total", "counter",
-        "Times that the whole tree was loaded again, because the watch could not be followed.");
-    buffer_printf(out, "empusa_watch_reloads_total %" PRIu64 "\n", facts->reloads);
+    metrics_counter(out, "watch_proofs_total",
+                    "Times that a second watch of etcd proved the first.", facts->proofs);
+    metrics_counter(out, "watch_repairs_total",
+                    "Changes that a watch of etcd had lost, made good by a proof.", facts->repairs);
+    metrics_counter(
+        out, "watch_reloads_total",
+        "Times that the whole tree was loaded again, because the watch could not be followed.",
+        facts->reloads);
 }
 
 static void metrics_write_log(struct buffer *out, const struct metrics_input *input)
 {
-    metrics_head(
-        out, "log_lines_lost_total", "counter",
-        "Lines of standard error that were lost: nobody read it, or it could not be written.");
-    buffer_printf(out, "empusa_log_lines_lost_total %" PRIu64 "\n", input->lines_lost);
-    metrics_head(
-        out, "log_lines_rate_limited_total", "counter",
-        "Warnings that were only counted, because ten of their kind had come in that second.");
-    buffer_printf(out, "empusa_log_lines_rate_limited_total %" PRIu64 "\n",
-                  input->lines_rate_limited);
+    metrics_counter(
+        out, "log_lines_lost_total",
+        "Lines of standard error that were lost: nobody read it, or it could not be written.",
+        input->lines_lost);
+    metrics_counter(
+        out, "log_lines_rate_limited_total",
+        "Warnings that were only counted, because ten of their kind had come in that second.",
+        input->lines_rate_limited);
 }
 
 void metrics_write(const struct metrics_input *input, struct buffer *out)

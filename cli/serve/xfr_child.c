@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ struct client {
 };
 
 struct waiting {
-    struct waiting *next;
+    TAILQ_ENTRY(waiting) node;
     int fd;
     struct client client;
     struct axfr_request request;
@@ -40,7 +41,7 @@ struct xfr_child {
     uv_async_t wake;
     uv_signal_t on_child;
     uv_mutex_t lock;
-    struct waiting *first, **last; /* under the lock */
+    TAILQ_HEAD(, waiting) waiting; /* under the lock */
     size_t waiting_count;          /* under the lock */
     const struct zone *zone;
     struct log log;
@@ -82,26 +83,15 @@ static bool xfr_child_is_gone(int fd, bool is_certain)
 }
 
 /* Under the lock. */
-static struct waiting *xfr_child_unlink_waiting(struct xfr_child *transfers, struct waiting **place)
-{
-    struct waiting *item = *place;
-    *place = item->next;
-    transfers->waiting_count--;
-    if (!*place)
-        transfers->last = place;
-    return item;
-}
-
-/* Under the lock. */
 static void xfr_child_drop_gone(struct xfr_child *transfers)
 {
-    struct waiting **place = &transfers->first;
-    while (*place) {
-        if (!xfr_child_is_gone((*place)->fd, false)) {
-            place = &(*place)->next;
+    struct waiting *next;
+    for (struct waiting *item = TAILQ_FIRST(&transfers->waiting); item; item = next) {
+        next = TAILQ_NEXT(item, node);
+        if (!xfr_child_is_gone(item->fd, false))
             continue;
-        }
-        struct waiting *item = xfr_child_unlink_waiting(transfers, place);
+        TAILQ_REMOVE(&transfers->waiting, item, node);
+        transfers->waiting_count--;
         close(item->fd);
         free(item);
     }
@@ -110,8 +100,9 @@ static void xfr_child_drop_gone(struct xfr_child *transfers)
 static unsigned xfr_child_waiting_of(const struct xfr_child *transfers, const struct client *client)
 {
     unsigned count = 0;
-    for (const struct waiting *item = transfers->first; item; item = item->next)
-        count += xfr_child_is_same(&item->client, client);
+    const struct waiting *item;
+    TAILQ_FOREACH(item, &transfers->waiting, node)
+    count += xfr_child_is_same(&item->client, client);
     return count;
 }
 
@@ -125,8 +116,7 @@ static uint16_t xfr_child_queue(struct xfr_child *transfers, struct waiting *ite
         return RCODE_REFUSED;
     if (transfers->waiting_count == XFR_CHILD_QUEUE_MAX)
         return RCODE_SERVFAIL;
-    *transfers->last = item;
-    transfers->last = &item->next;
+    TAILQ_INSERT_TAIL(&transfers->waiting, item, node);
     transfers->waiting_count++;
     return 0;
 }
@@ -162,11 +152,13 @@ static bool xfr_child_may_begin(const struct xfr_child *transfers, const struct 
 static struct waiting *xfr_child_next_waiting(struct xfr_child *transfers, bool is_any)
 {
     uv_mutex_lock(&transfers->lock);
-    struct waiting **place = &transfers->first, *item = NULL;
-    while (*place && !is_any && !xfr_child_may_begin(transfers, &(*place)->client))
-        place = &(*place)->next;
-    if (*place)
-        item = xfr_child_unlink_waiting(transfers, place);
+    struct waiting *item = TAILQ_FIRST(&transfers->waiting);
+    while (item && !is_any && !xfr_child_may_begin(transfers, &item->client))
+        item = TAILQ_NEXT(item, node);
+    if (item) {
+        TAILQ_REMOVE(&transfers->waiting, item, node);
+        transfers->waiting_count--;
+    }
     uv_mutex_unlock(&transfers->lock);
     return item;
 }
@@ -276,7 +268,7 @@ enum status xfr_child_start(uv_loop_t *loop, const struct zone *zone, const stru
     struct xfr_child *transfers = calloc(1, sizeof(*transfers));
     if (!transfers)
         return STATUS_NO_MEMORY;
-    transfers->last = &transfers->first;
+    TAILQ_INIT(&transfers->waiting);
     transfers->zone = zone;
     transfers->log = *log;
     transfers->wake.data = transfers->on_child.data = transfers;

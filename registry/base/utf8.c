@@ -58,30 +58,12 @@ bool utf8_is_bidirectional(uint32_t character)
            (character >= 0x2066 && character <= 0x2069);
 }
 
-static const char digits[] = "0123456789abcdef";
-
 static size_t utf8_show_octet(uint8_t octet, char *out)
 {
-    const char shown[] = {'\\', 'x', digits[octet >> 4], digits[octet & 15]};
-    memcpy(out, shown, sizeof(shown));
-    return sizeof(shown);
+    return (size_t)snprintf(out, 5, "\\x%02x", octet);
 }
 
-static size_t utf8_show_character(uint32_t character, char *out)
-{
-    const char shown[] = {'\\',
-                          'u',
-                          '{',
-                          digits[character >> 12 & 15],
-                          digits[character >> 8 & 15],
-                          digits[character >> 4 & 15],
-                          digits[character & 15],
-                          '}'};
-    memcpy(out, shown, sizeof(shown));
-    return sizeof(shown);
-}
-
-/* What is to be shown of the text's first character, at most 8 octets. *taken: those it takes of
+/* What is to be shown of the text's first character, at most 8 octets and a NUL. *taken: those it takes of
  * the text. */
 static size_t utf8_show_first(const char *text, size_t len, char *out, size_t *taken)
 {
@@ -91,7 +73,7 @@ static size_t utf8_show_first(const char *text, size_t len, char *out, size_t *t
     if (octets == 0)
         return utf8_show_octet((uint8_t)text[0], out);
     if (utf8_is_bidirectional(character))
-        return utf8_show_character(character, out);
+        return (size_t)snprintf(out, 9, "\\u{%04x}", (unsigned)character);
     if (utf8_is_control(character)) {
         size_t shown_len = 0;
         for (size_t i = 0; i < octets; i++)
@@ -106,7 +88,7 @@ size_t utf8_show(const char *text, size_t len, char *out, size_t size)
 {
     size_t at = 0, written = 0;
     while (at < len) {
-        char shown[2 * UTF8_SHOW_MAX];
+        char shown[2 * UTF8_SHOW_MAX + 1];
         size_t taken;
         size_t shown_len = utf8_show_first(text + at, len - at, shown, &taken);
         if (shown_len >= size - written)

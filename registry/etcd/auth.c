@@ -137,12 +137,6 @@ static void auth_fail(struct client_auth *auth, uint64_t now_ms)
             now_ms + backoff_pause(AUTH_REFUSED_MS, AUTH_REFUSED_MAX_MS, ++auth->refusals);
 }
 
-static void auth_succeed(struct client_auth *auth, uint64_t now_ms)
-{
-    auth->fetched_ms = now_ms;
-    auth->refusals = 0;
-}
-
 static void auth_on_done(void *arg, const struct http_client_result *result)
 {
     struct etcd *etcd = arg;
@@ -166,7 +160,8 @@ static void auth_on_done(void *arg, const struct http_client_result *result)
                                                    "no token in the reply"};
         auth_fail(auth, now_ms);
     } else {
-        auth_succeed(auth, now_ms);
+        auth->fetched_ms = now_ms;
+        auth->refusals = 0;
     }
     etcd->wake(etcd);
 }

@@ -175,9 +175,3 @@ const char *etcd_last_endpoint(const struct etcd *etcd)
     const struct member_set *members = &etcd->members;
     return members->has_answered ? members->list[members->current].endpoint.url : "";
 }
-
-unsigned etcd_version(const struct etcd *etcd)
-{
-    const struct member_set *members = &etcd->members;
-    return members->has_answered ? members->list[members->current].version : 0;
-}

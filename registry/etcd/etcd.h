@@ -53,7 +53,4 @@ MUST_USE enum status etcd_reload(struct etcd *etcd, const char *password, struct
 /* For messages: the member that answered last, as a URL, or "". */
 const char *etcd_last_endpoint(const struct etcd *etcd);
 
-/* The major * 100 + minor of the member that answered last: 303, 304, 305; 0 when unknown. */
-unsigned etcd_version(const struct etcd *etcd);
-
 #endif

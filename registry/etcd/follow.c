@@ -1,6 +1,6 @@
 #include "follow.h"
 
-#include "follow_watch.h"
+#include "follow_state.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "follow_prove.h"
+#include "follow_state.h"
 
 #include <inttypes.h>
 

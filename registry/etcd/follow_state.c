@@ -129,19 +129,13 @@ void follow_state_abandon_member(struct follow *follow, enum status status,
     follow_state_fail(follow, status, why);
 }
 
-static bool follow_state_on_kv(void *arg, const struct kv *kv)
-{
-    (void)arg, (void)kv;
-    return true;
-}
-
 struct range *follow_state_ask(struct follow *follow, struct member *member, kv_range_done *done)
 {
     struct kv_range range = {.key = follow->prefix.text,
                              .key_len = follow->prefix.len,
                              .keys_only = true,
                              .timeout_ms = member ? FOLLOW_ANSWER_MS : 0};
-    return range_start(follow->etcd, &range, member, follow_state_on_kv, done, follow);
+    return range_start(follow->etcd, &range, member, NULL, done, follow);
 }
 
 void follow_state_commit(struct follow *follow, const struct watch *except)

@@ -125,4 +125,20 @@ void follow_state_commit(struct follow *follow, const struct watch *except);
 /* Whether there are so few keys that all may be looked at without a thought. */
 bool follow_state_is_small(const struct follow *follow);
 
+/* follow_watch.c: the watch that is followed, and whether its member is still there. */
+
+/* Begin to watch, on the member that answered last, unless it has just failed. */
+void follow_watch_join(struct follow *follow);
+
+/* What is due while a watch stands, or is being created. */
+void follow_watch_tick(struct follow *follow);
+
+/* follow_prove.c: have the watch proven when it is time, and act upon what that shows. */
+
+/* Whether it is time: many changes are proven before they are too many. */
+bool follow_prove_is_due(const struct follow *follow);
+
+/* Begin a proof; a watch stands and no proof is under way. */
+void follow_prove(struct follow *follow);
+
 #endif

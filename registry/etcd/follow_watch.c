@@ -1,6 +1,4 @@
-#include "follow_watch.h"
-
-#include "follow_prove.h"
+#include "follow_state.h"
 
 #define FOLLOW_GAP_MAX    20000 /* revisions; a longer replay takes longer than a load */
 #define FOLLOW_TICK_MS    500

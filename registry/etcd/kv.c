@@ -45,27 +45,10 @@ static void kv_add_octets(struct buffer *body, const char *name, const char *oct
 
 static void kv_add_compare(struct buffer *body, const struct kv_compare *compare)
 {
-    /* The target, and the name of the member that holds what it is compared with. */
-    static const char *const targets[][2] = {
-        [KV_VERSION] = {"VERSION", "version"},
-        [KV_MOD_REVISION] = {"MOD", "mod_revision"},
-        [KV_CREATE_REVISION] = {"CREATE", "create_revision"},
-        [KV_LEASE] = {"LEASE", "lease"},
-        [KV_VALUE] = {"VALUE", "value"},
-    };
-    static const char *const results[] = {[KV_EQUAL] = "EQUAL",
-                                          [KV_NOT_EQUAL] = "NOT_EQUAL",
-                                          [KV_GREATER] = "GREATER",
-                                          [KV_LESS] = "LESS"};
     kv_add_octets(body, "{\"key\":\"", compare->key, compare->key_len);
-    buffer_printf(body, ",\"target\":\"%s\",\"result\":\"%s\",\"%s\":\"",
-                  targets[compare->target][0], results[compare->result],
-                  targets[compare->target][1]);
-    if (compare->target == KV_VALUE)
-        buffer_add_base64(body, compare->value, compare->value_len);
-    else
-        buffer_printf(body, "%" PRId64, compare->number);
-    buffer_add_text(body, "\"}");
+    buffer_printf(body,
+                  ",\"target\":\"MOD\",\"result\":\"EQUAL\",\"mod_revision\":\"%" PRId64 "\"}",
+                  compare->mod_revision);
 }
 
 static void kv_add_op(struct buffer *body, const struct kv_op *op)

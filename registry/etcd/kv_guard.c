@@ -1,13 +1,10 @@
-#include "kv_guard.h"
+#include "kv.h"
 
 void kv_guard_init(struct kv_guard *guard, const char *key, size_t key_len, int64_t seen_revision,
                    const struct kv_op *op)
 {
-    guard->unchanged = (struct kv_compare){.key = key,
-                                           .key_len = key_len,
-                                           .target = KV_MOD_REVISION,
-                                           .result = KV_EQUAL,
-                                           .number = seen_revision};
+    guard->unchanged =
+        (struct kv_compare){.key = key, .key_len = key_len, .mod_revision = seen_revision};
     guard->get = (struct kv_op){.kind = KV_GET, .key = key, .key_len = key_len};
     guard->txn = (struct kv_txn){.compares = &guard->unchanged,
                                  .compare_count = 1,

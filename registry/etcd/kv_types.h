@@ -39,7 +39,6 @@ struct kv_range {
      */
     int64_t min_mod_revision;
     bool keys_only, count_only;
-    bool serializable;   /* a local, possibly stale read */
     uint32_t page;       /* keys; 0 = the default: 50,000, then up to 400,000; less on 3.3 */
     uint32_t limit;      /* end after so many keys; 0 = give all of them */
     uint32_t timeout_ms; /* for the whole range without progress; 0 = the client's */
@@ -59,16 +58,11 @@ typedef bool kv_each(void *arg, const struct kv *kv);
 typedef void kv_range_done(void *arg, enum status status, const struct kv_range_result *result,
                            const struct detail *why);
 
-enum kv_target { KV_VERSION, KV_MOD_REVISION, KV_CREATE_REVISION, KV_LEASE, KV_VALUE };
-enum kv_result { KV_EQUAL, KV_NOT_EQUAL, KV_GREATER, KV_LESS };
+/* Whether the key was last changed at this revision; 0: it is not there. */
 struct kv_compare {
     const char *key;
     size_t key_len;
-    enum kv_target target;
-    enum kv_result result;
-    int64_t number;    /* all targets but KV_VALUE */
-    const char *value; /* KV_VALUE */
-    size_t value_len;
+    int64_t mod_revision;
 };
 
 enum kv_op_kind { KV_PUT, KV_DELETE, KV_GET };

@@ -55,19 +55,14 @@ static bool lease_is_alive(struct lease_request *lease, int64_t granted_s, int64
     return lease_is_plausible(lease, granted_s);
 }
 
-static bool lease_is_gone(struct lease_request *lease)
-{
-    lease->is_gone = true;
-    return true;
-}
-
 /* Without a TTL the lease is gone. */
 static bool lease_read_kept(struct lease_request *lease, const cJSON *result)
 {
     int64_t ttl_s;
     if (!gateway_reply_has_int(result, "TTL", &ttl_s))
         return false;
-    return ttl_s == 0 ? lease_is_gone(lease) : lease_is_alive(lease, ttl_s, ttl_s);
+    lease->is_gone = ttl_s == 0;
+    return lease->is_gone || lease_is_alive(lease, ttl_s, ttl_s);
 }
 
 /* A TTL of -1 says that the lease is gone. An expired one that is not revoked yet has 0 or less,
@@ -78,7 +73,8 @@ static bool lease_read_time_left(struct lease_request *lease, const cJSON *root)
     if (!gateway_reply_has_int(root, "TTL", &left_s) ||
         !gateway_reply_has_int(root, "grantedTTL", &granted_s))
         return false;
-    return left_s < 0 ? lease_is_gone(lease) : lease_is_alive(lease, granted_s, left_s);
+    lease->is_gone = left_s < 0;
+    return lease->is_gone || lease_is_alive(lease, granted_s, left_s);
 }
 
 static bool lease_read_grant(struct lease_request *lease, const cJSON *root)

@@ -78,28 +78,6 @@ static void proof_finish(struct proof *proof, enum proof_verdict verdict, enum s
     events->done(arg, &result, status, why);
 }
 
-static void proof_doubt(struct proof *proof, const char *reason)
-{
-    struct detail why;
-    detail_set(&why, STATUS_OK, "%s", reason);
-    proof_finish(proof, PROOF_DIFFERENT, STATUS_OK, &why);
-}
-
-static void proof_give_up(struct proof *proof, enum status status, const char *reason)
-{
-    struct detail why;
-    detail_set(&why, status, "%s", reason);
-    proof_finish(proof, PROOF_UNKNOWN, status, &why);
-}
-
-static bool proof_on_nothing(void *arg, const struct kv *kv)
-{
-    (void)arg, (void)kv;
-    return true;
-}
-
-/* Nothing that a caller may do in one of these ends the proof but proof_cancel(), so they call it
- * last. */
 static void proof_on_put(void *arg, const struct kv *kv)
 {
     struct proof *proof = arg;
@@ -134,9 +112,11 @@ static void proof_on_target(void *arg, enum status status, const struct kv_range
     if (status != STATUS_OK) {
         proof_finish(proof, PROOF_UNKNOWN, status, why);
     } else if (result->cluster_id != proof->plan.cluster_id) {
-        proof_doubt(proof, "another cluster answers");
+        proof_finish(proof, PROOF_DIFFERENT, STATUS_OK,
+                     &(struct detail){"another cluster answers"});
     } else if (result->revision < proof->plan.proven || result->raft_term < proof->plan.raft_term) {
-        proof_doubt(proof, "the store has gone back");
+        proof_finish(proof, PROOF_DIFFERENT, STATUS_OK,
+                     &(struct detail){"the store has gone back"});
     } else {
         proof->target = result->revision;
         proof->result.raft_term = result->raft_term;
@@ -154,15 +134,17 @@ static void proof_read_target(struct proof *proof)
     struct kv_range range = {
         .key = proof->plan.prefix, .key_len = proof->plan.prefix_len, .keys_only = true};
     proof->step = PROOF_TARGETING;
-    proof->range = range_start(proof->etcd, &range, proof->plan.member, proof_on_nothing,
-                               proof_on_target, proof);
+    proof->range =
+        range_start(proof->etcd, &range, proof->plan.member, NULL, proof_on_target, proof);
 }
 
 static void proof_on_created(void *arg, const struct gateway_reply_header *header)
 {
     struct proof *proof = arg;
     if (header->cluster_id != proof->plan.cluster_id)
-        proof_doubt(proof, "another cluster answers"); /* before it tells what happened there */
+        proof_finish(
+            proof, PROOF_DIFFERENT, STATUS_OK,
+            &(struct detail){"another cluster answers"}); /* before it tells what happened there */
     else if (proof->step == PROOF_JOINING)
         proof_read_target(proof);
 }
@@ -194,7 +176,8 @@ static void proof_on_count(void *arg, enum status status, const struct kv_range_
     } else if (++proof->counts < PROOF_COUNTS_MAX) {
         proof->step = PROOF_WAITING;
     } else {
-        proof_doubt(proof, "the number of keys differs");
+        proof_finish(proof, PROOF_DIFFERENT, STATUS_OK,
+                     &(struct detail){"the number of keys differs"});
     }
 }
 
@@ -215,8 +198,8 @@ static void proof_count(struct proof *proof)
     };
     proof->step = PROOF_COUNTING;
     proof->count_began_ms = proof_now_ms(proof);
-    proof->range = range_start(proof->etcd, &range, proof->plan.member, proof_on_nothing,
-                               proof_on_count, proof);
+    proof->range =
+        range_start(proof->etcd, &range, proof->plan.member, NULL, proof_on_count, proof);
 }
 
 static void proof_go_on_to_count(struct proof *proof)
@@ -291,9 +274,10 @@ void proof_tick(struct proof *proof)
     bool is_asking = proof->step == PROOF_TARGETING || proof->step == PROOF_READING ||
                      proof->step == PROOF_COUNTING;
     if (is_asking && !proof->range)
-        proof_give_up(proof, STATUS_NO_MEMORY, "out of memory");
+        proof_finish(proof, PROOF_UNKNOWN, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
     else if (!is_asking && proof_is_late(proof))
-        proof_give_up(proof, STATUS_TIMED_OUT, "the second watch does not come to an end");
+        proof_finish(proof, PROOF_UNKNOWN, STATUS_TIMED_OUT,
+                     &(struct detail){"the second watch does not come to an end"});
     else if (proof->step == PROOF_SETTLING && proof_has_settled(proof))
         proof_read_changes(proof);
     else if (proof->step == PROOF_WAITING)

@@ -118,7 +118,6 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
         buffer_printf(body, ",\"min_mod_revision\":\"%" PRId64 "\"", range->range.min_mod_revision);
     buffer_add_text(body, range->range.keys_only ? ",\"keys_only\":true" : "");
     buffer_add_text(body, range->range.count_only ? ",\"count_only\":true" : "");
-    buffer_add_text(body, range->range.serializable ? ",\"serializable\":true" : "");
     buffer_add_text(body, "}");
 }
 
@@ -190,7 +189,7 @@ static enum status range_on_element(void *arg, const char *text, size_t len)
     range->page_keys++;
     if (status == STATUS_OK && is_wanted) {
         range->given++;
-        if (!range->each(range->arg, &kv) || range->is_dead)
+        if ((range->each && !range->each(range->arg, &kv)) || range->is_dead)
             status = STATUS_CANCELLED;
     }
     cJSON_Delete(object);

@@ -3,7 +3,7 @@
 #include "auth.h"
 #include "discovery.h"
 #include "registry/base/backoff.h"
-#include "rpc_send.h"
+#include "rpc_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,9 +77,7 @@ static bool rpc_has_addresses(struct rpc *rpc)
     if (member->is_looking_up) {
         rpc_wait(rpc);
     } else {
-        char reason[sizeof(member->reason)];
-        memcpy(reason, member->reason, sizeof(reason));
-        rpc_state_fail(rpc, STATUS_UNRESOLVED, reason, false);
+        rpc_state_fail(rpc, STATUS_UNRESOLVED, member->reason, false);
     }
     return false;
 }

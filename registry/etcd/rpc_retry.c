@@ -1,4 +1,4 @@
-#include "rpc_retry.h"
+#include "rpc_state.h"
 
 #include "auth.h"
 

@@ -1,6 +1,4 @@
-#include "rpc_send.h"
-
-#include "rpc_retry.h"
+#include "rpc_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -80,4 +80,27 @@ void rpc_state_fail(struct rpc *rpc, enum status status, const char *reason, boo
 /* Nobody knows whether the write was done: end the rpc with TIMED_OUT. */
 void rpc_state_fail_unknown(struct rpc *rpc, const char *reason);
 
+/* rpc_send.c: one attempt of an rpc on its member, as HTTP. */
+
+/* Ask the member for its version, which decides its paths; PHASE_PAUSE follows. */
+void rpc_send_version(struct rpc *rpc);
+
+/* Send the request. May end the rpc. */
+void rpc_send(struct rpc *rpc);
+
+/* rpc_retry.c: what came back decides how an rpc goes on: it is the answer, or the same member,
+ * another one, or nobody is asked again. Each of these may end the rpc. */
+
+/* An answer with 200 is complete. */
+void rpc_retry_answered(struct rpc *rpc);
+
+/* etcd answered other than with 200; what it said is in rpc->reply. */
+void rpc_retry_refused(struct rpc *rpc, long http_status);
+
+/* An answer with 200 makes no sense; rpc->why says how. */
+void rpc_retry_nonsense(struct rpc *rpc);
+
+/* The connection could not be made, or broke. */
+void rpc_retry_broken(struct rpc *rpc, const struct http_client_result *result);
+
 #endif

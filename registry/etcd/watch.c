@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_BODY_MAX 65536
+#define WATCH_KEYS_MAX 65536
 
 struct watch {
     struct etcd *etcd;
     struct rpc *rpc;
     const struct watch_events *events;
     void *arg;
-    struct buffer body;
     struct json_split split;
     uint64_t last_seen_ms;
     struct buffer keys; /* the first, and behind it the end */
@@ -33,7 +32,6 @@ static void watch_free(struct watch *watch)
         watch->is_dead = true;
         return;
     }
-    buffer_clear(&watch->body);
     buffer_clear(&watch->keys);
     json_split_clear(&watch->split);
     free(watch);
@@ -43,7 +41,11 @@ static void watch_build(void *arg, const struct member *member, struct buffer *b
 {
     struct watch *watch = arg;
     (void)member;
-    buffer_add(body, watch->body.data, watch->body.len);
+    buffer_add_text(body, "{\"create_request\":{\"key\":\"");
+    buffer_add_base64(body, watch->keys.data, watch->key_len);
+    buffer_add_text(body, "\",\"range_end\":\"");
+    buffer_add_base64(body, watch->keys.data + watch->key_len, watch->keys.len - watch->key_len);
+    buffer_printf(body, "\",\"start_revision\":\"%" PRId64 "\"}}", watch->revision);
 }
 
 /* A PUT, a DELETE (false), or neither. */
@@ -186,16 +188,6 @@ static void watch_on_done(void *arg, enum status status, const char *reply, size
     events->lost(owner, status, &text);
 }
 
-static void watch_write_body(struct watch *watch, const char *key, size_t key_len, const char *end,
-                             size_t end_len, int64_t revision)
-{
-    buffer_add_text(&watch->body, "{\"create_request\":{\"key\":\"");
-    buffer_add_base64(&watch->body, key, key_len);
-    buffer_add_text(&watch->body, "\",\"range_end\":\"");
-    buffer_add_base64(&watch->body, end, end_len);
-    buffer_printf(&watch->body, "\",\"start_revision\":\"%" PRId64 "\"}}", revision);
-}
-
 struct watch *watch_start(struct etcd *etcd, struct member *member, const char *key, size_t key_len,
                           const char *end, size_t end_len, int64_t revision,
                           const struct watch_events *events, void *arg)
@@ -208,9 +200,7 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
     *watch = (struct watch){
         .etcd = etcd, .events = events, .arg = arg, .key_len = key_len, .revision = revision};
     json_split_init(&watch->split, "result", "events", &stream_events, watch);
-    buffer_init(&watch->body, WATCH_BODY_MAX);
-    watch_write_body(watch, key, key_len, end, end_len, revision);
-    buffer_init(&watch->keys, WATCH_BODY_MAX);
+    buffer_init(&watch->keys, WATCH_KEYS_MAX);
     buffer_add(&watch->keys, key, key_len);
     buffer_add(&watch->keys, end, end_len);
     struct rpc_request request = {
@@ -223,7 +213,7 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
         .done = watch_on_done,
         .arg = watch,
     };
-    if (watch->body.status == STATUS_OK && watch->keys.status == STATUS_OK)
+    if (watch->keys.status == STATUS_OK)
         watch->rpc = rpc_start(etcd, &request);
     if (!watch->rpc) {
         watch_free(watch);

@@ -95,11 +95,6 @@ static void http_client_catch_up(struct http_client *http)
     }
 }
 
-static void http_client_enter(struct http_client *http)
-{
-    http->depth++;
-}
-
 static void http_client_leave(struct http_client *http)
 {
     if (--http->depth > 0)
@@ -138,7 +133,7 @@ static void http_client_finish(struct http_client_request *request, CURLcode cod
 static void http_client_act(struct http_client *http, curl_socket_t fd, int events)
 {
     int running, left;
-    http_client_enter(http);
+    http->depth++;
     curl_multi_socket_action(http->multi, fd, events, &running);
     for (CURLMsg *message;
          !http->is_closing && (message = curl_multi_info_read(http->multi, &left));) {
@@ -422,7 +417,7 @@ struct http_client_request *http_client_start(struct http_client *http,
         return NULL;
     }
     http->has_put_off = true;
-    http_client_enter(http);
+    http->depth++;
     http_client_leave(http);
     return request;
 }
@@ -433,7 +428,7 @@ bool http_client_cancel(struct http_client_request *request)
     bool was_sent = request->sends > 0;
     request->is_cancelled = true;
     http->has_put_off = true;
-    http_client_enter(http);
+    http->depth++;
     http_client_leave(http);
     return was_sent;
 }

@@ -285,10 +285,9 @@ void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void
 {
     assert_ptr_equal(etcd, fake_etcd());
     assert_int_equal(txn->compare_count, 1);
-    assert_int_equal(txn->compares[0].target, KV_MOD_REVISION);
     fake_check_key(txn->compares[0].key, txn->compares[0].key_len);
     struct fake_request request = {.kind = FAKE_TXN,
-                                   .compared = txn->compares[0].number,
+                                   .compared = txn->compares[0].mod_revision,
                                    .has_op = txn->success_count == 1,
                                    .is_idempotent = txn->is_idempotent,
                                    .timeout_ms = txn->timeout_ms,

@@ -115,7 +115,7 @@ static void what_is_wrong_is_named_with_its_line(void **state)
         size_t len = rows[i].len ? rows[i].len : strlen(rows[i].text);
         assert_int_equal(read_text(rows[i].text, len, &config, &why), STATUS_BAD_INPUT);
         assert_non_null(strstr(why.text, rows[i].fault));
-        assert_null(config.text);
+        assert_null(config.file.data);
     }
 }
 
@@ -128,7 +128,7 @@ static void what_is_no_file_of_a_sane_size_is_refused(void **state)
     assert_string_equal(why.text, "No such file or directory");
     assert_int_equal(config_read("/", &config, &why), STATUS_SYSTEM);
     assert_string_equal(why.text, "Is a directory");
-    assert_int_equal(config_read("/dev/zero", &config, &why), STATUS_BAD_INPUT);
+    assert_int_equal(config_read("/dev/zero", &config, &why), STATUS_TOO_LARGE);
     assert_string_equal(why.text, "longer than 1048576 octets");
     assert_int_equal(config_read("/dev/null", &config, &why), STATUS_OK);
     assert_int_equal(config.count, 0);

@@ -6,8 +6,6 @@
 
 #include <cmocka.h>
 
-#include "cli/args/completion.h"
-#include "cli/args/docs.h"
 #include "cli/args/help.h"
 #include "cli/program.h"
 #include "support/capture.h"

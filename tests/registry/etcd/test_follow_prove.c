@@ -1,5 +1,4 @@
 /* When a watch is proven, by which member, and what comes of it. */
-#include "follow_prove.h"
 
 #include "follow.h"
 #include "follow_state.h"

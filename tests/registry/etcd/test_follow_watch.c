@@ -1,6 +1,5 @@
 /* Following a watch: what its member may do before it is left, and what its store may say before
  * it is loaded again. */
-#include "registry/etcd/follow_watch.h"
 
 #include "registry/etcd/follow.h"
 #include "registry/etcd/follow_state.h"

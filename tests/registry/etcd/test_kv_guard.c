@@ -1,4 +1,4 @@
-#include "registry/etcd/kv_guard.h"
+#include "registry/etcd/kv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +14,7 @@ static void it_does_what_is_asked_where_the_revision_is_the_one_seen_and_else_re
     kv_guard_init(&guard, "abc", 2, 7, &put);
     assert_int_equal(guard.txn.compare_count, 1);
     const struct kv_compare *compare = &guard.txn.compares[0];
-    assert_true(compare->target == KV_MOD_REVISION && compare->result == KV_EQUAL);
-    assert_true(compare->number == 7 && compare->key_len == 2);
+    assert_true(compare->mod_revision == 7 && compare->key_len == 2);
     assert_memory_equal(compare->key, "ab", 2);
     assert_true(guard.txn.success_count == 1 && guard.txn.success == &put);
     assert_int_equal(guard.txn.failure_count, 1);

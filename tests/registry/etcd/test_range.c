@@ -121,9 +121,6 @@ static void each_wish_is_in_the_request(void **state)
         {{.key = "a", .key_len = 1, .end = "c", .end_len = 1, .count_only = true},
          false,
          "{\"key\":\"YQ==\",\"range_end\":\"Yw==\",\"count_only\":true}"},
-        {{.key = "a", .key_len = 1, .serializable = true},
-         false,
-         "{\"key\":\"YQ==\",\"serializable\":true}"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
