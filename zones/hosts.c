@@ -6,6 +6,7 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define REFRESH_MIN_S  5
 #define REFRESH_MAX_S  300
@@ -33,12 +34,10 @@ struct host {
     unsigned failures;
     struct hosts *hosts;
     uv_timer_t timer;
-    struct host *next, **link; /* in a queue */
+    TAILQ_ENTRY(host) in_queue;
 };
 
-struct host_queue {
-    struct host *first, **last;
-};
+TAILQ_HEAD(host_queue, host);
 
 struct hosts {
     uv_loop_t *loop;
@@ -79,7 +78,7 @@ enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct
     *hosts = (struct hosts){.loop = loop, .resolver = resolver, .found = found, .arg = arg};
     hosts->log = *log;
     for (unsigned i = 0; i < HOST_QUEUES; i++)
-        hosts->queues[i].last = &hosts->queues[i].first;
+        TAILQ_INIT(&hosts->queues[i]);
     uv_timer_init(loop, &hosts->pump);
     hosts->pump.data = hosts;
     uv_unref((uv_handle_t *)&hosts->pump);
@@ -93,23 +92,16 @@ static void hosts_enqueue(struct host *host, enum host_state state)
     struct host_queue *queue = &host->hosts->queues[state];
     bool is_new = state == HOST_NEW || (state == HOST_LEFT_OUT && host->failures == 0);
     host->state = state;
-    host->link = is_new ? &queue->first : queue->last;
-    host->next = *host->link;
-    *host->link = host;
-    if (host->next)
-        host->next->link = &host->next;
+    if (is_new)
+        TAILQ_INSERT_HEAD(queue, host, in_queue);
     else
-        queue->last = &host->next;
+        TAILQ_INSERT_TAIL(queue, host, in_queue);
     host->hosts->counts.left_out += state == HOST_LEFT_OUT;
 }
 
 static void hosts_dequeue(struct host *host)
 {
-    *host->link = host->next;
-    if (host->next)
-        host->next->link = host->link;
-    else
-        host->hosts->queues[host->state].last = host->link;
+    TAILQ_REMOVE(&host->hosts->queues[host->state], host, in_queue);
     host->hosts->counts.left_out -= host->state == HOST_LEFT_OUT;
 }
 
@@ -151,7 +143,7 @@ static uint32_t hosts_retry_s(const struct host *host, enum status status)
 /* Who waits first gets the place that has become free; who failed in one, not at once. */
 static void hosts_admit(struct hosts *hosts)
 {
-    struct host *host = hosts->queues[HOST_LEFT_OUT].first;
+    struct host *host = TAILQ_FIRST(&hosts->queues[HOST_LEFT_OUT]);
     hosts->placed--;
     if (!host)
         return;
@@ -176,7 +168,7 @@ static uint32_t hosts_refresh_s(uint32_t ttl_s)
  * been looked up and this one does not exist. */
 static bool hosts_gives_way(const struct host *host, enum status status)
 {
-    const struct host *waiting = host->hosts->queues[HOST_LEFT_OUT].first;
+    const struct host *waiting = TAILQ_FIRST(&host->hosts->queues[HOST_LEFT_OUT]);
     return waiting &&
            (host->failures >= PATIENCE || (waiting->failures == 0 && status == STATUS_NOT_FOUND));
 }
@@ -222,8 +214,8 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
 /* The next to look up: in turn one that is new and one that is not. */
 static struct host *hosts_next_host(const struct hosts *hosts)
 {
-    struct host *fresh = hosts->queues[HOST_NEW].first;
-    struct host *again = hosts->queues[HOST_AGAIN].first;
+    struct host *fresh = TAILQ_FIRST(&hosts->queues[HOST_NEW]);
+    struct host *again = TAILQ_FIRST(&hosts->queues[HOST_AGAIN]);
     return !fresh || (again && !hosts->was_again) ? again : fresh;
 }
 
@@ -326,16 +318,11 @@ void hosts_count(const struct hosts *hosts, struct hosts_counts *out)
     *out = hosts ? hosts->counts : (struct hosts_counts){0};
 }
 
-static void hosts_on_stopped(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 void hosts_stop(struct hosts *hosts)
 {
     if (!hosts)
         return;
     while (hosts->tree)
         hosts_forget(hosts, *(struct host **)hosts->tree);
-    uv_close((uv_handle_t *)&hosts->pump, hosts_on_stopped);
+    uv_close((uv_handle_t *)&hosts->pump, hosts_on_closed);
 }

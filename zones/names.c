@@ -16,31 +16,34 @@ void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t na
     return node;
 }
 
-uint64_t names_hash(const struct zone *zone, struct name_padded name)
+uint64_t names_hash(const void *arg, const void *item)
 {
+    const struct zone *zone = arg;
+    struct name_padded name = node_padded(item);
     uint8_t folded[NAME_MAX_LEN + NAME_PAD];
     name_fold(folded, name);
     return name_hash(&zone->view.seed, (struct name_padded){folded, name.len});
 }
 
-static uint64_t names_hash_of(const struct zone *zone, const struct node *node)
-{
-    return names_hash(zone, node_padded(node));
-}
-
-struct node *names_find(const struct zone *zone, struct name_padded name)
+struct node *names_find_in(const struct zone *zone, const struct ptr_table *table,
+                           struct name_padded name)
 {
     uint8_t octets[NAME_MAX_LEN + NAME_PAD];
     struct name_padded folded = {octets, name.len};
     name_fold(octets, name);
     uint64_t hash = name_hash(&zone->view.seed, folded);
     /* The writer may change what readers may not. */
-    return (struct node *)(uintptr_t)view_find(&zone->view, folded, hash);
+    return (struct node *)(uintptr_t)view_find_in(table->slots, folded, hash);
+}
+
+struct node *names_find(const struct zone *zone, struct name_padded name)
+{
+    return names_find_in(zone, &zone->view.names, name);
 }
 
 enum status names_add(struct zone *zone, struct node *node)
 {
-    enum status status = ptr_table_insert(&zone->view.names, names_hash_of(zone, node), node);
+    enum status status = ptr_table_insert(&zone->view.names, names_hash(zone, node), node);
     if (status == STATUS_OK)
         zone->counts.names++;
     return status;
@@ -49,12 +52,12 @@ enum status names_add(struct zone *zone, struct node *node)
 void names_replace(struct zone *zone, struct node *old, struct node *node)
 {
     node->children = old->children;
-    ptr_table_replace(&zone->view.names, names_hash_of(zone, node), old, node);
+    ptr_table_replace(&zone->view.names, names_hash(zone, node), old, node);
 }
 
 void names_remove(struct zone *zone, struct node *node)
 {
-    ptr_table_remove(&zone->view.names, names_hash_of(zone, node), node);
+    ptr_table_remove(&zone->view.names, names_hash(zone, node), node);
     zone->counts.names--;
     rcu_retire(node);
 }

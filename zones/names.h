@@ -11,7 +11,11 @@
  * follow. NULL without memory. */
 void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t name_len,
                 size_t extra);
-uint64_t names_hash(const struct zone *zone, struct name_padded name);
+/* Of a node, by its name folded: as ptr_table_hash_of, `arg` a zone. */
+uint64_t names_hash(const void *arg, const void *item);
+/* The node with this name in a table of nodes; names_find(): in the zone's. */
+struct node *names_find_in(const struct zone *zone, const struct ptr_table *table,
+                           struct name_padded name);
 struct node *names_find(const struct zone *zone, struct name_padded name);
 /* Enter a node whose parent is known to be there. NO_MEMORY. */
 MUST_USE enum status names_add(struct zone *zone, struct node *node);

@@ -22,24 +22,11 @@ size_t target_host_wire(const struct address *location, uint8_t out[NAME_MAX_LEN
     return len;
 }
 
-uint64_t target_hash_elsewhere(const void *arg, const void *item)
+static struct target *target_find(const struct zone *zone, struct name_padded name,
+                                  bool is_elsewhere)
 {
-    const struct zone *zone = arg;
-    const struct target *target = item;
-    return names_hash(zone, node_padded(&target->node));
-}
-
-static struct target *target_find_elsewhere(const struct zone *zone, struct name_padded name)
-{
-    uint8_t octets[NAME_MAX_LEN + NAME_PAD];
-    struct name_padded folded = {octets, name.len};
-    name_fold(octets, name);
-    uint64_t hash = name_hash(&zone->view.seed, folded), position = hash;
-    const struct node *node;
-    while ((node = ptr_table_next(zone->elsewhere.slots, hash, &position)))
-        if (name_equal(folded, node_padded(node)))
-            return (struct target *)(uintptr_t)node;
-    return NULL;
+    return (struct target *)names_find_in(zone, is_elsewhere ? &zone->elsewhere : &zone->view.names,
+                                          name);
 }
 
 /* The name below the zone: "10-1-2-3.addr" or "baz.host". */
@@ -98,10 +85,9 @@ static void target_count_target(struct zone *zone, const struct target *target, 
 
 static enum status target_enter(struct zone *zone, struct target *target)
 {
-    enum status status =
-        target->is_elsewhere
-            ? ptr_table_insert(&zone->elsewhere, target_hash_elsewhere(zone, target), target)
-            : names_add(zone, &target->node);
+    enum status status = target->is_elsewhere
+                             ? ptr_table_insert(&zone->elsewhere, names_hash(zone, target), target)
+                             : names_add(zone, &target->node);
     if (status == STATUS_OK) {
         target_count_target(zone, target, true);
         target_tell_host(zone, target, true);
@@ -196,9 +182,7 @@ enum status target_get(struct zone *zone, const struct address *location, struct
     struct address own = target_own_name(zone, location);
     bool is_elsewhere = own.kind == HOST_KIND_NAME && (own.is_dotted || !zone->host_is_inside);
     size_t len = is_elsewhere ? target_host_wire(&own, name) : target_inside_name(&own, name);
-    struct target *target =
-        is_elsewhere ? target_find_elsewhere(zone, (struct name_padded){name, len})
-                     : (struct target *)names_find(zone, (struct name_padded){name, len});
+    struct target *target = target_find(zone, (struct name_padded){name, len}, is_elsewhere);
     if (!target)
         return target_make(zone, &own, name, len, is_elsewhere, out);
     *out = target;
@@ -255,28 +239,26 @@ void target_reap(struct zone *zone, struct target *target)
         names_remove(zone, &target->node);
         return;
     }
-    ptr_table_remove(&zone->elsewhere, target_hash_elsewhere(zone, target), target);
+    ptr_table_remove(&zone->elsewhere, names_hash(zone, target), target);
     rcu_retire(target);
 }
 
+/* The list is sorted: IPv4 comes first. */
 static struct node_addresses *target_addresses_new(const struct resolver_address *list,
                                                    size_t count)
 {
-    size_t v4 = 0, v6 = 0;
-    for (size_t i = 0; i < count; i++) {
-        v4 += list[i].family == AF_INET;
-        v6 += list[i].family == AF_INET6;
-    }
-    struct node_addresses *all = malloc(sizeof(*all) + v4 * 4 + v6 * 16);
+    size_t v4 = 0;
+    while (v4 < count && list[v4].family == AF_INET)
+        v4++;
+    struct node_addresses *all = malloc(sizeof(*all) + v4 * 4 + (count - v4) * 16);
     if (!all)
         return NULL;
-    *all = (struct node_addresses){0};
-    for (size_t i = 0; i < count; i++)
-        if (list[i].family == AF_INET)
-            memcpy(all->octets + (size_t)4 * all->v4_count++, list[i].octets, 4);
-    for (size_t i = 0; i < count; i++)
-        if (list[i].family == AF_INET6)
-            memcpy(all->octets + 4 * v4 + (size_t)16 * all->v6_count++, list[i].octets, 16);
+    *all = (struct node_addresses){(uint16_t)v4, (uint16_t)(count - v4)};
+    uint8_t *at = all->octets;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, list[i].octets, i < v4 ? 4 : 16);
+        at += i < v4 ? 4 : 16;
+    }
     return all;
 }
 
@@ -339,9 +321,8 @@ static struct target *target_find_host(struct zone *zone, const char *name)
     wire[0] = (uint8_t)len;
     memcpy(wire + 1, name, len);
     memcpy(wire + 1 + len, "\4host", 5);
-    if (zone->host_is_inside)
-        return (struct target *)names_find(zone, (struct name_padded){wire, len + 6});
-    return target_find_elsewhere(zone, (struct name_padded){wire, len + 1});
+    size_t wire_len = zone->host_is_inside ? len + 6 : len + 1;
+    return target_find(zone, (struct name_padded){wire, wire_len}, !zone->host_is_inside);
 }
 
 bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
@@ -370,13 +351,12 @@ enum status target_add_fixed(struct zone *zone, const char *name,
     struct resolver_address all[ADDRESSES_MAX];
     size_t count = 0;
     const struct node_addresses *old = target->addresses;
-    for (unsigned i = 0; old && i < old->v4_count && count < ADDRESSES_MAX - 1; i++, count++) {
-        all[count] = (struct resolver_address){.family = AF_INET};
-        memcpy(all[count].octets, old->octets + (size_t)4 * i, 4);
-    }
-    for (unsigned i = 0; old && i < old->v6_count && count < ADDRESSES_MAX - 1; i++, count++) {
-        all[count] = (struct resolver_address){.family = AF_INET6};
-        memcpy(all[count].octets, old->octets + (size_t)4 * old->v4_count + (size_t)16 * i, 16);
+    size_t held = old ? (size_t)old->v4_count + old->v6_count : 0, at = 0;
+    for (; count < held && count < ADDRESSES_MAX - 1; count++) {
+        bool is_v4 = count < old->v4_count;
+        all[count] = (struct resolver_address){.family = is_v4 ? AF_INET : AF_INET6};
+        memcpy(all[count].octets, old->octets + at, is_v4 ? 4 : 16);
+        at += is_v4 ? 4 : 16;
     }
     all[count++] = *address;
     target->is_fixed = true;

@@ -28,8 +28,6 @@ MUST_USE enum status target_add_fixed(struct zone *zone, const char *name,
 /* As zone_set_host(); true when something changed. */
 bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                      size_t count, uint32_t ttl_s);
-/* As ptr_table_hash_of, `arg` a zone. */
-uint64_t target_hash_elsewhere(const void *arg, const void *item);
 /* Without readers. */
 void target_free(struct target *target);
 

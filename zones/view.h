@@ -52,17 +52,23 @@ static inline bool view_is_partial(const struct view *view)
     return __atomic_load_n(&view->is_partial, __ATOMIC_ACQUIRE);
 }
 
-/* The owner with this folded name, relative to the zone; NULL when there is none. */
-static inline const struct node *view_find(const struct view *view, struct name_padded folded,
-                                           uint64_t hash)
+/* The node with this folded name in a table of nodes; NULL when there is none. */
+static inline const struct node *view_find_in(const struct ptr_table_slots *slots,
+                                              struct name_padded folded, uint64_t hash)
 {
-    const struct ptr_table_slots *slots = rcu_read(view->names.slots);
     uint64_t position = hash;
     const struct node *node;
     while ((node = ptr_table_next(slots, hash, &position)))
         if (name_equal(folded, node_padded(node)))
             return node;
     return NULL;
+}
+
+/* The owner with this folded name, relative to the zone. */
+static inline const struct node *view_find(const struct view *view, struct name_padded folded,
+                                           uint64_t hash)
+{
+    return view_find_in(rcu_read(view->names.slots), folded, hash);
 }
 
 static inline uint8_t node_kind(const struct node *node)

@@ -22,11 +22,6 @@ const char *zone_domain(const struct zone *zone)
     return zone->domain;
 }
 
-static uint64_t zone_hash_of_node(const void *arg, const void *item)
-{
-    return names_hash(arg, node_padded(item));
-}
-
 static enum status zone_init(struct zone *zone, const struct zone_options *options,
                              struct detail *why)
 {
@@ -35,11 +30,11 @@ static enum status zone_init(struct zone *zone, const struct zone_options *optio
     zone->log = options->log;
     enum status status = name_seed_init(&zone->view.seed);
     if (status == STATUS_OK)
-        status = ptr_table_init(&zone->view.names, zone_hash_of_node, zone);
+        status = ptr_table_init(&zone->view.names, names_hash, zone);
     if (status == STATUS_OK)
         status = ptr_table_init(&zone->keys, key_node_hash, zone);
     if (status == STATUS_OK)
-        status = ptr_table_init(&zone->elsewhere, target_hash_elsewhere, zone);
+        status = ptr_table_init(&zone->elsewhere, names_hash, zone);
     if (status == STATUS_OK)
         status = names_reserve_reaps(zone, REAPS_PER_KEY + options->host_count);
     if (status == STATUS_OK)

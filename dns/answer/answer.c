@@ -273,13 +273,6 @@ static bool answer_is_transfer(const struct query *query)
     return query->type == TYPE_AXFR || query->type == TYPE_IXFR;
 }
 
-void answer_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
-                 bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
-                 struct answer_result *result)
-{
-    message_bare(env, query, rcode, is_truncated, ede, out, size, result);
-}
-
 struct refusal {
     uint16_t rcode, ede;
 };

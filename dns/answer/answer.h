@@ -34,11 +34,4 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
             struct answer_scratch *scratch, uint8_t *out, size_t size,
             struct answer_result *result);
 
-/* Write a reply that says only `rcode` (REFUSED to those that an access list keeps out, a truncated
- * answer of rate limiting), with the question, and to EDNS clients an OPT with the extended error
- * `ede` (RFC 8914; UINT16_MAX = none). */
-void answer_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
-                 bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
-                 struct answer_result *result);
-
 #endif

@@ -1,10 +1,9 @@
 #include "cookie.h"
 
+#include "dns/wire/prefix.h"
 #include "registry/base/siphash.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <string.h>
 
 #define COOKIE_VERSION 1
 
@@ -13,26 +12,13 @@
 #define COOKIE_EXPIRE_S 3600
 #define COOKIE_AHEAD_S  300
 
-static size_t cookie_put_address(const struct sockaddr *address, uint8_t *out)
-{
-    if (address && address->sa_family == AF_INET) {
-        memcpy(out, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-        return 4;
-    }
-    if (address && address->sa_family == AF_INET6) {
-        memcpy(out, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
-        return 16;
-    }
-    return 0;
-}
-
 static void cookie_hash(const uint8_t secret[16], const uint8_t *client, const uint8_t *head,
                         const struct sockaddr *address, uint8_t out[8])
 {
     uint8_t input[COOKIE_CLIENT + 8 + 16];
     memcpy(input, client, COOKIE_CLIENT);
     memcpy(input + COOKIE_CLIENT, head, 8);
-    size_t len = 16 + cookie_put_address(address, input + 16);
+    size_t len = 16 + (address ? prefix_octets(address, input + 16) : 0);
     siphash(secret, input, len, out);
 }
 

@@ -70,8 +70,8 @@ static uint8_t *edns_put_zone_options(const struct query *query, const struct ed
     return at;
 }
 
-static uint8_t *edns_put_options(const struct answer_env *env, const struct query *query,
-                                 const struct edns *edns, uint8_t *at, struct answer_result *result)
+uint8_t *edns_put_options(const struct answer_env *env, const struct query *query,
+                          const struct edns *edns, uint8_t *at, struct answer_result *result)
 {
     if (query->cookie)
         at = edns_put_cookie(env, query, at, result);
@@ -93,12 +93,4 @@ static uint8_t *edns_put_options(const struct answer_env *env, const struct quer
         at += 2;
     }
     return at;
-}
-
-size_t edns_write_options(const struct answer_env *env, const struct query *query,
-                          const struct edns *edns, uint8_t *at, struct answer_result *result)
-{
-    uint8_t *end = edns_put_options(env, query, edns, at, result);
-    rr_put16(at - 2, (uint32_t)(end - at));
-    return (size_t)(end - at);
 }

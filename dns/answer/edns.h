@@ -32,8 +32,8 @@ static inline size_t edns_size(const struct answer_env *env, const struct query 
     return query->wants ? size + edns_size_of_options(env, query->wants) : size;
 }
 
-/* Write what the OPT record holds besides its fixed part; `at` is where. Returns the octets. */
-size_t edns_write_options(const struct answer_env *env, const struct query *query,
+/* Write what the OPT record holds besides its fixed part; `at` is where. Returns where it ends. */
+uint8_t *edns_put_options(const struct answer_env *env, const struct query *query,
                           const struct edns *edns, uint8_t *at, struct answer_result *result);
 
 /* Write it at `at`, where edns_size() octets are free, for a query that has one; *result learns of
@@ -49,7 +49,9 @@ static inline size_t edns_write(const struct answer_env *env, const struct query
     bool has_options = query->wants != 0 || edns->ede != EDE_NONE;
     if (!has_options || edns->rcode == RCODE_BADVERS) /* another version's mean nothing here */
         return EDNS_FIXED;
-    return EDNS_FIXED + edns_write_options(env, query, edns, at + EDNS_FIXED, result);
+    const uint8_t *end = edns_put_options(env, query, edns, at + EDNS_FIXED, result);
+    rr_put16(at + EDNS_FIXED - 2, (uint32_t)(end - at - EDNS_FIXED));
+    return (size_t)(end - at);
 }
 
 #endif

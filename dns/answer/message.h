@@ -81,7 +81,9 @@ static inline void message_finish(struct reply *reply, const struct answer_env *
     result->is_truncated = is_truncated;
 }
 
-/* A whole reply without records; as answer_bare(). */
+/* A whole reply without records: `rcode` (REFUSED to those that an access list keeps out, a
+ * truncated answer of rate limiting), the question, and to EDNS clients an OPT with the extended
+ * error `ede` (RFC 8914; EDE_NONE). */
 void message_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
                   bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
                   struct answer_result *result);

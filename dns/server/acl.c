@@ -1,11 +1,10 @@
 #include "acl.h"
 
-#include <netinet/in.h>
+#include "dns/wire/prefix.h"
+
 #include <string.h>
 
 #define V4_MAPPED_BITS 96 /* ::ffff:0:0/96 */
-
-static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 enum status acl_add(struct acl *acl, const char *text, struct detail *why)
 {
@@ -29,24 +28,13 @@ static bool acl_matches(const struct address_prefix *prefix, const uint8_t addre
 
 bool acl_has(const struct acl *acl, const struct sockaddr *address)
 {
-    uint8_t octets[16];
-
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        memcpy(octets, v4_mapped, sizeof(v4_mapped));
-        memcpy(octets + sizeof(v4_mapped), &in->sin_addr, sizeof(in->sin_addr));
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-        memcpy(octets, &in6->sin6_addr, sizeof(octets));
-    } else {
-        return false;
-    }
-
-    /* "::/0" means every IPv6 client, although IPv4 is stored inside it. */
-    bool is_v4 = memcmp(octets, v4_mapped, sizeof(v4_mapped)) == 0;
-    for (unsigned i = 0; i < acl->count; i++) {
+    uint8_t found[16], mapped[16] = {[10] = 0xff, [11] = 0xff};
+    size_t len = prefix_octets(address, found);
+    memcpy(mapped + 16 - len, found, len);
+    for (unsigned i = 0; len > 0 && i < acl->count; i++) {
         const struct address_prefix *prefix = &acl->prefixes[i];
-        if ((!is_v4 || prefix->bits >= V4_MAPPED_BITS) && acl_matches(prefix, octets))
+        /* "::/0" means every IPv6 client, although IPv4 is stored inside it. */
+        if ((len == 16 || prefix->bits >= V4_MAPPED_BITS) && acl_matches(prefix, mapped))
             return true;
     }
     return false;

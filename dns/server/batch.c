@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include "dns/answer/message.h"
 #include "dns/transfer/xfr_query.h"
 #include "zones/name/rr.h"
 #include "zones/store/rcu.h"
@@ -54,7 +55,7 @@ static void batch_answer_transfer(struct batch *batch, const struct query *query
 {
     const struct answer_env *env = &batch->env;
     if (!batch->allow_transfer || !acl_has(batch->allow_transfer, query->client)) {
-        answer_bare(env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
+        message_bare(env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
         return;
     }
     switch (xfr_query_kind(query, zone_view(batch->zone))) {
@@ -64,7 +65,7 @@ static void batch_answer_transfer(struct batch *batch, const struct query *query
         batch_answer_soa(batch, query, out, size, result);
         break;
     case TRANSFER_FORMERR:
-        answer_bare(env, query, RCODE_FORMERR, false, EDE_NONE, out, size, result);
+        message_bare(env, query, RCODE_FORMERR, false, EDE_NONE, out, size, result);
         break;
     }
 }
@@ -77,7 +78,7 @@ void batch_not_from_zone(struct batch *batch, const struct query *query, uint8_t
         *result = (struct answer_result){0};
     } else if (query->verdict == QUERY_DENIED) {
         counters_bump(&batch->counters->refused_acl);
-        answer_bare(&batch->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
+        message_bare(&batch->env, query, RCODE_REFUSED, false, EDE_PROHIBITED, out, size, result);
     } else {
         batch_answer_transfer(batch, query, out, size, result);
     }
@@ -89,7 +90,7 @@ size_t batch_truncated(const struct batch *batch, unsigned i, uint8_t *out, size
     const struct query *query = &batch->queries[i];
     if (query->verdict != QUERY_QUESTION)
         return 0;
-    answer_bare(&batch->env, query, 0, true, EDE_NONE, out, size, result);
+    message_bare(&batch->env, query, 0, true, EDE_NONE, out, size, result);
     return result->len;
 }
 

@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <stdalign.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,9 +96,9 @@ static enum status server_open_sockets(struct server *server, struct worker *wor
     for (size_t i = 0; i < server->address_count; i++) {
         const struct sockaddr_storage *address = &server->addresses[i];
         int udp_fd, tcp_fd;
-        if (socket_open_udp(address, &udp_fd, why) != STATUS_OK)
+        if (socket_open(address, SOCK_DGRAM, &udp_fd, why) != STATUS_OK)
             return STATUS_SYSTEM;
-        if (socket_open_tcp(address, &tcp_fd, why) != STATUS_OK) {
+        if (socket_open(address, SOCK_STREAM, &tcp_fd, why) != STATUS_OK) {
             close(udp_fd);
             return STATUS_SYSTEM;
         }
@@ -191,19 +192,10 @@ enum status server_open(const struct server_options *options, struct server **ou
 void server_addresses(const struct server *server, char *out, size_t size)
 {
     size_t len = 0;
-    if (size == 0)
-        return;
-    out[0] = '\0';
-    for (size_t i = 0; i < server->address_count; i++) {
+    for (size_t i = 0; i < server->address_count && len < size; i++) {
         char text[SOCKET_TEXT_MAX];
         socket_text(&server->addresses[i], text, sizeof(text));
-        const char *parts[] = {i == 0 ? "" : ", ", text};
-        for (int j = 0; j < 2; j++) {
-            size_t part = strnlen(parts[j], size - 1 - len);
-            memcpy(out + len, parts[j], part);
-            len += part;
-        }
-        out[len] = '\0';
+        len += (size_t)snprintf(out + len, size - len, "%s%s", i == 0 ? "" : ", ", text);
     }
 }
 

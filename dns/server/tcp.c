@@ -74,9 +74,9 @@ static uint64_t tcp_message_patience_ms(const struct tcp *tcp)
 static void tcp_close_expired(struct tcp *tcp)
 {
     uint64_t now = uv_now(tcp->loop);
-    struct tcp_conn *conn = tcp->oldest, *newer;
+    struct tcp_conn *conn = TAILQ_FIRST(&tcp->conns), *newer;
     for (; conn && now - conn->last_progress_ms >= tcp_message_patience_ms(tcp); conn = newer) {
-        newer = conn->newer;
+        newer = TAILQ_NEXT(conn, by_progress);
         bool is_begun = conn->events == UV_READABLE && !tcp_conn_is_idle(conn);
         if (conn->is_waiting && tcp_patience_ms(tcp) > 0) { /* not the client's fault */
             tcp_list_got_on(tcp, conn);
@@ -89,9 +89,9 @@ static void tcp_close_expired(struct tcp *tcp)
 
 static void tcp_close_leaving(struct tcp *tcp)
 {
-    for (struct tcp_conn *conn = tcp->oldest, *newer; conn && tcp->leaving_count > 0;
-         conn = newer) {
-        newer = conn->newer;
+    struct tcp_conn *conn = TAILQ_FIRST(&tcp->conns), *newer;
+    for (; conn && tcp->leaving_count > 0; conn = newer) {
+        newer = TAILQ_NEXT(conn, by_progress);
         if (conn->is_leaving && socket_unsent(conn->fd) == 0)
             tcp_conn_close(conn);
     }
@@ -101,16 +101,16 @@ static void tcp_close_leaving(struct tcp *tcp)
  * is one. */
 static struct tcp_conn *tcp_pick(const struct tcp *tcp, const struct tcp_client *most)
 {
-    struct tcp_conn *busy = NULL, *conn = tcp->oldest;
+    struct tcp_conn *busy = NULL, *conn = TAILQ_FIRST(&tcp->conns);
     unsigned half = (tcp->count + 1) / 2, looks = half < LOOK_MAX ? half : LOOK_MAX;
-    for (unsigned i = 0; i < looks; i++, conn = conn->newer) {
+    for (unsigned i = 0; i < looks; i++, conn = TAILQ_NEXT(conn, by_progress)) {
         if (conn->client->count != most->count)
             continue;
         if (tcp_conn_is_idle(conn))
             return conn;
         busy = busy ? busy : conn;
     }
-    return busy ? busy : most->first;
+    return busy ? busy : TAILQ_FIRST(&most->conns);
 }
 
 /* Close a connection of one of those who hold most, for somebody who holds `count`. One who holds
@@ -229,7 +229,6 @@ enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct batch *batch,
     uv_idle_init(loop, &tcp->busy);
     tcp->busy.data = tcp;
     tcp->turn_left = TCP_TURN;
-    tcp->last_turn = &tcp->turns;
     if (tcp_clients_init(tcp) != STATUS_OK)
         return STATUS_NO_MEMORY;
     for (unsigned i = 0; i < tcp->listener_count; i++) {
@@ -245,8 +244,8 @@ enum status tcp_start(struct tcp *tcp, uv_loop_t *loop, struct batch *batch,
 
 void tcp_take_turns(struct tcp *tcp)
 {
-    while (tcp->turns && tcp->turn_left > 0)
-        tcp_conn_turn(tcp->turns);
+    while (!TAILQ_EMPTY(&tcp->turns) && tcp->turn_left > 0)
+        tcp_conn_turn(TAILQ_FIRST(&tcp->turns));
 }
 
 static void tcp_close_listeners(struct tcp *tcp)
@@ -269,11 +268,12 @@ void tcp_stop(struct tcp *tcp)
         for (int j = 0; j < ACCEPT_LAST && tcp_accept_one(&tcp->listeners[i]); j++)
             ;
     tcp_close_listeners(tcp);
-    for (struct tcp_conn *conn = tcp->oldest, *newer; conn; conn = newer) {
-        newer = conn->newer;
+    struct tcp_conn *conn = TAILQ_FIRST(&tcp->conns), *newer;
+    for (; conn; conn = newer) {
+        newer = TAILQ_NEXT(conn, by_progress);
         tcp_conn_finish(conn);
     }
-    if (tcp->oldest)
+    if (!TAILQ_EMPTY(&tcp->conns))
         tcp_list_sweep(tcp); /* more often */
     tcp_list_stop_sweep(tcp);
 }
@@ -284,8 +284,8 @@ void tcp_close(struct tcp *tcp)
     if (!tcp->loop)
         return;
     tcp->is_stopping = true;
-    while (tcp->oldest)
-        tcp_conn_close(tcp->oldest);
+    while (!TAILQ_EMPTY(&tcp->conns))
+        tcp_conn_close(TAILQ_FIRST(&tcp->conns));
     tcp_list_stop_sweep(tcp);
     tcp_clients_clear(tcp);
 }

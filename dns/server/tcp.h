@@ -39,7 +39,7 @@ void tcp_take_turns(struct tcp *tcp);
 static inline void tcp_turn(struct tcp *tcp)
 {
     tcp->turn_left = TCP_TURN;
-    if (tcp->turns)
+    if (!TAILQ_EMPTY(&tcp->turns))
         tcp_take_turns(tcp);
 }
 

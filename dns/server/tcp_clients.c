@@ -10,13 +10,19 @@
 enum status tcp_clients_init(struct tcp *tcp)
 {
     struct tcp_clients *clients = &tcp->clients;
+    TAILQ_INIT(&tcp->conns);
+    TAILQ_INIT(&tcp->turns);
     size_t buckets = BUCKETS_MIN;
     while (buckets < tcp->share->limit && buckets < BUCKETS_MAX)
         buckets *= 2;
     clients->buckets = calloc(buckets, sizeof(struct tcp_client *));
     clients->levels = calloc((size_t)tcp->share->limit + 1, sizeof(struct tcp_level));
     clients->mask = buckets - 1;
-    return clients->buckets && clients->levels ? STATUS_OK : STATUS_NO_MEMORY;
+    if (!clients->buckets || !clients->levels)
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i <= tcp->share->limit; i++)
+        TAILQ_INIT(&clients->levels[i]);
+    return STATUS_OK;
 }
 
 void tcp_clients_clear(struct tcp *tcp)
@@ -52,43 +58,20 @@ unsigned tcp_clients_count(const struct tcp *tcp, const union socket_address *cl
 
 struct tcp_client *tcp_clients_most(const struct tcp *tcp)
 {
-    return tcp->clients.levels[tcp->clients.most].first;
-}
-
-static void tcp_clients_leave_level(struct tcp_level *level, struct tcp_client *client)
-{
-    if (client->before)
-        client->before->after = client->after;
-    else
-        level->first = client->after;
-    if (client->after)
-        client->after->before = client->before;
-    else
-        level->last = client->before;
-}
-
-static void tcp_clients_join_level(struct tcp_level *level, struct tcp_client *client)
-{
-    client->before = level->last;
-    client->after = NULL;
-    if (level->last)
-        level->last->after = client;
-    else
-        level->first = client;
-    level->last = client;
+    return TAILQ_FIRST(&tcp->clients.levels[tcp->clients.most]);
 }
 
 static void tcp_clients_set_count(struct tcp *tcp, struct tcp_client *client, unsigned count)
 {
     struct tcp_level *levels = tcp->clients.levels;
     if (client->count > 0)
-        tcp_clients_leave_level(&levels[client->count], client);
+        TAILQ_REMOVE(&levels[client->count], client, by_level);
     client->count = count;
     if (count > 0)
-        tcp_clients_join_level(&levels[count], client);
+        TAILQ_INSERT_TAIL(&levels[count], client, by_level);
     if (count > tcp->clients.most)
         tcp->clients.most = count;
-    while (tcp->clients.most > 0 && !levels[tcp->clients.most].first)
+    while (tcp->clients.most > 0 && TAILQ_EMPTY(&levels[tcp->clients.most]))
         tcp->clients.most--;
 }
 
@@ -101,16 +84,11 @@ bool tcp_clients_join(struct tcp *tcp, struct tcp_conn *conn)
         if (!client)
             return false;
         client->key = key;
+        TAILQ_INIT(&client->conns);
         *place = client;
     }
     conn->client = client;
-    conn->before = client->last;
-    conn->after = NULL;
-    if (client->last)
-        client->last->after = conn;
-    else
-        client->first = conn;
-    client->last = conn;
+    TAILQ_INSERT_TAIL(&client->conns, conn, by_client);
     tcp_clients_set_count(tcp, client, client->count + 1);
     return true;
 }
@@ -118,14 +96,7 @@ bool tcp_clients_join(struct tcp *tcp, struct tcp_conn *conn)
 void tcp_clients_leave(struct tcp *tcp, struct tcp_conn *conn)
 {
     struct tcp_client *client = conn->client;
-    if (conn->before)
-        conn->before->after = conn->after;
-    else
-        client->first = conn->after;
-    if (conn->after)
-        conn->after->before = conn->before;
-    else
-        client->last = conn->before;
+    TAILQ_REMOVE(&client->conns, conn, by_client);
     tcp_clients_set_count(tcp, client, client->count - 1);
     if (client->count > 0)
         return;

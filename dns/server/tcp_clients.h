@@ -14,13 +14,13 @@
 /* Those with one connection or more. */
 struct tcp_client {
     uint64_t key;
-    struct tcp_client *next;           /* with the same hash */
-    struct tcp_client *before, *after; /* with as many connections */
-    struct tcp_conn *first, *last;     /* its connections, as they were accepted */
+    struct tcp_client *next;          /* with the same hash */
+    TAILQ_ENTRY(tcp_client) by_level; /* with as many connections */
+    struct tcp_conns conns;           /* as they were accepted */
     unsigned count;
 };
 
-/* Room for tcp->share->limit connections. NO_MEMORY: tcp_clients_clear() is still to be called. */
+/* No connections yet, and room for tcp->share->limit. NO_MEMORY: tcp_clients_clear() is still to be called. */
 MUST_USE enum status tcp_clients_init(struct tcp *tcp);
 /* All connections have gone. */
 void tcp_clients_clear(struct tcp *tcp);

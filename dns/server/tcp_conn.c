@@ -67,13 +67,8 @@ bool tcp_conn_is_idle(const struct tcp_conn *conn)
 static void tcp_conn_leave_turns(struct tcp_conn *conn)
 {
     struct tcp *tcp = conn->tcp;
-    struct tcp_conn **place = &tcp->turns;
-    while (*place != conn)
-        place = &(*place)->next_turn;
-    *place = conn->next_turn;
-    if (!*place)
-        tcp->last_turn = place;
-    if (!tcp->turns)
+    TAILQ_REMOVE(&tcp->turns, conn, by_turn);
+    if (TAILQ_EMPTY(&tcp->turns))
         uv_idle_stop(&tcp->busy);
     conn->is_waiting = false;
 }
@@ -123,9 +118,7 @@ static void tcp_conn_wait_for_turn(struct tcp_conn *conn, bool is_unread)
     conn->events = 0;
     conn->is_waiting = true;
     conn->is_unread = is_unread;
-    conn->next_turn = NULL;
-    *tcp->last_turn = conn;
-    tcp->last_turn = &conn->next_turn;
+    TAILQ_INSERT_TAIL(&tcp->turns, conn, by_turn);
     uv_idle_start(&tcp->busy, tcp_conn_on_busy);
 }
 

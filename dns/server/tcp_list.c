@@ -14,7 +14,7 @@ void tcp_list_sweep(struct tcp *tcp)
 
 void tcp_list_stop_sweep(struct tcp *tcp)
 {
-    if (tcp->oldest || tcp->is_starved)
+    if (!TAILQ_EMPTY(&tcp->conns) || tcp->is_starved)
         return;
     uv_timer_stop(&tcp->sweep);
     if (tcp->is_stopping && !uv_is_closing((uv_handle_t *)&tcp->sweep))
@@ -26,25 +26,7 @@ void tcp_list_stop_sweep(struct tcp *tcp)
 static void tcp_list_append(struct tcp *tcp, struct tcp_conn *conn)
 {
     conn->last_progress_ms = uv_now(tcp->loop);
-    conn->older = tcp->newest;
-    conn->newer = NULL;
-    if (tcp->newest)
-        tcp->newest->newer = conn;
-    else
-        tcp->oldest = conn;
-    tcp->newest = conn;
-}
-
-static void tcp_list_unlink_conn(struct tcp *tcp, struct tcp_conn *conn)
-{
-    if (conn->older)
-        conn->older->newer = conn->newer;
-    else
-        tcp->oldest = conn->newer;
-    if (conn->newer)
-        conn->newer->older = conn->older;
-    else
-        tcp->newest = conn->older;
+    TAILQ_INSERT_TAIL(&tcp->conns, conn, by_progress);
 }
 
 bool tcp_list_join(struct tcp *tcp, struct tcp_conn *conn)
@@ -59,11 +41,7 @@ bool tcp_list_join(struct tcp *tcp, struct tcp_conn *conn)
 
 void tcp_list_got_on(struct tcp *tcp, struct tcp_conn *conn)
 {
-    if (conn == tcp->newest) {
-        conn->last_progress_ms = uv_now(tcp->loop);
-        return;
-    }
-    tcp_list_unlink_conn(tcp, conn);
+    TAILQ_REMOVE(&tcp->conns, conn, by_progress);
     tcp_list_append(tcp, conn);
 }
 
@@ -74,7 +52,7 @@ void tcp_list_give_slot(struct tcp *tcp)
 
 void tcp_list_leave(struct tcp *tcp, struct tcp_conn *conn)
 {
-    tcp_list_unlink_conn(tcp, conn);
+    TAILQ_REMOVE(&tcp->conns, conn, by_progress);
     tcp_clients_leave(tcp, conn);
     tcp->count--;
     tcp->leaving_count -= conn->is_leaving;

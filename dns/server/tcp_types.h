@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <uv.h>
 
 struct batch;
@@ -51,9 +52,7 @@ struct tcp_listener {
 };
 
 /* Clients with as many connections; who has had so many for longest comes first. */
-struct tcp_level {
-    struct tcp_client *first, *last;
-};
+TAILQ_HEAD(tcp_level, tcp_client);
 
 struct tcp_clients {
     struct tcp_client **buckets; /* by hash */
@@ -74,12 +73,11 @@ struct tcp {
     uint64_t stop_ms; /* then: when even those with a backlog are closed */
     uv_timer_t sweep; /* runs while there is somebody to close or to wake */
     uv_timer_cb on_sweep;
-    struct tcp_conn *oldest, *newest;
+    TAILQ_HEAD(tcp_conns, tcp_conn) conns; /* the one that got on longest ago comes first */
     unsigned count, leaving_count; /* connections; of them those that only wait to be closed */
     struct tcp_clients clients;
-    int64_t turn_left;      /* of TCP_TURN */
-    struct tcp_conn *turns; /* those that wait for another turn, and where the next will */
-    struct tcp_conn **last_turn;
+    int64_t turn_left;           /* of TCP_TURN */
+    struct tcp_conns turns;      /* those that wait for another turn */
     uv_idle_t busy;              /* runs while there are such: then the loop does not wait */
     struct axfr_request request; /* of the connection that is about to be given away */
     /* Of whichever connection is being served: one that waits holds only what is unfinished. */
@@ -91,12 +89,10 @@ struct tcp {
 struct tcp_conn {
     uv_poll_t poll;
     struct tcp *tcp;
-    struct tcp_conn *older, *newer;  /* in the worker's list */
-    struct tcp_client *client;       /* its prefix */
-    struct tcp_conn *before, *after; /* in the client's list */
-    struct tcp_conn *next_turn;
-    uint64_t last_progress_ms; /* of the loop's clock */
-    uint8_t *input, *output;   /* NULL = none; output_at octets of it are sent */
+    TAILQ_ENTRY(tcp_conn) by_progress, by_client, by_turn; /* in the lists of worker and client */
+    struct tcp_client *client;                             /* its prefix */
+    uint64_t last_progress_ms;                             /* of the loop's clock */
+    uint8_t *input, *output; /* NULL = none; output_at octets of it are sent */
     uint32_t input_len, output_len, output_at;
     int fd;
     int events;      /* polled for; 0 = none */

@@ -1,8 +1,6 @@
 #include "xfr_query.h"
 
-#include "dns/answer/answer.h"
-#include "dns/answer/edns.h"
-#include "dns/answer/reply.h"
+#include "dns/answer/message.h"
 
 #include <arpa/inet.h>
 
@@ -57,7 +55,7 @@ void xfr_query_keep(const struct answer_env *env, const struct query *query,
 {
     struct answer_result result;
     uint16_t ede = env->state == ANSWER_STALE ? EDE_STALE : EDE_NONE;
-    answer_bare(env, query, RCODE_NOERROR, false, ede, out->head, sizeof(out->head), &result);
+    message_bare(env, query, RCODE_NOERROR, false, ede, out->head, sizeof(out->head), &result);
     out->type = query->type;
     out->question_len = query->question_len;
     out->head_len = (uint16_t)result.len;

@@ -17,34 +17,36 @@ struct prefix {
     bool is_loopback; /* 127/8, ::1 */
 };
 
-static inline struct prefix prefix_v4(uint32_t address)
+/* The octets of a client's address: 4, also of a v4-mapped one, or 16. 0: it is of neither family.
+ */
+static inline size_t prefix_octets(const struct sockaddr *client, uint8_t out[16])
 {
-    return (struct prefix){address >> 8, address >> 24 == 127};
-}
-
-static inline struct prefix prefix_v6(const struct in6_addr *address)
-{
-    uint32_t mapped;
-    if (IN6_IS_ADDR_V4MAPPED(address)) {
-        memcpy(&mapped, address->s6_addr + 12, sizeof(mapped));
-        return prefix_v4(ntohl(mapped));
+    const struct sockaddr_in *in = (const void *)client;
+    const struct sockaddr_in6 *in6 = (const void *)client;
+    size_t len = 4;
+    if (client->sa_family == AF_INET) {
+        memcpy(out, &in->sin_addr, len);
+        return len;
     }
-    uint64_t key = 1; /* apart from IPv4's */
-    for (int i = 0; i < 7; i++)
-        key = key << 8 | address->s6_addr[i];
-    return (struct prefix){key, IN6_IS_ADDR_LOOPBACK(address)};
+    if (client->sa_family != AF_INET6)
+        return 0;
+    if (!IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        len = 16;
+    memcpy(out, in6->sin6_addr.s6_addr + 16 - len, len);
+    return len;
 }
 
 /* False: it is no address of either family. */
 static inline bool prefix_of(const struct sockaddr *client, struct prefix *out)
 {
-    if (client->sa_family == AF_INET)
-        *out =
-            prefix_v4(ntohl(((const struct sockaddr_in *)(const void *)client)->sin_addr.s_addr));
-    else if (client->sa_family == AF_INET6)
-        *out = prefix_v6(&((const struct sockaddr_in6 *)(const void *)client)->sin6_addr);
-    else
+    uint8_t octets[16];
+    size_t len = prefix_octets(client, octets);
+    if (len == 0)
         return false;
+    out->key = len == 16; /* apart from IPv4's */
+    for (size_t i = 0; i < (len == 16 ? 7 : 3); i++)
+        out->key = out->key << 8 | octets[i];
+    out->is_loopback = len == 16 ? memcmp(octets, &in6addr_loopback, 16) == 0 : octets[0] == 127;
     return true;
 }
 

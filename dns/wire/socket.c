@@ -217,21 +217,13 @@ enum status socket_claim(struct sockaddr_storage *address, int *guard, struct de
     return STATUS_OK;
 }
 
-enum status socket_open_udp(const struct sockaddr_storage *address, int *out, struct detail *why)
+enum status socket_open(const struct sockaddr_storage *address, int type, int *out,
+                        struct detail *why)
 {
+    bool is_tcp = type == SOCK_STREAM;
     int error = 0;
-    int fd = socket_open_bound(address, SOCK_DGRAM, FOR_UDP, &error);
-    if (fd < 0)
-        return socket_fail(address, error, why);
-    *out = fd;
-    return STATUS_OK;
-}
-
-enum status socket_open_tcp(const struct sockaddr_storage *address, int *out, struct detail *why)
-{
-    int error = 0;
-    int fd = socket_open_bound(address, SOCK_STREAM, FOR_TCP, &error);
-    if (fd >= 0 && listen(fd, BACKLOG) != 0) {
+    int fd = socket_open_bound(address, type, is_tcp ? FOR_TCP : FOR_UDP, &error);
+    if (is_tcp && fd >= 0 && listen(fd, BACKLOG) != 0) {
         error = errno;
         close(fd);
         fd = -1;

@@ -39,11 +39,9 @@ bool socket_is_same(const struct sockaddr_storage *a, const struct sockaddr_stor
  * *guard is then a socket that keeps it from others until it is closed, else -1. */
 MUST_USE enum status socket_claim(struct sockaddr_storage *address, int *guard, struct detail *why);
 
-/* A worker's own socket on a claimed address. */
-MUST_USE enum status socket_open_udp(const struct sockaddr_storage *address, int *out,
-                                     struct detail *why);
-MUST_USE enum status socket_open_tcp(const struct sockaddr_storage *address, int *out,
-                                     struct detail *why);
+/* A worker's own socket on a claimed address: SOCK_DGRAM, or SOCK_STREAM and listening. */
+MUST_USE enum status socket_open(const struct sockaddr_storage *address, int type, int *out,
+                                 struct detail *why);
 
 /* Octets that the client of a connection has not taken yet; 0 when it is gone. */
 size_t socket_unsent(int fd);

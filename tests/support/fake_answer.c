@@ -103,9 +103,9 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
     }
 }
 
-void answer_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
-                 bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
-                 struct answer_result *result)
+void message_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
+                  bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
+                  struct answer_result *result)
 {
     (void)env;
     (void)ede;

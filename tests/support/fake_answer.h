@@ -9,6 +9,7 @@
 #define SUPPORT_FAKE_ANSWER_H
 
 #include "dns/answer/answer.h"
+#include "dns/answer/message.h"
 
 #include <stdbool.h>
 #include <stdint.h>

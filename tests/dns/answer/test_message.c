@@ -89,7 +89,7 @@ static void writes_bare_replies(void **state)
     assert_non_null(out);
     ask_opt(&bytes, 1232, 0, NULL, 0);
     query_read(&query, bytes.bytes, bytes.len, QUERY_UDP, NULL, 0);
-    answer_bare(&env, &query, 5, true, 18, out, 512, &result);
+    message_bare(&env, &query, 5, true, 18, out, 512, &result);
     assert_int_equal(result.len, sizeof(expected));
     assert_memory_equal(out, expected, sizeof(expected));
     assert_int_equal(result.rcode, 5);

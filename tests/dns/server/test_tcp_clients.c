@@ -43,7 +43,7 @@ static void check(const struct tcp *tcp, const unsigned counts[NETWORKS])
     const struct tcp_client *client = tcp_clients_most(tcp);
     assert_int_equal(client ? client->count : 0, most);
     if (client)
-        assert_int_equal(tcp_clients_count(tcp, &client->first->address), most);
+        assert_int_equal(tcp_clients_count(tcp, &TAILQ_FIRST(&client->conns)->address), most);
 }
 
 static void counts_as_an_array_does(void **state)
@@ -94,10 +94,10 @@ static void a_newcomer_stands_behind_those_who_hold_as_many(void **state)
     for (unsigned i = 0; i < NETWORKS; i++) {
         conns[i].address = address_of(i, i);
         assert_true(tcp_clients_join(tcp, &conns[i]));
-        assert_ptr_equal(tcp_clients_most(tcp)->first, &conns[0]);
+        assert_ptr_equal(TAILQ_FIRST(&tcp_clients_most(tcp)->conns), &conns[0]);
     }
     for (unsigned i = 0; i < NETWORKS; i++) {
-        assert_ptr_equal(tcp_clients_most(tcp)->first, &conns[i]);
+        assert_ptr_equal(TAILQ_FIRST(&tcp_clients_most(tcp)->conns), &conns[i]);
         tcp_clients_leave(tcp, &conns[i]);
     }
     tcp_clients_clear(tcp);

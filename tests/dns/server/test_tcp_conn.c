@@ -56,7 +56,7 @@ static int setup(void **state)
     server.share = (struct tcp_share){.limit = LIMIT, .workers = 1, .transfer = take_transfer};
     server.address = client_address("127.0.0.1", 0);
     assert_int_equal(socket_claim(&server.address, &guard, NULL), STATUS_OK);
-    assert_int_equal(socket_open_tcp(&server.address, &fd, NULL), STATUS_OK);
+    assert_int_equal(socket_open(&server.address, SOCK_STREAM, &fd, NULL), STATUS_OK);
     close(guard);
     assert_int_equal(uv_loop_init(&server.loop), 0);
     tcp_add(&server.tcp, fd);
@@ -100,7 +100,7 @@ static void send_queries(int fd, unsigned count, const char *label, uint16_t typ
         len += client_message(stream + len, (uint16_t)i, label, type);
     client_send(fd, stream, len);
     for (int i = 0; i < 1000 && there < (int)len; i++) {
-        assert_int_equal(ioctl(server.tcp.newest->fd, FIONREAD, &there), 0);
+        assert_int_equal(ioctl(TAILQ_LAST(&server.tcp.conns, tcp_conns)->fd, FIONREAD, &there), 0);
         usleep(1000);
     }
     assert_int_equal(there, len);
@@ -131,7 +131,7 @@ static void finish(int fd, size_t expected, size_t taken)
             usleep(1000);
     }
     assert_int_equal(taken, expected);
-    assert_int_equal(server.tcp.turns, NULL);
+    assert_true(TAILQ_EMPTY(&server.tcp.turns));
 }
 
 /* Otherwise a client that asks faster than it is answered would keep others, and datagrams, out. */
@@ -209,7 +209,7 @@ static void what_is_sent_late_is_counted(void **state)
     while (server.tcp.count == 0)
         turn();
     send_queries(fd, 400, "a", LARGE_TYPE);
-    struct tcp_conn *conn = server.tcp.newest;
+    struct tcp_conn *conn = TAILQ_LAST(&server.tcp.conns, tcp_conns);
     while (conn->events != UV_WRITABLE)
         turn();
     assert_non_null(conn->output);
@@ -269,7 +269,7 @@ static void only_what_is_unfinished_is_kept(void **state)
     (void)state;
     int fd = open_client();
     size_t len = client_message(stream, 1, "a", CLIENT_TYPE_A);
-    struct tcp_conn *conn = server.tcp.newest;
+    struct tcp_conn *conn = TAILQ_LAST(&server.tcp.conns, tcp_conns);
     assert_true(tcp_conn_is_idle(conn));
     client_send(fd, stream, len + 5);
     usleep(20000);

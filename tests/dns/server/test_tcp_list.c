@@ -46,8 +46,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    while (world.tcp->oldest)
-        tcp_list_leave(world.tcp, world.tcp->oldest);
+    while (!TAILQ_EMPTY(&world.tcp->conns))
+        tcp_list_leave(world.tcp, TAILQ_FIRST(&world.tcp->conns));
     world.tcp->is_stopping = true;
     world.tcp->is_starved = false;
     tcp_list_stop_sweep(world.tcp);
@@ -69,11 +69,12 @@ static void is_order(const char *order)
 {
     char forwards[CONNS + 1] = "", backwards[CONNS + 1] = "";
     size_t len = 0;
-    for (const struct tcp_conn *conn = world.tcp->oldest; conn; conn = conn->newer)
-        forwards[len++] = (char)('0' + (conn - world.conns));
+    const struct tcp_conn *conn;
+    TAILQ_FOREACH(conn, &world.tcp->conns, by_progress)
+    forwards[len++] = (char)('0' + (conn - world.conns));
     assert_string_equal(forwards, order);
-    for (const struct tcp_conn *conn = world.tcp->newest; conn; conn = conn->older)
-        backwards[--len] = (char)('0' + (conn - world.conns));
+    TAILQ_FOREACH_REVERSE(conn, &world.tcp->conns, tcp_conns, by_progress)
+    backwards[--len] = (char)('0' + (conn - world.conns));
     assert_string_equal(backwards, order);
     assert_int_equal(world.tcp->count, strlen(order));
 }

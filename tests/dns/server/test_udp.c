@@ -79,7 +79,7 @@ static void open_server(const char *host, struct rate_limit *limit)
     udp_init(&server.udp, &server.batch, limit);
     server.address = client_address(host, 0);
     assert_int_equal(socket_claim(&server.address, &guard, NULL), STATUS_OK);
-    assert_int_equal(socket_open_udp(&server.address, &server.fd, NULL), STATUS_OK);
+    assert_int_equal(socket_open(&server.address, SOCK_DGRAM, &server.fd, NULL), STATUS_OK);
     server.is_wildcard = socket_is_wildcard(&server.address);
     close(guard);
 }

@@ -25,8 +25,8 @@ static void open_worker(unsigned index)
     address = client_address("127.0.0.1", 0);
     assert_int_equal(socket_claim(&address, &guard, NULL), STATUS_OK);
     assert_int_equal(worker_new(&shared, index, &worker), STATUS_OK);
-    assert_int_equal(socket_open_udp(&address, &udp, NULL), STATUS_OK);
-    assert_int_equal(socket_open_tcp(&address, &tcp, NULL), STATUS_OK);
+    assert_int_equal(socket_open(&address, SOCK_DGRAM, &udp, NULL), STATUS_OK);
+    assert_int_equal(socket_open(&address, SOCK_STREAM, &tcp, NULL), STATUS_OK);
     worker_add(worker, udp, tcp, false);
     close(guard);
 }

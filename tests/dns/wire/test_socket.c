@@ -73,8 +73,8 @@ static void workers_stand_side_by_side_and_nobody_else_beside_them(void **state)
     int guard = -1, again = -1, fds[4];
     struct sockaddr_storage address = claim("127.0.0.1", &guard);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(socket_open_udp(&address, &fds[i], NULL), STATUS_OK);
-        assert_int_equal(socket_open_tcp(&address, &fds[2 + i], NULL), STATUS_OK);
+        assert_int_equal(socket_open(&address, SOCK_DGRAM, &fds[i], NULL), STATUS_OK);
+        assert_int_equal(socket_open(&address, SOCK_STREAM, &fds[2 + i], NULL), STATUS_OK);
     }
     close(guard);
     /* For either protocol alone, too. */
@@ -92,7 +92,7 @@ static void workers_stand_side_by_side_and_nobody_else_beside_them(void **state)
         if (i == 1) {
             close(fds[2]);
             close(fds[3]);
-            assert_int_equal(socket_open_udp(&address, &fds[0], NULL), STATUS_OK);
+            assert_int_equal(socket_open(&address, SOCK_DGRAM, &fds[0], NULL), STATUS_OK);
         }
     }
     close(fds[0]);
@@ -108,8 +108,8 @@ static void what_the_machine_lacks_is_told_from_what_is_wrong(void **state)
     int fd = -1;
     assert_int_equal(socket_claim(&address, &fd, &why), STATUS_NOT_FOUND);
     assert_non_null(strstr(why.text, "192.0.2.1:5300: "));
-    assert_int_equal(socket_open_udp(&address, &fd, &why), STATUS_NOT_FOUND);
-    assert_int_equal(socket_open_tcp(&address, &fd, &why), STATUS_NOT_FOUND);
+    assert_int_equal(socket_open(&address, SOCK_DGRAM, &fd, &why), STATUS_NOT_FOUND);
+    assert_int_equal(socket_open(&address, SOCK_STREAM, &fd, &why), STATUS_NOT_FOUND);
     assert_int_equal(fd, -1);
 }
 
@@ -132,8 +132,8 @@ static void sockets_are_set_up_for_what_they_do(void **state)
         bool is_v4 = i < 2;
         int guard = -1, udp = -1, tcp = -1;
         struct sockaddr_storage address = claim(rows[i].host, &guard);
-        assert_int_equal(socket_open_udp(&address, &udp, NULL), STATUS_OK);
-        assert_int_equal(socket_open_tcp(&address, &tcp, NULL), STATUS_OK);
+        assert_int_equal(socket_open(&address, SOCK_DGRAM, &udp, NULL), STATUS_OK);
+        assert_int_equal(socket_open(&address, SOCK_STREAM, &tcp, NULL), STATUS_OK);
         for (int k = 0; k < 2; k++) {
             int fd = k ? tcp : udp;
             assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
@@ -166,7 +166,7 @@ static void what_is_unsent_can_be_dropped(void **state)
     (void)state;
     int guard = -1, listener = -1;
     struct sockaddr_storage address = claim("127.0.0.1", &guard);
-    assert_int_equal(socket_open_tcp(&address, &listener, NULL), STATUS_OK);
+    assert_int_equal(socket_open(&address, SOCK_STREAM, &listener, NULL), STATUS_OK);
     for (int is_dropped = 0; is_dropped < 2; is_dropped++) {
         int fd = client_connect_from(&address, "127.0.0.1");
         int server = accept(listener, NULL, NULL);
