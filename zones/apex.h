@@ -5,7 +5,6 @@
 #ifndef ZONES_APEX_H
 #define ZONES_APEX_H
 
-#include "zone_options.h"
 #include "zone_state.h"
 
 /* BAD_INPUT: as zone_new(). NO_MEMORY. What was made is in the zone. */

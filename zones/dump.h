@@ -13,7 +13,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct zone;

@@ -5,7 +5,6 @@
 
 #include <search.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/queue.h>
 
 #define REFRESH_MIN_S  5

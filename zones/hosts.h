@@ -21,8 +21,6 @@
 #include "registry/base/status.h"
 #include "registry/net/resolver.h"
 
-#include <uv.h>
-
 #define HOSTS_MAX         10000
 #define HOSTS_PER_S       50
 #define HOSTS_BURST       200

@@ -21,8 +21,6 @@
 #include "zones/store/ttl_counts.h"
 
 #include <assert.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 enum node_kind {
     NODE_EMPTY,    /* an empty non-terminal */

@@ -23,8 +23,6 @@
 #include "view.h"
 #include "zones/name/rr.h"
 
-#include <stddef.h>
-
 /* -- TTLs: of an RRset, the least of what its records come from (RFC 2181 5.2) */
 
 /* Of NXDOMAIN and NODATA, RFC 2308 5. */

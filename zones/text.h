@@ -10,7 +10,6 @@
 
 #include "dump.h"
 
-#include <stddef.h>
 #include <stdio.h>
 
 struct text;

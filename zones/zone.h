@@ -15,11 +15,7 @@
 #define ZONES_ZONE_H
 
 #include "registry/base/status.h"
-#include "zone_counts.h"
-#include "zone_options.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "zone_types.h"
 
 struct zone;
 

@@ -9,9 +9,8 @@
 #ifndef ZONES_ZONE_STATE_H
 #define ZONES_ZONE_STATE_H
 
-#include "registry/base/log.h"
 #include "view.h"
-#include "zone_counts.h"
+#include "zone_types.h"
 
 struct zone {
     struct view view; /* first: zone_view() */

@@ -25,7 +25,7 @@ enum where {
 struct answer_scratch *answer_scratch_new(void)
 {
     struct answer_scratch *scratch = calloc(1, sizeof(*scratch));
-    if (scratch && dedup_init(&scratch->dedup) == STATUS_OK)
+    if (scratch && name_seed_init(&scratch->dedup.seed) == STATUS_OK)
         return scratch;
     free(scratch);
     return NULL;

@@ -12,9 +12,6 @@
 #include "answer_types.h"
 #include "dns/wire/query.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 struct zone;
 
 /* A thread's working memory for removing duplicates. */

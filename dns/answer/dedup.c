@@ -1,12 +1,5 @@
 #include "dedup.h"
 
-#include <stddef.h>
-
-enum status dedup_init(struct dedup *dedup)
-{
-    return name_seed_init(&dedup->seed);
-}
-
 static bool dedup_slots_add(struct dedup *dedup, uint64_t a, uint64_t b)
 {
     for (uint64_t i = name_hash_pair(&dedup->seed, a, b);; i++) {

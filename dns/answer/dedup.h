@@ -13,10 +13,6 @@
 
 #include "zones/name/name.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
-
 #define DEDUP_FEW   32
 #define DEDUP_SLOTS 8192
 
@@ -25,7 +21,7 @@ struct dedup_pair {
 };
 
 struct dedup {
-    struct name_seed seed;
+    struct name_seed seed; /* by name_seed_init(); all else begins as zeros */
     uint32_t count;
     uint32_t edition;
     uint64_t filter[4]; /* a bit for each of the first few: most that are new are new at once */
@@ -33,9 +29,6 @@ struct dedup {
     uint32_t editions[DEDUP_SLOTS];
     struct dedup_pair slots[DEDUP_SLOTS];
 };
-
-/* Choose its secret; the rest is zeroed already. SYSTEM. */
-MUST_USE enum status dedup_init(struct dedup *dedup);
 
 static inline void dedup_clear(struct dedup *dedup)
 {

@@ -3,8 +3,6 @@
 #include "cookie.h"
 #include "reply.h"
 
-#include <string.h>
-
 size_t edns_size_of_options(const struct answer_env *env, unsigned wants)
 {
     size_t size = 0;

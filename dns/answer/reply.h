@@ -12,8 +12,6 @@
 #include "dns/wire/query.h"
 #include "zones/rrsets.h"
 
-#include <string.h>
-
 #define REPLY_HEAD        12     /* octets of a record before its data */
 #define REPLY_QUESTION    0xc00c /* a pointer to the question's name */
 #define REPLY_POINTER_MAX 0x3fff

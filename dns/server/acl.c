@@ -2,8 +2,6 @@
 
 #include "dns/wire/prefix.h"
 
-#include <string.h>
-
 #define V4_MAPPED_BITS 96 /* ::ffff:0:0/96 */
 
 enum status acl_add(struct acl *acl, const char *text, struct detail *why)

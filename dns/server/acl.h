@@ -7,10 +7,6 @@
 #include "registry/base/address.h"
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/socket.h>
-
 #define ACL_MAX 64
 
 struct acl {

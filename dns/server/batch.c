@@ -34,11 +34,6 @@ void batch_cut(struct batch *batch, unsigned i)
     }
 }
 
-void batch_fetch(struct batch *batch, unsigned count)
-{
-    answer_fetch(batch->zone, batch->queries, count);
-}
-
 static void batch_answer_soa(struct batch *batch, const struct query *query, uint8_t *out,
                              size_t size, struct answer_result *result)
 {

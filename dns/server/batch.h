@@ -1,7 +1,7 @@
 /* dns/server/batch.h - a worker's batch of queries on its way through answer(), whatever carried
  * them.
  *
- * For each batch: batch_begin(); batch_read() for all; batch_fetch(); batch_answer() for
+ * For each batch: batch_begin(); batch_read() for all; answer_fetch(); batch_answer() for
  * each; batch_end(). Between those two the zone may be read. Access lists stand before any work
  * on a question; what was asked and answered is counted here.
  *
@@ -16,10 +16,6 @@
 #include "counters.h"
 #include "dns/answer/answer.h"
 #include "dns/wire/query.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #define BATCH_SIZE 16 /* 32 and 64 cost the same per query */
 
@@ -62,9 +58,6 @@ static inline void batch_read(struct batch *batch, unsigned i, const uint8_t *by
 }
 /* The i-th message was longer than what was read of it: FORMERR. */
 void batch_cut(struct batch *batch, unsigned i);
-
-/* Prefetch for the first `count` of the batch. */
-void batch_fetch(struct batch *batch, unsigned count);
 
 /* For batch_answer(): what is dropped or denied, and transfers. */
 void batch_not_from_zone(struct batch *batch, const struct query *query, uint8_t *out, size_t size,

@@ -1,7 +1,6 @@
 #include "counters.h"
 
 #include <assert.h>
-#include <stddef.h>
 
 static_assert(sizeof(struct counters) % sizeof(uint64_t) == 0, "counters are summed as words");
 

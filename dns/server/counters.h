@@ -8,8 +8,6 @@
 #include "dns/wire/query.h"
 #include "zones/name/rr.h"
 
-#include <stdint.h>
-
 /* Types that are counted by themselves; the rest is OTHER. X(name) */
 #define COUNTERS_TYPE_LIST(X)                                                                      \
     X(A) X(NS) X(SOA) X(PTR) X(TXT) X(AAAA) X(SRV) X(DS) X(SVCB) X(HTTPS) X(IXFR) X(AXFR) X(ANY)

@@ -2,7 +2,6 @@
 
 #include "dns/wire/socket.h"
 #include "rate_limit.h"
-#include "registry/base/random.h"
 #include "worker.h"
 #include "zones/store/rcu.h"
 
@@ -10,9 +9,7 @@
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
 #define WORKERS_MAX 1024
 
@@ -124,17 +121,14 @@ static enum status server_open_workers(struct server *server, unsigned count, st
     return STATUS_OK;
 }
 
-static enum status server_make_limit(struct server *server, uint32_t rate, struct detail *why)
+static enum status server_make_limit(struct server *server, uint32_t rate)
 {
-    uint64_t seed[2];
     if (rate == 0)
         return STATUS_OK;
-    if (random_fill(seed, sizeof(seed)) != STATUS_OK)
-        return detail_set(why, STATUS_SYSTEM, "no random numbers");
     server->limit = aligned_alloc(alignof(struct rate_limit), sizeof(struct rate_limit));
     if (!server->limit)
         return STATUS_NO_MEMORY;
-    rate_limit_init(server->limit, rate, seed);
+    rate_limit_init(server->limit, rate, &server->shared.tcp_share.seed);
     server->shared.limit = server->limit;
     return STATUS_OK;
 }
@@ -159,7 +153,7 @@ static enum status server_fill(struct server *server, const struct server_option
     enum status status = name_seed_init(&server->shared.tcp_share.seed);
     if (status != STATUS_OK)
         return detail_set(why, status, "no random numbers");
-    status = server_make_limit(server, options->rate_limit, why);
+    status = server_make_limit(server, options->rate_limit);
     if (status == STATUS_OK)
         status = server_claim_addresses(server, options, why);
     if (status == STATUS_OK)

@@ -19,9 +19,6 @@
 #include "registry/base/status.h"
 
 #include <netinet/in.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/socket.h>
 
 struct server;
 struct zone;

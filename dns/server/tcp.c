@@ -6,7 +6,6 @@
 #include "tcp_list.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define STOP_MS      1000

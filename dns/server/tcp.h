@@ -21,8 +21,6 @@
 #include "registry/base/status.h"
 #include "tcp_types.h"
 
-#include <uv.h>
-
 /* Take over a listening socket, before tcp_start(); at most TCP_LISTENERS_MAX. */
 void tcp_add(struct tcp *tcp, int fd);
 

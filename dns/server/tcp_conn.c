@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* A connection that finishes is read at most so often: a client may send faster than we read. */
@@ -225,7 +224,7 @@ static unsigned tcp_conn_read_batch(struct tcp_conn *conn, struct framing *frami
         batch_read(batch, count, message, len, QUERY_TCP, &conn->address.sa);
         ends[count++] = framing->at;
     }
-    batch_fetch(batch, count);
+    answer_fetch(batch->zone, batch->queries, count);
     return count;
 }
 

@@ -18,8 +18,6 @@
 
 #include "tcp_types.h"
 
-#include <stdbool.h>
-
 /* Serve an accepted non-blocking socket from now on. The connection frees itself after
  * tcp_conn_close(). False: no memory or no poll; the socket is still the caller's. */
 bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client);

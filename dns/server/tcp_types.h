@@ -12,9 +12,6 @@
 #include "dns/wire/socket.h"
 #include "zones/name/name.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/queue.h>
 #include <uv.h>
 

@@ -1,8 +1,6 @@
 #include "udp.h"
 
 #include <errno.h>
-#include <stddef.h>
-#include <string.h>
 
 void udp_init(struct udp *udp, struct batch *batch, struct rate_limit *limit)
 {
@@ -55,12 +53,12 @@ static void udp_read_batch(struct udp *udp, unsigned count)
         if (udp->in[i].msg_hdr.msg_flags & MSG_TRUNC)
             batch_cut(udp->batch, i);
     }
-    batch_fetch(udp->batch, count);
+    answer_fetch(udp->batch->zone, udp->batch->queries, count);
 }
 
 /* A valid cookie proves that the address is not forged; that is known only once there is an answer.
  */
-static bool udp_is_withheld(struct udp *udp, unsigned i, const struct answer_result *result)
+static bool udp_is_rate_limited(struct udp *udp, unsigned i, const struct answer_result *result)
 {
     return udp->limit && !result->has_valid_cookie &&
            !rate_limit_allows(udp->limit, &udp->slots[i].client.sa, udp->batch->now_us);
@@ -71,7 +69,7 @@ static size_t udp_write_reply(struct udp *udp, unsigned i)
     struct answer_result result;
     uint8_t *reply = udp->slots[i].reply;
     size_t len = batch_answer(udp->batch, i, reply, UDP_REPLY_MAX, &result);
-    if (len != 0 && udp_is_withheld(udp, i, &result)) {
+    if (len != 0 && udp_is_rate_limited(udp, i, &result)) {
         counters_bump(&udp->batch->counters->rate_limited);
         len = 0;
         if (udp->rate_limited++ & 1)

@@ -13,11 +13,7 @@
 #include "dns/wire/socket.h"
 #include "rate_limit.h"
 
-#include <netinet/in.h>
 #include <stdalign.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/socket.h>
 
 #define UDP_QUERY_MAX 4096 /* a longer query is a FORMERR */
 #define UDP_REPLY_MAX 4096

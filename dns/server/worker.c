@@ -7,9 +7,7 @@
 #include <signal.h>
 #include <stdalign.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
 #define UDP_ROUNDS      8 /* batches in one go, before TCP gets its turn */
 #define UDP_LAST_ROUNDS 1024

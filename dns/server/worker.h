@@ -16,9 +16,6 @@
 #include "registry/base/status.h"
 #include "tcp.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 struct worker;
 
 /* What all workers have in common; everything pointed at must outlive them. */

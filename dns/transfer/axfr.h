@@ -15,10 +15,6 @@
 #include "dns/wire/query.h"
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 struct zone;
 
 #define AXFR_OPT_MAX  256

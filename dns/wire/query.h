@@ -10,9 +10,6 @@
 
 #include "zones/name/name.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 
 #define QUERY_HEADER     12 /* octets before the question */

@@ -14,8 +14,6 @@
 #include "registry/base/status.h"
 
 #include <netinet/in.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/socket.h>
 
 #define SOCKET_TEXT_MAX 80

@@ -1,5 +1,6 @@
 #include "siphash.h"
 
+#include <endian.h>
 #include <string.h>
 
 static inline uint64_t siphash_rotate(uint64_t word, unsigned bits)
@@ -25,10 +26,7 @@ static inline uint64_t siphash_load(const uint8_t *at)
 {
     uint64_t word;
     memcpy(&word, at, 8);
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    word = __builtin_bswap64(word);
-#endif
-    return word;
+    return le64toh(word);
 }
 
 static inline void siphash_absorb(uint64_t v[4], uint64_t word)
@@ -55,9 +53,6 @@ void siphash(const uint8_t key[16], const void *data, size_t len, uint8_t out[8]
     v[2] ^= 0xff;
     for (unsigned i = 0; i < 4; i++)
         siphash_round(v);
-    uint64_t hash = v[0] ^ v[1] ^ v[2] ^ v[3];
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    hash = __builtin_bswap64(hash);
-#endif
+    uint64_t hash = htole64(v[0] ^ v[1] ^ v[2] ^ v[3]);
     memcpy(out, &hash, 8);
 }

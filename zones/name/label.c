@@ -1,5 +1,6 @@
 #include "label.h"
 
+#include "name.h"
 #include "registry/key.h"
 
 #include <stdio.h>
@@ -24,14 +25,9 @@ static bool label_is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
-static uint8_t label_to_lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
-}
-
 static uint8_t label_fold_type(uint8_t c)
 {
-    return c == '_' ? '-' : label_to_lower(c);
+    return c == '_' ? '-' : name_fold_octet(c);
 }
 
 uint32_t label_fnv1a(const void *octets, size_t len)
@@ -111,7 +107,7 @@ static bool label_is_same(const struct label *label, const struct key_base *base
     if (label->len != base->len + 1)
         return false;
     for (size_t i = 0; i < base->len; i++)
-        if (label->octets[i + 1] != label_to_lower((uint8_t)base->text[i]))
+        if (label->octets[i + 1] != name_fold_octet((uint8_t)base->text[i]))
             return false;
     return true;
 }

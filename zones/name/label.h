@@ -12,10 +12,6 @@
 #include "registry/base/status.h"
 #include "registry/entry.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #define LABEL_MAX             63
 #define LABEL_ADDRESS4_OCTETS 4
 #define LABEL_ADDRESS6_OCTETS 16

@@ -11,7 +11,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 

@@ -1,15 +1,10 @@
 #include "txt.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/param.h>
 
 static const char type_key[] = "type";
-
-static size_t txt_least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Strings written so far; once one did not fit, nothing more is written. */
 struct cursor {
@@ -22,7 +17,7 @@ struct cursor {
 static void txt_append(struct cursor *cursor, const char *key, const char *value, size_t value_len)
 {
     size_t key_len = key ? strlen(key) + 1 : 0;
-    size_t kept = txt_least(value_len, TXT_STRING_MAX - key_len);
+    size_t kept = MIN(value_len, TXT_STRING_MAX - key_len);
     if (cursor->is_full || cursor->size - cursor->len < 1 + key_len + kept) {
         cursor->is_full = true;
         return;
@@ -57,7 +52,7 @@ static bool txt_has_type_key(const struct entry_string *pair)
 static bool txt_is_before(const struct entry_string *pair)
 {
     static const char prefix[] = "type=";
-    return memcmp(prefix, pair->text, txt_least(sizeof(prefix) - 1, pair->len)) < 0;
+    return memcmp(prefix, pair->text, MIN(sizeof(prefix) - 1, pair->len)) < 0;
 }
 
 static void txt_append_type(struct cursor *cursor, const char *base, size_t base_len,

@@ -12,9 +12,6 @@
 #include "registry/base/status.h"
 #include "registry/entry.h"
 
-#include <stddef.h>
-#include <stdint.h>
-
 #define TXT_STRING_MAX 255
 #define TXT_SWITCH_MAX 16384 /* octets of a switch's value; a longer one is not published */
 

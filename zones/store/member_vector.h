@@ -18,7 +18,6 @@
 #include "rcu.h"
 #include "registry/base/status.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #define MEMBER_VECTOR_CHUNK  64 /* members in a chunk, chunks in a page */

@@ -16,7 +16,6 @@
 #include "registry/base/status.h"
 
 #include <assert.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 struct ptr_table_slots {

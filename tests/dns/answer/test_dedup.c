@@ -107,7 +107,7 @@ static void chosen_pairs_do_not_fall_together(void **state)
     (void)state;
     for (unsigned kind = 0; kind < 5; kind++) {
         memset(&seen, 0, sizeof(seen));
-        assert_int_equal(dedup_init(&seen), STATUS_OK);
+        assert_int_equal(name_seed_init(&seen.seed), STATUS_OK);
         dedup_clear(&seen);
         uint64_t address = 0;
         for (unsigned i = 0; i < 4000; i++) {

@@ -12,9 +12,10 @@ static uint64_t now_us = UINT64_C(1700000000) * SECOND;
 
 static int setup(void **state)
 {
-    static const uint64_t seed[2] = {UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210)};
+    static const struct name_seed seed = {
+        {UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344), UINT64_C(0xa4093822299f31d0)}};
     (void)state;
-    rate_limit_init(&limit, RATE, seed);
+    rate_limit_init(&limit, RATE, &seed);
     return 0;
 }
 
@@ -82,7 +83,7 @@ static void a_flood_of_prefixes_frees_the_idle_not_the_heavy(void **state)
 {
     (void)state;
     assert_int_equal(draw("192.0.2.1", 100), RATE);
-    for (uint32_t i = 0; i < 4 * RATE_LIMIT_BUCKETS * RATE_LIMIT_WAYS; i++) {
+    for (uint32_t i = 0; i < 4 * RATE_LIMIT_LINES * RATE_LIMIT_WAYS; i++) {
         struct sockaddr_in client = {.sin_family = AF_INET,
                                      .sin_addr.s_addr = htonl(0x0a000000 + (i << 8))};
         assert_true(rate_limit_allows(&limit, (const struct sockaddr *)&client, now_us));
@@ -104,11 +105,11 @@ static void many_prefixes_are_limited_each(void **state)
 
 static void a_high_rate_is_a_rate(void **state)
 {
-    static const uint64_t seed[2] = {1, 2};
+    static const struct name_seed seed = {{1, 2, 3}};
     (void)state;
-    rate_limit_init(&limit, 100000, seed);
+    rate_limit_init(&limit, 100000, &seed);
     assert_int_equal(draw("192.0.2.1", 200000), 100000);
-    rate_limit_init(&limit, UINT32_MAX, seed);
+    rate_limit_init(&limit, UINT32_MAX, &seed);
     assert_int_equal(draw("192.0.2.1", 200000), 200000);
 }
 

@@ -19,7 +19,7 @@ static struct {
     bool denies;
 } limiter;
 
-void rate_limit_init(struct rate_limit *limit, uint32_t rate, const uint64_t seed[2])
+void rate_limit_init(struct rate_limit *limit, uint32_t rate, const struct name_seed *seed)
 {
     (void)limit, (void)seed;
     limiter.rate = rate;

@@ -1,15 +1,14 @@
-/* zones/zone_options.h - what a zone is made from: its names, hosts and name servers.
+/* zones/zone_types.h - what a zone is made from, and what it counts.
+ *
+ * Types alone, for zone.h and for the files that it is made of.
  *
  * Units: *_s is seconds. */
-#ifndef ZONES_ZONE_OPTIONS_H
-#define ZONES_ZONE_OPTIONS_H
+#ifndef ZONES_ZONE_TYPES_H
+#define ZONES_ZONE_TYPES_H
 
 #include "registry/base/log.h"
 #include "registry/net/resolver.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "skip.h"
 
 #define ZONE_NS_MAX    16
 #define ZONE_HOSTS_MAX 256
@@ -49,6 +48,24 @@ struct zone_options {
     void (*host_added)(void *arg, const char *name);
     void (*host_removed)(void *arg, const char *name);
     void *arg;
+};
+
+/* The figures of metrics, summary and status pages. */
+struct zone_counts {
+    uint64_t keys;     /* put and not removed, served or not */
+    uint64_t services; /* served */
+    uint64_t switches; /* served */
+    uint64_t types;
+    uint64_t names;     /* owners in the look-up table */
+    uint64_t addresses; /* distinct IP addresses */
+    uint64_t hosts, hosts_without_address;
+    uint64_t collisions;      /* keys whose DNS name an earlier one has, too */
+    uint64_t large_types;     /* types with more than 100 instances */
+    uint64_t ignored_members; /* members of JSON values ignored for a wrong type or range */
+    uint64_t skipped[SKIP_COUNT];
+    uint64_t bytes; /* of memory that the look-up tables take */
+    int64_t revision;
+    uint32_t serial;
 };
 
 #endif
