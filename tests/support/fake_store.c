@@ -34,6 +34,7 @@ struct fake_store_key *fake_store_find(struct fake_store *etcd, const char *key)
 void fake_store_put(struct fake_store *etcd, const char *key, const char *value, int64_t lease)
 {
     struct fake_store_key *found = fake_store_find(etcd, key);
+    int64_t created = found ? found->created : etcd->revision + 1;
     if (!found) {
         size_t at = etcd->key_count++;
         if (at == FAKE_STORE_KEYS)
@@ -42,9 +43,21 @@ void fake_store_put(struct fake_store *etcd, const char *key, const char *value,
             etcd->keys[at] = etcd->keys[at - 1];
         found = &etcd->keys[at];
     }
-    *found = (struct fake_store_key){.revision = ++etcd->revision, .lease = lease};
+    *found = (struct fake_store_key){
+        .revision = ++etcd->revision, .created = created, .lease = lease};
     snprintf(found->key, sizeof(found->key), "%s", key);
     snprintf(found->value, sizeof(found->value), "%s", value);
+}
+
+static bool fake_store_remove(struct fake_store *etcd, const char *key)
+{
+    struct fake_store_key *found = fake_store_find(etcd, key);
+    if (!found)
+        return false;
+    etcd->key_count--;
+    memmove(found, found + 1, (size_t)(&etcd->keys[etcd->key_count] - found) * sizeof(*found));
+    etcd->revision++;
+    return true;
 }
 
 struct fake_store_lease *fake_store_lease(struct fake_store *etcd, int64_t id)
@@ -76,9 +89,9 @@ static void fake_store_kv(FILE *out, const struct fake_store_key *key)
     base64_encode(key->key, strlen(key->key), key64);
     base64_encode(key->value, strlen(key->value), value64);
     fprintf(out,
-            "{\"key\":\"%s\",\"value\":\"%s\",\"create_revision\":\"1\",\"version\":\"1\","
-            "\"mod_revision\":\"%" PRId64 "\",\"lease\":\"%" PRId64 "\"}",
-            key64, value64, key->revision, key->lease);
+            "{\"key\":\"%s\",\"value\":\"%s\",\"create_revision\":\"%" PRId64
+            "\",\"version\":\"1\",\"mod_revision\":\"%" PRId64 "\",\"lease\":\"%" PRId64 "\"}",
+            key64, value64, key->created, key->revision, key->lease);
 }
 
 static void fake_store_range(struct fake_store *etcd, const cJSON *asked, FILE *out)
@@ -113,6 +126,11 @@ static void fake_store_op(struct fake_store *etcd, const cJSON *op, FILE *out)
         return;
     }
     fake_store_text(op, "key", key);
+    if (strcmp(op->string, "request_delete_range") == 0) {
+        bool is_gone = fake_store_remove(etcd, key);
+        fprintf(out, "{\"response_delete_range\":{\"deleted\":\"%d\"}}", is_gone);
+        return;
+    }
     fake_store_text(op, "value", value);
     fake_store_put(etcd, key, value, fake_store_number(op, "lease"));
     fprintf(out, "{\"response_put\":{}}");

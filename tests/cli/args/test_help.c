@@ -2,15 +2,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "cli/args/help.h"
 #include "cli/program.h"
-#include "support/capture.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,84 +105,12 @@ static void the_help_of_all_names_every_command_and_global_option(void **state)
     free(text);
 }
 
-/* What a command prints that takes one operand, or none. */
-static char *printed(int (*run)(struct call *call), const char *operand, int exit_status)
-{
-    struct call call = {.table = program_table(), .operands = {operand}, .operand_count = 1};
-    struct capture capture;
-    capture_begin(&capture, STDOUT_FILENO);
-    int got = run(&call);
-    char *text = capture_end(&capture);
-    assert_int_equal(got, exit_status);
-    return text;
-}
-
-static bool has_word(const char *text, const char *word)
-{
-    size_t len = strlen(word);
-    for (const char *p = text; (p = strstr(p, word)); p++) {
-        bool begins = p == text || !(isalnum((unsigned char)p[-1]) || p[-1] == '_');
-        if (begins && !isalnum((unsigned char)p[len]) && p[len] != '-' && p[len] != '_')
-            return true;
-    }
-    return false;
-}
-
-static void completions_know_every_option_and_command(void **state)
-{
-    static const char *const shells[] = {"bash", "zsh", "fish"};
-    const struct command_table *table = program_table();
-    (void)state;
-    for (size_t i = 0; i < COUNT(shells); i++) {
-        char *text = printed(completion_command, shells[i], 0);
-        for (size_t k = 0; k < OPTION_COUNT; k++)
-            assert_true(has_word(text, option_row((enum option_id)k)->name));
-        for (size_t k = 0; k < table->count; k++)
-            assert_true(table->commands[k].is_hidden || has_word(text, table->commands[k].name));
-        free(text);
-    }
-    free(printed(completion_command, "tcsh", 2));
-}
-
-/* Takes the marks of roff away: fonts, and the backslashes before hyphens. */
-static char *plain(char *text)
-{
-    char *to = text;
-    for (const char *from = text; *from; from++) {
-        if (from[0] == '\\' && from[1] == 'f' && from[2])
-            from += 2;
-        else if (*from != '\\')
-            *to++ = *from;
-    }
-    *to = '\0';
-    return text;
-}
-
-static void the_manual_and_the_tables_are_whole(void **state)
-{
-    char *pages[] = {plain(printed(docs_man, "empusa", 0)),
-                     plain(printed(docs_man, "empusa-serve", 0)), printed(docs_markdown, NULL, 0)};
-    (void)state;
-    for (size_t k = 0; k < OPTION_COUNT; k++) {
-        const char *name = option_row((enum option_id)k)->name;
-        bool is_of_serve = k >= OPTION_LISTEN || k == OPTION_DATA_DIR || k == OPTION_LISTEN_DEV;
-        assert_true(is_of_serve || has_word(pages[0], name));
-        assert_true(k < OPTION_LISTEN || has_word(pages[1], name));
-        assert_true(has_word(pages[2], name));
-    }
-    for (size_t i = 0; i < COUNT(pages); i++)
-        free(pages[i]);
-    free(printed(docs_man, "nothing", 2));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_wrapped),
         cmocka_unit_test(every_option_is_in_the_help_of_its_command),
         cmocka_unit_test(the_help_of_all_names_every_command_and_global_option),
-        cmocka_unit_test(completions_know_every_option_and_command),
-        cmocka_unit_test(the_manual_and_the_tables_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
