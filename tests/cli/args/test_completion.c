@@ -1,5 +1,5 @@
 /* What the shells do with it is tested in tests/end/test_completion.py. */
-#include "completion.h"
+#include "cli/args/help.h"
 
 #include "cli/program.h"
 #include "support/printed.h"

@@ -1,4 +1,4 @@
-#include "docs.h"
+#include "cli/args/help.h"
 
 #include "cli/program.h"
 #include "support/printed.h"

@@ -69,9 +69,9 @@ static void what_etcd_refuses_fails_with_advice(void **state)
     struct session session;
     struct session_value value = {0};
     struct kv_key key;
-    run.store.fail = (struct fake_row){"/v3/kv/range", 403,
-                                   "{\"error\":\"etcdserver: permission denied\",\"code\":7}",
-                                   FAKE_KEEP, 9};
+    run.store.fail =
+        (struct fake_row){"/v3/kv/range", 403,
+                          "{\"error\":\"etcdserver: permission denied\",\"code\":7}", FAKE_KEEP, 9};
     assert_int_equal(session_open(&session, &call), STATUS_OK);
     assert_int_equal(key_of_switch(&session.root, "a", &key, &session.why), STATUS_OK);
     cli_run_begin_serving(&run);
