@@ -95,4 +95,30 @@ struct entry_json {
 void entry_render_members(struct buffer *out, const struct entry *entry,
                           const struct entry_json *json);
 
+/* entry_text.c: the JSON of a value, made such that cJSON takes it, which refuses a whole object for a
+ * lone surrogate, for a number of 63 characters and for what is nested a thousand deep, and whose
+ * strings end at a NUL. None of these is a reason to lose an instance.
+ *
+ * Copy a value of at most ENTRY_VALUE_MAX octets to `out`, which has room for as many. A lone
+ * surrogate becomes U+FFFD, a long number one of 17 digits, what is nested deeper than any member
+ * that is read a 0: of the wrong type as it was. *nul is the octet, one that no UTF-8 has, that
+ * stands for U+0000; 0 where there is none.
+ * Returns the length; 0: no JSON. What is left to find fault with, cJSON will. */
+size_t entry_text_prepare(const char *value, size_t len, char *out, uint8_t *nul);
+
+/* entry_state.c: change the `state` of an entry's value and not an octet more. The value is edited as
+ * text, not read and written anew: members that empusa does not know, numbers of any size and the
+ * order of members stay as they are.
+ *
+ * OK: *out is the value with "state":"draining", or without "state" where it shall be up;
+ * malloc()ed and NUL-terminated, the caller's. What is left with nothing but a location becomes
+ * plain text. CONFLICT: it is in that state already. BAD_INPUT: it is no entry; *why says what is
+ * wrong with it. TOO_LARGE, NO_MEMORY. */
+MUST_USE enum status entry_state_set(const char *value, size_t len, bool is_draining, char **out,
+                                     size_t *out_len, struct detail *why);
+
+/* Whether `found` is `value` with its state changed, and to which. False also without memory. */
+bool entry_state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
+                              bool *is_draining);
+
 #endif

@@ -1,4 +1,3 @@
-#include "entry_state.h"
 
 #include "entry.h"
 

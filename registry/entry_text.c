@@ -1,15 +1,14 @@
-#include "entry_text.h"
+#include "entry.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ESCAPE_LEN  6                        /* "\u0000" */
-#define NUMBER_MAX  40                       /* cJSON reads 63 characters; "%.17g" has 24 */
-#define DEPTH_MAX   16                       /* of objects and arrays; what is read is 2 deep */
-#define BRACKET_MAX (ENTRY_TEXT_MAX / 8 + 1) /* octets, a bit for each */
+#define ESCAPE_LEN  6                         /* "\u0000" */
+#define NUMBER_MAX  40                        /* cJSON reads 63 characters; "%.17g" has 24 */
+#define DEPTH_MAX   16                        /* of objects and arrays; what is read is 2 deep */
+#define BRACKET_MAX (ENTRY_VALUE_MAX / 8 + 1) /* octets, a bit for each */
 
 struct text {
     const char *at, *end;

@@ -1,24 +1,13 @@
 #include "kept_value.h"
 
 #include "entry.h"
-#include "entry_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static char *kept_value_copy(const char *text, size_t len)
-{
-    char *copy = malloc(len + 1);
-    if (copy) {
-        memcpy(copy, text, len);
-        copy[len] = '\0';
-    }
-    return copy;
-}
-
 enum status kept_value_init(struct kept_value *out, const char *text, size_t len)
 {
-    char *copy = kept_value_copy(text, len);
+    char *copy = buffer_copy(text, len);
     if (!copy)
         return STATUS_NO_MEMORY;
     *out = (struct kept_value){.text = copy, .len = len, .number = 1};
@@ -66,7 +55,7 @@ enum status kept_value_set(struct kept_value *value, const char *text, size_t le
     bool is_draining = kept_value_is_draining(value);
     enum status status = entry_state_set(text, len, is_draining, &made, &made_len, why);
     if (status == STATUS_CONFLICT) { /* it has this state already */
-        made = kept_value_copy(text, len);
+        made = buffer_copy(text, len);
         status = made ? STATUS_OK : detail_set(why, STATUS_NO_MEMORY, "out of memory");
     }
     if (status == STATUS_OK)

@@ -3,7 +3,6 @@
 #include "registrar.h"
 
 #include "entry.h"
-#include "entry_state.h"
 #include "lease_id.h"
 #include "registry/etcd/kv.h"
 #include "registry/etcd/lease.h"
@@ -101,14 +100,6 @@ static bool registrar_is_cancelled(struct registrar *registrar)
     return true;
 }
 
-static char *registrar_copy(const char *text, size_t len)
-{
-    char *copy = malloc(len + 1); /* never of 0 octets, which may be NULL */
-    if (copy && len > 0)
-        memcpy(copy, text, len);
-    return copy;
-}
-
 /* kv NULL: it is not there. False: no memory. */
 static bool registrar_see(struct registrar *registrar, const struct kv *kv)
 {
@@ -116,7 +107,7 @@ static bool registrar_see(struct registrar *registrar, const struct kv *kv)
     registrar->seen = (struct registrar_seen){0};
     if (!kv)
         return true;
-    char *value = registrar_copy(kv->value, kv->value_len);
+    char *value = buffer_copy(kv->value, kv->value_len);
     if (value)
         registrar->seen = (struct registrar_seen){value, kv->value_len, kv->lease, kv->mod_revision,
                                                   kv->create_revision};
@@ -346,7 +337,7 @@ static enum registrar_step registrar_plan_state(struct registrar *registrar)
         entry_state_set(seen->value, seen->value_len, registrar->traits->is_draining, &value, &len,
                         &registrar->why);
     if (status == STATUS_CONFLICT) /* it has that state */
-        return registrar_rewrite(registrar, registrar_copy(seen->value, seen->value_len),
+        return registrar_rewrite(registrar, buffer_copy(seen->value, seen->value_len),
                                  seen->value_len, REGISTRAR_UNCHANGED);
     if (status == STATUS_OK || status == STATUS_NO_MEMORY)
         return registrar_rewrite(registrar, value, len, REGISTRAR_CHANGED);
@@ -380,9 +371,9 @@ static enum registrar_step registrar_plan_toggle(struct registrar *registrar)
     while (len > 0 && registrar_is_blank(text[len - 1]))
         len--;
     if (registrar_is_one_of(on, COUNT(on), text, len))
-        return registrar_rewrite(registrar, registrar_copy("no", 2), 2, REGISTRAR_DISABLED);
+        return registrar_rewrite(registrar, buffer_copy("no", 2), 2, REGISTRAR_DISABLED);
     if (registrar_is_one_of(off, COUNT(off), text, len))
-        return registrar_rewrite(registrar, registrar_copy("yes", 3), 3, REGISTRAR_ENABLED);
+        return registrar_rewrite(registrar, buffer_copy("yes", 3), 3, REGISTRAR_ENABLED);
     return registrar_stop(registrar, REGISTRAR_UNFIT);
 }
 
@@ -418,9 +409,9 @@ enum status registrar_start(struct etcd *etcd, const struct registrar_change *ch
     registrar->arg = arg;
     registrar->traits = &registrar_kinds[change->kind];
     registrar->key = *change->key;
-    registrar->value = registrar_copy(change->value, change->value_len);
+    registrar->value = buffer_copy(change->value, change->value_len);
     registrar->value_len = change->value_len;
-    registrar->expected = registrar_copy(change->expected, change->expected_len);
+    registrar->expected = buffer_copy(change->expected, change->expected_len);
     registrar->expected_len = change->expected_len;
     registrar->ttl_s = change->ttl_s;
     registrar->tries_left = change->kind == REGISTRAR_TOGGLE_SWITCH ? 1 : REGISTRAR_TRIES;

@@ -2,7 +2,7 @@
  * switch's ways.
  *
  * Each of them reads the key, decides what to do about what is there, and makes the change only
- * where the key is still as it was read (kv_guard.h says why); if it is not, it decides again
+ * where the key is still as it was read (kv.h says why); if it is not, it decides again
  * about what is there now. Where it must be known whether it was we who made the change, as in
  * toggling, an attempt without an answer is not repeated before the key has been looked at.
  *

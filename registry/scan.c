@@ -8,7 +8,6 @@
 #include "registry/base/buffer.h"
 #include "registry/etcd/kv.h"
 #include "registry/etcd/lease.h"
-#include "registry/etcd/range.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,6 @@
 #include "help.h"
 
 #include "cli/text/output.h"
-#include "command.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "session.h"
 
 #include "connect.h"
+#include "registry/base/buffer.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* What a person may do about it. */
 static const char *const advice[STATUS_COUNT] = {
@@ -116,11 +116,9 @@ struct get_wait {
 static bool session_get_each(void *arg, const struct kv *kv)
 {
     struct session_value *out = &((struct get_wait *)arg)->found;
-    out->text = malloc(kv->value_len + 1);
+    out->text = buffer_copy(kv->value, kv->value_len);
     if (!out->text)
         return false;
-    memcpy(out->text, kv->value, kv->value_len);
-    out->text[kv->value_len] = '\0';
     out->len = kv->value_len;
     out->is_cut = kv->is_value_cut;
     return true;

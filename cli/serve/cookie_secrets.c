@@ -1,6 +1,5 @@
 #include "cookie_secrets.h"
 
-#include "registry/base/file.h"
 #include "registry/base/random.h"
 
 #include <string.h>

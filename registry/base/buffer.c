@@ -100,3 +100,13 @@ void buffer_add_base64(struct buffer *buffer, const void *octets, size_t len)
     if (end)
         base64_encode(octets, len, end);
 }
+
+char *buffer_copy(const void *octets, size_t len)
+{
+    char *copy = malloc(len + 1);
+    if (copy && len > 0)
+        memcpy(copy, octets, len);
+    if (copy)
+        copy[len] = '\0';
+    return copy;
+}

@@ -36,4 +36,7 @@ void buffer_add_json(struct buffer *buffer, const char *text, size_t len);
 /* The octets in base64 with padding. */
 void buffer_add_base64(struct buffer *buffer, const void *octets, size_t len);
 
+/* Without a buffer: a copy of octets, with a NUL behind it, for free(). NULL: no memory. */
+char *buffer_copy(const void *octets, size_t len);
+
 #endif

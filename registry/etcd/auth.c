@@ -1,4 +1,4 @@
-#include "auth.h"
+#include "client.h"
 
 #include "registry/base/backoff.h"
 

@@ -1,4 +1,4 @@
-#include "discovery.h"
+#include "client.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

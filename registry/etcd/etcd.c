@@ -1,6 +1,5 @@
 #include "etcd.h"
 
-#include "auth.h"
 #include "registry/base/address.h"
 #include "rpc.h"
 

@@ -1,7 +1,5 @@
 #include "follow_check.h"
 
-#include "range.h"
-
 #include <stdlib.h>
 
 #define FOLLOW_CHECK_KEY_MAX (2U << 20)

@@ -14,7 +14,6 @@
 #include "follow_types.h"
 #include "ledger.h"
 #include "proof.h"
-#include "range.h"
 #include "watch.h"
 
 #define FOLLOW_REASONS_MAX 8 /* of one outage that are told */

@@ -1,6 +1,5 @@
 #include "kv.h"
 
-#include "range.h"
 #include "rpc.h"
 #include "txn_reply.h"
 

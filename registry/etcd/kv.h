@@ -50,4 +50,16 @@ void kv_guard_init(struct kv_guard *guard, const char *key, size_t key_len, int6
 /* What is there instead; NULL: nothing, or the transaction succeeded. Borrowed from the result. */
 const struct kv *kv_guard_found(const struct kv_txn_result *result);
 
+/* kv_range() for callers that may change their mind. */
+struct member;
+struct range;
+
+/* As kv_range(). `pin`: ask this member only, once; NULL = any. NULL: no memory, or the client is
+ * closing; nothing will be called. */
+struct range *range_start(struct etcd *etcd, const struct kv_range *range, struct member *pin,
+                          kv_each *each, kv_range_done *done, void *arg);
+
+/* Nothing is called any more. Not after `done`; from inside `each` it is allowed. */
+void range_cancel(struct range *range);
+
 #endif

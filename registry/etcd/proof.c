@@ -1,7 +1,7 @@
 #include "proof.h"
 
 #include "client.h"
-#include "range.h"
+#include "kv.h"
 #include "watch.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "range.h"
+#include "kv.h"
 
 #include "json_split.h"
 #include "rpc.h"

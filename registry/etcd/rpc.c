@@ -1,13 +1,10 @@
 #include "rpc.h"
 
-#include "auth.h"
-#include "discovery.h"
 #include "registry/base/backoff.h"
 #include "rpc_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define RPC_PAUSE_MS     25U
 #define RPC_PAUSE_MAX_MS 400

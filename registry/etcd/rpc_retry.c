@@ -1,7 +1,5 @@
 #include "rpc_state.h"
 
-#include "auth.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>

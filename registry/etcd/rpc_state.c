@@ -1,7 +1,5 @@
 #include "rpc_state.h"
 
-#include "discovery.h"
-
 #include <stdlib.h>
 
 static void rpc_state_free(uv_handle_t *handle)

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "registry/entry_state.h"
+#include "registry/entry.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What a value's JSON becomes before cJSON sees it. */
-#include "entry_text.h"
+#include "entry.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,7 +122,7 @@ static void a_nul_is_stood_in_for(void **state)
 
 static void depth_has_no_end(void **state)
 {
-    static char value[ENTRY_TEXT_MAX], out[ENTRY_TEXT_MAX];
+    static char value[ENTRY_VALUE_MAX], out[ENTRY_VALUE_MAX];
     uint8_t nul;
     (void)state;
     memset(value, '[', sizeof(value) / 2);

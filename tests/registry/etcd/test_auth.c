@@ -1,5 +1,5 @@
 /* When a token is fetched, doubted and forgotten. */
-#include "registry/etcd/auth.h"
+#include "registry/etcd/client.h"
 
 #include "support/client_loop.h"
 #include "support/fake_gateway.h"

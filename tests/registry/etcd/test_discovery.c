@@ -1,5 +1,5 @@
 /* Where members are found, and how often DNS is asked for it. */
-#include "registry/etcd/discovery.h"
+#include "registry/etcd/client.h"
 
 #include "support/client_loop.h"
 #include "support/fake_dns.h"

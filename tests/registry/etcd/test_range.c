@@ -1,5 +1,5 @@
 /* How a range is asked for, page by page, and that it may be stopped anywhere. */
-#include "range.h"
+#include "kv.h"
 
 #include "client.h"
 #include "support/client_loop.h"
