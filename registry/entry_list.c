@@ -220,7 +220,7 @@ void entry_list_init(struct entry_list *list, const struct key_root *root, const
                      entry_list_each *each, void *arg)
 {
     static const struct json_split_events events = {.element = entry_list_on_element,
-                                                    .rest = entry_list_on_rest};
+                                                    .outer = entry_list_on_rest};
     *list = (struct entry_list){.root = root, .each = each, .arg = arg, .known.words = 1};
     memcpy(list->seed, seed, sizeof(list->seed));
     json_split_init(&list->stream, NULL, NULL, &events, list);

@@ -5,6 +5,21 @@
 
 #include <stdlib.h>
 
+/* Shared leases. A lease of its own for each of a million keys would cost etcd as much as the
+ * keys: a grant is a raft proposal, and at expiry each is revoked by one. So keys of one TTL
+ * share leases, up to LEASE_KEYS_MAX to one, since etcd deletes all keys of a lease in one
+ * transaction.
+ *
+ * A group holds the lease that takes keys at present, for one TTL. It is replaced when it is
+ * full, or when half its time has passed: a key attached later would expire almost at once. The
+ * old lease lives on for the keys that wait for its grant, which hold references (`users`).
+ *
+ * IDs are chosen here (lease_id.h), before the grant, so that keys can be assigned without
+ * waiting for it; grants run SHARED_LEASE_GRANTS_MAX at a time, and whoever writes keys waits
+ * for is_granted. TTLs come from a file that anybody may have written: beyond the first
+ * SHARED_LEASE_TTLS_MAX they are rounded up, never down, so that the number of groups is bounded
+ * and no key expires early. */
+
 #define SHARED_LEASE_GRANTS_MAX 8  /* under way */
 #define SHARED_LEASE_EXACT_S    50 /* up to here no TTL is rounded: a second is more than 2 % */
 #define SHARED_LEASE_MS_PER_S   1000

@@ -12,8 +12,8 @@ struct dump {
     const struct view *view;
     dump_each *each;
     void *arg;
-    enum status status; /* what went wrong first: nothing is given any more */
-    struct hash_set seen;
+    enum status status;     /* what went wrong first: nothing is given any more */
+    struct hash_set unique; /* records of this RRset */
     size_t owner_len;
     uint8_t owner[NAME_MAX_LEN];
     struct rrset_iter iter;
@@ -39,7 +39,7 @@ static uint64_t dump_pair_hash(const void *seed, const uint64_t *pair)
 static bool dump_is_new(struct dump *dump, uint64_t a, uint64_t b)
 {
     bool added = false;
-    enum status status = hash_set_add(&dump->seen, (uint64_t[]){a, b}, &added);
+    enum status status = hash_set_add(&dump->unique, (uint64_t[]){a, b}, &added);
     if (status != STATUS_OK && dump->status == STATUS_OK)
         dump->status = status;
     return added;
@@ -55,7 +55,7 @@ static void dump_put_owner(struct dump *dump, const uint8_t *name, size_t len,
     dump->owner_len = len + dump->view->wire.len;
     rrset_iter_begin(iter, dump->view, owner);
     while (rrset_iter_next(iter)) {
-        hash_set_reset(&dump->seen);
+        hash_set_reset(&dump->unique);
         while (dump->status == STATUS_OK && rrset_iter_next_record(iter))
             if (!iter->may_repeat || dump_is_new(dump, iter->key[0], iter->key[1]))
                 dump_put_record(dump);
@@ -173,7 +173,7 @@ enum status dump_zone(const struct zone *zone, dump_each *each, void *arg)
     dump.each = each;
     dump.arg = arg;
     dump.status = STATUS_OK;
-    dump.seen = (struct hash_set){.hash = dump_pair_hash, .seed = &dump.view->seed, .words = 2};
+    dump.unique = (struct hash_set){.hash = dump_pair_hash, .seed = &dump.view->seed, .words = 2};
     struct row *rows;
     size_t count;
     enum status status = dump_collect(dump.view, &rows, &count);
@@ -186,6 +186,6 @@ enum status dump_zone(const struct zone *zone, dump_each *each, void *arg)
         else
             dump_put_node(&dump, rows[i].node);
     free(rows);
-    hash_set_clear(&dump.seen);
+    hash_set_clear(&dump.unique);
     return dump.status;
 }

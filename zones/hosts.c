@@ -13,8 +13,9 @@
 #define RETRY_MIN_S    10U
 #define RETRY_MAX_S    300U /* for a host that does not exist */
 #define RETRY_DNS_S    60U  /* at most, when it is DNS that fails */
-#define PATIENCE       3    /* failures in a row that keep a place although others wait for one */
-#define TICK_MS        (1000 / HOSTS_PER_S)
+#define FAILURES_TOLERATED                                                                         \
+    3 /* failures in a row that a host keeps its place through while others wait */
+#define TICK_MS (1000 / HOSTS_PER_S)
 
 /* Each host is in one of these states; a queue holds those that are in one of the first three. */
 enum host_state {
@@ -22,8 +23,9 @@ enum host_state {
     HOST_AGAIN, /* due */
     HOST_LEFT_OUT,
     HOST_QUEUES,
-    HOST_ASKED = HOST_QUEUES, /* a look-up is under way: the host must stay until its callback */
-    HOST_KNOWN                /* its timer leads to the next look-up */
+    HOST_LOOKING_UP =
+        HOST_QUEUES, /* a look-up is under way: the host must stay until its callback */
+    HOST_KNOWN       /* its timer leads to the next look-up */
 };
 
 struct host {
@@ -49,7 +51,7 @@ struct hosts {
     uv_timer_t pump;
     uint64_t budget_ms; /* when the look-ups that were begun are paid for */
     unsigned lookups;   /* under way */
-    size_t placed;      /* hosts that are not left out */
+    size_t admitted;    /* not left out */
     struct hosts_counts counts;
     uint32_t jitter;
     bool was_again; /* the last look-up came from that queue */
@@ -111,9 +113,9 @@ static void hosts_on_timer(uv_timer_t *timer)
     hosts_pump(host->hosts);
 }
 
-/* Hosts that were told at once are not asked for again at once: up to an eighth of the time
- * earlier. */
-static void hosts_ask_in(struct host *host, uint64_t seconds)
+/* Up to an eighth earlier at random, so that hosts that came together are not all looked up again
+ * together. */
+static void hosts_look_up_in(struct host *host, uint64_t seconds)
 {
     uint64_t ms = seconds * 1000;
     struct hosts *hosts = host->hosts;
@@ -139,17 +141,18 @@ static uint32_t hosts_retry_s(const struct host *host, enum status status)
     return backoff_pause(RETRY_MIN_S, max_s, host->failures);
 }
 
-/* Who waits first gets the place that has become free; who failed in one, not at once. */
+/* The first in the queue gets the place that has become free; one that failed before is looked up
+ * after a pause. */
 static void hosts_admit(struct hosts *hosts)
 {
     struct host *host = TAILQ_FIRST(&hosts->queues[HOST_LEFT_OUT]);
-    hosts->placed--;
+    hosts->admitted--;
     if (!host)
         return;
     hosts_dequeue(host);
-    hosts->placed++;
+    hosts->admitted++;
     if (host->failures)
-        hosts_ask_in(host, hosts_retry_s(host, STATUS_NOT_FOUND));
+        hosts_look_up_in(host, hosts_retry_s(host, STATUS_NOT_FOUND));
     else
         hosts_enqueue(host, HOST_NEW);
 }
@@ -163,13 +166,13 @@ static uint32_t hosts_refresh_s(uint32_t ttl_s)
     return ttl_s > REFRESH_MAX_S ? REFRESH_MAX_S : ttl_s;
 }
 
-/* Whether a host that has failed leaves its place to one that waits: at once where that has never
- * been looked up and this one does not exist. */
-static bool hosts_gives_way(const struct host *host, enum status status)
+/* Whether a host that has failed yields its place to one that waits: at once where that one has
+ * never been looked up and this one does not exist. */
+static bool hosts_yields(const struct host *host, enum status status)
 {
     const struct host *waiting = TAILQ_FIRST(&host->hosts->queues[HOST_LEFT_OUT]);
-    return waiting &&
-           (host->failures >= PATIENCE || (waiting->failures == 0 && status == STATUS_NOT_FOUND));
+    return waiting && (host->failures >= FAILURES_TOLERATED ||
+                       (waiting->failures == 0 && status == STATUS_NOT_FOUND));
 }
 
 static void hosts_fail(struct host *host, enum status status)
@@ -177,11 +180,11 @@ static void hosts_fail(struct host *host, enum status status)
     struct hosts *hosts = host->hosts;
     hosts->counts.failures++;
     host->failures++;
-    if (hosts_gives_way(host, status)) {
+    if (hosts_yields(host, status)) {
         hosts_enqueue(host, HOST_LEFT_OUT);
         hosts_admit(hosts);
     } else {
-        hosts_ask_in(host, hosts_retry_s(host, status));
+        hosts_look_up_in(host, hosts_retry_s(host, status));
     }
 }
 
@@ -196,7 +199,7 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
         hosts_release(host);
     } else if (status == STATUS_OK) {
         host->failures = 0;
-        hosts_ask_in(host, hosts_refresh_s(ttl_s));
+        hosts_look_up_in(host, hosts_refresh_s(ttl_s));
         hosts->found(hosts->arg, host->name, addresses, count,
                      ttl_s ? hosts_refresh_s(ttl_s) : UINT32_MAX);
     } else if (status == STATUS_CANCELLED) {
@@ -238,7 +241,7 @@ static void hosts_pump(struct hosts *hosts)
         hosts->budget_ms += TICK_MS;
         hosts->was_again = host->state == HOST_AGAIN;
         hosts_dequeue(host);
-        host->state = HOST_ASKED;
+        host->state = HOST_LOOKING_UP;
         hosts->lookups++;
         hosts->counts.lookups++;
         resolver_host(hosts->resolver, host->name, hosts_on_host, host);
@@ -273,12 +276,12 @@ void hosts_add(void *arg, const char *name)
     uv_timer_init(hosts->loop, &host->timer);
     host->timer.data = host;
     uv_unref((uv_handle_t *)&host->timer);
-    if (hosts->placed >= HOSTS_MAX) {
+    if (hosts->admitted >= HOSTS_MAX) {
         hosts_enqueue(host, HOST_LEFT_OUT);
         hosts_warn(hosts);
         return;
     }
-    hosts->placed++;
+    hosts->admitted++;
     hosts_enqueue(host, HOST_NEW);
     /* Not from here: the zone is in the midst of a change. */
     if (!uv_is_active((uv_handle_t *)&hosts->pump))
@@ -292,7 +295,7 @@ static void hosts_forget(struct hosts *hosts, struct host *host)
     uv_timer_stop(&host->timer);
     if (host->state < HOST_QUEUES)
         hosts_dequeue(host);
-    if (host->state == HOST_ASKED)
+    if (host->state == HOST_LOOKING_UP)
         host->is_removed = true;
     else
         hosts_release(host);

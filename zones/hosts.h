@@ -1,17 +1,17 @@
 /* zones/hosts.h - the addresses of dotless hosts, looked up in the background and kept fresh.
  *
- * A host that the registry names without a dot ("baz") is looked up as this machine would find it,
- * again by its TTL (within 5 to 300 s) as long as it is registered. A failed look-up keeps the last
- * good result; a host that is said not to exist has no address. Either is repeated after 10 s, then
- * after twice that each time, up to 300 s for a host that does not exist and 60 s when DNS fails.
- * No query ever waits for any of it.
+ * A host that the registry names without a dot ("baz") is looked up as this machine would find
+ * it, again by its TTL (within 5 to 300 s) as long as it is registered. A failed look-up keeps
+ * the last good result; a host that DNS says does not exist has no address. Either is repeated
+ * after 10 s, then after twice that each time, up to 300 s for a host that does not exist and 60
+ * s when DNS fails. No query ever waits for any of it.
  *
  * Whoever may register can name any number of hosts; so all of them together cost at most
- * HOSTS_PER_S look-ups a second (after a first HOSTS_BURST), HOSTS_LOOKUPS_MAX at once. Hosts that
- * have never been looked up have half of that for themselves. Beyond HOSTS_MAX hosts are left out:
- * they wait for a place, which one that is removed leaves, or one that has failed time and
- * again. One that does not exist makes room for one that has never been looked up, so that what
- * does exist is found however many do not.
+ * HOSTS_PER_S look-ups a second (after a first HOSTS_BURST), HOSTS_LOOKUPS_MAX at once. Half of
+ * that is reserved for hosts that have never been looked up. Beyond HOSTS_MAX, hosts are left out:
+ * they wait for the place of one that is removed or has failed repeatedly. One that does not exist
+ * yields to one that has never been looked up, so that those that exist are found however many do
+ * not.
  *
  * Units: *_s is seconds. Threads: everything belongs to the thread that runs the loop. */
 #ifndef ZONES_HOSTS_H

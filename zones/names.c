@@ -3,16 +3,16 @@
 #include <stdlib.h>
 
 void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t name_len,
-                size_t extra)
+                size_t data_len)
 {
-    struct node *node = malloc(size + name_len + extra + NAME_PAD);
+    struct node *node = malloc(size + name_len + data_len + NAME_PAD);
     if (!node)
         return NULL;
     memset(node, 0, size);
     *node = (struct node){
         .kind = (uint8_t)kind, .name_len = (uint8_t)name_len, .name_at = (uint16_t)size};
     memcpy((uint8_t *)node + size, name, name_len);
-    memset((uint8_t *)node + size + name_len + extra, 0, NAME_PAD);
+    memset((uint8_t *)node + size + name_len + data_len, 0, NAME_PAD);
     return node;
 }
 

@@ -7,10 +7,10 @@
 
 #include "zone_state.h"
 
-/* A new node of `size` octets before its name, zeroed but for the node; the name and `extra` octets
- * follow. NULL without memory. */
+/* A new node of `size` octets before its name, zeroed but for the node; the name and `data_len`
+ * octets follow. NULL without memory. */
 void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t name_len,
-                size_t extra);
+                size_t data_len);
 /* Of a node, by its name folded: as ptr_table_hash_of, `arg` a zone. */
 uint64_t names_hash(const void *arg, const void *item);
 /* The node with this name in a table of nodes; names_find(): in the zone's. */

@@ -15,7 +15,8 @@
  * Data is written in blocks: `out` has NAME_PAD octets to spare behind it. Names are in full and in
  * the registry's letters.
  *
- * Units: *_s is seconds. Threads: readers (zones/store/rcu.h), or the control thread between commits. */
+ * Units: *_s is seconds. Threads: readers (zones/store/rcu.h), or the control thread between
+ * commits. */
 #ifndef ZONES_RRSETS_H
 #define ZONES_RRSETS_H
 
@@ -43,15 +44,15 @@ static inline uint32_t rrsets_view_address_ttl(const struct instance_source *sou
 {
     struct instance_iter iter;
     const struct instance *instance;
-    uint32_t least = instance_source_ttl(source, view->record_ttl_s);
+    uint32_t min_ttl_s = instance_source_ttl(source, view->record_ttl_s);
     instance_iter_begin(&iter, source, 0, INSTANCE_ITER_ALL);
     while (iter.total <= MEMBER_VECTOR_CHUNK && (instance = instance_iter_next(&iter))) {
         uint32_t ttl_s = rrsets_target_ttl(instance->target);
         if (instance->target->node.kind == NODE_HOST && rcu_read(instance->target->addresses) &&
-            ttl_s < least)
-            least = ttl_s;
+            ttl_s < min_ttl_s)
+            min_ttl_s = ttl_s;
     }
-    return least;
+    return min_ttl_s;
 }
 
 /* -- SRV */

@@ -115,7 +115,7 @@ static void service_type_warn_if_large(struct zone *zone, struct service_type *s
 static void service_type_publish(struct zone *zone, struct service_type *set)
 {
     uint32_t was = set->members.published ? set->members.published->count : 0;
-    member_vector_publish(&set->members, ttl_counts_least(&set->ttls, zone->view.record_ttl_s));
+    member_vector_publish(&set->members, ttl_counts_min(&set->ttls, zone->view.record_ttl_s));
     if (set->node.kind == NODE_TYPE)
         service_type_warn_if_large(zone, set, was);
 }
@@ -126,7 +126,7 @@ static void service_type_list_ttl(struct zone *zone, struct service_type *type)
     struct service_type *list = zone->types;
     uint32_t max_ttl_s = zone->view.record_ttl_s;
     uint32_t ttl_s =
-        type->position == MEMBER_VECTOR_NONE ? max_ttl_s : ttl_counts_least(&type->ttls, max_ttl_s);
+        type->position == MEMBER_VECTOR_NONE ? max_ttl_s : ttl_counts_min(&type->ttls, max_ttl_s);
     if (ttl_s == type->listed_ttl_s || ttl_counts_add(&list->ttls, ttl_s, max_ttl_s) != STATUS_OK)
         return;
     ttl_counts_remove(&list->ttls, type->listed_ttl_s, max_ttl_s);

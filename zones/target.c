@@ -61,14 +61,14 @@ static bool target_is_dotless(const struct target *target)
     return target->node.kind == NODE_HOST && name[target->node.name_len - 1] != 0;
 }
 
-static void target_tell_host(struct zone *zone, const struct target *target, bool is_added)
+static void target_notify_host(struct zone *zone, const struct target *target, bool is_added)
 {
-    void (*tell)(void *, const char *) = is_added ? zone->host_added : zone->host_removed;
-    if (!tell || target->is_fixed || !target_is_dotless(target))
+    void (*notify)(void *, const char *) = is_added ? zone->host_added : zone->host_removed;
+    if (!notify || target->is_fixed || !target_is_dotless(target))
         return;
     char text[NAME_LABEL_MAX + 1];
     target_host_text(target, text);
-    tell(zone->arg, text);
+    notify(zone->arg, text);
 }
 
 static void target_count_target(struct zone *zone, const struct target *target, bool is_more)
@@ -90,7 +90,7 @@ static enum status target_enter(struct zone *zone, struct target *target)
                              : names_add(zone, &target->node);
     if (status == STATUS_OK) {
         target_count_target(zone, target, true);
-        target_tell_host(zone, target, true);
+        target_notify_host(zone, target, true);
     }
     return status;
 }
@@ -191,7 +191,7 @@ enum status target_get(struct zone *zone, const struct address *location, struct
 
 static void target_set_ttl(struct zone *zone, struct target *target)
 {
-    uint32_t ttl_s = ttl_counts_least(&target->ttls, zone->view.record_ttl_s);
+    uint32_t ttl_s = ttl_counts_min(&target->ttls, zone->view.record_ttl_s);
     if (target->resolved_ttl_s < ttl_s)
         ttl_s = target->resolved_ttl_s;
     __atomic_store_n(&target->ttl_s, ttl_s, __ATOMIC_RELAXED);
@@ -230,7 +230,7 @@ void target_reap(struct zone *zone, struct target *target)
     target->is_queued = false;
     if (target->users > 0)
         return;
-    target_tell_host(zone, target, false);
+    target_notify_host(zone, target, false);
     target_count_target(zone, target, false);
     ttl_counts_clear(&target->ttls);
     if (target->node.kind == NODE_HOST)

@@ -188,8 +188,8 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
     key_len = zone_short_key(zone, &key, key_len, buffer);
     uint64_t hash = key_node_hash_key(zone, key, key_len);
     struct key_node *old = key_node_find(zone, key, key_len, hash), *fresh = NULL;
-    bool is_crowded_out = old && old->skip == SKIP_CROWDED_NAME; /* is there a place now? */
-    if (old && old->mod_revision == mod_revision && !is_crowded_out) {
+    bool may_fit_now = old && old->skip == SKIP_CROWDED_NAME; /* the name was full */
+    if (old && old->mod_revision == mod_revision && !may_fit_now) {
         old->mark = zone->mark & 63;
         return STATUS_OK;
     }
@@ -241,9 +241,9 @@ void zone_load_begin(struct zone *zone)
         key_node->mark = 0;
 }
 
-/* The removal sweep of a load. A load tells what there is, not what there is no more. To clear the
+/* The removal sweep of a load. A load reports what there is, not what has gone. To clear the
  * zone and fill it again would make every name NXDOMAIN for a while, and a second zone beside the
- * first would take twice the memory; so a load is told into the zone that is being served. Each put
+ * first would take twice the memory; so a load goes into the zone that is being served. Each put
  * marks its key with the load's number, and a key that is the same costs no more than that. At the
  * end whatever bears another mark was not in the store, and goes the way of any removed key.
  *
@@ -320,7 +320,7 @@ void zone_commit(struct zone *zone, int64_t revision)
     zone_reap(zone, true); /* types after their subtypes, whose parents they are */
     zone->to_reap_count = 0;
     zone_set_serial(zone, revision, zone->has_changed && !zone->is_loading);
-    if (!zone->is_loading) /* the serial tells of a load as a whole */
+    if (!zone->is_loading) /* a load changes the serial once, at its end */
         zone->has_changed = false;
     if (revision > 0)
         zone_become_whole(zone);
@@ -330,7 +330,7 @@ void zone_commit(struct zone *zone, int64_t revision)
 void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                    size_t count, uint32_t ttl_s)
 {
-    bool is_in_group = zone->has_changed; /* whose commit will tell of this, too */
+    bool is_in_group = zone->has_changed; /* whose commit covers this, too */
     if (!target_set_host(zone, name, addresses, count, ttl_s))
         return;
     zone->has_changed = true;

@@ -1,8 +1,8 @@
 /* zones/zone.h - the registry as a DNS zone: built change by change, read without locks.
  *
- * The control thread tells the zone what the registry holds, as registry/etcd/follow.h tells it:
- * put and remove, grouped by commit, or a load between load_begin and load_end. Each key becomes,
- * or ceases to be, DNS names at a cost in proportion to the change. Workers look names up at any
+ * The control thread passes on what registry/etcd/follow.h reports of the registry: put and
+ * remove, grouped by commit, or a load between load_begin and load_end. Each key becomes, or
+ * ceases to be, DNS names at a cost in proportion to the change. Workers look names up at any
  * time (zones/view.h); they see a change between two of its commits at the latest.
  *
  * A key that cannot be served is skipped, counted by reason and logged once; it never affects its
@@ -41,14 +41,15 @@ void zone_load_end(struct zone *zone);
  * records does not exist; a load is due. */
 bool zone_is_partial(const struct zone *zone);
 
-/* Publish the changes since the last commit, in publishing order: addresses, SRV and TXT, what points
- * at them, then removals the other way round. revision: of the store, for the serial; 0 in the
- * middle of a load. Without a change the serial stays. */
+/* Publish the changes since the last commit, in publishing order: addresses, SRV and TXT, what
+ * points at them, then removals the other way round. revision: of the store, for the serial; 0
+ * in the middle of a load. Without a change the serial stays. */
 void zone_commit(struct zone *zone, int64_t revision);
 
-/* The addresses of a host that the registry names, replacing those known; count 0 = none. Visible at
- * once. A change adds 1 to the serial, or leaves that to the commit of the group of changes that is
- * under way. ttl_s bounds the records' TTL. A host that the registry does not name is ignored. */
+/* The addresses of a host that the registry names, replacing those known; count 0 = none.
+ * Visible at once. A change adds 1 to the serial, or leaves that to the commit of the group of
+ * changes that is under way. ttl_s bounds the records' TTL. A host that the registry does not
+ * name is ignored. */
 void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                    size_t count, uint32_t ttl_s);
 

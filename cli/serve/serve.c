@@ -305,7 +305,7 @@ static enum status serve_start_mirror(struct serve *serve, struct detail *why)
                                                 .remove = serve_on_remove,
                                                 .load_end = serve_on_load_end,
                                                 .commit = serve_on_commit,
-                                                .contact = serve_on_contact,
+                                                .on_connection = serve_on_contact,
                                                 .count = serve_on_count};
     struct kv_key prefix;
     key_prefix(&serve->root, KEY_ALL, &prefix);

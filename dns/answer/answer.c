@@ -245,8 +245,8 @@ static __attribute__((noinline)) bool answer_put_any(struct reply *reply,
     return true;
 }
 
-static inline void answer_put_extra(struct reply *reply, const struct rrsets_owner *found,
-                                    uint16_t type)
+static inline void answer_put_additional(struct reply *reply, const struct rrsets_owner *found,
+                                         uint16_t type)
 {
     enum node_kind kind = found->node ? node_kind(found->node) : NODE_TYPE;
     reply->section = 2;
@@ -278,12 +278,12 @@ struct refusal {
 };
 
 /* Why a question is not for the zone to answer; NOERROR: it is. */
-static struct refusal answer_judge(const struct answer_env *env, const struct query *query)
+static struct refusal answer_refusal(const struct answer_env *env, const struct query *query)
 {
     if (query->verdict == QUERY_ERROR)
         return (struct refusal){query->rcode,
                                 query->rcode == RCODE_NOTIMP ? EDE_NOT_SUPPORTED : EDE_NONE};
-    if (query->class_ != CLASS_IN && query->class_ != CLASS_ANY)
+    if (query->qclass != CLASS_IN && query->qclass != CLASS_ANY)
         return (struct refusal){RCODE_REFUSED, EDE_NOT_AUTHORITATIVE};
     if (query->where == WHERE_OUTSIDE)
         return (struct refusal){answer_is_transfer(query) ? RCODE_NOTAUTH : RCODE_REFUSED,
@@ -298,18 +298,19 @@ static struct refusal answer_judge(const struct answer_env *env, const struct qu
 }
 
 /* What is not answered from the zone's records. True when that is so. */
-static __attribute__((noinline)) bool answer_otherwise(const struct answer_env *env,
-                                                       const struct query *query, uint8_t *out,
-                                                       size_t size, struct answer_result *result)
+static __attribute__((noinline)) bool answer_not_from_zone(const struct answer_env *env,
+                                                           const struct query *query, uint8_t *out,
+                                                           size_t size,
+                                                           struct answer_result *result)
 {
     bool is_question = query->verdict == QUERY_QUESTION;
     if (is_question && query->tsig) {
         message_bad_key(env, query, out, size, result);
         return true;
     }
-    if (is_question && query->class_ == CLASS_CH && message_chaos(env, query, out, size, result))
+    if (is_question && query->qclass == CLASS_CH && message_chaos(env, query, out, size, result))
         return true;
-    struct refusal refusal = answer_judge(env, query);
+    struct refusal refusal = answer_refusal(env, query);
     if (!is_question || refusal.rcode != RCODE_NOERROR) { /* a cookie alone is asked for, too */
         message_bare(env, query, refusal.rcode, false, refusal.ede, out, size, result);
         return true;
@@ -321,7 +322,7 @@ static __attribute__((noinline)) bool answer_otherwise(const struct answer_env *
 /* A question for records, in class IN, while etcd is there. */
 static inline bool answer_is_fast(const struct answer_env *env, const struct query *query)
 {
-    return query->verdict == QUERY_QUESTION && query->class_ == CLASS_IN && !query->tsig &&
+    return query->verdict == QUERY_QUESTION && query->qclass == CLASS_IN && !query->tsig &&
            query->where != WHERE_OUTSIDE && env->state == ANSWER_FRESH &&
            !answer_is_transfer(query);
 }
@@ -353,8 +354,8 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
         return RCODE_NOERROR;
     }
     if (query->transport == QUERY_TCP)
-        message_limit_extra(reply, opt_size);
-    answer_put_extra(reply, &found, query->type);
+        message_limit_additional(reply, opt_size);
+    answer_put_additional(reply, &found, query->type);
     reply->is_full = false;
     return RCODE_NOERROR;
 }
@@ -363,7 +364,7 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
             struct answer_scratch *scratch, uint8_t *out, size_t size, struct answer_result *result)
 {
     struct reply reply;
-    if (!answer_is_fast(env, query) && answer_otherwise(env, query, out, size, result))
+    if (!answer_is_fast(env, query) && answer_not_from_zone(env, query, out, size, result))
         return;
     *result = (struct answer_result){.type = query->type};
     size_t opt_size = edns_size(env, query);

@@ -1,5 +1,5 @@
-/* dns/answer/answer_types.h - what an answer depends on besides zone and query, and what is told of
- * it.
+/* dns/answer/answer_types.h - what an answer depends on besides zone and query, and what is
+ * reported of it.
  *
  * Types alone, for answer.h and for the files that it is made of. */
 #ifndef DNS_ANSWER_ANSWER_TYPES_H

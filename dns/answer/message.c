@@ -2,7 +2,7 @@
 
 #include "dns/wire/tsig.h"
 
-void message_limit_extra(struct reply *reply, size_t opt_size)
+void message_limit_additional(struct reply *reply, size_t opt_size)
 {
     const struct query *query = reply->query;
     size_t limit = (query->has_edns ? query->udp_size : ANSWER_MAX) - opt_size;

@@ -50,7 +50,7 @@ static inline uint8_t *message_body(const struct reply *reply)
 
 /* Over TCP optional records end at what the client's EDNS says, although that speaks of UDP alone:
  * HAProxy drops answers longer than it says. */
-void message_limit_extra(struct reply *reply, size_t opt_size);
+void message_limit_additional(struct reply *reply, size_t opt_size);
 
 /* QR, the opcode, AA, TC, RD as it was asked; RA, Z, AD and CD are zero. The counts. */
 static inline void message_header(struct reply *reply, uint32_t rcode, bool is_authoritative,

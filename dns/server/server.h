@@ -39,7 +39,7 @@ struct server_options {
     unsigned tcp_idle_s;       /* 10 */
     struct acl allow_query;    /* empty = any; copied; others get REFUSED, EDE 18 */
     struct acl allow_transfer; /* empty = nobody; copied; others get REFUSED, EDE 18 */
-    axfr_take
+    axfr_hand_over
         *transfer; /* makes the transfers, until server_stop() returns; NULL: there are none */
     void *transfer_arg;
     uint32_t rate_limit; /* answers a second per client prefix, loopback exempt; 0 = off */

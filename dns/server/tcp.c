@@ -6,6 +6,7 @@
 #include "tcp_list.h"
 
 #include <errno.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #define STOP_MS      1000
@@ -26,19 +27,19 @@ void tcp_add(struct tcp *tcp, int fd)
     listener->fd = fd;
 }
 
-/* The time in which a connection must get on: all of it while half of the slots are free, then
- * falling to a tenth; none when stopping has taken too long. */
+/* The time in which a connection must make progress: all of it while half of the slots are free,
+ * then falling to a tenth; none when stopping has taken too long. */
 static uint64_t tcp_patience_ms(const struct tcp *tcp)
 {
     if (tcp->is_stopping && uv_now(tcp->loop) >= tcp->stop_ms)
         return 0;
     uint64_t limit = tcp->share->limit;
     uint64_t used = __atomic_load_n(&tcp->share->used, __ATOMIC_RELAXED);
-    uint64_t half = limit / 2, least = tcp->idle_ms / 10;
+    uint64_t half = limit / 2, min_ms = tcp->idle_ms / 10;
     if (used <= half)
         return tcp->idle_ms;
     uint64_t left = used < limit ? tcp->idle_ms * (limit - used) / (limit - half) : 0;
-    return left > least ? left : least;
+    return MAX(left, min_ms);
 }
 
 static void tcp_on_listener(uv_poll_t *poll, int status, int events);
@@ -78,7 +79,7 @@ static void tcp_close_expired(struct tcp *tcp)
         newer = TAILQ_NEXT(conn, by_progress);
         bool is_begun = conn->events == UV_READABLE && !tcp_conn_is_idle(conn);
         if (conn->is_waiting && tcp_patience_ms(tcp) > 0) { /* not the client's fault */
-            tcp_list_got_on(tcp, conn);
+            tcp_list_mark_progress(tcp, conn);
         } else if (is_begun || now - conn->last_progress_ms >= tcp_patience_ms(tcp)) {
             counters_bump(&tcp->batch->counters->tcp_closed_idle);
             tcp_conn_close(conn);
@@ -96,31 +97,31 @@ static void tcp_close_leaving(struct tcp *tcp)
     }
 }
 
-/* Of those who hold as many as `most`, the connection that got on longest ago, an idle one if there
- * is one. */
-static struct tcp_conn *tcp_pick(const struct tcp *tcp, const struct tcp_client *most)
+/* Of the clients that hold as many as `top`, the connection that made progress longest ago, an idle
+ * one if there is one. */
+static struct tcp_conn *tcp_pick(const struct tcp *tcp, const struct tcp_client *top)
 {
     struct tcp_conn *busy = NULL, *conn = TAILQ_FIRST(&tcp->conns);
     unsigned half = (tcp->count + 1) / 2, looks = half < LOOK_MAX ? half : LOOK_MAX;
     for (unsigned i = 0; i < looks; i++, conn = TAILQ_NEXT(conn, by_progress)) {
-        if (conn->client->count != most->count)
+        if (conn->client->count != top->count)
             continue;
         if (tcp_conn_is_idle(conn))
             return conn;
         busy = busy ? busy : conn;
     }
-    return busy ? busy : TAILQ_FIRST(&most->conns);
+    return busy ? busy : TAILQ_FIRST(&top->conns);
 }
 
 /* Close a connection of one of those who hold most, for somebody who holds `count`. One who holds
  * as many himself only gets what has been idle or slow. */
-static bool tcp_make_room(struct tcp *tcp, unsigned count)
+static bool tcp_evict(struct tcp *tcp, unsigned count)
 {
-    const struct tcp_client *most = tcp_clients_most(tcp);
-    if (!most)
+    const struct tcp_client *top = tcp_clients_top(tcp);
+    if (!top)
         return false;
-    struct tcp_conn *conn = tcp_pick(tcp, most);
-    if (count >= most->count && !tcp_conn_is_idle(conn) &&
+    struct tcp_conn *conn = tcp_pick(tcp, top);
+    if (count >= top->count && !tcp_conn_is_idle(conn) &&
         uv_now(tcp->loop) - conn->last_progress_ms < MESSAGE_MS)
         return false;
     counters_bump(&tcp->batch->counters->tcp_closed_full);
@@ -134,7 +135,7 @@ static void tcp_on_sweep(uv_timer_t *timer)
     tcp_close_leaving(tcp);
     tcp_close_expired(tcp);
     while (tcp_used_slots(tcp) > tcp->share->limit && tcp->count > tcp_fair_count(tcp) &&
-           tcp_make_room(tcp, 0))
+           tcp_evict(tcp, 0))
         ;
     if (tcp->is_starved && !tcp->is_stopping)
         tcp_wake_listeners(tcp);
@@ -147,9 +148,9 @@ static bool tcp_take_slot(struct tcp *tcp, const union socket_address *client)
 {
     unsigned before = __atomic_fetch_add(&tcp->share->used, 1, __ATOMIC_RELAXED);
     if (before < tcp->share->limit || tcp->count < tcp_fair_count(tcp) ||
-        tcp_make_room(tcp, tcp_clients_count(tcp, client)))
+        tcp_evict(tcp, tcp_clients_count(tcp, client)))
         return true;
-    tcp_list_give_slot(tcp);
+    tcp_list_release_slot(tcp);
     counters_bump(&tcp->batch->counters->tcp_closed_full);
     return false;
 }
@@ -175,7 +176,7 @@ static bool tcp_accept_failed(struct tcp *tcp, int error)
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        if (tcp_make_room(tcp, 1))
+        if (tcp_evict(tcp, 1))
             return true;
         tcp_starve(tcp);
         return false;
@@ -197,7 +198,7 @@ static bool tcp_accept_one(struct tcp_listener *listener)
     if (!tcp_take_slot(tcp, &client)) {
         close(fd);
     } else if (!tcp_conn_open(tcp, fd, &client)) {
-        tcp_list_give_slot(tcp);
+        tcp_list_release_slot(tcp);
         close(fd);
     }
     return true;

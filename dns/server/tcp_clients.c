@@ -56,9 +56,9 @@ unsigned tcp_clients_count(const struct tcp *tcp, const union socket_address *cl
     return found ? found->count : 0;
 }
 
-struct tcp_client *tcp_clients_most(const struct tcp *tcp)
+struct tcp_client *tcp_clients_top(const struct tcp *tcp)
 {
-    return TAILQ_FIRST(&tcp->clients.levels[tcp->clients.most]);
+    return TAILQ_FIRST(&tcp->clients.levels[tcp->clients.top_level]);
 }
 
 static void tcp_clients_set_count(struct tcp *tcp, struct tcp_client *client, unsigned count)
@@ -69,10 +69,10 @@ static void tcp_clients_set_count(struct tcp *tcp, struct tcp_client *client, un
     client->count = count;
     if (count > 0)
         TAILQ_INSERT_TAIL(&levels[count], client, by_level);
-    if (count > tcp->clients.most)
-        tcp->clients.most = count;
-    while (tcp->clients.most > 0 && TAILQ_EMPTY(&levels[tcp->clients.most]))
-        tcp->clients.most--;
+    if (count > tcp->clients.top_level)
+        tcp->clients.top_level = count;
+    while (tcp->clients.top_level > 0 && TAILQ_EMPTY(&levels[tcp->clients.top_level]))
+        tcp->clients.top_level--;
 }
 
 bool tcp_clients_join(struct tcp *tcp, struct tcp_conn *conn)

@@ -15,8 +15,8 @@ enum flow {
     FLOW_GO,    /* all that was to be done is done */
     FLOW_PAUSE, /* go on when the socket is writable */
     FLOW_YIELD, /* go on in another turn of the loop */
-    FLOW_END,   /* the client has said all and been answered, or the connection is given away */
-    FLOW_LOST   /* the connection is no use any more */
+    FLOW_END,   /* the client has sent all and been answered, or the connection is handed over */
+    FLOW_LOST   /* the connection is of no use any more */
 };
 
 static void tcp_conn_on_event(uv_poll_t *poll, int status, int events);
@@ -80,7 +80,7 @@ void tcp_conn_close(struct tcp_conn *conn)
     tcp_list_leave(conn->tcp, conn);
     uv_close((uv_handle_t *)&conn->poll,
              tcp_conn_on_closed); /* the loop does not know the socket any more */
-    if (conn->is_given) {
+    if (conn->is_handed_over) {
         share->transfer(share->transfer_arg, conn->fd, &conn->tcp->request);
         return;
     }
@@ -93,7 +93,7 @@ void tcp_conn_close(struct tcp_conn *conn)
  * the kernel's memory for as long as its client likes. */
 static void tcp_conn_leave(struct tcp_conn *conn)
 {
-    if (conn->is_given || socket_unsent(conn->fd) == 0) {
+    if (conn->is_handed_over || socket_unsent(conn->fd) == 0) {
         tcp_conn_close(conn);
         return;
     }
@@ -102,7 +102,7 @@ static void tcp_conn_leave(struct tcp_conn *conn)
     conn->events = 0;
     conn->is_leaving = true;
     conn->tcp->leaving_count++;
-    tcp_list_got_on(conn->tcp, conn);
+    tcp_list_mark_progress(conn->tcp, conn);
 }
 
 static void tcp_conn_on_busy(uv_idle_t *busy)
@@ -179,7 +179,7 @@ static enum flow tcp_conn_drain(struct tcp_conn *conn)
         free(conn->output);
         conn->output = NULL;
         conn->output_len = conn->output_at = 0;
-        tcp_list_got_on(conn->tcp, conn);
+        tcp_list_mark_progress(conn->tcp, conn);
     }
     return flow;
 }
@@ -208,7 +208,7 @@ static enum flow tcp_conn_hand_over(struct tcp_conn *conn, unsigned i)
     if (flow != FLOW_GO)
         return flow;
     xfr_query_keep(&tcp->batch->env, &tcp->batch->queries[i], &tcp->request);
-    conn->is_given = true;
+    conn->is_handed_over = true;
     return FLOW_END;
 }
 
@@ -287,7 +287,7 @@ static enum flow tcp_conn_advance(struct tcp_conn *conn, size_t len)
     if (!tcp_conn_keep(&conn->input, &conn->input_len, tcp->input + at, len - at))
         return FLOW_LOST;
     if (at != 0 || !was_waiting)
-        tcp_list_got_on(tcp, conn);
+        tcp_list_mark_progress(tcp, conn);
     return flow;
 }
 
@@ -328,7 +328,7 @@ static enum flow tcp_conn_resume(struct tcp_conn *conn)
     return tcp_conn_advance(conn, tcp_conn_take_input(conn));
 }
 
-static void tcp_conn_settle(struct tcp_conn *conn, enum flow flow)
+static void tcp_conn_apply(struct tcp_conn *conn, enum flow flow)
 {
     switch (flow) {
     case FLOW_GO:
@@ -356,7 +356,7 @@ static void tcp_conn_settle(struct tcp_conn *conn, enum flow flow)
 static void tcp_conn_proceed(struct tcp_conn *conn, bool is_unread)
 {
     bool is_empty;
-    tcp_conn_settle(conn, is_unread ? tcp_conn_read_some(conn, &is_empty) : tcp_conn_resume(conn));
+    tcp_conn_apply(conn, is_unread ? tcp_conn_read_some(conn, &is_empty) : tcp_conn_resume(conn));
 }
 
 void tcp_conn_turn(struct tcp_conn *conn)
@@ -387,5 +387,5 @@ void tcp_conn_finish(struct tcp_conn *conn)
     conn->tcp->turn_left = TCP_TURN;
     for (int i = 0; i < FINISH_READS && flow == FLOW_GO && !is_empty; i++)
         flow = tcp_conn_read_some(conn, &is_empty);
-    tcp_conn_settle(conn, flow == FLOW_GO ? FLOW_END : flow);
+    tcp_conn_apply(conn, flow == FLOW_GO ? FLOW_END : flow);
 }

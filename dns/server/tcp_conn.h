@@ -8,7 +8,7 @@
  * A connection holds memory only for what is unfinished: the beginning of a message, or replies
  * that the client does not take. While it has such a backlog it is not read from. A client that has
  * shut down its side (FIN) gets what it asked for before, and keeps its slot until it has taken
- * that; a reset is just a close. One that asks for a transfer is given away: what it asked before
+ * that; a reset is just a close. One that asks for a transfer is handed over: what it asked before
  * has been answered, what it asks after that is not.
  *
  * Memory: about 360 octets idle; at most FRAMING_MAX of input and TCP_OUTPUT_MAX of output.
@@ -32,7 +32,7 @@ bool tcp_conn_is_idle(const struct tcp_conn *conn);
  * nothing for one that is about to. */
 void tcp_conn_finish(struct tcp_conn *conn);
 
-/* Close now, or give away, and free once the loop has let go. What the client has not taken is
+/* Close now, or hand over, and free once the loop has let go. What the client has not taken is
  * dropped, and the connection reset. */
 void tcp_conn_close(struct tcp_conn *conn);
 

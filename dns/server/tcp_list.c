@@ -39,13 +39,13 @@ bool tcp_list_join(struct tcp *tcp, struct tcp_conn *conn)
     return true;
 }
 
-void tcp_list_got_on(struct tcp *tcp, struct tcp_conn *conn)
+void tcp_list_mark_progress(struct tcp *tcp, struct tcp_conn *conn)
 {
     TAILQ_REMOVE(&tcp->conns, conn, by_progress);
     tcp_list_append(tcp, conn);
 }
 
-void tcp_list_give_slot(struct tcp *tcp)
+void tcp_list_release_slot(struct tcp *tcp)
 {
     __atomic_fetch_sub(&tcp->share->used, 1, __ATOMIC_RELAXED);
 }
@@ -56,6 +56,6 @@ void tcp_list_leave(struct tcp *tcp, struct tcp_conn *conn)
     tcp_clients_leave(tcp, conn);
     tcp->count--;
     tcp->leaving_count -= conn->is_leaving;
-    tcp_list_give_slot(tcp);
+    tcp_list_release_slot(tcp);
     tcp_list_stop_sweep(tcp);
 }

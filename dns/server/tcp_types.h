@@ -34,11 +34,11 @@ struct batch;
 
 /* What all workers have together. */
 struct tcp_share {
-    unsigned limit;        /* slots: 1 or more */
-    unsigned used;         /* atomic; for a moment more than there are */
-    unsigned workers;      /* 1 or more */
-    struct name_seed seed; /* of a hash of clients */
-    axfr_take *transfer;   /* who makes transfers; NULL: allow_transfer is, too */
+    unsigned limit;           /* slots: 1 or more */
+    unsigned used;            /* atomic; for a moment more than there are */
+    unsigned workers;         /* 1 or more */
+    struct name_seed seed;    /* of a hash of clients */
+    axfr_hand_over *transfer; /* who makes transfers; NULL: allow_transfer is, too */
     void *transfer_arg;
 };
 
@@ -55,7 +55,7 @@ struct tcp_clients {
     struct tcp_client **buckets; /* by hash */
     struct tcp_level *levels;    /* by the number of connections */
     uint64_t mask;
-    unsigned most; /* the highest level with somebody on it; 0: there is none */
+    unsigned top_level; /* the highest that holds a client; 0: there is none */
 };
 
 struct tcp {
@@ -65,18 +65,18 @@ struct tcp {
     unsigned idle_ms;
     struct tcp_listener listeners[TCP_LISTENERS_MAX];
     unsigned listener_count;
-    bool is_starved; /* no file descriptors: the listeners rest until the next sweep */
+    bool is_starved; /* no file descriptors: the listeners are off until the next sweep */
     bool is_stopping;
     uint64_t stop_ms; /* then: when even those with a backlog are closed */
     uv_timer_t sweep; /* runs while there is somebody to close or to wake */
     uv_timer_cb on_sweep;
-    TAILQ_HEAD(tcp_conns, tcp_conn) conns; /* the one that got on longest ago comes first */
+    TAILQ_HEAD(tcp_conns, tcp_conn) conns; /* the one that made progress longest ago comes first */
     unsigned count, leaving_count; /* connections; of them those that only wait to be closed */
     struct tcp_clients clients;
     int64_t turn_left;           /* of TCP_TURN */
     struct tcp_conns turns;      /* those that wait for another turn */
     uv_idle_t busy;              /* runs while there are such: then the loop does not wait */
-    struct axfr_request request; /* of the connection that is about to be given away */
+    struct axfr_request request; /* of the connection that is about to be handed over */
     /* Of whichever connection is being served: one that waits holds only what is unfinished. */
     size_t output_len;
     uint8_t input[FRAMING_MAX];
@@ -92,11 +92,11 @@ struct tcp_conn {
     uint8_t *input, *output; /* NULL = none; output_at octets of it are sent */
     uint32_t input_len, output_len, output_at;
     int fd;
-    int events;      /* polled for; 0 = none */
-    bool is_waiting; /* for another turn; */
-    bool is_unread;  /* then to be read from */
-    bool is_leaving; /* has said all and heard all; the kernel is still sending */
-    bool is_given;   /* to be given away with tcp->request, instead of closed */
+    int events;          /* polled for; 0 = none */
+    bool is_waiting;     /* for another turn; */
+    bool is_unread;      /* then to be read from */
+    bool is_leaving;     /* has nothing more to read or answer; the kernel is still sending */
+    bool is_handed_over; /* to be handed over with tcp->request, instead of closed */
     union socket_address address;
 };
 

@@ -38,7 +38,7 @@ struct udp {
     struct udp_slot slots[BATCH_SIZE];
 };
 
-/* Tie the parts together. respond and limit must outlive it. */
+/* Tie the parts together. batch and limit must outlive it. */
 void udp_init(struct udp *udp, struct batch *batch, struct rate_limit *limit);
 
 /* Answer what has come to the socket, at most `rounds` batches, so that other sockets get their

@@ -32,8 +32,8 @@ struct worker_shared {
 /* index tells the workers apart. NO_MEMORY. */
 MUST_USE enum status worker_new(struct worker_shared *shared, unsigned index, struct worker **out);
 
-/* Take over a pair of bound sockets, at most TCP_LISTENERS_MAX. is_wildcard: replies must be told
- * where to come from. */
+/* Take over a pair of bound sockets, at most TCP_LISTENERS_MAX. is_wildcard: replies need their
+ * source address set. */
 void worker_add(struct worker *worker, int udp_fd, int tcp_fd, bool is_wildcard);
 
 /* Start the thread. SYSTEM, NO_MEMORY. */

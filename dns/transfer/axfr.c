@@ -117,12 +117,13 @@ static size_t axfr_put_rdata(struct axfr *transfer, size_t at, const struct dump
 static void axfr_put_record(struct axfr *transfer, const struct dump_record *record)
 {
     uint8_t *message = axfr_message_of(transfer);
-    size_t most = (size_t)record->owner_len + RR_FIXED + record->rdata_len + axfr_opt_len(transfer);
-    if (transfer->count > 0 && transfer->len + most > MESSAGE_LEN) {
+    size_t max_len =
+        (size_t)record->owner_len + RR_FIXED + record->rdata_len + axfr_opt_len(transfer);
+    if (transfer->count > 0 && transfer->len + max_len > MESSAGE_LEN) {
         axfr_end_message(transfer);
         axfr_begin_message(transfer);
     }
-    if (transfer->len + most > ANSWER_MAX)
+    if (transfer->len + max_len > ANSWER_MAX)
         transfer->status = STATUS_TOO_LARGE;
     if (transfer->status != STATUS_OK)
         return;
@@ -239,7 +240,7 @@ static bool axfr_has_ended(int fd, bool has_ended_before, uint32_t ms)
 static void axfr_linger(const struct sending *sending)
 {
     const struct axfr_pace *pace = sending->pace;
-    size_t least = (size_t)((uint64_t)pace->patience_ms * pace->octets_per_s / 1000);
+    size_t min_octets = (size_t)((uint64_t)pace->patience_ms * pace->octets_per_s / 1000);
     size_t left = socket_unsent(sending->fd), before = left;
     bool is_ended = false;
     if (shutdown(sending->fd, SHUT_WR) != 0)
@@ -250,7 +251,7 @@ static void axfr_linger(const struct sending *sending)
         left = socket_unsent(sending->fd);
         if (left == 0 || waited_ms < pace->patience_ms)
             continue;
-        if (left + least > before)
+        if (left + min_octets > before)
             return;
         before = left;
         waited_ms = 0;

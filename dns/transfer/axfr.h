@@ -29,7 +29,7 @@ struct axfr_request {
 
 /* Takes over a connection (a socket that does not block), from now on its to close, and a request,
  * borrowed for the call. In a worker's thread: must not block. */
-typedef void axfr_take(void *arg, int fd, const struct axfr_request *request);
+typedef void axfr_hand_over(void *arg, int fd, const struct axfr_request *request);
 
 /* How fast a client must read. */
 struct axfr_pace {

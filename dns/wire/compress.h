@@ -1,9 +1,9 @@
-/* dns/wire/compress.h - names in a message, as pointers to where they stand already (RFC
- * 1035 4.1.4).
+/* dns/wire/compress.h - name compression: a suffix that the message holds already becomes a pointer
+ * to it (RFC 1035 4.1.4).
  *
- * Octet by octet: a name is shown in its own letters, never in another's (RFC 4343 4.1). What is
- * remembered is where the suffixes of names begin, in a small table, so that some are forgotten
- * in long messages.
+ * Suffixes are compared octet by octet, so that a name keeps its own case (RFC 4343 4.1). A small
+ * table holds where suffixes begin; in a long message new ones displace old ones, which costs
+ * octets, never correctness.
  *
  * Threads: the caller's memory. */
 #ifndef DNS_WIRE_COMPRESS_H

@@ -15,23 +15,23 @@ static inline void query_set_question(struct query *query, const uint8_t *name, 
     query->name_len = (uint8_t)(root + 1);
     query->question_len = (uint16_t)(root + QUESTION_TAIL);
     query->type = rr_get16(name + root + 1);
-    query->class_ = rr_get16(name + root + 3);
+    query->qclass = rr_get16(name + root + 3);
     query->has_question = true;
 }
 
 static bool query_read_question(struct query *query, size_t len)
 {
     const uint8_t *name = query->bytes + QUERY_HEADER;
-    size_t room = len - QUERY_HEADER, at = 0;
+    size_t left = len - QUERY_HEADER, at = 0;
     unsigned labels = 0;
-    if (room < QUESTION_TAIL)
+    if (left < QUESTION_TAIL)
         return false;
     for (uint8_t octet; (octet = name[at]) != 0;) {
         query->labels[labels++] = (uint8_t)at;
         at += 1u + octet;
         /* A compression pointer or an extended label cannot stand in the first name of a message.
          */
-        if (octet > NAME_LABEL_MAX || at >= QUERY_NAME_MAX || at + QUESTION_TAIL > room)
+        if (octet > NAME_LABEL_MAX || at >= QUERY_NAME_MAX || at + QUESTION_TAIL > left)
             return false;
     }
     query_set_question(query, name, at, labels);
@@ -180,8 +180,16 @@ static bool query_read_all(struct query *query, const uint8_t *bytes, size_t len
     return query_read_records(query, bytes, len, at, others, rr_get16(bytes + 10));
 }
 
-/* One question and an OPT record without options, as nearly every client sends it: then the length
- * of the message says where everything is. False for all else, and for what is malformed. */
+/* One question and an OPT record without options, as nearly every resolver sends it.
+ *
+ * It is a second parser beside query_read_slow_path(), for speed alone: that one skips names and
+ * walks records and options, with a check for each. Here the header's counts are compared at
+ * once, and since nothing but those two can be in the message, its length says where the OPT
+ * record begins and the name must end; only the labels are walked.
+ *
+ * It may refuse anything and decide nothing: what is not exactly of this form, malformed messages
+ * included, returns false and is read by the other parser, so that each rcode has one place. What
+ * both accept they must read alike, which tests compare. */
 static inline bool query_read_fast_path(struct query *query, const uint8_t *bytes, size_t len)
 {
     static const uint8_t counts[8] = {0, 1, 0, 0, 0, 0, 0, 1}, opt_begin[3] = {0, 0, TYPE_OPT};

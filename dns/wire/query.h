@@ -52,7 +52,7 @@ struct query {
     bool has_question;
     uint8_t name_len;    /* octets of the name with its root label; the name is at bytes + 12 */
     uint8_t label_count; /* without the root label */
-    uint16_t type, class_;
+    uint16_t type, qclass;
     uint16_t question_len; /* name_len + 4 */
 
     /* EDNS (RFC 6891). */

@@ -42,7 +42,8 @@ static const struct option {
     /* RFC 2181 4: reply from the address asked. */
     {AF_INET, IPPROTO_IP, IP_PKTINFO, 1, FOR_UDP | FOR_WILDCARD, true},
     {AF_INET6, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, FOR_UDP | FOR_WILDCARD, true},
-    /* RFC 9715: no fragments, and no belief in what strangers say of the path's MTU. */
+    /* RFC 9715: no fragments, and no trust in ICMP messages, which anybody can forge, about the
+     * path's MTU. */
     {AF_INET, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT, FOR_UDP, false},
     {AF_INET6, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_OMIT, FOR_UDP, false},
     {AF_UNSPEC, SOL_SOCKET, SO_RCVBUF, BUFFER_OCTETS, FOR_UDP, false},

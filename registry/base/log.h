@@ -1,4 +1,4 @@
-/* registry/base/log.h - how a library tells the person who runs it something.
+/* registry/base/log.h - messages of the libraries for the person who runs them.
  *
  * Libraries print nothing: they call the callback they were given. cli/ prints
  * `LEVEL:root:text` to standard error.

@@ -28,7 +28,7 @@ static size_t utf8_first_octet(uint8_t octet, uint32_t *bits)
 
 size_t utf8_decode(const char *text, size_t len, uint32_t *out)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
     uint32_t character;
     size_t count = len ? utf8_first_octet((uint8_t)text[0], &character) : 0;
     if (count == 0 || count > len)
@@ -39,7 +39,7 @@ size_t utf8_decode(const char *text, size_t len, uint32_t *out)
             return 0;
         character = character << 6 | (octet & 0x3f);
     }
-    if (character < least[count] || character > 0x10ffff ||
+    if (character < lowest[count] || character > 0x10ffff ||
         (character >= 0xd800 && character < 0xe000))
         return 0;
     *out = character;

@@ -74,9 +74,9 @@ static void etcd_warn_of_key(const struct etcd *etcd, const struct tls_files *tl
 static enum status etcd_load_tls(const struct etcd *etcd, bool may_wait, struct tls_files **out,
                                  struct detail *why)
 {
-    struct tls_files_files files = {etcd->ca_bundle, etcd->cert, etcd->key};
+    struct tls_files_paths files = {etcd->ca_bundle, etcd->cert, etcd->key};
     if (!etcd->may_use_tls)
-        files = (struct tls_files_files){0};
+        files = (struct tls_files_paths){0};
     return tls_files_load(&files, may_wait, out, why);
 }
 

@@ -1,7 +1,7 @@
 /* registry/etcd/follow.h - follow everything below a prefix: load at one revision, then watch from
  * the next.
  *
- * It keeps no copy. It tells its owner, in order: a load (load_begin, put for every key,
+ * It keeps no copy. It reports to its owner, in order: a load (load_begin, put for every key,
  * load_end) or single changes (put, remove), each group closed by commit. After a lost stream it
  * resumes at the next revision on any member; after compaction, a gap too long to replay (20,000
  * revisions) or a store that was wiped or restored (revision or raft term gone backwards, another
@@ -9,12 +9,13 @@
  * load_end sweeps what was not, so that a difference is applied and nothing flaps. A load that is
  * broken off is begun anew (load_begin again).
  *
- * The stream carries `hasleader` and is backed by a probe of the same member each second, so that a
- * silent member or a minority is noticed within about 3 s. What the watch tells is proven (proof.h)
- * every 30 s, and earlier when much has changed: what it has lost is told late, and a watch that
- * stops amid a line for 5 s is left. An owner is never told an older event of a key after a newer
- * one, nor one twice. After a lost contact the newest event that was told is looked for in the
- * store's history (follow_check.h); where there is none to look for, it loads again.
+ * The stream carries `hasleader` and is backed by a probe of the same member each second, so
+ * that a silent member or a minority is noticed within about 3 s. What the watch reports is
+ * verified (proof.h) every 30 s, and earlier when much has changed: events that it has lost are
+ * reported late, and a watch that stalls in the middle of a line for 5 s is abandoned. No event
+ * is reported twice, nor after a newer one of its key. After a lost connection the newest event
+ * that was reported is looked up in the store's history (follow_check.h); without one,
+ * everything is loaded again.
  *
  * Units: revisions as in etcd. Threads: as etcd.h; every callback comes from the loop. */
 #ifndef REGISTRY_ETCD_FOLLOW_H
@@ -27,7 +28,7 @@ struct follow;
 
 /* Follow all keys that begin with `prefix`. `events` is copied, `arg` is handed to each callback.
  * Never gives up: unreachable, denied and the rest are retried with jittered backoff (0.25 s
- * doubling to 1 s) and told through contact(). SYSTEM: no randomness. */
+ * doubling to 1 s) and reported by on_connection(). SYSTEM: no randomness. */
 MUST_USE enum status follow_start(struct etcd *etcd, const char *prefix, size_t prefix_len,
                                   const struct follow_events *events, void *arg,
                                   struct follow **out);
@@ -36,13 +37,13 @@ MUST_USE enum status follow_start(struct etcd *etcd, const char *prefix, size_t 
  * for it, too: etcd looks at all to find them. Before the loop runs. */
 void follow_set_proof(struct follow *follow, uint32_t every_ms, uint64_t read_max);
 
-/* Why contact is lost, or was lost last. */
+/* Why the connection is lost, or was lost last. */
 enum status follow_lost_status(const struct follow *follow);
 
 /* No callback comes after this. Must be called before etcd_close(). */
 void follow_stop(struct follow *follow);
 
-/* What was told could not be kept: load again. Not from inside a callback. */
+/* The owner could not keep what was reported: load again. Not from inside a callback. */
 void follow_load_again(struct follow *follow, const char *reason);
 
 /* uv_now() milliseconds of the last sign of life of the member that is watched; 0 = never. */

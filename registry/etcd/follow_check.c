@@ -63,8 +63,8 @@ static bool follow_check_on_kv(void *arg, const struct kv *kv)
 }
 
 /* A linearizable read at the newest revision: it cannot be behind what was seen before. */
-static const char *follow_check_judge_now(const struct follow_check *check,
-                                          const struct kv_range_result *result)
+static const char *follow_check_compare_now(const struct follow_check *check,
+                                            const struct kv_range_result *result)
 {
     const struct follow_check_expected *expected = &check->expected;
     if (result->cluster_id != expected->cluster_id)
@@ -74,13 +74,13 @@ static const char *follow_check_judge_now(const struct follow_check *check,
     return NULL;
 }
 
-static const char *follow_check_judge(const struct follow_check *check, enum status status,
-                                      const struct kv_range_result *result)
+static const char *follow_check_compare(const struct follow_check *check, enum status status,
+                                        const struct kv_range_result *result)
 {
     const struct follow_check_newest_key *newest_key = &check->newest_key;
     bool is_same = false;
     if (check->step == FOLLOW_CHECK_NOW)
-        return follow_check_judge_now(check, result);
+        return follow_check_compare_now(check, result);
     if (status == STATUS_COMPACTED) {
         is_same = !newest_key->is_deleted && check->is_as_seen[FOLLOW_CHECK_NOW];
         return is_same ? NULL : "its history cannot be compared any more";
@@ -115,7 +115,7 @@ static void follow_check_on_done(void *arg, enum status status,
         follow_check_finish(check, FOLLOW_CHECK_UNKNOWN, why);
         return;
     }
-    const char *difference = follow_check_judge(check, status, result);
+    const char *difference = follow_check_compare(check, status, result);
     struct detail text = {""};
     if (difference) {
         detail_set(&text, STATUS_OK, "%s", difference);

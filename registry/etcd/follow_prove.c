@@ -21,7 +21,7 @@ static void follow_prove_on_proof_remove(void *arg, const char *key, size_t key_
     follow_state_remove(arg, key, key_len, revision, LEDGER_REPLAYED);
 }
 
-static void follow_prove_on_proof_whole(void *arg, int64_t revision)
+static void follow_prove_on_proof_batch_end(void *arg, int64_t revision)
 {
     follow_state_reach(arg, revision);
     follow_state_commit(arg, NULL);
@@ -170,7 +170,7 @@ static struct member *follow_prove_other_member(const struct follow *follow)
 void follow_prove(struct follow *follow)
 {
     static const struct proof_events events = {
-        follow_prove_on_proof_put,  follow_prove_on_proof_remove, follow_prove_on_proof_whole,
+        follow_prove_on_proof_put,  follow_prove_on_proof_remove, follow_prove_on_proof_batch_end,
         follow_prove_on_proof_read, follow_prove_on_proof_count,  follow_prove_on_proof_done};
     struct follow_proving *proving = &follow->proving;
     bool is_whole = ledger_is_whole(&follow->ledger);

@@ -52,10 +52,10 @@ void follow_state_pause(struct follow *follow, uint32_t pause_ms)
 void follow_state_set_live(struct follow *follow)
 {
     follow->reason_count = 0;
-    if (follow->contact == FOLLOW_CONTACT_LIVE)
+    if (follow->connection == FOLLOW_CONNECTION_LIVE)
         return;
-    follow->contact = FOLLOW_CONTACT_LIVE;
-    follow->events.contact(follow->arg, true, &(struct detail){""});
+    follow->connection = FOLLOW_CONNECTION_LIVE;
+    follow->events.on_connection(follow->arg, true, &(struct detail){""});
 }
 
 /* Whether this outage has not had this reason yet: two that alternate are told once. */
@@ -76,14 +76,14 @@ static bool follow_state_is_new_reason(struct follow *follow, const char *text)
 static void follow_state_set_lost(struct follow *follow, enum status status,
                                   const struct detail *why)
 {
-    bool is_change = follow->contact != FOLLOW_CONTACT_LOST ||
+    bool is_change = follow->connection != FOLLOW_CONNECTION_LOST ||
                      (status == STATUS_DENIED) != (follow->lost_status == STATUS_DENIED);
-    if (follow->contact != FOLLOW_CONTACT_LOST)
+    if (follow->connection != FOLLOW_CONNECTION_LOST)
         follow->reason_count = 0;
-    follow->contact = FOLLOW_CONTACT_LOST;
+    follow->connection = FOLLOW_CONNECTION_LOST;
     follow->lost_status = status;
     if (follow_state_is_new_reason(follow, why->text) || is_change)
-        follow->events.contact(follow->arg, false, why);
+        follow->events.on_connection(follow->arg, false, why);
 }
 
 void follow_state_fail(struct follow *follow, enum status status, const struct detail *why)

@@ -1,5 +1,5 @@
-/* registry/etcd/follow_state.h - the state of what is followed, and what every part of it does: tell the
- * owner of events, fail, load again.
+/* registry/etcd/follow_state.h - the state of what is followed, and what every part of it does:
+ * tell the owner of events, fail, load again.
  *
  * follow.c loads, and begins again after failures; follow_watch.c follows a watch and keeps an eye
  * on its member; follow_prove.c has the watch proven. Each calls only those after it, and all of
@@ -26,7 +26,11 @@ enum follow_state {
     FOLLOW_WATCHING /* the timer ticks */
 };
 
-enum follow_contact { FOLLOW_CONTACT_UNKNOWN, FOLLOW_CONTACT_LIVE, FOLLOW_CONTACT_LOST };
+enum follow_connection {
+    FOLLOW_CONNECTION_UNKNOWN,
+    FOLLOW_CONNECTION_LIVE,
+    FOLLOW_CONNECTION_LOST
+};
 
 /* When the watch is proven, and how that went. */
 struct follow_proving {
@@ -50,7 +54,7 @@ struct follow {
     uv_timer_cb on_timer;                    /* follow.c's: what is due */
     const struct watch_events *watch_events; /* follow_watch.c's: of the watch that is followed */
     enum follow_state state;
-    enum follow_contact contact;
+    enum follow_connection connection;
     enum status lost_status;
     uint64_t reasons[FOLLOW_REASONS_MAX]; /* of this outage: hashes of what was told */
     unsigned reason_count;

@@ -1,4 +1,4 @@
-/* registry/etcd/follow_types.h - what is told to whoever follows a prefix, and what it counts.
+/* registry/etcd/follow_types.h - what is reported to the owner of a follow, and what it counts.
  *
  * Types alone, for follow.h and for the files behind it. */
 #ifndef REGISTRY_ETCD_FOLLOW_TYPES_H
@@ -12,16 +12,16 @@ struct follow_events {
     /* A key has this value. In a load: also those that have not changed (same mod_revision). The
      * key is whole, as in etcd. Of the kv, create_revision and version may be 0. Borrowed. */
     void (*put)(void *arg, const struct kv *kv);
-    /* A key is gone since `revision`; perhaps it was never told. */
+    /* A key is gone since `revision`; perhaps it was never reported. */
     void (*remove)(void *arg, const char *key, size_t key_len, int64_t revision);
     /* The last page of a load is in, read at `revision`: sweep what was not put. */
     void (*load_end)(void *arg, int64_t revision);
-    /* What has been told so far is one state of the store, at `revision`: publish it. Comes after
-     * each slice of a load, too, then with revision 0: publish what there is. */
+    /* What has been reported so far is one state of the store, at `revision`: publish it. Comes
+     * after each slice of a load, too, then with revision 0: publish what there is. */
     void (*commit)(void *arg, int64_t revision);
-    /* Contact was made (is_live) or is lost. Called on a change only; `why` says why it is lost,
-     * and that it is lost is told again, once, for each further reason that an outage has. */
-    void (*contact)(void *arg, bool is_live, const struct detail *why);
+    /* The connection is up (is_live) or lost. Called on a change only, and once more for each
+     * further reason that an outage has; `why` is the reason. */
+    void (*on_connection)(void *arg, bool is_live, const struct detail *why);
     /* How many keys the owner holds; for the comparison with etcd's. NULL: no comparison. */
     uint64_t (*count)(void *arg);
 };
@@ -29,7 +29,7 @@ struct follow_events {
 /* Counted from the start. */
 struct follow_counts {
     uint64_t proofs;  /* that found the watch to be right, or put it right */
-    uint64_t repairs; /* events that a watch had lost and that were told late */
+    uint64_t repairs; /* events that a watch had lost and that were reported late */
     uint64_t reloads; /* loads because what was held was doubtful or could not be followed */
 };
 #endif

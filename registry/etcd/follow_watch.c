@@ -157,7 +157,7 @@ static void follow_watch_on_remove(void *arg, const char *key, size_t key_len, i
     follow_state_remove(arg, key, key_len, revision, LEDGER_FOLLOWED);
 }
 
-static void follow_watch_on_whole(void *arg, int64_t revision)
+static void follow_watch_on_batch_end(void *arg, int64_t revision)
 {
     struct follow *follow = arg;
     follow->last_seen_ms = follow_state_now_ms(follow);
@@ -179,7 +179,7 @@ static void follow_watch_on_lost(void *arg, enum status status, const struct det
 }
 
 static const struct watch_events follow_watch_events = {
-    follow_watch_on_created, follow_watch_on_put, follow_watch_on_remove, follow_watch_on_whole,
+    follow_watch_on_created, follow_watch_on_put, follow_watch_on_remove, follow_watch_on_batch_end,
     follow_watch_on_lost};
 
 void follow_watch_join(struct follow *follow)

@@ -2,24 +2,42 @@
 
 #include <string.h>
 
+/* The splitter's states. Each octet belongs to one of three texts, and json_split_feed() decides
+ * which:
+ *
+ *     outer      what surrounds the array (depth: its open brackets), copied octet by octet, since
+ *                it is short. In it the splitter looks for the array: a '[' behind the member name
+ *                `array`, at depth 1, or at depth 2 inside the member `parent`.
+ *     separator  the array between two elements (in_array, element_depth 0): blanks, one comma, or
+ *                the ']' that leads back to the outer text.
+ *     element    one object of the array (element_depth: its open brackets), scanned for the
+ *     bracket
+ *                that closes it, and handed over where it lies in the received piece.
+ *
+ * Strings cut across these: between quotes brackets and commas mean nothing (in_string), and a
+ * backslash takes the next octet's meaning away (is_escaped). Both survive from one piece to the
+ * next, as a piece may end anywhere, also between a backslash and its quote. An element that a
+ * piece ends in is copied to `element` and completed there. cJSON cannot do this: it needs the
+ * whole text in memory, and builds a tree of it that takes more still. */
+
 void json_split_init(struct json_split *split, const char *parent, const char *array,
                      const struct json_split_events *events, void *arg)
 {
     *split = (struct json_split){.parent = parent, .array = array, .events = events, .arg = arg};
     buffer_init(&split->element, JSON_SPLIT_ELEMENT_MAX);
-    buffer_init(&split->rest, JSON_SPLIT_REST_MAX);
+    buffer_init(&split->outer, JSON_SPLIT_OUTER_MAX);
 }
 
 void json_split_clear(struct json_split *split)
 {
     buffer_clear(&split->element);
-    buffer_clear(&split->rest);
+    buffer_clear(&split->outer);
 }
 
 void json_split_reset(struct json_split *split)
 {
     buffer_reset(&split->element);
-    buffer_reset(&split->rest);
+    buffer_reset(&split->outer);
     split->depth = split->element_depth = 0;
     split->in_array = split->in_string = split->is_escaped = false;
     split->has_element = split->has_comma = false;
@@ -32,7 +50,7 @@ bool json_split_at_boundary(const struct json_split *split)
     return split->depth == 0 && split->element_depth == 0;
 }
 
-/* Go to the end of a string, behind its quote; `at` is inside it. Each octet is looked at once: a
+/* Skip to the end of a string, behind its quote; `at` is inside it. Each octet is looked at once: a
  * string may be nothing but backslashes. */
 static size_t json_split_skip_string(struct json_split *split, const char *text, size_t at,
                                      size_t len)
@@ -53,7 +71,7 @@ static size_t json_split_skip_string(struct json_split *split, const char *text,
 static bool json_split_is_member(const struct json_split *split, const char *name)
 {
     return split->is_name && name && split->name_len == strlen(name) &&
-           memcmp(split->rest.data + split->name_start, name, split->name_len) == 0;
+           memcmp(split->outer.data + split->name_start, name, split->name_len) == 0;
 }
 
 static bool json_split_is_array(const struct json_split *split)
@@ -85,7 +103,7 @@ static bool json_split_is_blank(char octet)
     return octet == ' ' || octet == '\n' || octet == '\r' || octet == '\t';
 }
 
-/* One octet of the rest that is not in a string. */
+/* One octet of the outer text that is not in a string. */
 static enum status json_split_bracket(struct json_split *split, char octet)
 {
     switch (octet) {
@@ -98,7 +116,7 @@ static enum status json_split_bracket(struct json_split *split, char octet)
         break;
     case '"':
         split->in_string = true;
-        split->name_start = split->rest.len;
+        split->name_start = split->outer.len;
         break;
     default:
         break;
@@ -108,43 +126,43 @@ static enum status json_split_bracket(struct json_split *split, char octet)
     return STATUS_OK;
 }
 
-/* Tell what the octet that was just kept has completed. */
-static enum status json_split_tell(struct json_split *split)
+/* Report what the octet that was just kept has completed. */
+static enum status json_split_emit(struct json_split *split)
 {
     enum status status = STATUS_OK;
     if (split->in_array && split->events->begin)
-        status = split->events->begin(split->arg, split->rest.data, split->rest.len);
+        status = split->events->begin(split->arg, split->outer.data, split->outer.len);
     if (split->depth == 0) {
-        status = split->events->rest(split->arg, split->rest.data, split->rest.len);
-        buffer_reset(&split->rest);
+        status = split->events->outer(split->arg, split->outer.data, split->outer.len);
+        buffer_reset(&split->outer);
     }
     return status;
 }
 
-/* What etcd never sends is no reply of it. */
+/* etcd sends nothing that large: it is not etcd's reply. */
 static enum status json_split_limit(const struct buffer *buffer)
 {
     return buffer->status == STATUS_TOO_LARGE ? STATUS_BAD_REPLY : buffer->status;
 }
 
-/* One octet outside the array. The rest is short, so it goes octet by octet. */
-static enum status json_split_rest(struct json_split *split, char octet)
+/* One octet outside the array. */
+static enum status json_split_outer(struct json_split *split, char octet)
 {
     if (split->depth == 0 && json_split_is_blank(octet))
         return STATUS_OK; /* not kept: a watch may idle for years */
     if (split->depth == 0 && octet != (split->array ? '{' : '['))
         return STATUS_BAD_REPLY;
-    buffer_add(&split->rest, &octet, 1);
-    if (split->rest.status != STATUS_OK)
-        return json_split_limit(&split->rest);
+    buffer_add(&split->outer, &octet, 1);
+    if (split->outer.status != STATUS_OK)
+        return json_split_limit(&split->outer);
     if (split->in_string) {
         json_split_skip_string(split, &octet, 0, 1);
         if (!split->in_string)
-            split->name_len = split->rest.len - 1 - split->name_start;
+            split->name_len = split->outer.len - 1 - split->name_start;
         return STATUS_OK;
     }
     enum status status = json_split_bracket(split, octet);
-    return status == STATUS_OK ? json_split_tell(split) : status;
+    return status == STATUS_OK ? json_split_emit(split) : status;
 }
 
 /* One octet of the array between its elements. */
@@ -159,7 +177,7 @@ static enum status json_split_separator(struct json_split *split, char octet)
     if (octet != ']' || split->has_comma)
         return STATUS_BAD_REPLY;
     split->in_array = false;
-    return json_split_rest(split, octet);
+    return json_split_outer(split, octet);
 }
 
 /* The end of what was copied may be the middle of an escape, which then goes as a whole. */
@@ -182,15 +200,15 @@ static void json_split_cut_string(struct json_split *split, const char *text, si
                                   size_t at, size_t *kept)
 {
     size_t end = split->in_string ? at : at - 1;
-    size_t len = end - begin, room = JSON_SPLIT_STRING_MAX - split->string_len;
-    if (len > room) {
+    size_t len = end - begin, left = JSON_SPLIT_STRING_MAX - split->string_len;
+    if (len > left) {
         if (!split->is_cut) {
-            buffer_add(&split->element, text + *kept, begin + room - *kept);
+            buffer_add(&split->element, text + *kept, begin + left - *kept);
             json_split_trim_escape(&split->element);
         }
         split->is_cut = true;
         *kept = end;
-        len = room;
+        len = left;
     }
     split->string_len += len;
 }
@@ -274,7 +292,7 @@ enum status json_split_feed(struct json_split *split, const char *text, size_t l
         else if (split->in_array)
             status = json_split_separator(split, text[at]);
         else
-            status = json_split_rest(split, text[at]);
+            status = json_split_outer(split, text[at]);
         at += used;
     }
     return status;

@@ -1,9 +1,9 @@
-/* registry/etcd/member.h - the members of etcd's cluster, as far as this client has met them.
+/* registry/etcd/member.h - the members of the etcd cluster that this client knows of.
  *
- * Which to ask next: the one that answered last; else one that has not failed lately; else the one
- * whose pause ends first. A failure makes a member pause 0.25 s, doubled with each further one up
- * to 10 s, up to half of it by chance; one answer clears it. A pause only puts others first: who
- * has no other asks at once.
+ * Requests go to the member that answered last; if that one has failed, to one that is not backing
+ * off; if all are, to the one whose back-off ends first. A failure makes a member back off for 0.25
+ * s, doubled with each further one up to 10 s, with jitter over the second half; an answer ends it.
+ * A back-off only orders members: when no other is left, one is asked in spite of it.
  *
  * Threads: as etcd.h. */
 #ifndef REGISTRY_ETCD_MEMBER_H
@@ -18,10 +18,11 @@
 
 struct member {
     struct endpoint endpoint;
-    /* For libcurl: what the URLs of requests begin with, and CURLOPT_CONNECT_TO, "" = none. They
-     * are endpoint.url and "", but for what was discovered under https: there the certificate must
-     * name the domain, not the host that an answer of DNS led to, and the URL's host is what
-     * libcurl verifies. */
+    /* What the URLs of requests begin with, and CURLOPT_CONNECT_TO ("" = none): endpoint.url and
+     * "", unless the endpoint was discovered by DNS and speaks TLS. Then the certificate has to
+     * name the domain that was asked for, not the host that an unauthenticated DNS answer named;
+     * libcurl verifies the host of the URL, so that is the domain, and connect_to leads to the
+     * host. */
     char request_url[sizeof(((struct endpoint *)NULL)->url)];
     char connect_to[MEMBER_CONNECT_TO_MAX];
     const char *prefix; /* "/v3", "/v3beta", "/v3alpha"; NULL = not known yet */
@@ -38,7 +39,7 @@ struct member {
 struct member_set {
     struct member list[ENDPOINT_LIST_MAX];
     size_t count;
-    size_t current; /* the one that answered last, or is to be asked first */
+    size_t current; /* the one that answered last; until then the first to ask */
     bool has_answered;
 };
 
@@ -51,15 +52,17 @@ void member_shuffle(struct member_set *set);
 
 void member_clear(struct member_set *set);
 
-/* The member to ask next of those whose bit in `tried` is not set. May return NULL. */
+/* The member to ask next, of those whose bit in `tried` is not set; NULL: all are. */
 struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_ms);
 
-/* Its bit. */
+/* The member's bit, as in `tried`. */
 uint32_t member_mask(const struct member_set *set, const struct member *member);
 
+/* It has answered: it is asked first, and does not back off. */
 void member_mark_up(struct member_set *set, struct member *member);
 
-/* It may have moved: its addresses must be looked up again, at most every 5 s. */
+/* It has failed: it backs off. It may have moved, so its addresses are looked up again, at most
+ * every 5 s. */
 void member_fail(struct member *member, uint64_t now_ms, enum status status, const char *reason);
 
 /* Read the body of GET /version. False: it is none. */
@@ -68,7 +71,7 @@ bool member_set_version(struct member *member, const char *body, size_t len);
 /* Whether its addresses must be looked up. What was found before may be used meanwhile. */
 bool member_needs_addresses(const struct member *member, uint64_t now_ms);
 
-/* Whether it cannot be asked before they have been found. */
+/* Whether it cannot be asked before that has found some. */
 bool member_lacks_addresses(const struct member *member);
 
 /* Take what a look-up found. NO_MEMORY. */
@@ -76,8 +79,8 @@ MUST_USE enum status member_set_addresses(struct member *member,
                                           const struct resolver_address *addresses, size_t count,
                                           uint32_t ttl_s, uint64_t now_ms);
 
-/* "http://a:1: connection refused; http://b:1: no answer": the tried members and why. Of one whose
- * addresses are not known only the reason is told: etcd has no part in it. */
+/* "http://a:1: connection refused; http://b:1: no answer": the tried members, each with its reason.
+ * Without the URL where no address is known: that is a failure of DNS, not of etcd. */
 void member_explain(const struct member_set *set, uint32_t tried, struct detail *why);
 
 #endif

@@ -94,7 +94,7 @@ static void proof_on_whole(void *arg, int64_t revision)
 {
     struct proof *proof = arg;
     proof->replayed = revision;
-    proof->events->whole(proof->arg, revision);
+    proof->events->on_batch_end(proof->arg, revision);
 }
 
 static bool proof_on_read(void *arg, const struct kv *kv)

@@ -57,7 +57,7 @@ struct proof_result {
 struct proof_events {
     void (*put)(void *arg, const struct kv *kv);
     void (*remove)(void *arg, const char *key, size_t key_len, int64_t revision);
-    void (*whole)(void *arg, int64_t revision);
+    void (*on_batch_end)(void *arg, int64_t revision);
     /* A key that has changed since the last proof is read. */
     void (*read)(void *arg, const struct kv *kv);
     /* What is held: the number of keys, at which revision. False: cannot be said just now. */

@@ -17,6 +17,19 @@
 #define RANGE_SHORT_PAGE  1000 /* up to here an answer is due as soon as that of one key */
 #define RANGE_KEY_MAX     (2U << 20)
 
+/* Paging. etcd completes a page in memory before it sends the first octet, and its gateway once
+ * more as JSON, so a range is read in pages: `limit` keys from `next` on, which is the last key
+ * that was given with a zero octet behind it, the smallest key after it. All pages are read at
+ * the revision of the first, so that together they are one state of the store. A page that
+ * breaks off half way loses nothing: the keys that came have moved `next`, and the next attempt,
+ * perhaps on another member, begins there.
+ *
+ * How large? Each page makes etcd count all matches again, so many small pages are quadratic; a
+ * large one may not be built before the time-out. So pages begin with RANGE_PAGE keys and double
+ * while they are fast and small (range_grow_page()); one that times out is asked for again at
+ * the first size (range_shrink_page()). etcd 3.3 refuses to send more than 4 MiB and counts
+ * values that we cannot foresee: there a refused page is halved, down to one key, and grows
+ * again behind the keys that were too large (range_halve_page(), range_restore_page()). */
 struct range {
     struct etcd *etcd;
     struct rpc *rpc;
@@ -29,17 +42,17 @@ struct range {
     void *arg;
     struct json_split split;
     struct kv_range_result result;
-    uint32_t page; /* asked for in this page; 0 = as is usual: */
-    uint32_t usual;
+    uint32_t page; /* keys to ask for: the caller's wish, or halved; 0 = the default: */
+    uint32_t default_page;
     uint64_t given;        /* keys, in all */
     uint64_t given_before; /* this attempt */
     uint64_t page_keys;    /* that came in this attempt */
     uint64_t begun_ms;     /* uv_now(): this page */
     uint64_t octets;       /* this page */
-    bool has_more, has_rest;
+    bool has_more, has_outer;
     bool is_halved;   /* `page` is no caller's wish */
     bool is_next_cut; /* `next` is the beginning of a longer key, which was given */
-    bool has_grown;   /* as far as pages do */
+    bool has_grown;   /* default_page stays as it is */
     bool is_feeding;  /* `each` may be running */
     bool is_dead;     /* to be freed once it has returned */
 };
@@ -58,7 +71,7 @@ static void range_free(struct range *range)
 
 static bool range_begin_page(struct range *range);
 
-/* Keys that may still be given. */
+/* Keys that may still be handed to `each`. */
 static uint32_t range_left(const struct range *range)
 {
     uint32_t limit = range->range.limit;
@@ -72,16 +85,17 @@ static uint32_t range_page(const struct range *range, const struct member *membe
 {
     if (range->range.count_only || range->end.len == 0)
         return 0;
-    uint32_t usual = member->version && member->version < 304 ? RANGE_PAGE_OLD : range->usual;
-    uint32_t page = range->page ? range->page : usual;
+    uint32_t default_page =
+        member->version && member->version < 304 ? RANGE_PAGE_OLD : range->default_page;
+    uint32_t page = range->page ? range->page : default_page;
     uint32_t left = range_left(range);
     if (left == 0) /* all were given, and then the reply broke off */
         return 1;
     return left < page ? left : page;
 }
 
-/* The next page begins behind all keys that begin as a cut one does; there is nothing to be said of
- * them one by one. */
+/* The next page begins behind all keys that share the beginning of one that was cut: they cannot be
+ * told apart. */
 static void range_pass_cut(struct range *range)
 {
     struct buffer *next = &range->next;
@@ -99,7 +113,7 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
     uint32_t page = range_page(range, member);
     json_split_reset(&range->split);
     range_pass_cut(range);
-    range->has_more = range->has_rest = false;
+    range->has_more = range->has_outer = false;
     range->given_before = range->given;
     range->page_keys = 0;
     buffer_add_text(body, "{\"key\":\"");
@@ -143,7 +157,7 @@ static enum status range_on_begin(void *arg, const char *text, size_t len)
 {
     struct range *range = arg;
     struct buffer copy;
-    buffer_init(&copy, JSON_SPLIT_REST_MAX + 2);
+    buffer_init(&copy, JSON_SPLIT_OUTER_MAX + 2);
     buffer_add(&copy, text, len);
     buffer_add_text(&copy, "]}");
     cJSON *root = copy.status == STATUS_OK ? cJSON_ParseWithLength(copy.data, copy.len) : NULL;
@@ -215,16 +229,16 @@ static bool range_is_whole(const struct range *range, const cJSON *root, uint64_
     return is_all && (count > 0 || gateway_reply_has_only(root, members));
 }
 
-static enum status range_on_rest(void *arg, const char *text, size_t len)
+static enum status range_on_outer(void *arg, const char *text, size_t len)
 {
     struct range *range = arg;
     uint64_t count;
-    cJSON *root = range->has_rest ? NULL : cJSON_ParseWithLength(text, len);
+    cJSON *root = range->has_outer ? NULL : cJSON_ParseWithLength(text, len);
     enum status status = STATUS_BAD_REPLY;
     if (gateway_reply_has_uint(root, "count", &count) && range_is_whole(range, root, count))
         status = range_take_header(range, root);
     range->has_more = gateway_reply_bool(root, "more");
-    range->has_rest = true;
+    range->has_outer = true;
     range->result.count = range->given_before + count;
     cJSON_Delete(root);
     return status;
@@ -252,7 +266,7 @@ static enum status range_check(void *arg, const char *reply, size_t len, struct 
 {
     const struct range *range = arg;
     (void)reply, (void)len;
-    if (range->has_rest && json_split_at_boundary(&range->split))
+    if (range->has_outer && json_split_at_boundary(&range->split))
         return STATUS_OK;
     return detail_set(why, STATUS_BAD_REPLY, "range: the reply was cut off");
 }
@@ -266,8 +280,7 @@ static void range_finish(struct range *range, enum status status, const struct d
     done(arg, status, &result, why);
 }
 
-/* Etcd makes a page whole before it sends its first octet: it is to be done long before anyone
- * loses patience. */
+/* etcd completes a page before it sends the first octet: well within the time-out, if possible. */
 static void range_grow_page(struct range *range)
 {
     uint32_t patience_ms =
@@ -275,16 +288,16 @@ static void range_grow_page(struct range *range)
     uint64_t took_ms = uv_now(range->etcd->loop) - range->begun_ms;
     if (took_ms > patience_ms / RANGE_PAGE_PART || range->octets > RANGE_PAGE_OCTETS)
         range->has_grown = true;
-    else if (!range->has_grown && range->usual < RANGE_PAGE_MAX)
-        range->usual *= 2;
+    else if (!range->has_grown && range->default_page < RANGE_PAGE_MAX)
+        range->default_page *= 2;
 }
 
-/* A page that was too much for its time is asked for once more, in smaller ones. */
+/* A page that timed out is asked for again, in smaller ones. */
 static bool range_shrink_page(struct range *range)
 {
-    if (range->usual == RANGE_PAGE)
+    if (range->default_page == RANGE_PAGE)
         return false;
-    range->usual = RANGE_PAGE;
+    range->default_page = RANGE_PAGE;
     range->has_grown = true;
     return true;
 }
@@ -300,7 +313,7 @@ static bool range_halve_page(struct range *range)
     return true;
 }
 
-/* What was too large is behind us: the page grows again, lest a million keys come one by one. */
+/* The key that was too large has been passed: grow, or a million keys would come one by one. */
 static void range_restore_page(struct range *range)
 {
     if (!range->is_halved)
@@ -362,7 +375,7 @@ struct range *range_start(struct etcd *etcd, const struct kv_range *options, str
                           kv_each *each, kv_range_done *done, void *arg)
 {
     static const struct json_split_events events = {range_on_begin, range_on_element,
-                                                    range_on_rest};
+                                                    range_on_outer};
     struct range *range = calloc(1, sizeof(*range));
     if (!range)
         return NULL;
@@ -370,7 +383,7 @@ struct range *range_start(struct etcd *etcd, const struct kv_range *options, str
                             .range = *options,
                             .pin = pin,
                             .page = options->page,
-                            .usual = RANGE_PAGE,
+                            .default_page = RANGE_PAGE,
                             .each = each,
                             .done = done,
                             .arg = arg};

@@ -1,9 +1,9 @@
 /* registry/etcd/rpc.h - one request to the cluster (an rpc): which member, how often, how long.
  *
- * An attempt on a member is: look up its addresses, ask its version, have a token, send. When it
- * fails in a way that another member or moment may mend, the next member is tried; when all have
- * failed, all are tried again after a short pause until the deadline, unless none of them can even
- * be connected to: then waiting would only keep a person from reading so.
+ * An attempt on a member is: look up its addresses, ask for its version, get a token, send. When it
+ * fails in a way that another member or a later attempt may not, the next member is tried; when all
+ * have failed, all are tried again after a short pause until the deadline, unless no connection to
+ * any of them could be made: then the error is reported at once, since waiting rarely helps.
  *
  * Threads: as etcd.h. */
 #ifndef REGISTRY_ETCD_RPC_H
@@ -21,10 +21,10 @@ struct rpc *rpc_start(struct etcd *etcd, const struct rpc_request *request);
 /* Nothing is called any more. Not after `done`. */
 void rpc_cancel(struct rpc *rpc);
 
-/* A stream has begun as it should: it has no time limit any more. */
+/* A stream has been accepted: it has no time limit any more. */
 void rpc_settle(struct rpc *rpc);
 
-/* A line of a stream refuses what was asked for: a token that may be the reason is forgotten. */
+/* A line of a stream carries an error: drop the token if that may be the reason. */
 void rpc_refuse(struct rpc *rpc, const struct gateway_reply_error *error);
 
 /* Step all rpcs that wait on the loop's next turn. */

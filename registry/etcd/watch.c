@@ -134,12 +134,12 @@ static enum status watch_on_result(struct watch *watch, const cJSON *result)
     if (is_created)
         watch_begin(watch, &header);
     else if (watch->has_events)
-        watch->events->whole(watch->arg, watch->revision);
+        watch->events->on_batch_end(watch->arg, watch->revision);
     watch->has_events = false;
     return watch->is_dead ? STATUS_CANCELLED : STATUS_OK;
 }
 
-static enum status watch_on_rest(void *arg, const char *text, size_t len)
+static enum status watch_on_outer(void *arg, const char *text, size_t len)
 {
     struct watch *watch = arg;
     struct gateway_reply_error error;
@@ -185,7 +185,7 @@ static void watch_on_done(void *arg, enum status status, const char *reply, size
     void *owner = watch->arg;
     watch->rpc = NULL;
     watch_free(watch);
-    events->lost(owner, status, &text);
+    events->on_closed(owner, status, &text);
 }
 
 struct watch *watch_start(struct etcd *etcd, struct member *member, const char *key, size_t key_len,
@@ -193,7 +193,7 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
                           const struct watch_events *events, void *arg)
 {
     static const struct json_split_events stream_events = {.element = watch_on_element,
-                                                           .rest = watch_on_rest};
+                                                           .outer = watch_on_outer};
     struct watch *watch = calloc(1, sizeof(*watch));
     if (!watch)
         return NULL;

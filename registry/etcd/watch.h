@@ -1,9 +1,9 @@
 /* registry/etcd/watch.h - one watch stream on one member.
  *
- * The stream is split as it arrives: each event is told before its line is complete, and the line's
- * end says that the events so far are whole. Where it may be resumed is the revision of the last
- * event told in a whole line: a line that catches up carries the store's revision in its header,
- * which is ahead of events that are still to come.
+ * The stream is split as it arrives: each event is reported before its line is complete, and the
+ * line's end says that no event up to there is missing. The watch may be resumed behind the last
+ * event of a complete line, not at the revision in the line's header: while a watch catches up that
+ * is the store's, ahead of events that are still to come.
  *
  * Threads: as etcd.h. */
 #ifndef REGISTRY_ETCD_WATCH_H
@@ -20,10 +20,10 @@ struct watch_events {
     void (*created)(void *arg, const struct gateway_reply_header *header);
     void (*put)(void *arg, const struct kv *kv);
     void (*remove)(void *arg, const char *key, size_t key_len, int64_t revision);
-    /* A line is over: all events up to `revision` have been told. */
-    void (*whole)(void *arg, int64_t revision);
+    /* A line has ended: all events up to `revision` have been reported. */
+    void (*on_batch_end)(void *arg, int64_t revision);
     /* The stream is lost; the watch is freed. COMPACTED: the start revision is gone. */
-    void (*lost)(void *arg, enum status status, const struct detail *why);
+    void (*on_closed)(void *arg, enum status status, const struct detail *why);
 };
 
 /* Follow the keys of [key, end) from `revision` on, on this member. Callbacks come from the loop
@@ -33,13 +33,13 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
                           const char *end, size_t end_len, int64_t revision,
                           const struct watch_events *events, void *arg);
 
-/* From the next event on, tell another owner. */
+/* From the next event on, report to another owner. */
 void watch_hand_over(struct watch *watch, const struct watch_events *events, void *arg);
 
-/* Nothing is called any more. Not after `lost`. */
+/* Nothing is called any more. Not after `on_closed`. */
 void watch_stop(struct watch *watch);
 
-/* Whether events of an unfinished line have been told. */
+/* Whether events of an unfinished line have been reported. */
 bool watch_in_batch(const struct watch *watch);
 
 /* uv_now() of the last octet received; 0 = none yet. */

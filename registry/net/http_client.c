@@ -25,7 +25,7 @@ struct http_client_request {
     void *arg;
     unsigned sends;
     bool is_once, is_added, is_cancelled;
-    bool is_cert_asked; /* this connection's server wants a client certificate */
+    bool is_cert_asked; /* the server requested a client certificate in the handshake */
     LIST_ENTRY(http_client_request) node;
     char error[CURL_ERROR_SIZE];
 };
@@ -36,8 +36,8 @@ struct http_client {
     CURLM *multi;
     struct tls_files *tls;
     LIST_HEAD(, http_client_request) requests;
-    unsigned depth;   /* calls of libcurl and of callbacks under way */
-    bool has_put_off; /* requests to add or to remove when depth is 0 */
+    unsigned depth;    /* calls of libcurl and of callbacks under way */
+    bool has_deferred; /* requests to add or to remove when depth is 0 */
     bool is_closing;
 };
 
@@ -80,11 +80,11 @@ static void http_client_destroy(struct http_client *http)
     uv_close((uv_handle_t *)&http->timer, http_client_free_timer);
 }
 
-/* Add and remove what had to wait for libcurl to return. */
-static void http_client_catch_up(struct http_client *http)
+/* Add and remove what could not be from inside a callback of libcurl. */
+static void http_client_run_deferred(struct http_client *http)
 {
     struct http_client_request *next;
-    http->has_put_off = false;
+    http->has_deferred = false;
     for (struct http_client_request *request = LIST_FIRST(&http->requests); request;
          request = next) {
         next = LIST_NEXT(request, node);
@@ -101,21 +101,21 @@ static void http_client_leave(struct http_client *http)
         return;
     if (http->is_closing)
         http_client_destroy(http);
-    else if (http->has_put_off)
-        http_client_catch_up(http);
+    else if (http->has_deferred)
+        http_client_run_deferred(http);
 }
 
 static void http_client_explain(struct http_client_request *request,
                                 struct http_client_result *result)
 {
-    struct http_client_failure failure = {.code = result->code,
-                                          .said = request->error,
-                                          .has_status = result->status != 0,
-                                          .is_cert_asked = request->is_cert_asked,
-                                          .has_cert = request->tls->cert.data != NULL};
+    struct http_failure failure = {.code = result->code,
+                                   .said = request->error,
+                                   .has_status = result->status != 0,
+                                   .is_cert_asked = request->is_cert_asked,
+                                   .has_cert = request->tls->cert.data != NULL};
     curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &failure.os_errno);
     curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verdict);
-    result->kind = http_client_failure_explain(&failure, result->text, sizeof(result->text));
+    result->kind = http_failure_explain(&failure, result->text, sizeof(result->text));
 }
 
 static void http_client_finish(struct http_client_request *request, CURLcode code)
@@ -130,7 +130,7 @@ static void http_client_finish(struct http_client_request *request, CURLcode cod
     done(arg, &result);
 }
 
-static void http_client_act(struct http_client *http, curl_socket_t fd, int events)
+static void http_client_drive(struct http_client *http, curl_socket_t fd, int events)
 {
     int running, left;
     http->depth++;
@@ -150,7 +150,7 @@ static void http_client_act(struct http_client *http, curl_socket_t fd, int even
 
 static void http_client_on_timer(uv_timer_t *timer)
 {
-    http_client_act(timer->data, CURL_SOCKET_TIMEOUT, 0);
+    http_client_drive(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int http_client_set_timer(CURLM *multi, long timeout_ms, void *arg)
@@ -165,11 +165,11 @@ static int http_client_set_timer(CURLM *multi, long timeout_ms, void *arg)
 static void http_client_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct http_client_socket *socket = poll->data;
-    /* Of a mere error libcurl says no more; when it reads it learns which. */
+    /* CURL_CSELECT_ERR alone makes libcurl fail without a reason; reading, it gets the errno. */
     int flags = status < 0 ? CURL_CSELECT_ERR | CURL_CSELECT_IN | CURL_CSELECT_OUT : 0;
     flags |= events & UV_READABLE ? CURL_CSELECT_IN : 0;
     flags |= events & UV_WRITABLE ? CURL_CSELECT_OUT : 0;
-    http_client_act(socket->http, socket->fd, flags);
+    http_client_drive(socket->http, socket->fd, flags);
 }
 
 static void http_client_free_socket(uv_handle_t *handle)
@@ -263,8 +263,9 @@ static size_t http_client_on_data(char *octets, size_t size, size_t count, void 
     return len;
 }
 
-/* libcurl repeats a request of its own accord when a kept connection closes before any octet of the
- * answer: for a write that may not be repeated, that is one time too many. */
+/* libcurl sends a request again by itself when a kept connection closes before the first octet
+ * of the answer. The server may have executed it, so a write that must happen at most once
+ * (is_once) is stopped before its second sending. */
 static int http_client_on_send(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
     struct http_client_request *request = arg;
@@ -275,7 +276,7 @@ static int http_client_on_send(void *arg, char *ip, char *local_ip, int port, in
     return CURL_PREREQFUNC_OK;
 }
 
-/* A cut cable is noticed in seconds also by a watch that has nothing to send. */
+/* So that a dead link is noticed within seconds, also by a watch, which sends nothing. */
 static int http_client_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
     const unsigned timeout_ms = HTTP_CLIENT_USER_TIMEOUT_MS;
@@ -290,7 +291,7 @@ void http_client_set_tls(struct http_client *http, struct tls_files *tls)
     http->tls = tls_files_share(tls);
 }
 
-/* Borrowed: the request keeps it. */
+/* Not copied: the request holds a reference to its struct tls_files. */
 static void http_client_set_blob(CURL *easy, CURLoption option, const struct file *file)
 {
     struct curl_blob blob = {file->data, file->len, CURL_BLOB_NOCOPY};
@@ -298,7 +299,8 @@ static void http_client_set_blob(CURL *easy, CURLoption option, const struct fil
         curl_easy_setopt(easy, option, &blob);
 }
 
-/* OpenSSL calls it when a server asks for a client's certificate, whether there is one or not. */
+/* OpenSSL calls this when the server requests a client certificate, whether or not we have one.
+ * http_failure.c needs to know: a handshake that fails after it mostly failed for that. */
 static int http_client_on_cert_asked(SSL *ssl, void *arg)
 {
     struct http_client_request *request = arg;
@@ -307,7 +309,8 @@ static int http_client_on_cert_asked(SSL *ssl, void *arg)
     return 1;
 }
 
-/* The request lives until its connection's handshake is over; there is none after the first. */
+/* The callback's argument is the request that opened the connection, which may be gone while the
+ * connection is kept: a later handshake would use freed memory, hence no renegotiation. */
 static CURLcode http_client_on_context(CURL *easy, void *context, void *arg)
 {
     (void)easy;
@@ -316,7 +319,8 @@ static CURLcode http_client_on_context(CURL *easy, void *context, void *arg)
     return CURLE_OK;
 }
 
-/* Whoever names authorities trusts no others: libcurl would add the system's directory. */
+/* Whoever names authorities trusts no others, so libcurl's defaults are cleared: it would trust the
+ * system's directory as well. */
 static void http_client_use_tls(struct http_client_request *request)
 {
     CURL *easy = request->easy;
@@ -345,7 +349,8 @@ static void http_client_set_callbacks(struct http_client_request *request)
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, http_client_on_socket);
 }
 
-/* Where to connect to. Without that list libcurl would connect to another host than was meant. */
+/* Where to connect to. Fails without memory: if the lists were left out, libcurl would look the
+ * name up itself and might reach another host. */
 static bool http_client_set_place(struct http_client_request *request,
                                   const struct http_client_options *options)
 {
@@ -416,7 +421,7 @@ struct http_client_request *http_client_start(struct http_client *http,
         http_client_request_free(request);
         return NULL;
     }
-    http->has_put_off = true;
+    http->has_deferred = true;
     http->depth++;
     http_client_leave(http);
     return request;
@@ -427,7 +432,7 @@ bool http_client_cancel(struct http_client_request *request)
     struct http_client *http = request->http;
     bool was_sent = request->sends > 0;
     request->is_cancelled = true;
-    http->has_put_off = true;
+    http->has_deferred = true;
     http->depth++;
     http_client_leave(http);
     return was_sent;

@@ -47,7 +47,7 @@ struct http_client_result {
     CURLcode code;
     long status;      /* of HTTP; 0 = there was none */
     bool was_sent;    /* the request may have reached the server */
-    enum status kind; /* of a failure: as http_client_failure_explain() says */
+    enum status kind; /* of a failure: as http_failure_explain() says */
     char text[200];   /* of a failure, for a person: "connection refused" */
 };
 

@@ -13,7 +13,7 @@
 
 #include <curl/curl.h>
 
-struct http_client_failure {
+struct http_failure {
     CURLcode code;
     const char *said;   /* libcurl's error buffer; may be empty */
     long os_errno;      /* CURLINFO_OS_ERRNO */
@@ -25,7 +25,6 @@ struct http_client_failure {
 
 /* UNREACHABLE; BAD_REPLY: a TLS that is too old, or ends for another reason; or a status of which
  * status_is_tls() is true. `out` gets the sentence. */
-enum status http_client_failure_explain(const struct http_client_failure *failure, char *out,
-                                        size_t size);
+enum status http_failure_explain(const struct http_failure *failure, char *out, size_t size);
 
 #endif

@@ -25,7 +25,7 @@ struct resolver_socket {
 };
 
 /* c-ares answers from the hosts file before it returns, but callbacks come from the loop: results
- * are kept in the query and told by its timer. */
+ * are kept in the query and delivered by its timer. */
 struct resolver_query {
     struct resolver *resolver;
     uv_timer_t timer;
@@ -34,7 +34,7 @@ struct resolver_query {
     void *arg;
     enum status status;
     struct detail why;
-    bool is_settled;
+    bool is_finished;
     size_t count;
     uint32_t ttl_s;
     struct resolver_address *addresses;
@@ -182,7 +182,7 @@ static void resolver_free_query(uv_handle_t *handle)
     free(query);
 }
 
-static void resolver_tell(uv_timer_t *timer)
+static void resolver_deliver(uv_timer_t *timer)
 {
     struct resolver_query *query = timer->data;
     LIST_REMOVE(query, node);
@@ -205,7 +205,7 @@ void resolver_close(struct resolver *resolver)
     while ((query = LIST_FIRST(&resolver->queries))) {
         query->status = STATUS_CANCELLED;
         detail_set(&query->why, STATUS_CANCELLED, "cancelled");
-        resolver_tell(&query->timer);
+        resolver_deliver(&query->timer);
     }
     while (!LIST_EMPTY(&resolver->sockets))
         resolver_close_socket(LIST_FIRST(&resolver->sockets));
@@ -239,14 +239,14 @@ static void resolver_fail(struct resolver_query *query, int error)
     detail_set(&query->why, query->status, "cannot look up %s: %s", query->name, text);
 }
 
-/* Tell it on the loop's next turn. */
-static void resolver_settle(struct resolver_query *query)
+/* Report it on the loop's next turn. */
+static void resolver_finish(struct resolver_query *query)
 {
     struct resolver *resolver = query->resolver;
-    query->is_settled = true;
+    query->is_finished = true;
     resolver->under_way--;
     if (!resolver->is_closing)
-        uv_timer_start(&query->timer, resolver_tell, 0, 0);
+        uv_timer_start(&query->timer, resolver_deliver, 0, 0);
 }
 
 static struct resolver_query *resolver_new_query(struct resolver *resolver, const char *name,
@@ -311,7 +311,7 @@ static void resolver_on_host(void *arg, int error, int timeouts, struct ares_add
     if (error != ARES_SUCCESS)
         resolver_fail(query, error);
     ares_freeaddrinfo(info);
-    resolver_settle(query);
+    resolver_finish(query);
 }
 
 static void resolver_take_srv(struct resolver_query *query, const struct ares_srv_reply *list)
@@ -350,7 +350,7 @@ static void resolver_on_srv(void *arg, int error, int timeouts, unsigned char *r
     if (error != ARES_SUCCESS)
         resolver_fail(query, error);
     ares_free_data(list);
-    resolver_settle(query);
+    resolver_finish(query);
 }
 
 static void resolver_ask(struct resolver_query *query)
@@ -392,7 +392,7 @@ static void resolver_follow(struct resolver *resolver)
     struct resolver_query *next;
     for (struct resolver_query *query = LIST_FIRST(&resolver->queries); query; query = next) {
         next = LIST_NEXT(query, node);
-        if (!query->is_settled)
+        if (!query->is_finished)
             resolver_ask(query);
     }
 }

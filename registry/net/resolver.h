@@ -18,7 +18,7 @@ struct resolver;
 
 /* Uses the machine's resolv.conf and hosts file, also when they change later. */
 MUST_USE enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail *why);
-/* Tells CANCELLED to all that wait. NULL is accepted. */
+/* Ends all look-ups under way with CANCELLED. NULL is accepted. */
 void resolver_close(struct resolver *resolver);
 
 /* Ask these name servers, "ADDR:PORT" or "[ADDR]:PORT" separated by commas, not those of
@@ -33,7 +33,7 @@ struct resolver_address {
 
 /* The addresses of a host as the machine would find them (hosts file, search list), both families.
  * ttl_s is the least TTL, 0 when it came from the hosts file.
- * NOT_FOUND: the name has no address (said with authority); other failures: UNREACHABLE, TIMED_OUT.
+ * NOT_FOUND: DNS answers that the name has no address; other failures: UNREACHABLE, TIMED_OUT.
  */
 typedef void resolver_host_done(void *arg, enum status status,
                                 const struct resolver_address *addresses, size_t count,

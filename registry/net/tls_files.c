@@ -16,7 +16,7 @@ static int tls_files_no_password(char *out, int size, int is_writing, void *arg)
     return 0;
 }
 
-static enum status tls_files_complain(const char *what, const char *path, struct detail *why)
+static enum status tls_files_fail(const char *what, const char *path, struct detail *why)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
@@ -68,7 +68,7 @@ static bool tls_files_take_key(SSL_CTX *context, BIO *bio)
 }
 
 static enum status tls_files_check_pair(const struct tls_files *tls,
-                                        const struct tls_files_files *files, struct detail *why)
+                                        const struct tls_files_paths *files, struct detail *why)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     BIO *cert = BIO_new_mem_buf(tls->cert.data, (int)tls->cert.len);
@@ -78,16 +78,16 @@ static enum status tls_files_check_pair(const struct tls_files *tls,
     if (!context || !cert || !key)
         status = detail_set(why, STATUS_NO_MEMORY, "out of memory");
     else if (!tls_files_take_chain(context, cert))
-        status = tls_files_complain("client certificate", files->cert, why);
+        status = tls_files_fail("client certificate", files->cert, why);
     else if (!tls_files_take_key(context, key))
-        status = tls_files_complain("client key", files->key ? files->key : files->cert, why);
+        status = tls_files_fail("client key", files->key ? files->key : files->cert, why);
     BIO_free(cert);
     BIO_free(key);
     SSL_CTX_free(context);
     return status;
 }
 
-static enum status tls_files_load_pair(struct tls_files *tls, const struct tls_files_files *files,
+static enum status tls_files_load_pair(struct tls_files *tls, const struct tls_files_paths *files,
                                        bool may_wait, struct detail *why)
 {
     /* One PEM file may hold both, and a pipe can be read only once. */
@@ -122,13 +122,13 @@ static enum status tls_files_load_authorities(struct tls_files *tls, const char 
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     ERR_clear_error();
     if (!tls_files_is_bundle(bio))
-        status = tls_files_complain("CA bundle", path, why);
+        status = tls_files_fail("CA bundle", path, why);
     ERR_clear_error();
     BIO_free(bio);
     return status;
 }
 
-enum status tls_files_load(const struct tls_files_files *files, bool may_wait,
+enum status tls_files_load(const struct tls_files_paths *files, bool may_wait,
                            struct tls_files **out, struct detail *why)
 {
     enum status status = STATUS_OK;

@@ -1,8 +1,9 @@
 /* registry/net/tls_files.h - the files of TLS, read once and checked before they are used.
  *
- * libcurl would read them at each new connection and say "problem with the local SSL certificate"
- * then; a wrong path is better told at once, with its name. And what was checked is what is used: a
- * certificate that is replaced by a bad one, or by half of one, harms nothing until it is good.
+ * Given paths, libcurl would read the files at each new connection and report a bad one as "problem
+ * with the local SSL certificate", without its name. Here they are read and checked once, an error
+ * names the file, and the connections use what was checked: a certificate that is being replaced,
+ * half written or wrong, changes nothing until tls_files_load() accepts it.
  *
  * Threads: pure but for reading the files; a `struct tls_files` belongs to one thread. */
 #ifndef REGISTRY_NET_TLS_FILES_H
@@ -11,7 +12,7 @@
 #include "registry/base/file.h"
 
 /* NULL = the system's authorities, no client certificate. */
-struct tls_files_files {
+struct tls_files_paths {
     const char *ca_bundle; /* PEM file, or a directory as c_rehash(1) makes it */
     const char *cert, *key;
 };
@@ -19,18 +20,18 @@ struct tls_files_files {
 /* PEM; `data` NULL where there is none. */
 struct tls_files {
     unsigned references;
-    char *ca_directory; /* looked into at each connection, as OpenSSL does */
+    char *ca_directory; /* OpenSSL looks into it at each connection */
     struct file ca, cert;
     struct file key; /* also where the certificate's file holds it */
 };
 
-/* Read the files and see whether they fit each other. BAD_INPUT with *why naming the file. Blocks
- * for reading; may_wait false: not for what has no end yet, such as a pipe. *out is the caller's,
- * to be given to tls_files_free(). */
-MUST_USE enum status tls_files_load(const struct tls_files_files *files, bool may_wait,
+/* Read the files and check that they are PEM and that the key is the certificate's. Blocks for
+ * reading; may_wait false: fails rather than wait for the other end of a pipe. OK: *out is the
+ * caller's, to be given to tls_files_free(). BAD_INPUT: *why names the file. NO_MEMORY. */
+MUST_USE enum status tls_files_load(const struct tls_files_paths *files, bool may_wait,
                                     struct tls_files **out, struct detail *why);
 
-/* One more that uses it, and one less: the last frees. NULL is nothing. */
+/* Add a reference; drop one, the last of which frees. NULL is accepted. */
 struct tls_files *tls_files_share(struct tls_files *tls);
 void tls_files_free(struct tls_files *tls);
 

@@ -135,7 +135,7 @@ static void check_question(const struct query *query, size_t len)
     size_t at = 0, labels = 0;
     check(take_name(&plain, false) == query->name_len && !plain.is_broken);
     check(query->question_len == query->name_len + 4 && 12u + query->question_len <= len);
-    check(query->type == take(&plain, 2) && query->class_ == take(&plain, 2));
+    check(query->type == take(&plain, 2) && query->qclass == take(&plain, 2));
     for (size_t i = 0; i < query->name_len; i++) {
         check(query_has_label_at(query, i) == (i == at));
         if (i == at)

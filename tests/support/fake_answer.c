@@ -13,7 +13,7 @@ static bool fake_answer_question(struct query *query, size_t len)
     query->name_len = (uint8_t)(at + 1 - 12);
     query->question_len = (uint16_t)(query->name_len + 4);
     query->type = (uint16_t)(query->bytes[at + 1] << 8 | query->bytes[at + 2]);
-    query->class_ = (uint16_t)(query->bytes[at + 3] << 8 | query->bytes[at + 4]);
+    query->qclass = (uint16_t)(query->bytes[at + 3] << 8 | query->bytes[at + 4]);
     return true;
 }
 

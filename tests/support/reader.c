@@ -158,7 +158,7 @@ static const char *reader_opt(struct reader *reader, const struct reader_record 
     if (reader->has_opt || record->section != READ_ADDITIONAL || record->owner.len != 1)
         return "OPT twice, or where it must not be";
     reader->has_opt = true;
-    reader->opt_size = record->class_;
+    reader->opt_size = record->rr_class;
     reader->opt_rcode = (uint8_t)(record->ttl_s >> 24);
     reader->opt_version = (uint8_t)(record->ttl_s >> 16);
     reader->opt_flags = (uint16_t)record->ttl_s;
@@ -175,7 +175,7 @@ static const char *reader_tsig(struct reader *reader, const struct reader_record
                                size_t end)
 {
     struct reader_name algorithm;
-    if (record->section != READ_ADDITIONAL || record->class_ != 255 || record->ttl_s != 0)
+    if (record->section != READ_ADDITIONAL || record->rr_class != 255 || record->ttl_s != 0)
         return "a TSIG where it must not be, or of another class or TTL";
     const char *fault = reader_name(reader, false, &algorithm);
     if (fault)
@@ -211,7 +211,7 @@ static const char *reader_head(struct reader *reader, struct reader_record *reco
     const uint8_t *head = reader->bytes + reader->at;
     *len = reader_get16(head + 8);
     record->type = reader_get16(head);
-    record->class_ = reader_get16(head + 2);
+    record->rr_class = reader_get16(head + 2);
     record->ttl_s = reader_get32(head + 4);
     reader->at += 10;
     record->at = (uint16_t)reader->at;
@@ -239,8 +239,8 @@ const char *reader_record(struct reader *reader, uint8_t section)
     reader->count++;
     if (record->ttl_s > INT32_MAX)
         return "a TTL with its highest bit set";
-    if (record->class_ != reader->question_class &&
-        !(record->class_ == 1 && reader->question_class == READ_ANY))
+    if (record->rr_class != reader->question_class &&
+        !(record->rr_class == 1 && reader->question_class == READ_ANY))
         return "a record of another class";
     return NULL;
 }

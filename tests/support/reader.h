@@ -43,7 +43,7 @@ struct reader_name {
 
 struct reader_record {
     uint16_t at; /* where its data begins in the message */
-    uint16_t type, class_;
+    uint16_t type, rr_class;
     uint32_t ttl_s;
     uint8_t section;
     struct reader_name owner;
@@ -90,15 +90,17 @@ uint8_t reader_lower(uint8_t octet);
 /* Whether they are equal but for ASCII letters' case. */
 bool reader_is_same(const uint8_t *a, const uint8_t *b, size_t len);
 
-/* As memcmp(), of whole record data. Names in it are equal whatever their letters' case (RFC 4034 6.2). */
+/* As memcmp(), of whole record data. Names in it are equal whatever their letters' case (RFC
+ * 4034 6.2). */
 int reader_compare_data(uint16_t type, const uint8_t *a, size_t a_len, const uint8_t *b,
                         size_t b_len);
 
 /* Read a reply. NULL, or what is wrong with it. The reader borrows the message. */
 const char *reader_read(struct reader *reader, const uint8_t *bytes, size_t len);
 
-/* The parts of reader_read(), for messages that are no reply of their own, such as a transfer's: the header of
- * reader->bytes, and the question or a record at reader->at, which goes on behind it. NULL, or what is wrong. */
+/* The parts of reader_read(), for messages that are no reply of their own, such as a transfer's:
+ * the header of reader->bytes, and the question or a record at reader->at, which goes on behind
+ * it. NULL, or what is wrong. */
 void reader_header(struct reader *reader);
 const char *reader_question(struct reader *reader);
 const char *reader_record(struct reader *reader, uint8_t section);

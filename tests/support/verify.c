@@ -19,7 +19,7 @@ static bool verify_question(struct verify *verify, size_t *at)
         return false;
     memcpy(verify->name.wire, bytes + 12, verify->name.len);
     verify->type = reader_get16(bytes + *at);
-    verify->class_ = reader_get16(bytes + *at + 2);
+    verify->rr_class = reader_get16(bytes + *at + 2);
     *at += 4;
     return true;
 }
@@ -332,7 +332,7 @@ static unsigned verify_rcode(const struct verify *verify, enum oracle_where wher
 /* A plain query for no transfer: of classes other than IN and ANY the oracle knows nothing. */
 static const char *verify_plain(struct verify *verify)
 {
-    if (verify->class_ != 1 && verify->class_ != READ_ANY)
+    if (verify->rr_class != 1 && verify->rr_class != READ_ANY)
         return NULL;
     const struct reader *reader = verify->reader;
     enum oracle_where where =

@@ -21,13 +21,13 @@ struct verify {
 
     /* Of the query, when it is a plain one: one question and at most one good OPT record. */
     struct reader_name name, absolute;
-    uint16_t type, class_;
+    uint16_t type, rr_class;
     bool has_opt, is_short;
     uint16_t opt_size, opt_flags;
 };
 
-/* Check a reply of result->len octets. NULL, or what is wrong with it: a constant. The caller fills the fields
- * of *verify down to `reader`. */
+/* Check a reply of result->len octets. NULL, or what is wrong with it: a constant. The caller
+ * fills the fields of *verify down to `reader`. */
 const char *verify_reply(struct verify *verify);
 
 #endif

@@ -49,15 +49,15 @@ static struct member_version *member_vector_new(uint32_t capacity)
     return vector;
 }
 
-/* The unpublished version, with room for `extra` more chunks. NULL without memory. */
-static struct member_version *member_vector_draft(struct member_vector *list, uint32_t extra)
+/* The unpublished version, with room for `added` more chunks. NULL without memory. */
+static struct member_version *member_vector_draft(struct member_vector *list, uint32_t added)
 {
     const struct member_version *from = list->draft ? list->draft : list->published;
     uint32_t chunks = from ? member_vector_chunk_count(from->count) : 0,
              blocks = member_vector_block_count(chunks);
-    if (list->draft && list->draft->capacity >= member_vector_block_count(chunks + extra))
+    if (list->draft && list->draft->capacity >= member_vector_block_count(chunks + added))
         return list->draft;
-    uint32_t spare = extra ? blocks / 8 + 1 : 0;
+    uint32_t spare = added ? blocks / 8 + 1 : 0;
     struct member_version *vector = member_vector_new(blocks + spare);
     if (!vector)
         return NULL;
@@ -75,14 +75,14 @@ static struct member_version *member_vector_draft(struct member_vector *list, ui
 }
 
 /* A copy of a chunk or a page (NULL: there is none) that this version may write to, for at least
- * `wanted` items. */
+ * `min_capacity` items. */
 static struct member_chunk *member_vector_own(struct member_vector *list, struct member_chunk *old,
-                                              uint32_t held, uint32_t wanted)
+                                              uint32_t held, uint32_t min_capacity)
 {
-    if (old && old->edition == list->edition && old->capacity >= wanted)
+    if (old && old->edition == list->edition && old->capacity >= min_capacity)
         return old;
     uint32_t capacity = held;
-    while (capacity < wanted)
+    while (capacity < min_capacity)
         capacity = capacity ? capacity * 2 : 1;
     if (capacity > MEMBER_VECTOR_CHUNK)
         capacity = MEMBER_VECTOR_CHUNK;
@@ -121,7 +121,7 @@ static struct member_chunk *member_vector_own_page(struct member_vector *list,
 /* The same for the chunk `index`, which is there or the next. */
 static struct member_chunk *member_vector_own_chunk(struct member_vector *list,
                                                     struct member_version *vector, uint32_t index,
-                                                    uint32_t held, uint32_t wanted)
+                                                    uint32_t held, uint32_t min_capacity)
 {
     struct member_chunk *chunk, *page = NULL,
                                 *old = held ? member_vector_writable_chunk(vector, index) : NULL;
@@ -131,7 +131,7 @@ static struct member_chunk *member_vector_own_chunk(struct member_vector *list,
         return NULL;
     if (page && !is_new)
         vector->chunks[member_vector_block_of(index)] = page;
-    chunk = member_vector_own(list, old, held, wanted);
+    chunk = member_vector_own(list, old, held, min_capacity);
     if (!chunk) {
         if (is_new)
             free(page);

@@ -121,14 +121,14 @@ static void ptr_table_copy_slice(struct ptr_table *table)
 
 /* Above three quarters, marks included, begin to copy into an array that is at most half full when
  * the copy is done, whatever is inserted meanwhile. */
-static enum status ptr_table_make_room(struct ptr_table *table)
+static enum status ptr_table_reserve(struct ptr_table *table)
 {
     uint64_t count = table->slots->mask + 1;
     if (!table->next && (table->filled + 1) * 4 > count * 3) {
-        uint64_t wanted = SLOTS_MIN;
-        while (wanted < (table->live + count / SLICE + 1) * 2)
-            wanted *= 2;
-        table->next = ptr_table_slots_new(wanted);
+        uint64_t larger = SLOTS_MIN;
+        while (larger < (table->live + count / SLICE + 1) * 2)
+            larger *= 2;
+        table->next = ptr_table_slots_new(larger);
         table->cursor = table->next_filled = 0;
     }
     if (table->filled + 2 < count)
@@ -143,7 +143,7 @@ static enum status ptr_table_make_room(struct ptr_table *table)
 
 enum status ptr_table_insert(struct ptr_table *table, uint64_t hash, const void *item)
 {
-    enum status status = ptr_table_make_room(table);
+    enum status status = ptr_table_reserve(table);
     if (status != STATUS_OK)
         return status;
     uint64_t word = ptr_table_word(hash, item);

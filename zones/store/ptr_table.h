@@ -1,12 +1,14 @@
-/* zones/store/ptr_table.h - a hash table of pointers: one writer, lock-free readers, one cache miss.
+/* zones/store/ptr_table.h - a hash table of pointers: one writer, lock-free readers, one cache
+ * miss.
  *
- * Open addressing with linear probing. A slot is one word: a pointer's 48 bits, and 16 bits of its
- * hash as a tag. So a look-up that finds nothing reads slots alone, and one that finds something
- * reads one item, which the caller compares with what it looks for.
+ * Open addressing with linear probing. A slot is one word: the 48 bits of a pointer, and the
+ * upper 16 bits of the item's hash as a tag. A look-up compares tags first: one that fails
+ * mostly reads nothing but slots, one that succeeds mostly reads one item, which the caller
+ * compares with what it looks for.
  *
- * A removed slot is marked and stays in use, since moving others into it would hide them from a
- * reader under way. The table grows, and is rid of marks, by copying a few slots with every change;
- * ptr_table.c says how.
+ * The slot of a removed item is marked as removed, not reused for an item that comes later in the
+ * probe sequence: a reader in the middle of its search would miss that one. The table grows, and
+ * drops the marks, by copying a few slots with every change; ptr_table.c says how.
  *
  * Threads: writers' calls from one thread; ptr_table_next() in any reader (rcu.h). */
 #ifndef ZONES_STORE_PTR_TABLE_H

@@ -57,14 +57,17 @@ void rcu_quiescent(void)
     urcu_qsbr_quiescent_state();
 }
 
-/* Retired memory waits in blocks; a commit's blocks go to call_rcu together. When their grace
- * period is over they come back to the writer, to be freed with the next commit: freed on liburcu's
- * thread they make the two wait for malloc()'s lock, which costs more than the rest of the change.
- * What is so much that it would hold up the writer is freed there all the same.
+/* Retired memory is noted in blocks; a commit's blocks go to call_rcu() together. After their grace
+ * period they are returned to the writer, which frees them with its next commit. Freed on liburcu's
+ * thread, memory that the writer allocated would have both threads contend for malloc()'s lock,
+ * which costs more than the rest of a change. Only a chain of blocks so long that freeing it would
+ * hold up the writer is freed on liburcu's thread all the same.
  *
- * They come back by a stack without a lock. Its usual trap, that an element popped and pushed again
- * between a load and an exchange looks unchanged, needs somebody who pops one: the writer takes the
- * whole stack with one exchange. */
+ * They are returned by a lock-free stack, so that neither thread ever waits for the other. The
+ * hazard of such stacks (ABA: an element popped and pushed again between a load and the exchange
+ * makes the top look unchanged) needs a thread that pops single elements; the writer takes the
+ * whole stack with one exchange. The push releases and the exchange acquires, so that the writer
+ * sees the blocks as they were filled. */
 #define BLOCK_MAX  60 /* glibc keeps blocks of up to 1 kB at hand */
 #define BLOCKS_MAX 64 /* of a commit, to come back */
 
@@ -91,7 +94,7 @@ static void rcu_free_blocks(struct block *block)
     }
 }
 
-static void rcu_give_back(struct block *first)
+static void rcu_return_blocks(struct block *first)
 {
     struct block *last = first;
     while (last->next)
@@ -109,7 +112,7 @@ static void rcu_grace_over(struct rcu_head *head)
     if (block->blocks > BLOCKS_MAX)
         rcu_free_blocks(block);
     else
-        rcu_give_back(block);
+        rcu_return_blocks(block);
 }
 
 static void rcu_free_returned(void)

@@ -1,13 +1,12 @@
 /* zones/store/rcu.h - reading without locks what one thread changes: liburcu, in its QSBR flavour.
  *
- * One writer (the control thread) publishes pointers; readers (the workers) load them without
- * locks. A reader is online while it works through a batch; at the batch's end it tells that it
- * holds nothing any more (rcu_quiescent), and it is offline while it waits for packets. What the
- * writer replaces is freed once every reader has been quiescent or offline since: after a grace
- * period.
+ * One writer (the control thread) publishes pointers; readers (the workers) load them. A reader is
+ * online while it answers a batch, announces a quiescent state at its end (rcu_quiescent(): it
+ * holds no pointer any more), and is offline while it waits for packets. What the writer replaces
+ * is retired, and freed after a grace period: once every reader has been quiescent or offline.
  *
- * Nothing else of the tree includes liburcu. ThreadSanitizer cannot see its ordering and has to be
- * told, which is done in rcu.c alone.
+ * Only rcu.c includes liburcu, and only there is ThreadSanitizer, which cannot see liburcu's
+ * ordering, told of it.
  *
  * Threads: rcu_reader_start() once in each reader thread before the first read; rcu_reader_stop()
  * at its end. rcu_publish() and rcu_retire() only from the writer. */
@@ -16,10 +15,10 @@
 
 #include <stddef.h>
 
-/* The calling thread becomes a reader, online; and ceases to be one. */
+/* Make the calling thread a reader, online; and end that. */
 void rcu_reader_start(void);
 void rcu_reader_stop(void);
-/* Leave and enter the reading state around a wait. Threads start online. */
+/* Go offline before a wait, during which the reader holds up no grace period, and online after. */
 void rcu_reader_offline(void);
 void rcu_reader_online(void);
 /* Between two batches: nothing read before is held any more. */
@@ -31,15 +30,12 @@ void rcu_quiescent(void);
 /* Make what `value` points at visible to readers. */
 #define rcu_publish(p, value) __atomic_store_n(&(p), (value), __ATOMIC_RELEASE)
 
-/* Memory that readers may still see is collected by the writer during a change:
- * free() `memory` (may be NULL) after the next grace period that begins at or after the next
- * rcu_collect(); little of it is freed with a later rcu_collect() only. Never fails: without memory
- * for the list it is lost. */
+/* free() `memory`, which readers may still see, after a grace period that begins with the next
+ * rcu_collect(), or later: small amounts are freed by the rcu_collect() after that. NULL is
+ * accepted. Never fails: when there is no memory to note it in, it leaks. */
 void rcu_retire(void *memory);
-/* Start the grace period for everything retired so far. Does not block. Amid a change there is
- * something retired that is published still: only zone_commit() may call this, when all of it
- * is done.
- */
+/* Start a grace period for everything retired so far. Does not block. In the middle of a change
+ * some of that is still published, so only zone_commit() may call this, at its end. */
 void rcu_collect(void);
 /* Wait until everything collected has been freed. For the end of a program and tests. */
 void rcu_barrier_all(void);

@@ -47,13 +47,13 @@ void ttl_counts_remove(struct ttl_counts *ttls, uint32_t ttl_s, uint32_t max_ttl
         ttl_counts_clear(ttls);
 }
 
-uint32_t ttl_counts_least(const struct ttl_counts *ttls, uint32_t max_ttl_s)
+uint32_t ttl_counts_min(const struct ttl_counts *ttls, uint32_t max_ttl_s)
 {
-    uint32_t least = max_ttl_s;
+    uint32_t min_ttl_s = max_ttl_s;
     for (uint32_t i = 0; ttls->rows && i < ttls->rows->count; i++)
-        if (ttls->rows->row[i].ttl_s < least)
-            least = ttls->rows->row[i].ttl_s;
-    return least;
+        if (ttls->rows->row[i].ttl_s < min_ttl_s)
+            min_ttl_s = ttls->rows->row[i].ttl_s;
+    return min_ttl_s;
 }
 
 void ttl_counts_clear(struct ttl_counts *ttls)

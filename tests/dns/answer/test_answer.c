@@ -344,13 +344,13 @@ static void answers_in_class_in_alone(void **state)
 {
     (void)state;
     static const struct {
-        uint16_t class_, rcode;
+        uint16_t rr_class, rcode;
     } rows[] = {{1, 0}, {255, 0}, {0, 5}, {2, 5}, {3, 5}, {4, 5}, {254, 5}, {65535, 5}};
     open_example();
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct ask_query query = ask_query(Z, READ_SOA);
-        query.bytes[query.len - 2] = (uint8_t)(rows[i].class_ >> 8);
-        query.bytes[query.len - 1] = (uint8_t)rows[i].class_;
+        query.bytes[query.len - 2] = (uint8_t)(rows[i].rr_class >> 8);
+        query.bytes[query.len - 1] = (uint8_t)rows[i].rr_class;
         world_send(&world, &query, QUERY_UDP);
         assert_int_equal(world.ask.result.rcode, rows[i].rcode);
         assert_int_equal(world_count(&world, READ_ANSWER), rows[i].rcode == 0);

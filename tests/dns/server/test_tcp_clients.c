@@ -40,7 +40,7 @@ static void check(const struct tcp *tcp, const unsigned counts[NETWORKS])
         assert_int_equal(tcp_clients_count(tcp, &address), counts[i]);
         most = counts[i] > most ? counts[i] : most;
     }
-    const struct tcp_client *client = tcp_clients_most(tcp);
+    const struct tcp_client *client = tcp_clients_top(tcp);
     assert_int_equal(client ? client->count : 0, most);
     if (client)
         assert_int_equal(tcp_clients_count(tcp, &TAILQ_FIRST(&client->conns)->address), most);
@@ -77,7 +77,7 @@ static void counts_as_an_array_does(void **state)
     for (size_t i = 0; i < SLOTS; i++)
         if (is_open[i])
             tcp_clients_leave(tcp, &conns[i]);
-    assert_null(tcp_clients_most(tcp));
+    assert_null(tcp_clients_top(tcp));
     tcp_clients_clear(tcp);
     free(tcp);
 }
@@ -94,10 +94,10 @@ static void a_newcomer_stands_behind_those_who_hold_as_many(void **state)
     for (unsigned i = 0; i < NETWORKS; i++) {
         conns[i].address = address_of(i, i);
         assert_true(tcp_clients_join(tcp, &conns[i]));
-        assert_ptr_equal(TAILQ_FIRST(&tcp_clients_most(tcp)->conns), &conns[0]);
+        assert_ptr_equal(TAILQ_FIRST(&tcp_clients_top(tcp)->conns), &conns[0]);
     }
     for (unsigned i = 0; i < NETWORKS; i++) {
-        assert_ptr_equal(TAILQ_FIRST(&tcp_clients_most(tcp)->conns), &conns[i]);
+        assert_ptr_equal(TAILQ_FIRST(&tcp_clients_top(tcp)->conns), &conns[i]);
         tcp_clients_leave(tcp, &conns[i]);
     }
     tcp_clients_clear(tcp);

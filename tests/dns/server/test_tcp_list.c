@@ -100,7 +100,7 @@ static void who_got_on_last_is_the_newest(void **state)
         conn->last_progress_ms = 0;
         usleep(2000);
         uv_update_time(&world.loop);
-        tcp_list_got_on(world.tcp, conn);
+        tcp_list_mark_progress(world.tcp, conn);
         is_order(rows[i].order);
         assert_int_equal(conn->last_progress_ms, uv_now(&world.loop));
     }

@@ -149,7 +149,7 @@ static bool compare(void *arg, const struct dump_record *record)
     assert_int_equal(got->owner.len, record->owner_len);
     assert_memory_equal(got->owner.wire, record->owner, record->owner_len);
     assert_int_equal(got->type, record->type);
-    assert_int_equal(got->class_, 1);
+    assert_int_equal(got->rr_class, 1);
     assert_int_equal(got->ttl_s, record->ttl_s);
     assert_int_equal(got->len, record->rdata_len);
     assert_memory_equal(got->data, record->rdata, record->rdata_len);

@@ -161,7 +161,7 @@ static void reads_the_question(void **state)
     assert_int_equal(query.question_len, 11);
     assert_int_equal(query.label_count, 2);
     assert_int_equal(query.type, 0xabcd);
-    assert_int_equal(query.class_, 0x1234);
+    assert_int_equal(query.qclass, 0x1234);
     assert_memory_equal(query.folded, "\3www\1z", 7);
     assert_memory_equal(query.labels, "\0\4\6", 3);
     for (size_t at = 0; at < 8; at++)
@@ -242,7 +242,7 @@ static void is_read_alike(const struct query *a, const struct query *b)
     assert_int_equal(a->name_len, b->name_len);
     assert_int_equal(a->label_count, b->label_count);
     assert_int_equal(a->type, b->type);
-    assert_int_equal(a->class_, b->class_);
+    assert_int_equal(a->qclass, b->qclass);
     assert_int_equal(a->question_len, b->question_len);
     assert_int_equal(a->has_edns, b->has_edns);
     assert_int_equal(a->wants_dnssec, b->wants_dnssec);

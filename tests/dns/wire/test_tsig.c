@@ -42,13 +42,13 @@ static const char fixed[] = "\0\0\x12\x34\x56\x78" /* time */
                             "\xab\xcd"             /* original ID */
                             "\0\0\0\0";            /* error, other length */
 
-static void put_tsig(struct ask_query *query, const char *key, size_t key_len, unsigned class_,
+static void put_tsig(struct ask_query *query, const char *key, size_t key_len, unsigned rr_class,
                      const void *data, size_t data_len)
 {
     query->bytes[11]++;
     ask_put(query, key, key_len);
     ask_put16(query, TYPE_TSIG);
-    ask_put16(query, class_);
+    ask_put16(query, rr_class);
     ask_put16(query, 0);
     ask_put16(query, 0);
     ask_put16(query, (unsigned)data_len);
@@ -144,7 +144,7 @@ static void an_unknown_key_is_said_to_be_bad(void **state)
 static const struct {
     const char *key;
     size_t key_len;
-    unsigned class_;
+    unsigned rr_class;
     const char *data;
     size_t data_len;
 } wrong[] = {
@@ -206,7 +206,7 @@ static void a_record_that_cannot_be_read_is_a_format_error(void **state)
             len = good_data(data);
             octets = data;
         }
-        put_tsig(&query, wrong[i].key, wrong[i].key_len, wrong[i].class_, octets, len);
+        put_tsig(&query, wrong[i].key, wrong[i].key_len, wrong[i].rr_class, octets, len);
         ask_send(&ask, &query, QUERY_TCP);
         if (ask.fault || ask.result.rcode != 1)
             fail_msg("row %zu: rcode %u, %s", i, ask.result.rcode, ask.fault ? ask.fault : "");

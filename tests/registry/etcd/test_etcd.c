@@ -584,7 +584,7 @@ static void a_member_that_moved_is_found(void **state)
     http_client_close(client.etcd->http);
     struct tls_files *tls;
     struct detail why;
-    assert_int_equal(tls_files_load(&(struct tls_files_files){0}, true, &tls, &why), STATUS_OK);
+    assert_int_equal(tls_files_load(&(struct tls_files_paths){0}, true, &tls, &why), STATUS_OK);
     assert_int_equal(http_client_open(&client.loop, tls, &client.etcd->http, &why), STATUS_OK);
     tls_files_free(tls);
     unsigned asked = named_dns.asked;

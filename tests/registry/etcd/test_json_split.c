@@ -212,7 +212,7 @@ static void a_line_of_megabytes_needs_memory_for_one_element(void **state)
         sent += part;
     }
     assert_true(told.elements > 200000);
-    assert_true(stream.element.capacity < 1024 && stream.rest.capacity < 1024);
+    assert_true(stream.element.capacity < 1024 && stream.outer.capacity < 1024);
     json_split_clear(&stream);
 }
 
@@ -221,7 +221,7 @@ static void sizes_are_bounded(void **state)
 {
     (void)state;
     static const char *const heads[] = {"{\"kvs\":[{\"a\":[", "{\"a\":\""};
-    static const size_t limits[] = {JSON_SPLIT_ELEMENT_MAX, JSON_SPLIT_REST_MAX};
+    static const size_t limits[] = {JSON_SPLIT_ELEMENT_MAX, JSON_SPLIT_OUTER_MAX};
     for (size_t i = 0; i < 2; i++) {
         struct change told = {0};
         struct json_split stream;

@@ -51,7 +51,7 @@ static void open_client(const struct fake_row *rows, size_t count)
     struct tls_files *tls;
     client_loop_open(&client);
     assert_true(fake_gateway_start(&gateway, &client.loop, rows, count));
-    assert_int_equal(tls_files_load(&(struct tls_files_files){0}, true, &tls, NULL), STATUS_OK);
+    assert_int_equal(tls_files_load(&(struct tls_files_paths){0}, true, &tls, NULL), STATUS_OK);
     assert_int_equal(http_client_open(&client.loop, tls, &http, NULL), STATUS_OK);
     tls_files_free(tls);
 }

@@ -15,7 +15,7 @@
 
 /* What libcurl 7.88 with OpenSSL 3.0 says of real servers. */
 static const struct {
-    struct http_client_failure failure;
+    struct http_failure failure;
     enum status status;
     const char *text;
 } rows[] = {
@@ -98,7 +98,7 @@ static void each_failure_has_its_sentence(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char text[200] = "";
-        enum status status = http_client_failure_explain(&rows[i].failure, text, sizeof(text));
+        enum status status = http_failure_explain(&rows[i].failure, text, sizeof(text));
         assert_string_equal(text, rows[i].text);
         assert_int_equal(status, rows[i].status);
         bool is_tls = status != STATUS_UNREACHABLE && status != STATUS_BAD_REPLY;
@@ -112,8 +112,8 @@ static void a_long_sentence_is_cut(void **state)
     (void)state;
     memset(said, 'x', sizeof(said) - 1);
     said[sizeof(said) - 1] = '\0';
-    struct http_client_failure failure = {.code = CURLE_RECV_ERROR, .said = said};
-    assert_int_equal(http_client_failure_explain(&failure, text, sizeof(text)), STATUS_UNREACHABLE);
+    struct http_failure failure = {.code = CURLE_RECV_ERROR, .said = said};
+    assert_int_equal(http_failure_explain(&failure, text, sizeof(text)), STATUS_UNREACHABLE);
     assert_int_equal(strlen(text), sizeof(text) - 1);
 }
 

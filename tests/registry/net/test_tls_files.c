@@ -159,7 +159,7 @@ static void a_bad_file_is_named(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct tls_files_files files = {path_of(rows[i].ca), path_of(rows[i].cert),
+        struct tls_files_paths files = {path_of(rows[i].ca), path_of(rows[i].cert),
                                         path_of(rows[i].key)};
         struct tls_files *tls = NULL;
         struct detail why = {""};
@@ -177,7 +177,7 @@ static void a_bad_file_is_named(void **state)
 static void what_was_checked_is_what_is_used(void **state)
 {
     (void)state;
-    struct tls_files_files files = {paths[CERT], paths[CERT], paths[KEY]};
+    struct tls_files_paths files = {paths[CERT], paths[CERT], paths[KEY]};
     struct tls_files *tls, *both;
     assert_int_equal(tls_files_load(&files, false, &tls, NULL), STATUS_OK);
     assert_non_null(strstr(tls->cert.data, "BEGIN CERTIFICATE"));
@@ -186,7 +186,7 @@ static void what_was_checked_is_what_is_used(void **state)
     assert_non_null(strstr(tls->key.data, "PRIVATE KEY"));
     assert_null(tls->ca_directory);
     /* One file may hold both. */
-    files = (struct tls_files_files){.cert = paths[BOTH]};
+    files = (struct tls_files_paths){.cert = paths[BOTH]};
     assert_int_equal(tls_files_load(&files, false, &both, NULL), STATUS_OK);
     assert_string_equal(both->key.data, both->cert.data);
     assert_int_equal(both->key.len, both->cert.len);
@@ -204,7 +204,7 @@ static void what_was_checked_is_what_is_used(void **state)
 static void authorities_may_be_a_directory(void **state)
 {
     (void)state;
-    struct tls_files_files files = {.ca_bundle = directory};
+    struct tls_files_paths files = {.ca_bundle = directory};
     struct tls_files *tls;
     assert_int_equal(tls_files_load(&files, false, &tls, NULL), STATUS_OK);
     assert_string_equal(tls->ca_directory, directory);

@@ -26,7 +26,7 @@ static void knows_the_least(void **state)
             assert_int_equal(ttl_counts_add(&ttls, rows[i].ttl_s, 10), STATUS_OK);
         else
             ttl_counts_remove(&ttls, rows[i].ttl_s, 10);
-        assert_int_equal(ttl_counts_least(&ttls, 10), rows[i].least);
+        assert_int_equal(ttl_counts_min(&ttls, 10), rows[i].least);
     }
     assert_null(ttls.rows);
 }
@@ -38,7 +38,7 @@ static void keeps_nothing_for_ttls_that_are_not_below(void **state)
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(ttl_counts_add(&ttls, 10 + i, 10), STATUS_OK);
     assert_null(ttls.rows);
-    assert_int_equal(ttl_counts_least(&ttls, 10), 10);
+    assert_int_equal(ttl_counts_min(&ttls, 10), 10);
     ttl_counts_clear(&ttls);
 }
 
@@ -59,10 +59,10 @@ static void counts_as_an_array_does(void **state)
         }
         for (uint32_t i = 0; i < 10 && least == 10; i++)
             least = counts[i] ? i : 10;
-        assert_int_equal(ttl_counts_least(&ttls, 10), least);
+        assert_int_equal(ttl_counts_min(&ttls, 10), least);
     }
     ttl_counts_clear(&ttls);
-    assert_int_equal(ttl_counts_least(&ttls, 10), 10);
+    assert_int_equal(ttl_counts_min(&ttls, 10), 10);
 }
 
 int main(void)
