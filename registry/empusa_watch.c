@@ -237,7 +237,7 @@ static const struct follow_events events = {
     .remove = empusa_watch_on_remove,
     .load_end = empusa_watch_on_loaded,
     .commit = empusa_watch_on_commit,
-    .contact = empusa_watch_on_contact,
+    .on_connection = empusa_watch_on_contact,
 };
 
 static void empusa_watch_free(uv_handle_t *handle)
