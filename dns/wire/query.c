@@ -2,7 +2,7 @@
 
 #include "zones/name/rr.h"
 
-#define OPT_LEN    11
+#define OPT_LEN 11
 /* What follows the name's labels: the root's, type, class. */
 #define QUESTION_TAIL 5
 
