@@ -175,14 +175,14 @@ static void fake_store_txn(struct fake_store *etcd, const cJSON *root, struct fa
         fake_store_refuse(row, "etcdserver: request is too large", out);
         return;
     }
-    fake_store_header(etcd, out);
-    fprintf(out, ",\"succeeded\":%s,\"responses\":[", succeeded ? "true" : "false");
+    fprintf(out, "\"succeeded\":%s,\"responses\":[", succeeded ? "true" : "false");
     cJSON_ArrayForEach(op, ops)
     {
         fprintf(out, "%s", at++ ? "," : "");
         fake_store_op(etcd, op->child, out);
     }
-    fprintf(out, "]");
+    fprintf(out, "],");
+    fake_store_header(etcd, out); /* its revision is that of what was written */
 }
 
 static void fake_store_grant(struct fake_store *etcd, const cJSON *root, FILE *out)
