@@ -26,7 +26,7 @@ static void help_and_version_are_printed_and_no_fault(void **state)
     } rows[] = {
         {"--help", "Usage: empusa ", "  service register "},
         {"", "Usage: empusa ", "  switch cas "},
-        {"switch", "Usage: empusa switch ", "  toggle "},
+        {"switch", "Usage: empusa switch ", "  switch toggle SWITCH "},
         {"switch cas --help", "Usage: empusa switch cas ", "SWITCH VALUE EXPECTED"},
         {"zone --nonsense --help", "Usage: empusa zone ", "--domain"},
     };
@@ -42,9 +42,13 @@ static void help_and_version_are_printed_and_no_fault(void **state)
 
 static void wrong_usage_is_one_line_and_exit_status_2(void **state)
 {
-    static const char *const lines[] = {"nonsense", "switch nonsense", "switch set a",
-                                        "switch get a b", "service list --nonsense",
-                                        "service list --format xml", "switch set a b --ttl -1"};
+    static const char *const lines[] = {"nonsense",
+                                        "switch nonsense",
+                                        "switch set a",
+                                        "switch get a b",
+                                        "service list --nonsense",
+                                        "service list --format xml",
+                                        "switch set a b --ttl -1"};
     (void)state;
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         int exit_status = cli_run(&run, lines[i]);

@@ -43,8 +43,8 @@ void fake_store_put(struct fake_store *etcd, const char *key, const char *value,
             etcd->keys[at] = etcd->keys[at - 1];
         found = &etcd->keys[at];
     }
-    *found = (struct fake_store_key){
-        .revision = ++etcd->revision, .created = created, .lease = lease};
+    *found =
+        (struct fake_store_key){.revision = ++etcd->revision, .created = created, .lease = lease};
     snprintf(found->key, sizeof(found->key), "%s", key);
     snprintf(found->value, sizeof(found->value), "%s", value);
 }

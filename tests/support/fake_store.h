@@ -24,7 +24,7 @@ struct fake_store {
     struct fake_store_key {
         char key[64], value[64];
         int64_t revision, created, lease; /* revisions of its last and its first write */
-    } keys[FAKE_STORE_KEYS]; /* in order */
+    } keys[FAKE_STORE_KEYS];              /* in order */
     size_t key_count;
     struct fake_store_lease {
         int64_t id, ttl_s, left_s; /* left_s < 0: gone */

@@ -58,8 +58,6 @@ static void hosts_that_are_no_host_names_are_counted(void **state)
                         "WARNING:4 records name a host that is not letters, digits and hyphens, "
                         "such as my_host.example.com.: as primary BIND refuses the zone without "
                         "check-names ignore\n");
-    fixture_put(&fixture, "/service/http/d", "a!.example.com:80");
-    assert_non_null(strstr(warned(), "WARNING:8 records name a host"));
 }
 
 static void sets_of_more_than_100_records_are_counted(void **state)

@@ -55,9 +55,9 @@ static void what_is_wrong_is_refused_by_its_option(void **state)
     (void)state;
     assert_int_equal(cli_run(&run, "service register " WEB " --service-location h"), 2);
     assert_non_null(strstr(run.err, "ERROR:root:--service-location \"h\": "));
-    cli_run_expect(
-        &run, "service register " WEB " --service-location h:1 --ttl 5 --refresh-every 5", 2, "",
-        "ERROR:root:--refresh-every \"5\": not shorter than --ttl \"5\"\n");
+    cli_run_expect(&run,
+                   "service register " WEB " --service-location h:1 --ttl 5 --refresh-every 5", 2,
+                   "", "ERROR:root:--refresh-every \"5\": not shorter than --ttl \"5\"\n");
     assert_int_equal(run.store.txns, 0);
     assert_int_equal(cli_run(&run, "service register " WEB " --service-location h:1"
                                    " --etcd-endpoint 127.0.0.1:1"),
@@ -78,8 +78,8 @@ static void one_that_stays_unregisters_on_a_signal(void **state)
 {
     (void)state;
     run.store.gateway.decide = decide_signal;
-    cli_run_expect(&run,
-                   "service register " WEB " --service-location h:1 --refresh-every 1000", 0, "",
+    cli_run_expect(&run, "service register " WEB " --service-location h:1 --refresh-every 1000", 0,
+                   "",
                    "INFO:root:service a (web) registered\n"
                    "INFO:root:service a (web) unregistered\n");
     assert_null(fake_store_find(&run.store, KEY));
@@ -100,8 +100,8 @@ static void what_another_process_has_taken_is_left_to_it(void **state)
 {
     (void)state;
     run.store.gateway.decide = decide_take;
-    cli_run_expect(&run,
-                   "service register " WEB " --service-location h:1 --refresh-every 1000", 0, "",
+    cli_run_expect(&run, "service register " WEB " --service-location h:1 --refresh-every 1000", 0,
+                   "",
                    "INFO:root:service a (web) registered\n"
                    "WARNING:root:service a (web) was changed by another process: left as it is\n");
     assert_string_equal(cli_run_value(&run, KEY), "h:2");

@@ -33,14 +33,6 @@ static int tear_down(void **state)
     return unlink(file);
 }
 
-/* The line that is expected, of an error in the file. */
-static const char *blamed(const char *what)
-{
-    static char line[512];
-    snprintf(line, sizeof(line), "ERROR:root:--from \"%s\": %s\n", file, what);
-    return line;
-}
-
 static void entries_are_registered_each_with_its_ttl(void **state)
 {
     (void)state;
@@ -94,7 +86,6 @@ static void a_file_that_is_cut_or_not_there_is_said(void **state)
                    "ERROR:root:--from \"/nonexistent/x\": No such file or directory\n");
     cli_run_expect(&run, "service register --from /tmp", 1, "",
                    "ERROR:root:--from \"/tmp\": Is a directory (0 services registered)\n");
-    assert_null(strstr(blamed(""), "XXXXXX"));
 }
 
 static void no_other_option_goes_with_it(void **state)
@@ -114,9 +105,9 @@ static void a_failure_says_how_many_are_registered(void **state)
 {
     (void)state;
     say("{\"service\": \"http/a\", \"location\": \"h:1\"}");
-    run.store.fail = (struct fake_row){"/v3/kv/txn", 403,
-                                       "{\"error\":\"etcdserver: permission denied\",\"code\":7}",
-                                       FAKE_KEEP, 9};
+    run.store.fail =
+        (struct fake_row){"/v3/kv/txn", 403,
+                          "{\"error\":\"etcdserver: permission denied\",\"code\":7}", FAKE_KEEP, 9};
     assert_int_equal(cli_run(&run, command), 1);
     assert_non_null(strstr(run.err, "ERROR:root:0 services registered, then: "));
     assert_non_null(strstr(run.err, "permission denied (see --etcd-user and the roles of that "

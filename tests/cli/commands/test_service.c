@@ -74,9 +74,8 @@ static void what_others_change_all_the_time_is_left_to_them(void **state)
     (void)state;
     fake_store_put(&run.store, KEY, "h:1", 0);
     run.store.gateway.decide = decide_race;
-    cli_run_expect(
-        &run, "service drain " WEB, 1, "",
-        "ERROR:root:service a (web) is changed by others all the time (try again)\n");
+    cli_run_expect(&run, "service drain " WEB, 1, "",
+                   "ERROR:root:service a (web) is changed by others all the time (try again)\n");
     assert_string_equal(cli_run_value(&run, KEY), "h:1");
 }
 

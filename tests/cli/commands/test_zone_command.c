@@ -91,7 +91,8 @@ static void decide_compacted(void *arg, const char *path, const char *body, stru
         return;
     compactions--;
     row->status = 400;
-    row->body = "{\"error\":\"etcdserver: mvcc: required revision has been compacted\",\"code\":11}";
+    row->body =
+        "{\"error\":\"etcdserver: mvcc: required revision has been compacted\",\"code\":11}";
 }
 
 static void a_tree_that_is_compacted_meanwhile_is_read_again(void **state)

@@ -195,18 +195,28 @@ static const struct {
     {AUTH_ROW(0, NULL, FAKE_CLOSE), NULL, false, false, GATEWAY_REPLY_UNDONE},
 };
 
+static bool is_same_token(const char *got, const char *wanted)
+{
+    return got && wanted ? strcmp(got, wanted) == 0 : got == wanted;
+}
+
+/* Whether the client believes what this answer says. */
+static bool is_taken(const struct client_auth *got, size_t i)
+{
+    bool is_good = answers[i].token || answers[i].is_off;
+    bool is_refused = auth_is_refused(got, uv_now(&client.loop));
+    return is_same_token(got->token, answers[i].token) && got->is_off == answers[i].is_off &&
+           got->failures == !is_good && is_refused == answers[i].is_refused &&
+           (is_good || got->error.class == answers[i].class) && !got->request;
+}
+
 static void what_etcd_says_is_taken_for_what_it_is(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         fetch(&answers[i].row);
         const struct client_auth *got = &client.etcd->auth;
-        bool is_good = answers[i].token || answers[i].is_off;
-        bool has_token = got->token && answers[i].token ? strcmp(got->token, answers[i].token) == 0
-                                                        : !got->token && !answers[i].token;
-        if (!has_token || got->is_off != answers[i].is_off || got->failures != !is_good ||
-            auth_is_refused(got, uv_now(&client.loop)) != answers[i].is_refused ||
-            (!is_good && got->error.class != answers[i].class) || got->request)
+        if (!is_taken(got, i))
             fail_msg("%s: token %s, %u failures, class %d", answers[i].row.body,
                      got->token ? got->token : "none", got->failures, got->error.class);
         assert_string_equal(gateway.last_body, "{\"name\":\"b\\\"ob\",\"password\":\"p\\\\w\"}");
