@@ -13,9 +13,9 @@ struct kept_lease {
     uint64_t ttl_s;
     int64_t id; /* 0: none yet, or it is gone */
     uint64_t renewed_ms;
-    unsigned shares, refs;            /* refs: the shares, the maker and the request under way */
-    struct kept_lease_share *waiting; /* for the request under way */
-    bool is_busy;                     /* there is one */
+    unsigned shares, refs; /* refs: the shares, the maker and the request under way */
+    LIST_HEAD(kept_lease_shares, kept_lease_share) waiting; /* for the request under way */
+    bool is_busy;                                           /* there is one */
     bool is_spared;
 };
 
@@ -72,21 +72,15 @@ static void kept_lease_wait(struct kept_lease_share *share, kept_lease_done *don
 {
     struct kept_lease *lease = share->lease;
     share->done = done;
-    share->next = lease->waiting;
-    share->link = &lease->waiting;
-    if (share->next)
-        share->next->link = &share->next;
-    lease->waiting = share;
+    share->is_waiting = true;
+    LIST_INSERT_HEAD(&lease->waiting, share, node);
 }
 
 void kept_lease_cancel(struct kept_lease_share *share)
 {
-    if (!share->link)
-        return;
-    *share->link = share->next;
-    if (share->next)
-        share->next->link = share->link;
-    share->link = NULL;
+    if (share->is_waiting)
+        LIST_REMOVE(share, node);
+    share->is_waiting = false;
 }
 
 /* What the user knows from now on. */
@@ -110,13 +104,13 @@ static void kept_lease_begin(struct kept_lease *lease)
  */
 static void kept_lease_end(struct kept_lease *lease, enum status status, const struct detail *why)
 {
-    struct kept_lease_share *answered = lease->waiting;
-    lease->waiting = NULL;
+    struct kept_lease_shares answered = lease->waiting;
+    struct kept_lease_share *share = LIST_FIRST(&answered);
+    LIST_INIT(&lease->waiting);
     lease->is_busy = false;
-    if (answered)
-        answered->link = &answered;
-    while (answered) {
-        struct kept_lease_share *share = answered;
+    if (share)
+        share->node.le_prev = &LIST_FIRST(&answered); /* sys/queue.h has no move of a list */
+    while ((share = LIST_FIRST(&answered))) {
         kept_lease_cancel(share);
         if (status == STATUS_OK)
             kept_lease_show(share);

@@ -14,6 +14,8 @@
 
 #include "registry/etcd/etcd.h"
 
+#include <sys/queue.h>
+
 struct kept_lease;
 
 /* Make one, whose first share asks etcd for it. `etcd` and `loop` must outlive it.
@@ -33,7 +35,8 @@ struct kept_lease_share {
     int64_t lost_id; /* the one that its user had before; 0: none */
     kept_lease_done *done;
     void *arg;
-    struct kept_lease_share *next, **link; /* of those that wait; link NULL: it does not */
+    LIST_ENTRY(kept_lease_share) node; /* of those that wait */
+    bool is_waiting;
 };
 
 /* TOO_MANY: it has LEASE_KEYS_MAX shares already. */

@@ -47,19 +47,22 @@ int session_fail(const struct session *session, enum status status)
     return session_report(session->log, status, &session->why);
 }
 
+enum status session_loop_init(uv_loop_t *loop, struct detail *why)
+{
+    int error = uv_loop_init(loop);
+    return error ? detail_set(why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error)) : STATUS_OK;
+}
+
 enum status session_open(struct session *session, const struct call *call)
 {
     *session = (struct session){.log = &call->log};
     const char *root = options_text(&call->options, OPTION_TREE_ROOT);
     enum status status = key_root_parse(root, &session->root, &session->why);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         options_fault(&call->options, OPTION_TREE_ROOT, root, &session->why);
-        session_fail(session, status);
-        return status;
-    }
-    int error = uv_loop_init(&session->loop);
-    if (error) {
-        status = detail_set(&session->why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
+    else
+        status = session_loop_init(&session->loop, &session->why);
+    if (status != STATUS_OK) {
         session_fail(session, status);
         return status;
     }
@@ -74,8 +77,7 @@ enum status session_open(struct session *session, const struct call *call)
 
 void session_disconnect(struct session *session)
 {
-    if (session->etcd)
-        etcd_close(session->etcd);
+    etcd_close(session->etcd);
     session->etcd = NULL;
     while (uv_run(&session->loop, UV_RUN_DEFAULT)) /* a uv_stop() may be left from before */
         continue;

@@ -21,6 +21,9 @@ struct session {
     struct detail why;
 };
 
+/* An event loop, or why there is none: SYSTEM. */
+MUST_USE enum status session_loop_init(uv_loop_t *loop, struct detail *why);
+
 /* From the global options. On failure it says why in the log; nothing is to be closed then. `call`
  * must outlive the session. */
 MUST_USE enum status session_open(struct session *session, const struct call *call);

@@ -142,14 +142,12 @@ int dev_command(struct call *call)
 {
     struct dev dev = {.call = call};
     struct detail why;
-    int error = uv_loop_init(&dev.loop);
-    if (error) {
-        detail_set(&why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
-        return session_report(&call->log, STATUS_SYSTEM, &why);
-    }
+    enum status status = session_loop_init(&dev.loop, &why);
+    if (status != STATUS_OK)
+        return session_report(&call->log, status, &why);
     ending_start(&dev.guard, &dev.loop, dev_on_interrupt, &dev);
-    enum status status = etcd_child_start(options_text(&call->options, OPTION_DATA_DIR),
-                                          dev_is_interrupted, &dev, &dev.child, &why);
+    status = etcd_child_start(options_text(&call->options, OPTION_DATA_DIR), dev_is_interrupted,
+                              &dev, &dev.child, &why);
     int exit_status = 0;
     if (status == STATUS_OK) {
         exit_status = dev_run(&dev);

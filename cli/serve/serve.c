@@ -362,16 +362,13 @@ static void serve_stop(struct serve *serve)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
     output_end();
     status_http_stop(serve->http);
-    if (serve->follow)
-        follow_stop(serve->follow);
+    follow_stop(serve->follow);
     server_stop(serve->server);
     xfr_child_stop(serve->transfers);
-    if (serve->resolver)
-        resolver_close(serve->resolver);
+    resolver_close(serve->resolver);
     zone_free(serve->zone); /* it may still tell the hosts something */
     hosts_stop(serve->hosts);
-    if (serve->etcd)
-        etcd_close(serve->etcd);
+    etcd_close(serve->etcd);
     uv_run(&serve->loop, UV_RUN_DEFAULT);
     uv_loop_close(&serve->loop);
 }
@@ -408,11 +405,10 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
     enum status status = serve_read_options(&serve, listen, &why);
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
-    int error = uv_loop_init(&serve.loop);
-    if (error) {
+    status = session_loop_init(&serve.loop, &why);
+    if (status != STATUS_OK) {
         serve_options_clear(&serve.options);
-        detail_set(&why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
-        return session_report(&call->log, STATUS_SYSTEM, &why);
+        return session_report(&call->log, status, &why);
     }
     serve_start_handles(&serve);
     status = serve_start(&serve, &why);

@@ -146,8 +146,7 @@ void etcd_close(struct etcd *etcd)
     etcd->is_closing = true;
     rpc_close(etcd);
     auth_clear(&etcd->auth);
-    if (etcd->resolver)
-        resolver_close(etcd->resolver);
+    resolver_close(etcd->resolver);
     etcd->resolver = NULL;
     http_client_close(etcd->http);
     uv_close((uv_handle_t *)&etcd->anchor, etcd_on_anchor_closed);
