@@ -13,8 +13,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdint.h>
-
 struct zone;
 
 /* A record in class IN; names in wire form, in full. Borrowed for the call. */

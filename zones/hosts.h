@@ -18,7 +18,6 @@
 #define ZONES_HOSTS_H
 
 #include "registry/base/log.h"
-#include "registry/base/status.h"
 #include "registry/net/resolver.h"
 
 #define HOSTS_MAX         10000

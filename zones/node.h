@@ -17,7 +17,6 @@
 
 #include "zones/name/name.h"
 #include "zones/store/member_vector.h"
-#include "zones/store/rcu.h"
 #include "zones/store/ttl_counts.h"
 
 #include <assert.h>

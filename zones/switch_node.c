@@ -5,8 +5,6 @@
 #include "zones/name/label.h"
 #include "zones/name/txt.h"
 
-#include <stdlib.h>
-
 enum status switch_node_new(const struct zone *zone, const struct key_parts *parts,
                             const struct change *change, struct switch_node **out, enum skip *skip)
 {

@@ -5,7 +5,6 @@
 #define ZONES_TARGET_H
 
 #include "registry/entry.h"
-#include "registry/net/resolver.h"
 #include "zone_state.h"
 
 /* Find or make the target of a location. A new one has no users and its reaping is put off.

@@ -7,7 +7,6 @@
 #define ZONES_VIEW_H
 
 #include "node.h"
-#include "zones/name/name.h"
 #include "zones/store/ptr_table.h"
 
 struct zone;

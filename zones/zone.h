@@ -14,7 +14,6 @@
 #ifndef ZONES_ZONE_H
 #define ZONES_ZONE_H
 
-#include "registry/base/status.h"
 #include "zone_types.h"
 
 struct zone;

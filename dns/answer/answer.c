@@ -1,11 +1,9 @@
 #include "answer.h"
 
 #include "additional.h"
-#include "edns.h"
 #include "message.h"
 #include "ptr.h"
 #include "records.h"
-#include "reply.h"
 #include "zones/host_view.h"
 #include "zones/zone.h"
 

@@ -1,7 +1,6 @@
 #include "edns.h"
 
 #include "cookie.h"
-#include "reply.h"
 
 size_t edns_size_of_options(const struct answer_env *env, unsigned wants)
 {

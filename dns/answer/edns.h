@@ -5,8 +5,6 @@
 #ifndef DNS_ANSWER_EDNS_H
 #define DNS_ANSWER_EDNS_H
 
-#include "answer_types.h"
-#include "dns/wire/query.h"
 #include "reply.h"
 
 #define EDNS_MAX (11 + (4 + 24) + (4 + ANSWER_NSID_MAX) + (4 + 2) + (4 + 2) + (4 + 4) + (4 + 6))

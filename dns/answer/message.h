@@ -5,7 +5,6 @@
 #define DNS_ANSWER_MESSAGE_H
 
 #include "edns.h"
-#include "reply.h"
 
 /* Octets that this reply may have: what the client takes and we send over UDP, `size` over TCP. */
 static inline size_t message_size(const struct answer_env *env, const struct query *query,

@@ -5,7 +5,6 @@
 #define DNS_SERVER_ACL_H
 
 #include "registry/base/address.h"
-#include "registry/base/status.h"
 
 #define ACL_MAX 64
 

@@ -2,9 +2,6 @@
 
 #include "dns/answer/message.h"
 #include "dns/transfer/xfr_query.h"
-#include "zones/name/rr.h"
-#include "zones/store/rcu.h"
-#include "zones/view.h"
 
 #include <time.h>
 

@@ -15,7 +15,6 @@
 #include "acl.h"
 #include "counters.h"
 #include "dns/answer/answer.h"
-#include "dns/wire/query.h"
 
 #define BATCH_SIZE 16 /* 32 and 64 cost the same per query */
 

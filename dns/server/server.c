@@ -1,7 +1,5 @@
 #include "server.h"
 
-#include "dns/wire/socket.h"
-#include "rate_limit.h"
 #include "worker.h"
 #include "zones/store/rcu.h"
 

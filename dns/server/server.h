@@ -16,7 +16,6 @@
 #include "dns/answer/answer.h"
 #include "dns/transfer/axfr.h"
 #include "registry/base/log.h"
-#include "registry/base/status.h"
 
 #include <netinet/in.h>
 

@@ -17,7 +17,6 @@
 #ifndef DNS_SERVER_TCP_H
 #define DNS_SERVER_TCP_H
 
-#include "registry/base/status.h"
 #include "tcp_types.h"
 
 /* Take over a listening socket, before tcp_start(); at most TCP_LISTENERS_MAX. */

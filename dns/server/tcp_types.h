@@ -10,7 +10,6 @@
 #include "dns/transfer/axfr.h"
 #include "dns/wire/framing.h"
 #include "dns/wire/socket.h"
-#include "zones/name/name.h"
 
 #include <sys/queue.h>
 #include <uv.h>

@@ -10,10 +10,7 @@
 #define DNS_SERVER_WORKER_H
 
 #include "batch.h"
-#include "counters.h"
-#include "dns/answer/answer.h"
 #include "rate_limit.h"
-#include "registry/base/status.h"
 #include "tcp.h"
 
 struct worker;

@@ -13,7 +13,6 @@
 #define DNS_TRANSFER_AXFR_H
 
 #include "dns/wire/query.h"
-#include "registry/base/status.h"
 
 struct zone;
 

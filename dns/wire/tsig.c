@@ -1,6 +1,5 @@
 #include "tsig.h"
 
-#include "zones/name/name.h"
 #include "zones/name/rr.h"
 
 #include <string.h>

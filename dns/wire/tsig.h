@@ -7,7 +7,6 @@
 #define DNS_WIRE_TSIG_H
 
 #include "query.h"
-#include "zones/name/name.h"
 
 /* As it stands in a query; borrows from the query's message, but for the key's name. */
 struct tsig {

@@ -9,7 +9,6 @@
 #ifndef ZONES_NAME_LABEL_H
 #define ZONES_NAME_LABEL_H
 
-#include "registry/base/status.h"
 #include "registry/entry.h"
 
 #define LABEL_MAX             63

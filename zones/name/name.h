@@ -11,7 +11,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #define NAME_MAX_LEN   255

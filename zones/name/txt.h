@@ -9,7 +9,6 @@
 #ifndef ZONES_NAME_TXT_H
 #define ZONES_NAME_TXT_H
 
-#include "registry/base/status.h"
 #include "registry/entry.h"
 
 #define TXT_STRING_MAX 255

@@ -18,8 +18,6 @@
 #include "rcu.h"
 #include "registry/base/status.h"
 
-#include <stdint.h>
-
 #define MEMBER_VECTOR_CHUNK  64 /* members in a chunk, chunks in a page */
 #define MEMBER_VECTOR_DIRECT 64 /* chunks that the vector points at, not by a page */
 #define MEMBER_VECTOR_NONE   UINT32_MAX

@@ -1,7 +1,6 @@
 #include "ptr_table.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
 /* Growth in slices. To copy a million slots at once would stop the control thread, and all that

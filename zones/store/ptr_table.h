@@ -18,7 +18,6 @@
 #include "registry/base/status.h"
 
 #include <assert.h>
-#include <stdint.h>
 
 struct ptr_table_slots {
     uint64_t mask; /* slots - 1 */

@@ -11,8 +11,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdint.h>
-
 struct ttl_counts_rows;
 
 struct ttl_counts {
