@@ -114,11 +114,9 @@ static void kv_free_txn(struct kv_transaction *transaction)
     free(transaction);
 }
 
-static void kv_finish_txn(void *arg, enum status status, const char *reply, size_t len,
-                          const struct detail *why)
+static void kv_finish_txn(void *arg, enum status status, const struct detail *why)
 {
     struct kv_transaction *transaction = arg;
-    (void)reply, (void)len;
     transaction->done(transaction->arg, status, &transaction->reply.result, why);
     kv_free_txn(transaction);
 }

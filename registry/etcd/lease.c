@@ -130,11 +130,9 @@ static void lease_read_granted(struct lease_request *lease)
         lease_finish(lease, STATUS_NO_MEMORY, 0, 0, &(struct detail){"out of memory"});
 }
 
-static void lease_on_done(void *arg, enum status status, const char *reply, size_t len,
-                          const struct detail *why)
+static void lease_on_done(void *arg, enum status status, const struct detail *why)
 {
     struct lease_request *lease = arg;
-    (void)reply, (void)len;
     if (status == STATUS_CONFLICT && lease->method == RPC_LEASE_GRANT)
         lease_read_granted(lease);
     else if (status != STATUS_OK)

@@ -337,11 +337,9 @@ static bool range_has_next(struct range *range, enum status status)
     return true;
 }
 
-static void range_on_done(void *arg, enum status status, const char *reply, size_t len,
-                          const struct detail *why)
+static void range_on_done(void *arg, enum status status, const struct detail *why)
 {
     struct range *range = arg;
-    (void)reply, (void)len;
     range->rpc = NULL;
     if (!range_has_next(range, status))
         range_finish(range, status, why);

@@ -38,11 +38,10 @@ struct rpc_request {
     enum status (*data)(void *arg, const char *octets, size_t len, struct detail *why);
     /* Whether the whole of an answer with status 200 makes sense: OK, or BAD_REPLY with *why, which
      * is tried again elsewhere, or, for a write that may not be repeated, an unknown outcome.
-     * `reply` as for `done`. */
+     * `reply` is what was collected, NUL-terminated, or NULL. */
     enum status (*check)(void *arg, const char *reply, size_t len, struct detail *why);
-    /* Once and last. `reply` is what was collected, NUL-terminated, or NULL. */
-    void (*done)(void *arg, enum status status, const char *reply, size_t len,
-                 const struct detail *why);
+    /* Once and last. */
+    void (*done)(void *arg, enum status status, const struct detail *why);
     void *arg;
 };
 

@@ -26,9 +26,7 @@ void rpc_state_end(struct rpc *rpc)
 void rpc_state_finish(struct rpc *rpc, enum status status)
 {
     rpc_state_end(rpc);
-    bool has_reply = status == STATUS_OK && rpc->reply.data;
-    rpc->request.done(rpc->request.arg, status, has_reply ? rpc->reply.data : NULL,
-                      has_reply ? rpc->reply.len : 0, &rpc->why);
+    rpc->request.done(rpc->request.arg, status, &rpc->why);
 }
 
 uint32_t rpc_state_left_ms(const struct rpc *rpc)

@@ -173,11 +173,9 @@ static enum status watch_on_data(void *arg, const char *octets, size_t len, stru
     return status;
 }
 
-static void watch_on_done(void *arg, enum status status, const char *reply, size_t len,
-                          const struct detail *why)
+static void watch_on_done(void *arg, enum status status, const struct detail *why)
 {
     struct watch *watch = arg;
-    (void)reply, (void)len;
     struct detail text = *why;
     if (status == STATUS_OK)
         status = detail_set(&text, STATUS_UNREACHABLE, "watch: the stream ended");

@@ -41,11 +41,9 @@ static void build(void *arg, const struct member *member, struct buffer *body)
     buffer_add_text(body, "{}");
 }
 
-static void on_done(void *arg, enum status status, const char *reply, size_t len,
-                    const struct detail *why)
+static void on_done(void *arg, enum status status, const struct detail *why)
 {
     struct outcome *outcome = arg;
-    (void)reply, (void)len;
     outcome->done++;
     outcome->status = status;
     snprintf(outcome->why, sizeof(outcome->why), "%s", why->text);

@@ -30,14 +30,19 @@ static void build(void *arg, const struct member *member, struct buffer *body)
         buffer_add(body, (char[1024]){0}, 1024);
 }
 
-static void on_done(void *arg, enum status status, const char *reply, size_t len,
-                    const struct detail *why)
+static void on_done(void *arg, enum status status, const struct detail *why)
 {
     (void)arg;
     world.count++;
     world.status = status;
     snprintf(world.why, sizeof(world.why), "%s", why->text);
+}
+
+static enum status on_check(void *arg, const char *reply, size_t len, struct detail *why)
+{
+    (void)arg, (void)why;
     snprintf(world.reply, sizeof(world.reply), "%.*s", (int)len, reply ? reply : "");
+    return STATUS_OK;
 }
 
 static enum status on_data(void *arg, const char *octets, size_t len, struct detail *why)
@@ -65,6 +70,7 @@ static void ask(struct rpc_request request)
     world.count = 0;
     request.build = build;
     request.done = on_done;
+    request.check = on_check;
     assert_non_null(rpc_start(client.etcd, &request));
     assert_true(CLIENT_LOOP_UNTIL(&client, world.count, 10000));
     client_loop_run_for(&client, 5);
