@@ -34,11 +34,9 @@ struct host {
     bool is_removed; /* to be released when the look-up is over */
     unsigned failures;
     struct hosts *hosts;
-    uv_timer_t timer;
     TAILQ_ENTRY(host) in_queue;
+    uv_timer_t timer;
 };
-
-TAILQ_HEAD(host_queue, host);
 
 struct hosts {
     uv_loop_t *loop;
@@ -47,7 +45,7 @@ struct hosts {
     hosts_found *found;
     void *arg;
     void *tree; /* of struct host by name */
-    struct host_queue queues[HOST_QUEUES];
+    TAILQ_HEAD(host_queue, host) queues[HOST_QUEUES];
     uv_timer_t pump;
     uint64_t budget_ms; /* when the look-ups that were begun are paid for */
     unsigned lookups;   /* under way */

@@ -6,6 +6,7 @@
 #ifndef DNS_WIRE_PREFIX_H
 #define DNS_WIRE_PREFIX_H
 
+#include <endian.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,15 +40,19 @@ static inline size_t prefix_octets(const struct sockaddr *client, uint8_t out[16
 /* False: it is no address of either family. */
 static inline bool prefix_of(const struct sockaddr *client, struct prefix *out)
 {
-    uint8_t octets[16];
-    size_t len = prefix_octets(client, octets);
-    if (len == 0)
-        return false;
-    out->key = len == 16; /* apart from IPv4's */
-    for (size_t i = 0; i < (len == 16 ? 7 : 3); i++)
-        out->key = out->key << 8 | octets[i];
-    out->is_loopback = len == 16 ? memcmp(octets, &in6addr_loopback, 16) == 0 : octets[0] == 127;
-    return true;
+    struct in6_addr found;
+    uint32_t v4;
+    uint64_t v6;
+    size_t len = prefix_octets(client, found.s6_addr);
+    if (len == 4) {
+        memcpy(&v4, found.s6_addr, sizeof(v4));
+        *out = (struct prefix){be32toh(v4) >> 8, be32toh(v4) >> 24 == 127};
+    } else if (len == 16) {
+        memcpy(&v6, found.s6_addr, sizeof(v6));
+        /* One bit more keeps the keys apart from IPv4's. */
+        *out = (struct prefix){be64toh(v6) >> 8 | UINT64_C(1) << 56, IN6_IS_ADDR_LOOPBACK(&found)};
+    }
+    return len > 0;
 }
 
 #endif
