@@ -2,9 +2,7 @@
 
 #include "empusa_thread.h"
 
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static const int codes[STATUS_COUNT] = {

@@ -10,9 +10,6 @@
 #include "empusa.h"
 #include "registry/base/status.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-
 /* EMPUSA_OK, or EMPUSA_E_*. */
 int empusa_caller_code(enum status status);
 

@@ -3,7 +3,6 @@
 #include "entry.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Where the next text goes. */
 struct empusa_entry_writer {

@@ -4,7 +4,6 @@
 #include "registry/etcd/endpoint.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define MS_PER_S             1000
 #define EMPUSA_SECRET_MAX    4096

@@ -10,8 +10,6 @@
 #include "registry/base/status.h"
 #include "registry/etcd/etcd.h"
 
-#include <uv.h>
-
 /* Complete *options from the environment, and make a client of etcd and the tree's root of it.
  * Blocks for reading files. OK: *etcd is to be given to etcd_close(). BAD_INPUT, NO_MEMORY, SYSTEM:
  * *field (a constant, or NULL) is wrong, or its variable, for the reason *why. */

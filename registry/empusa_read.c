@@ -7,7 +7,6 @@
 #include "registry/etcd/kv.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 struct empusa_read {
     struct empusa_call call;

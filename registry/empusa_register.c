@@ -4,7 +4,6 @@
 #include "empusa_caller.h"
 #include "empusa_registration.h"
 
-#include <string.h>
 #include <unistd.h>
 
 /* Of the first struct empusa_service that there was. */

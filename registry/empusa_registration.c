@@ -5,7 +5,6 @@
 #include "kept_lease.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define MS_PER_S        1000
 #define BEATS_PER_TTL   3

@@ -12,9 +12,6 @@
 #include "keeper.h"
 #include "registration.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 struct empusa_registration {
     struct empusa *registry;
     struct empusa_registration *next, **link; /* under the lock */

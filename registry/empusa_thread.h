@@ -14,9 +14,6 @@
 #include "registry/etcd/etcd.h"
 
 #include <pthread.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <uv.h>
 
 /* The head of a caller's struct. */
 struct empusa_call {

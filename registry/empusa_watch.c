@@ -10,7 +10,6 @@
 
 #include <search.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct empusa_watch_key {
     struct empusa_watch_key *next, **link;

@@ -5,7 +5,6 @@
 #include "zones/name/rr.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #define READERS_SET_MAX 100 /* BIND's max-records-per-type */
 

@@ -2,8 +2,6 @@
 
 #include "registry/base/random.h"
 
-#include <string.h>
-
 #define SECRET_SIZE sizeof(((struct answer_env *)0)->secrets[0])
 #define FILE_SIZE   4096
 

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define DNS_PORT 53

@@ -16,7 +16,6 @@
 
 #include "registry/base/status.h"
 
-#include <stdint.h>
 #include <uv.h>
 
 struct status_pages;

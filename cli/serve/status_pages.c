@@ -9,14 +9,11 @@
 #include "registry/etcd/follow.h"
 
 #include <microhttpd.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
-#include <uv.h>
 
 #define STALL_MS  5000
 #define NS_PER_MS 1000000

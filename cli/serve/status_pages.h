@@ -22,8 +22,6 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct follow;
 struct server;

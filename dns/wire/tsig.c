@@ -2,8 +2,6 @@
 
 #include "zones/name/rr.h"
 
-#include <string.h>
-
 #define FIXED_LEN 10   /* of a record: type, class, TTL, length */
 #define TIME_LEN  8    /* time signed and fudge */
 #define TAIL_LEN  6    /* original ID, error, other length */

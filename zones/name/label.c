@@ -4,7 +4,6 @@
 #include "registry/key.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #define BASE_MAX       62 /* octets behind the '_' */
 #define ODD_STEM_MAX   6  /* octets of an odd type that stay readable */
