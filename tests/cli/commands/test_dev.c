@@ -99,6 +99,7 @@ static void it_says_how_to_use_it_and_ends_with_ctrl_c(void **state)
     FILE *out;
     int status = -1;
     setenv("EMPUSA_ETCD_ENDPOINT", "127.0.0.1:1", 1);
+    setenv("EMPUSA_ETCD_USER", "bob", 1); /* without a password it would not start */
     setenv("EMPUSA_TREE_ROOT", "/foo", 1);
     pid_t pid = start_dev(&out);
     while (!strstr(text, "Ctrl-C ends it.\n") && fgets(line, sizeof(line), out))
