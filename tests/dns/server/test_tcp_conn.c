@@ -60,7 +60,9 @@ static int setup(void **state)
     close(guard);
     assert_int_equal(uv_loop_init(&server.loop), 0);
     tcp_add(&server.tcp, fd);
-    return tcp_start(&server.tcp, &server.loop, &server.batch, &server.share, IDLE_MS);
+    assert_int_equal(tcp_start(&server.tcp, &server.loop, &server.batch, &server.share, IDLE_MS),
+                     STATUS_OK);
+    return 0;
 }
 
 static int teardown(void **state)

@@ -40,7 +40,8 @@ static int setup(void **state)
     world.tcp->on_sweep = on_sweep;
     uv_timer_init(&world.loop, &world.tcp->sweep);
     uv_idle_init(&world.loop, &world.tcp->busy);
-    return tcp_clients_init(world.tcp);
+    assert_int_equal(tcp_clients_init(world.tcp), STATUS_OK);
+    return 0;
 }
 
 static int teardown(void **state)
