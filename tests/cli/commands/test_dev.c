@@ -25,6 +25,7 @@ static int tear_down(void **state)
 {
     (void)state;
     cli_run_close(&run);
+    setenv("PATH", path, 1);
     etcd_server_remove(directory, "");
     return 0;
 }
