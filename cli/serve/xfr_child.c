@@ -25,7 +25,7 @@ struct client {
 };
 
 struct waiting {
-    TAILQ_ENTRY(waiting) node;
+    STAILQ_ENTRY(waiting) node;
     int fd;
     struct client client;
     struct axfr_request request;
@@ -40,8 +40,8 @@ struct xfr_child {
     uv_async_t wake;
     uv_signal_t on_child;
     uv_mutex_t lock;
-    TAILQ_HEAD(, waiting) waiting; /* under the lock */
-    size_t waiting_count;          /* under the lock */
+    STAILQ_HEAD(, waiting) waiting; /* under the lock */
+    size_t waiting_count;           /* under the lock */
     const struct zone *zone;
     struct log log;
     struct place places[XFR_CHILD_MAX];
@@ -81,18 +81,21 @@ static bool xfr_child_is_gone(int fd, bool is_certain)
     return poll(&poll_fd, 1, 0) > 0;
 }
 
-/* Under the lock. */
+/* Queue anew those that are still there. Under the lock. */
 static void xfr_child_drop_gone(struct xfr_child *transfers)
 {
-    struct waiting *next;
-    for (struct waiting *item = TAILQ_FIRST(&transfers->waiting); item; item = next) {
-        next = TAILQ_NEXT(item, node);
-        if (!xfr_child_is_gone(item->fd, false))
-            continue;
-        TAILQ_REMOVE(&transfers->waiting, item, node);
-        transfers->waiting_count--;
-        close(item->fd);
-        free(item);
+    struct waiting *next, *item = STAILQ_FIRST(&transfers->waiting);
+    STAILQ_INIT(&transfers->waiting);
+    transfers->waiting_count = 0;
+    for (; item; item = next) {
+        next = STAILQ_NEXT(item, node);
+        if (xfr_child_is_gone(item->fd, false)) {
+            close(item->fd);
+            free(item);
+        } else {
+            STAILQ_INSERT_TAIL(&transfers->waiting, item, node);
+            transfers->waiting_count++;
+        }
     }
 }
 
@@ -100,7 +103,7 @@ static unsigned xfr_child_waiting_of(const struct xfr_child *transfers, const st
 {
     unsigned count = 0;
     const struct waiting *item;
-    TAILQ_FOREACH(item, &transfers->waiting, node)
+    STAILQ_FOREACH(item, &transfers->waiting, node)
     count += xfr_child_is_same(&item->client, client);
     return count;
 }
@@ -115,7 +118,7 @@ static uint16_t xfr_child_queue(struct xfr_child *transfers, struct waiting *ite
         return RCODE_REFUSED;
     if (transfers->waiting_count == XFR_CHILD_QUEUE_MAX)
         return RCODE_SERVFAIL;
-    TAILQ_INSERT_TAIL(&transfers->waiting, item, node);
+    STAILQ_INSERT_TAIL(&transfers->waiting, item, node);
     transfers->waiting_count++;
     return 0;
 }
@@ -151,11 +154,11 @@ static bool xfr_child_may_begin(const struct xfr_child *transfers, const struct 
 static struct waiting *xfr_child_next_waiting(struct xfr_child *transfers, bool is_any)
 {
     uv_mutex_lock(&transfers->lock);
-    struct waiting *item = TAILQ_FIRST(&transfers->waiting);
+    struct waiting *item = STAILQ_FIRST(&transfers->waiting);
     while (item && !is_any && !xfr_child_may_begin(transfers, &item->client))
-        item = TAILQ_NEXT(item, node);
+        item = STAILQ_NEXT(item, node);
     if (item) {
-        TAILQ_REMOVE(&transfers->waiting, item, node);
+        STAILQ_REMOVE(&transfers->waiting, item, waiting, node);
         transfers->waiting_count--;
     }
     uv_mutex_unlock(&transfers->lock);
@@ -267,7 +270,7 @@ enum status xfr_child_start(uv_loop_t *loop, const struct zone *zone, const stru
     struct xfr_child *transfers = calloc(1, sizeof(*transfers));
     if (!transfers)
         return STATUS_NO_MEMORY;
-    TAILQ_INIT(&transfers->waiting);
+    STAILQ_INIT(&transfers->waiting);
     transfers->zone = zone;
     transfers->log = *log;
     transfers->wake.data = transfers->on_child.data = transfers;
