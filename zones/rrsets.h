@@ -4,10 +4,10 @@
  * differ. There are two doors:
  *
  * - struct rrset_iter produces any name's RRsets record by record, ready as wire data. It is for
- * what shows a zone off the hot path: dump.h today. An IXFR difference (RFC 1995) is what it gives
- * for a name before a commit less what it gives after; `explain` prints its RRsets and, from
+ *   what shows a zone off the hot path: dump.h today. An IXFR difference (RFC 1995) is what it gives
+ *   for a name before a commit less what it gives after; `explain` prints its RRsets and, from
  *   rrset_iter.source, the keys behind them; a signer sorts an RRset's data (RFC 4034 6.3) and
- * signs it with the TTL that it says.
+ *   signs it with the TTL that it says.
  * - The inline functions below are the parts that it is made of, one for each fact: a TTL, the
  *   octets of one kind of data, the order of instances (instance_iter.h). Answers call them one by
  *   one, since they compress names, rotate, stop at a limit, and copy straight into a message.

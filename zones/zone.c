@@ -164,7 +164,7 @@ bool zone_is_partial(const struct zone *zone)
     return view_is_partial(&zone->view);
 }
 
-/* A key could not be change. What was known of it is better than nothing: a load must not sweep it.
+/* A key could not be told. What was known of it is better than nothing: a load must not sweep it.
  */
 static void zone_become_partial(struct zone *zone, struct key_node *old)
 {

@@ -44,7 +44,7 @@
               "reads them")                                                                        \
     X(LOG_LEVEL, .name = "log-level", .argument = "LEVEL", .kind = OPTION_LEVEL,                   \
       .variable = "EMPUSA_LOGLEVEL", .fallback = "INFO",                                           \
-      .help = "the least of DEBUG, INFO, WARNING, ERROR that is said")
+      .help = "minimum level to log: DEBUG, INFO, WARNING or ERROR")
 
 #define OPTION_SERVICE_LIST(X)                                                                     \
     X(SERVICE_TYPE, .name = "service-type", .argument = "TYPE", .is_required = true,               \

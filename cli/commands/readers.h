@@ -2,7 +2,7 @@
  *
  * BIND refuses a whole zone, as its primary, for a host whose name is no host name (RFC 952:
  * letters, digits, hyphens), and, whatever it is to the zone, for a set of more than 100 records.
- * Both are settings of BIND, so a person is change.
+ * Both are settings of BIND, so a person is told.
  *
  * Threads: the control thread, between two commits. */
 #ifndef CLI_COMMANDS_READERS_H

@@ -1,8 +1,8 @@
-/* cli/service_options.h - which service, and what is registered of it: read from the options.
+/* cli/commands/service_options.h - which service, and what is registered of it: read from the options.
  *
  * Threads: pure. */
-#ifndef CLI_SERVICE_OPTIONS_H
-#define CLI_SERVICE_OPTIONS_H
+#ifndef CLI_COMMANDS_SERVICE_OPTIONS_H
+#define CLI_COMMANDS_SERVICE_OPTIONS_H
 
 #include "cli/args/option.h"
 

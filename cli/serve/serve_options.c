@@ -97,7 +97,7 @@ static enum status serve_options_read_pairs(const struct options *options, enum 
     return STATUS_OK;
 }
 
-/* ns.<zone> where we listen; a wildcard is no address that others could be change. */
+/* ns.<zone> where we listen; a wildcard is no address that others could be told. */
 static enum status serve_options_default_ns(struct serve_options *out, struct detail *why)
 {
     for (size_t i = 0; i < out->server.listen_count && out->zone.ns_count < ZONE_NS_MAX; i++) {

@@ -1,4 +1,4 @@
-/* cli/serve/serve_options.h - what `serve` is change, as its libraries want to be told it.
+/* cli/serve/serve_options.h - what `serve` is told, as its libraries want to be told it.
  *
  * Threads: pure but for the machine's name and addresses. */
 #ifndef CLI_SERVE_SERVE_OPTIONS_H

@@ -11,7 +11,7 @@
 
 static struct fake_store etcd;
 
-static struct dedup {
+static struct seen {
     unsigned pages, done;
     size_t rows, cut;
     char text[2048]; /* "key=value:left " each */
@@ -21,7 +21,7 @@ static struct dedup {
 
 static enum status on_page(void *arg, const struct scan_row *rows, size_t count)
 {
-    struct dedup *out = arg;
+    struct seen *out = arg;
     assert_int_equal(out->done, 0);
     assert_true(count > 0);
     assert_true(
@@ -47,7 +47,7 @@ static enum status on_page(void *arg, const struct scan_row *rows, size_t count)
 
 static void on_done(void *arg, enum status status, const struct detail *why)
 {
-    struct dedup *out = arg;
+    struct seen *out = arg;
     out->done++;
     out->status = status;
     assert_true(status == STATUS_OK || status == out->answer || why->text[0] != '\0');
@@ -56,7 +56,7 @@ static void on_done(void *arg, enum status status, const struct detail *why)
 static int set_up(void **state)
 {
     (void)state;
-    seen = (struct dedup){.answer = STATUS_OK};
+    seen = (struct seen){.answer = STATUS_OK};
     return fake_store_start(&etcd, 2000) ? 0 : -1;
 }
 

@@ -214,7 +214,7 @@ static void put_many(unsigned count, const char *name)
     }
 }
 
-/* HAProxy asks each second for each server whose address it was not change. Beyond 16,383 octets no
+/* HAProxy asks each second for each server whose address it was not told. Beyond 16,383 octets no
  * pointer reaches a target's name. */
 static void tcp_brings_the_address_of_each_of_500_servers(void **state)
 {

@@ -187,7 +187,7 @@ static void step_remove(void)
     zone_remove(world.zone, keys[key].octets, keys[key].len);
 }
 
-/* A load at one revision, perhaps broken off before; what changed meanwhile was not change. */
+/* A load at one revision, perhaps broken off before; what changed meanwhile was not told. */
 static void step_load(void)
 {
     for (size_t i = 0; i < KEYS; i++) {
