@@ -46,7 +46,9 @@ static inline uint8_t *ptr_put_ptr(struct reply *reply, uint32_t ttl_s, struct n
 static bool ptr_to_types(struct reply *reply, const struct member_version *members,
                          struct shared_tail *tail)
 {
+    struct instance_source source = {.sets = {members}};
     uint32_t start = members->count > 1 ? reply->query->rotation % members->count : 0;
+    uint32_t ttl_s = instance_source_ttl(&source, reply->view->record_ttl_s);
     bool is_any = false;
     for (uint32_t i = 0; i < members->count && !reply->is_full; i++) {
         uint32_t position = (start + i) % members->count;
@@ -54,7 +56,7 @@ static bool ptr_to_types(struct reply *reply, const struct member_version *membe
         if (!type)
             continue;
         is_any = true;
-        (void)ptr_put_ptr(reply, members->ttl_s, node_padded(&type->node), tail);
+        (void)ptr_put_ptr(reply, ttl_s, node_padded(&type->node), tail);
     }
     return is_any;
 }
