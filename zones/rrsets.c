@@ -176,7 +176,7 @@ static uint32_t rrsets_ttl_of(const struct rrset_iter *iter)
         return ((const struct switch_node *)iter->node)->key.ttl_s;
     case NODE_INSTANCE:
         if (iter->type == TYPE_TXT) /* only the first of a name has one */
-            return iter->source.heads[0]->key.ttl_s;
+            return rrsets_instance_ttl(iter->source.heads[0]);
         break;
     case NODE_HOST_VIEW:
         if (iter->type != TYPE_SRV)
@@ -185,7 +185,7 @@ static uint32_t rrsets_ttl_of(const struct rrset_iter *iter)
     default:
         break;
     }
-    return instance_source_ttl(&iter->source, iter->view->record_ttl_s);
+    return rrsets_srv_ttl(&iter->source, iter->view);
 }
 
 void rrset_iter_begin(struct rrset_iter *iter, const struct view *view,

@@ -26,6 +26,19 @@
 
 /* -- TTLs: of an RRset, the least of what its records come from (RFC 2181 5.2) */
 
+/* Of SRV and PTR sets: the least of what their instances have, at most --record-ttl. */
+static inline uint32_t rrsets_srv_ttl(const struct instance_source *source, const struct view *view)
+{
+    return instance_source_ttl(source, view->record_ttl_s);
+}
+
+/* Of what one instance has for itself, its TXT and, where no other has its name, its SRV: that of its
+ * lease, at most --record-ttl (zone.c, when its key is put). */
+static inline uint32_t rrsets_instance_ttl(const struct instance *instance)
+{
+    return instance->key.ttl_s;
+}
+
 /* Of NXDOMAIN and NODATA, RFC 2308 5. */
 static inline uint32_t rrsets_negative_ttl(const struct view *view)
 {

@@ -48,7 +48,7 @@ static bool ptr_to_types(struct reply *reply, const struct member_version *membe
 {
     struct instance_source source = {.sets = {members}};
     uint32_t start = members->count > 1 ? reply->query->rotation % members->count : 0;
-    uint32_t ttl_s = instance_source_ttl(&source, reply->view->record_ttl_s);
+    uint32_t ttl_s = rrsets_srv_ttl(&source, reply->view);
     bool is_any = false;
     for (uint32_t i = 0; i < members->count && !reply->is_full; i++) {
         uint32_t position = (start + i) % members->count;
@@ -72,7 +72,7 @@ bool ptr_put(struct reply *reply, const struct node *node, const struct member_v
     struct instance_iter iter;
     const struct instance *instance;
     bool is_any = false;
-    uint32_t ttl_s = instance_source_ttl(&source, reply->view->record_ttl_s);
+    uint32_t ttl_s = rrsets_srv_ttl(&source, reply->view);
     instance_iter_begin(&iter, &source, reply->query->rotation, REPLY_VISITS_MAX);
     while ((instance = instance_iter_next_name(&iter))) {
         const uint8_t *label = instance_label(instance);

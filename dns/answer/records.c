@@ -36,7 +36,7 @@ bool records_srv(struct reply *reply, const struct instance_source *source, uint
     struct instance_iter iter;
     const struct instance *instance;
     bool is_any = false;
-    uint32_t ttl_s = instance_source_ttl(source, reply->view->record_ttl_s);
+    uint32_t ttl_s = rrsets_srv_ttl(source, reply->view);
     records_begin(&iter, reply, source);
     while ((instance = instance_iter_next(&iter))) {
         is_any = true;
@@ -56,7 +56,7 @@ bool records_instance_srv(struct reply *reply, const struct instance *instance, 
         struct instance_source chain = {.heads = {instance}};
         return records_srv(reply, &chain, owner);
     }
-    (void)records_put_srv(reply, instance, owner, instance->key.ttl_s);
+    (void)records_put_srv(reply, instance, owner, rrsets_instance_ttl(instance));
     return true;
 }
 
@@ -111,7 +111,7 @@ bool records_view_addresses(struct reply *reply, const struct instance_source *s
 bool records_txt(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
     struct name_padded txt = rrsets_txt(instance);
-    uint8_t *at = reply_record(reply, owner, TYPE_TXT, instance->key.ttl_s, txt.len);
+    uint8_t *at = reply_record(reply, owner, TYPE_TXT, rrsets_instance_ttl(instance), txt.len);
     if (!at)
         return false;
     name_copy(at, txt);
@@ -152,7 +152,7 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
     size_t size = REPLY_HEAD + srv_len + REPLY_HEAD + txt.len;
     if (at + size + (is_new ? REPLY_HEAD + address_len : 0) > reply->limit)
         return false;
-    uint32_t ttl_s = reply_ttl(reply, instance->key.ttl_s);
+    uint32_t ttl_s = reply_ttl(reply, rrsets_instance_ttl(instance));
     uint8_t *srv = reply_head(at, owner, TYPE_SRV, ttl_s, srv_len);
     rrsets_put_srv(srv, instance, &srv_target);
     at = reply_head(srv + srv_len, owner, TYPE_TXT, ttl_s, txt.len);
@@ -186,7 +186,7 @@ bool records_type_txt(struct reply *reply, const struct member_version *members)
     struct instance_iter iter;
     const struct instance *instance;
     bool is_any = false;
-    uint32_t ttl_s = instance_source_ttl(&source, reply->view->record_ttl_s);
+    uint32_t ttl_s = rrsets_srv_ttl(&source, reply->view);
     records_begin(&iter, reply, &source);
     while ((instance = instance_iter_next_name(&iter))) {
         is_any = true;
