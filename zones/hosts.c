@@ -1,6 +1,7 @@
 #include "hosts.h"
 
 #include "registry/base/backoff.h"
+#include "registry/base/random.h"
 #include "zones/name/name.h"
 
 #include <search.h>
@@ -51,7 +52,6 @@ struct hosts {
     unsigned lookups;   /* under way */
     size_t admitted;    /* not left out */
     struct hosts_counts counts;
-    uint32_t jitter;
     bool was_again; /* the last look-up came from that queue */
     bool has_warned;
 };
@@ -116,9 +116,7 @@ static void hosts_on_timer(uv_timer_t *timer)
 static void hosts_look_up_in(struct host *host, uint64_t seconds)
 {
     uint64_t ms = seconds * 1000;
-    struct hosts *hosts = host->hosts;
-    hosts->jitter = hosts->jitter * 1103515245u + 12345u;
-    ms -= ms / 8 * (hosts->jitter >> 16) / 65536;
+    ms -= random_below((uint32_t)(ms / 8) + 1);
     host->state = HOST_KNOWN;
     uv_timer_start(&host->timer, hosts_on_timer, ms, 0);
 }
