@@ -176,7 +176,7 @@ static int program_help(const struct call *call, const struct parse_result *resu
 }
 
 /* Those that only print need nothing. */
-static int program_run_run(struct call *call)
+static int program_execute(struct call *call)
 {
     struct detail why;
     bool needs_loop = call->command->needs_etcd || call->command->run == dev_command;
@@ -199,7 +199,7 @@ int program_run(int argc, char **argv)
     case PARSE_RUN:
         call.log = output_log(options_level(&call.options));
         options_warn(&call.options, &call.config, &call.log);
-        exit_status = program_run_run(&call);
+        exit_status = program_execute(&call);
         break;
     case PARSE_HELP:
         exit_status = program_help(&call, &result);

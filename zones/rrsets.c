@@ -44,7 +44,7 @@ static bool rrsets_next_ns(struct rrset_iter *iter)
     return rrsets_is_stored(iter, ns->wire.octets, ns->wire.len);
 }
 
-static bool rrsets_run_next_fixed(struct rrset_iter *iter)
+static bool rrsets_next_fixed_row(struct rrset_iter *iter)
 {
     const struct fixed *fixed = (const struct fixed *)iter->node;
     const struct fixed_record *record = rrsets_next_fixed(fixed, iter->type, &iter->position);
@@ -141,9 +141,9 @@ static bool rrsets_next_view_address(struct rrset_iter *iter)
 static const struct rrsets_row rows[] = {
     {NODE_APEX, TYPE_SOA, rrsets_next_soa},
     {NODE_APEX, TYPE_NS, rrsets_next_ns},
-    {NODE_FIXED, TYPE_A, rrsets_run_next_fixed},
-    {NODE_FIXED, TYPE_AAAA, rrsets_run_next_fixed},
-    {NODE_FIXED, TYPE_PTR, rrsets_run_next_fixed},
+    {NODE_FIXED, TYPE_A, rrsets_next_fixed_row},
+    {NODE_FIXED, TYPE_AAAA, rrsets_next_fixed_row},
+    {NODE_FIXED, TYPE_PTR, rrsets_next_fixed_row},
     {NODE_LIST, TYPE_PTR, rrsets_next_type},
     {NODE_TYPE, TYPE_PTR, rrsets_next_ptr},
     {NODE_TYPE, TYPE_SRV, rrsets_next_srv},

@@ -36,7 +36,7 @@ struct word {
 };
 
 PRINTF_LIKE(2, 3)
-static enum parse_verdict parse_wrong(struct cursor *cursor, const char *format, ...)
+static enum parse_verdict parse_usage_error(struct cursor *cursor, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -153,11 +153,11 @@ static enum parse_verdict parse_unknown_operand(struct cursor *cursor, const str
                  parse_option, sizeof(parse_option));
     utf8_shorten(word->text, strlen(word->text), whole, sizeof(whole));
     if (name)
-        return parse_wrong(cursor,
-                           "no option %s: if it is the %.*s, put \"--\" before it: empusa "
-                           "%s... -- %s",
-                           parse_option, (int)len, name, help, whole);
-    return parse_wrong(cursor, "no option %s: see empusa %s--help", parse_option, help);
+        return parse_usage_error(cursor,
+                                 "no option %s: if it is the %.*s, put \"--\" before it: empusa "
+                                 "%s... -- %s",
+                                 parse_option, (int)len, name, help, whole);
+    return parse_usage_error(cursor, "no option %s: see empusa %s--help", parse_option, help);
 }
 
 static enum parse_verdict parse_unknown(struct cursor *cursor, const struct word *word)
@@ -171,8 +171,8 @@ static enum parse_verdict parse_unknown(struct cursor *cursor, const struct word
     const char *best = command_suggest(word->name, word->name_len, names, count);
     if (!best)
         return parse_unknown_operand(cursor, word);
-    return parse_wrong(cursor, "no option --%.*s: did you mean --%s?", (int)word->name_len,
-                       word->name, best);
+    return parse_usage_error(cursor, "no option --%.*s: did you mean --%s?", (int)word->name_len,
+                             word->name, best);
 }
 
 /* Take the option's value: behind '=', or the next argument, unless that is an option itself.
@@ -195,9 +195,9 @@ static enum parse_verdict parse_set_option(struct cursor *cursor, enum option_id
 {
     const struct option_row *row = option_row(id);
     if (!row->argument && word->value)
-        return parse_wrong(cursor, "--%s \"%s\": it takes no value", row->name, word->value);
+        return parse_usage_error(cursor, "--%s \"%s\": it takes no value", row->name, word->value);
     if (row->argument && !parse_take_value(cursor, word))
-        return parse_wrong(cursor, "--%s needs a value: %s", row->name, row->argument);
+        return parse_usage_error(cursor, "--%s needs a value: %s", row->name, row->argument);
     enum status status = options_set(&cursor->call->options, id, word->value, cursor->why);
     return status == STATUS_OK ? PARSE_RUN : PARSE_WRONG;
 }
@@ -226,10 +226,10 @@ static enum parse_verdict parse_no_such(struct cursor *cursor, const char *group
     const char *before = group ? group : "", *blank = group ? " " : "";
     cursor->is_lost = true;
     if (command_nearest(cursor->table, group, word, meant, sizeof(meant)))
-        return parse_wrong(cursor, "no command \"%s%s%s\": did you mean %s?", before, blank, word,
-                           meant);
-    return parse_wrong(cursor, "no command \"%s%s%s\": see empusa %s%s--help", before, blank, word,
-                       before, blank);
+        return parse_usage_error(cursor, "no command \"%s%s%s\": did you mean %s?", before, blank,
+                                 word, meant);
+    return parse_usage_error(cursor, "no command \"%s%s%s\": see empusa %s%s--help", before, blank,
+                             word, before, blank);
 }
 
 /* One word of it, or a group and a word. */
@@ -276,8 +276,8 @@ static enum parse_verdict parse_operand(struct cursor *cursor, const char *word)
     struct call *call = cursor->call;
     if (call->operand_count == command_operands(call->command)) {
         char help[NAME_MAX_SHOWN];
-        return parse_wrong(cursor, "unexpected argument \"%s\": see empusa %s--help", word,
-                           parse_help_of(cursor, help));
+        return parse_usage_error(cursor, "unexpected argument \"%s\": see empusa %s--help", word,
+                                 parse_help_of(cursor, help));
     }
     call->operands[call->operand_count++] = word;
     return PARSE_RUN;
@@ -317,9 +317,9 @@ static enum parse_verdict parse_missing(struct cursor *cursor, enum option_id id
 {
     const struct option_row *row = option_row(id);
     if (row->variable)
-        return parse_wrong(cursor, "--%s is missing (or its variable %s)", row->name,
-                           row->variable);
-    return parse_wrong(cursor, "--%s is missing", row->name);
+        return parse_usage_error(cursor, "--%s is missing (or its variable %s)", row->name,
+                                 row->variable);
+    return parse_usage_error(cursor, "--%s is missing", row->name);
 }
 
 static enum parse_verdict parse_check_operands(struct cursor *cursor)
@@ -331,8 +331,8 @@ static enum parse_verdict parse_check_operands(struct cursor *cursor)
         return PARSE_RUN;
     char full[NAME_MAX_SHOWN];
     command_full_name(call->command, full, sizeof(full));
-    return parse_wrong(cursor, "missing operand %.*s: empusa %s %s", (int)len, name, full,
-                       call->command->operands);
+    return parse_usage_error(cursor, "missing operand %.*s: empusa %s %s", (int)len, name, full,
+                             call->command->operands);
 }
 
 /* What the environment and the file of --config give. */
@@ -377,8 +377,8 @@ static enum parse_verdict parse_no_command(struct cursor *cursor)
     char help[NAME_MAX_SHOWN];
     if (is_alone || cursor->wants_help)
         return PARSE_HELP;
-    return parse_wrong(cursor, "no command was given: see empusa %s--help",
-                       parse_help_of(cursor, help));
+    return parse_usage_error(cursor, "no command was given: see empusa %s--help",
+                             parse_help_of(cursor, help));
 }
 
 enum parse_verdict parse(int argc, char **argv, const struct command_table *table,

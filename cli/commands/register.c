@@ -154,7 +154,7 @@ static enum status register_once(struct registering *registering)
     return status;
 }
 
-static enum status register_run_run(struct registering *registering)
+static enum status register_open_and_keep(struct registering *registering)
 {
     struct session *session = &registering->session;
     const struct options *options = registering->options;
@@ -182,7 +182,7 @@ int register_run(struct call *call)
     enum status status = session_open(&registering.session, call);
     if (status != STATUS_OK)
         return status_exit(status);
-    status = register_run_run(&registering);
+    status = register_open_and_keep(&registering);
     int exit_status = registering.exit_status;
     if (status != STATUS_OK)
         exit_status = session_fail(&registering.session, status);

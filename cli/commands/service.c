@@ -48,8 +48,8 @@ static int service_conclude(struct session *session, const struct options *optio
     }
 }
 
-static int service_change_service(struct session *session, const struct options *options,
-                                  const struct lines *lines)
+static int service_set_state(struct session *session, const struct options *options,
+                             const struct lines *lines)
 {
     struct kv_key key;
     const struct registrar_change change = {.kind = lines->kind, .key = &key};
@@ -72,7 +72,7 @@ static int service_run(struct call *call, const struct lines *lines)
     enum status status = session_open(&session, call);
     if (status != STATUS_OK)
         return status_exit(status);
-    int exit_status = service_change_service(&session, &call->options, lines);
+    int exit_status = service_set_state(&session, &call->options, lines);
     session_close(&session);
     return exit_status;
 }

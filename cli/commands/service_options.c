@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* The fault of a field as that of its option. */
-static enum status service_options_blame(const struct options *options, enum status status,
+static enum status service_options_fault(const struct options *options, enum status status,
                                          const struct fault *fault, struct detail *why)
 {
     static const enum option_id ids[] = {
@@ -27,7 +27,7 @@ enum status service_options_key(const struct options *options, const struct key_
     struct fault fault = {0};
     enum status status = registration_key(root, options_text(options, OPTION_SERVICE_TYPE),
                                           options_text(options, OPTION_SERVICE_NAME), out, &fault);
-    return service_options_blame(options, status, &fault, why);
+    return service_options_fault(options, status, &fault, why);
 }
 
 static enum entry_protocol service_options_read_protocol(const struct options *options)
@@ -68,6 +68,6 @@ enum status service_options_read(const struct options *options, const struct key
                           "--refresh-every \"%s\": not shorter than --ttl \"%s\"",
                           options_text(options, OPTION_SERVICE_REFRESH),
                           options_text(options, OPTION_SERVICE_TTL));
-    return service_options_blame(options, registration_build(root, &fields, out, &fault), &fault,
+    return service_options_fault(options, registration_build(root, &fields, out, &fault), &fault,
                                  why);
 }

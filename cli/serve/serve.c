@@ -203,7 +203,7 @@ static void serve_on_host(void *arg, const char *name, const struct resolver_add
     zone_set_host(serve->zone, name, addresses, count, ttl_s);
 }
 
-static enum serve_hangup serve_run_hangup(const struct serve *serve)
+static enum serve_hangup serve_hangup_of(const struct serve *serve)
 {
     return serve->hooks ? serve->hooks->hangup : SERVE_HANGUP_RELOADS;
 }
@@ -211,7 +211,7 @@ static enum serve_hangup serve_run_hangup(const struct serve *serve)
 static void serve_on_signal(uv_signal_t *handle, int number)
 {
     struct serve *serve = handle->data;
-    if (number == SIGHUP && serve_run_hangup(serve) == SERVE_HANGUP_RELOADS)
+    if (number == SIGHUP && serve_hangup_of(serve) == SERVE_HANGUP_RELOADS)
         renewal_ask(&serve->renewal);
     else if (number == SIGUSR1)
         summary_log(serve->log, serve->zone, serve->server, serve->env.state);
@@ -241,7 +241,7 @@ static void serve_start_handles(struct serve *serve)
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
         serve->signals[i].data = serve;
-        if (numbers[i] != SIGHUP || serve_run_hangup(serve) != SERVE_HANGUP_NOTHING)
+        if (numbers[i] != SIGHUP || serve_hangup_of(serve) != SERVE_HANGUP_NOTHING)
             uv_signal_start(&serve->signals[i], serve_on_signal, numbers[i]);
     }
     if (serve->hooks && serve->hooks->step)

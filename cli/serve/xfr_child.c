@@ -166,7 +166,7 @@ static struct waiting *xfr_child_next_waiting(struct xfr_child *transfers, bool 
 }
 
 /* In the child. Sockets that it kept open would stay so when the server has closed them. */
-static void xfr_child_run_child(const struct xfr_child *transfers, const struct waiting *item)
+static void xfr_child_send(const struct xfr_child *transfers, const struct waiting *item)
 {
     sigset_t none;
     signal(SIGHUP, SIG_IGN);
@@ -188,7 +188,7 @@ static pid_t xfr_child_fork_child(const struct xfr_child *transfers, const struc
     sigset_t before;
     pid_t pid = process_fork(&before);
     if (pid == 0)
-        xfr_child_run_child(transfers, item);
+        xfr_child_send(transfers, item);
     return pid;
 }
 

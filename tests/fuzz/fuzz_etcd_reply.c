@@ -10,7 +10,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* What was told, as a running hash. */
-struct change {
+struct told {
     uint64_t hash;
     unsigned count;
 };
@@ -21,7 +21,7 @@ static void check(bool holds)
         abort();
 }
 
-static void mix(struct change *told, uint8_t mark, const char *text, size_t len)
+static void mix(struct told *told, uint8_t mark, const char *text, size_t len)
 {
     told->hash = (told->hash ^ mark) * UINT64_C(1099511628211);
     for (size_t i = 0; i < len; i++)
@@ -70,12 +70,12 @@ static const struct json_split_events events = {on_begin, on_element, on_rest};
 
 /* Pieces of 1 to `most` octets; 0 = all in one. */
 static enum status feed(const char *parent, const char *array, const uint8_t *data, size_t size,
-                        size_t most, struct change *told)
+                        size_t most, struct told *told)
 {
     struct json_split stream;
     enum status status = STATUS_OK;
     uint32_t random = (uint32_t)(size * 2654435761U) ^ (size ? data[0] : 0);
-    *told = (struct change){0};
+    *told = (struct told){0};
     json_split_init(&stream, parent, array, &events, told);
     for (size_t at = 0; at < size && status == STATUS_OK;) {
         random = random * 1664525U + 1013904223U;
@@ -95,7 +95,7 @@ static enum status feed(const char *parent, const char *array, const uint8_t *da
 static void try_stream(const char *parent, const char *array, const uint8_t *data, size_t size)
 {
     static const size_t mosts[] = {1, 3, 64};
-    struct change whole, cut;
+    struct told whole, cut;
     enum status status = feed(parent, array, data, size, 0, &whole);
     for (size_t i = 0; i < sizeof(mosts) / sizeof(mosts[0]); i++) {
         check(feed(parent, array, data, size, mosts[i], &cut) == status);

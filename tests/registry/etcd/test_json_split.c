@@ -12,14 +12,14 @@
 #include <cmocka.h>
 
 /* Everything that is told, one mark and a text after the other. */
-struct change {
+struct told {
     struct buffer text;
     unsigned elements;
     size_t longest;
     enum status answer; /* of each callback */
 };
 
-static enum status tell(struct change *told, const char *mark, const char *text, size_t len)
+static enum status tell(struct told *told, const char *mark, const char *text, size_t len)
 {
     buffer_add_text(&told->text, mark);
     buffer_add(&told->text, text, len);
@@ -46,7 +46,7 @@ static const struct json_split_events events = {on_begin, on_element, on_rest};
 
 /* Feed in pieces of `piece` octets. */
 static enum status feed(const char *parent, const char *array, const char *text, size_t piece,
-                        struct change *told, bool *is_between)
+                        struct told *told, bool *is_between)
 {
     struct json_split stream;
     enum status status = STATUS_OK;
@@ -134,7 +134,7 @@ static void replies_are_taken_apart_wherever_they_are_cut(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         for (size_t piece = 1; piece <= strlen(rows[i].text) + 1; piece++) {
-            struct change told = {.answer = STATUS_OK};
+            struct told told = {.answer = STATUS_OK};
             bool is_between;
             buffer_init(&told.text, 4096);
             assert_int_equal(
@@ -150,7 +150,7 @@ static void replies_are_taken_apart_wherever_they_are_cut(void **state)
 static void a_callback_may_end_it(void **state)
 {
     (void)state;
-    struct change told = {.answer = STATUS_CANCELLED};
+    struct told told = {.answer = STATUS_CANCELLED};
     bool is_between;
     buffer_init(&told.text, 4096);
     assert_int_equal(feed(NULL, "kvs", "{\"kvs\":[{},{}]}", 99, &told, &is_between),
@@ -165,7 +165,7 @@ static void depth_is_bounded(void **state)
     static const char *const heads[] = {"", "{\"kvs\":[{\"a\":"};
     for (size_t i = 0; i < 2; i++) {
         char text[400];
-        struct change told = {.answer = STATUS_OK};
+        struct told told = {.answer = STATUS_OK};
         bool is_between;
         buffer_init(&told.text, 4096);
         strcpy(text, heads[i]);
@@ -178,7 +178,7 @@ static void depth_is_bounded(void **state)
 
 static enum status count_element(void *arg, const char *text, size_t len)
 {
-    struct change *told = arg;
+    struct told *told = arg;
     assert_int_equal(text[0], '{');
     told->elements++;
     told->longest = len > told->longest ? len : told->longest;
@@ -198,7 +198,7 @@ static void a_line_of_megabytes_needs_memory_for_one_element(void **state)
     (void)state;
     static const char event[] = "{\"kv\":{\"key\":\"L2Zvby9zZXJ2aWNlL3R5cGUvbmFtZQ==\","
                                 "\"mod_revision\":\"123456\",\"value\":\"YmF6OjEyMzU=\"}},";
-    struct change told = {0};
+    struct told told = {0};
     struct json_split stream;
     json_split_init(&stream, "result", "events", &counting, &told);
     assert_int_equal(json_split_feed(&stream, "{\"result\":{\"events\":[", 21), STATUS_OK);
@@ -223,7 +223,7 @@ static void sizes_are_bounded(void **state)
     static const char *const heads[] = {"{\"kvs\":[{\"a\":[", "{\"a\":\""};
     static const size_t limits[] = {JSON_SPLIT_ELEMENT_MAX, JSON_SPLIT_OUTER_MAX};
     for (size_t i = 0; i < 2; i++) {
-        struct change told = {0};
+        struct told told = {0};
         struct json_split stream;
         char many[4096];
         size_t sent = 0;
@@ -247,7 +247,7 @@ static void a_whole_element_is_bounded_too(void **state)
     size_t frame = strlen("{\"a\":[") + strlen("]}"); /* of the element */
     for (unsigned more = 0; more < 2; more++) {
         size_t len = JSON_SPLIT_ELEMENT_MAX - frame + more;
-        struct change told = {0};
+        struct told told = {0};
         struct json_split stream;
         struct buffer text;
         buffer_init(&text, 2 * JSON_SPLIT_ELEMENT_MAX);
@@ -277,7 +277,7 @@ static void a_long_string_is_cut(void **state)
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) * 4; i++) {
         const char *unit = units[i / 4];
         size_t piece = pieces[i % 4], units_len = strlen(unit);
-        struct change told = {.answer = STATUS_OK};
+        struct told told = {.answer = STATUS_OK};
         struct buffer text;
         bool is_between;
         buffer_init(&text, 64U << 20);
@@ -304,7 +304,7 @@ static void a_long_string_is_cut(void **state)
 /* Processor time that a string of so many backslashes takes. */
 static double measure(size_t len)
 {
-    struct change told = {0};
+    struct told told = {0};
     struct json_split stream;
     char *text = malloc(len);
     assert_non_null(text);
@@ -332,7 +332,7 @@ static void a_string_costs_its_length(void **state)
 static void a_stream_can_begin_anew(void **state)
 {
     (void)state;
-    struct change told = {0};
+    struct told told = {0};
     struct json_split stream;
     json_split_init(&stream, NULL, "kvs", &counting, &told);
     assert_int_equal(json_split_feed(&stream, "{\"kvs\":[{},{\"a\":\"\\", 19), STATUS_OK);
