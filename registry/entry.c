@@ -3,6 +3,7 @@
 #include "entry.h"
 
 #include "key.h"
+#include "registry/base/utf8.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -51,7 +52,7 @@ enum status entry_check_subtype(const char *subtype, size_t len, struct detail *
         return detail_set(why, STATUS_BAD_INPUT, "must not be empty");
     if (len > ENTRY_SUBTYPE_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ENTRY_SUBTYPE_MAX);
-    if (!key_is_clean_utf8(subtype, len))
+    if (!utf8_is_clean(subtype, len))
         return detail_set(why, STATUS_BAD_INPUT, "must be UTF-8 without control characters");
     return STATUS_OK;
 }

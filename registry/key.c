@@ -17,24 +17,12 @@ static enum status key_refuse(struct detail *why, const char *what, const char *
     return detail_set(why, STATUS_BAD_INPUT, "%s \"%s\": %s", what, shown, fault);
 }
 
-int key_is_clean_utf8(const char *text, size_t len)
-{
-    for (size_t at = 0; at < len;) {
-        uint32_t character;
-        size_t octets = utf8_decode(text + at, len - at, &character);
-        if (octets == 0 || utf8_is_control(character))
-            return 0;
-        at += octets;
-    }
-    return 1;
-}
-
 /* What is wrong with any text that goes into a key; NULL = nothing. */
 static const char *key_text_fault(const char *text)
 {
     if (*text == '\0')
         return "must not be empty";
-    if (!key_is_clean_utf8(text, strlen(text)))
+    if (!utf8_is_clean(text, strlen(text)))
         return "must be UTF-8 without control characters";
     return NULL;
 }
@@ -131,25 +119,6 @@ enum status key_of_switch(const struct key_root *root, const char *path, struct 
         return key_refuse(why, "switch", path, fault);
     key_join(out, root, switch_part, path, "", "");
     return STATUS_OK;
-}
-
-enum status key_check_switch(const char *path, struct detail *why)
-{
-    if (strlen(path) + 1 > KEY_SWITCH_LABELS_MAX)
-        return key_refuse(why, "switch", path, "too long for a DNS name");
-    for (const char *at = path;; at++) {
-        size_t len = strcspn(at, "/");
-        if (len == 0)
-            return key_refuse(why, "switch", path, "a part between two '/' is empty");
-        if (len > KEY_COMPONENT_MAX)
-            return key_refuse(why, "switch", path,
-                              "a part is longer than the 63 octets of a DNS label");
-        if (len == 1 && *at == '*')
-            return key_refuse(why, "switch", path, "a part must not be '*' alone");
-        at += len;
-        if (*at == '\0')
-            return STATUS_OK;
-    }
 }
 
 void key_prefix(const struct key_root *root, enum key_part part, struct kv_key *out)

@@ -12,12 +12,8 @@
 
 #include "registry/etcd/kv_types.h"
 
-#define KEY_ROOT_MAX      512 /* octets of a root */
-#define KEY_PART_MAX      200 /* octets of a type or a name that may be written */
-#define KEY_COMPONENT_MAX 63  /* octets of a switch's component that may be written: a label's */
-/* Octets of a switch's components as labels, each with its length octet: what 255 octets leave
- * below "switch" in the zone empusa.internal. */
-#define KEY_SWITCH_LABELS_MAX 231
+#define KEY_ROOT_MAX 512 /* octets of a root */
+#define KEY_PART_MAX 200 /* octets of a type or a name that may be written */
 
 /* A root in its one form: runs of '/' are one, a leading one is there, no trailing one;
  * "/" is the empty root "". */
@@ -45,11 +41,6 @@ MUST_USE enum status key_of_service(const struct key_root *root, const char *typ
  * component (two '/' in a row, one at the end or the beginning). */
 MUST_USE enum status key_of_switch(const struct key_root *root, const char *path,
                                    struct kv_key *out, struct detail *why);
-
-/* Whether a switch that key_of_switch() accepts could also be served, and so may be written.
- * BAD_INPUT with *why: a component is over KEY_COMPONENT_MAX or a lone '*', all are over
- * KEY_SWITCH_LABELS_MAX. */
-MUST_USE enum status key_check_switch(const char *path, struct detail *why);
 
 /* The prefixes "<root>/", "<root>/service/", "<root>/switch/". */
 enum key_part { KEY_ALL, KEY_SERVICES, KEY_SWITCHES };
@@ -85,9 +76,5 @@ void key_type_base(const char *type, size_t len, struct key_base *out);
 
 /* Whether DNS-SD itself needs the label of this base: "dns-sd" in any case, '_' counting as '-'. */
 bool key_is_reserved(const struct key_base *base);
-
-/* Whether the octets are well-formed UTF-8 (RFC 3629) without control characters (below 0x20,
- * 0x7f, U+0080-U+009F). */
-int key_is_clean_utf8(const char *text, size_t len);
 
 #endif

@@ -4,6 +4,7 @@
 #include "cli/text/output.h"
 
 #include "registry/base/utf8.h"
+#include "zones/name/label.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +53,7 @@ static enum status switch_change(struct request *request, enum registrar_kind ki
     struct registrar_change wanted = {.kind = kind, .key = &request->key};
     bool is_write = kind == REGISTRAR_SET_SWITCH || kind == REGISTRAR_EXCHANGE_SWITCH;
     if (is_write) {
-        enum status status = key_check_switch(request->path, &request->session.why);
+        enum status status = label_check_switch(request->path, &request->session.why);
         if (status != STATUS_OK)
             return status;
         wanted.value = operands[1];

@@ -51,6 +51,18 @@ bool utf8_is_control(uint32_t character)
     return character < 0x20 || (character >= 0x7f && character < 0xa0);
 }
 
+bool utf8_is_clean(const char *text, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        uint32_t character;
+        size_t octets = utf8_decode(text + at, len - at, &character);
+        if (octets == 0 || utf8_is_control(character))
+            return false;
+        at += octets;
+    }
+    return true;
+}
+
 bool utf8_is_bidirectional(uint32_t character)
 {
     return character == 0x061c || character == 0x200e || character == 0x200f ||

@@ -22,6 +22,10 @@ size_t utf8_decode(const char *text, size_t len, uint32_t *out);
 /* Whether it is a control character: U+0000-U+001F, U+007F-U+009F. */
 bool utf8_is_control(uint32_t character);
 
+/* Whether the octets are well-formed UTF-8 (RFC 3629) without control characters (below 0x20,
+ * 0x7f, U+0080-U+009F). */
+bool utf8_is_clean(const char *text, size_t len);
+
 /* Whether it turns the direction of what stands around it, so that a line reads otherwise than it
  * is (U+061C, U+200E-U+200F, U+202A-U+202E, U+2066-U+2069), or ends a line of Unicode's
  * (U+2028-U+2029). */

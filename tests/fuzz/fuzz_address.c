@@ -3,6 +3,7 @@
 #include "registry/base/utf8.h"
 #include "registry/etcd/endpoint.h"
 #include "registry/key.h"
+#include "zones/name/label.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static void try_location(const char *text, size_t len)
     struct detail why;
     if (address_parse(text, len, &location, &why) != STATUS_OK)
         return;
-    check(len <= ADDRESS_TEXT_MAX && key_is_clean_utf8(text, len));
+    check(len <= ADDRESS_TEXT_MAX && utf8_is_clean(text, len));
     check(location.port > 0 && location.host_len > 0);
     check(location.host >= text && location.host + location.host_len < text + len);
 }
@@ -70,7 +71,7 @@ static void try_tree(const char *text, size_t len)
         key_split(key.text + root.len, key.len - root.len, &parts);
         check(parts.kind == KEY_KIND_SWITCH && parts.name_len == strlen(string));
     }
-    (void)!key_check_switch(string, &why);
+    (void)!label_check_switch(string, &why);
     if (key_root_parse(string, &root, &why) == STATUS_OK) {
         struct key_root again;
         check(key_root_parse(root.len > 0 ? root.text : "/", &again, &why) == STATUS_OK);
@@ -84,7 +85,7 @@ static void try_show(const char *text, size_t len)
     char *shown = malloc(len * UTF8_SHOW_MAX + 1);
     check(shown != NULL);
     size_t shown_len = utf8_show(text, len, shown, len * UTF8_SHOW_MAX + 1);
-    check(key_is_clean_utf8(shown, shown_len));
+    check(utf8_is_clean(shown, shown_len));
     check(shown_len >= len);
     free(shown);
 }

@@ -162,31 +162,6 @@ static void bounds_the_length_of_a_key(void **state)
     free(path);
 }
 
-static void refuses_to_write_switches_that_cannot_be_served(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *path, *why; /* NULL = none */
-    } rows[] = {
-        {"a", NULL},
-        {"a/*b/c d", NULL},
-        {X50 "xxxxxxxxxxxxx/a", NULL},
-        {X50 "/" X50 "/" X50 "/" X50 "/" X10 X10 "xxxxxx", NULL},
-        {X50 "/" X50 "/" X50 "/" X50 "/" X10 X10 "xxxxxxx", "too long for a DNS name"},
-        {X50 "xxxxxxxxxxxxxx/a", "a part is longer than the 63 octets of a DNS label"},
-        {"a/*", "a part must not be '*' alone"},
-        {"*/a", "a part must not be '*' alone"},
-        {"a//b", "a part between two '/' is empty"},
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct detail why = {.text = ""};
-        assert_int_equal(key_check_switch(rows[i].path, &why),
-                         rows[i].why ? STATUS_BAD_INPUT : STATUS_OK);
-        if (rows[i].why)
-            assert_non_null(strstr(why.text, rows[i].why));
-    }
-}
-
 static void makes_prefixes_and_their_ends(void **state)
 {
     (void)state;
@@ -299,7 +274,6 @@ int main(void)
         cmocka_unit_test(names_the_type_or_name_it_refuses),
         cmocka_unit_test(makes_switch_keys),
         cmocka_unit_test(bounds_the_length_of_a_key),
-        cmocka_unit_test(refuses_to_write_switches_that_cannot_be_served),
         cmocka_unit_test(makes_prefixes_and_their_ends),
         cmocka_unit_test(takes_keys_apart),
         cmocka_unit_test(finds_the_base_of_a_type),

@@ -1,9 +1,11 @@
 #include "label.h"
 
 #include "name.h"
+#include "registry/base/utf8.h"
 #include "registry/key.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define BASE_MAX       62 /* octets behind the '_' */
 #define ODD_STEM_MAX   6  /* octets of an odd type that stay readable */
@@ -224,4 +226,30 @@ enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MA
     memcpy(out, wire, written);
     *out_len = written;
     return STATUS_OK;
+}
+
+static enum status label_refuse_switch(struct detail *why, const char *path, const char *fault)
+{
+    char shown[sizeof(why->text) / 2];
+    utf8_show(path, strlen(path), shown, sizeof(shown));
+    return detail_set(why, STATUS_BAD_INPUT, "switch \"%s\": %s", shown, fault);
+}
+
+enum status label_check_switch(const char *path, struct detail *why)
+{
+    if (strlen(path) + 1 > LABEL_SWITCH_MAX)
+        return label_refuse_switch(why, path, "too long for a DNS name");
+    for (const char *at = path;; at++) {
+        size_t len = strcspn(at, "/");
+        if (len == 0)
+            return label_refuse_switch(why, path, "a part between two '/' is empty");
+        if (len > NAME_LABEL_MAX)
+            return label_refuse_switch(why, path,
+                                       "a part is longer than the 63 octets of a DNS label");
+        if (len == 1 && *at == '*')
+            return label_refuse_switch(why, path, "a part must not be '*' alone");
+        at += len;
+        if (*at == '\0')
+            return STATUS_OK;
+    }
 }

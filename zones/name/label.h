@@ -51,6 +51,15 @@ void label_address(const uint8_t *octets, size_t len, struct label *out);
 MUST_USE enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MAX],
                                   size_t *out_len);
 
+/* Octets of a switch's components as labels, each with its length octet: what 255 octets leave
+ * below "switch" in the zone empusa.internal. */
+#define LABEL_SWITCH_MAX 231
+
+/* Whether a switch of this path, which key_of_switch() accepts, could also be served, and so may be
+ * written, whatever the zone is called. BAD_INPUT with *why: a component is no label or a lone '*',
+ * or all are over LABEL_SWITCH_MAX. */
+MUST_USE enum status label_check_switch(const char *path, struct detail *why);
+
 /* FNV-1a, 32 bits. */
 uint32_t label_fnv1a(const void *octets, size_t len);
 

@@ -260,6 +260,31 @@ static void refuses_paths_that_are_no_name(void **state)
     assert_int_equal(len, LABEL_WIRE_MAX - 1);
 }
 
+static void refuses_to_write_switches_that_cannot_be_served(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *why; /* NULL = none */
+    } rows[] = {
+        {"a", NULL},
+        {"a/*b/c d", NULL},
+        {X50 "xxxxxxxxxxxxx/a", NULL},
+        {X50 "/" X50 "/" X50 "/" X50 "/" X10 X10 "xxxxxx", NULL},
+        {X50 "/" X50 "/" X50 "/" X50 "/" X10 X10 "xxxxxxx", "too long for a DNS name"},
+        {X50 "xxxxxxxxxxxxxx/a", "a part is longer than the 63 octets of a DNS label"},
+        {"a/*", "a part must not be '*' alone"},
+        {"*/a", "a part must not be '*' alone"},
+        {"a//b", "a part between two '/' is empty"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct detail why = {.text = ""};
+        assert_int_equal(label_check_switch(rows[i].path, &why),
+                         rows[i].why ? STATUS_BAD_INPUT : STATUS_OK);
+        if (rows[i].why)
+            assert_non_null(strstr(why.text, rows[i].why));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +297,7 @@ int main(void)
         cmocka_unit_test(writes_addresses),
         cmocka_unit_test(turns_paths_round),
         cmocka_unit_test(refuses_paths_that_are_no_name),
+        cmocka_unit_test(refuses_to_write_switches_that_cannot_be_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
