@@ -97,6 +97,9 @@ static bool dev_check_child(void *arg)
 {
     struct dev *dev = arg;
     struct detail why;
+    /* One that came before the loop of serve had its handlers. */
+    if (dev_is_interrupted(dev))
+        return false;
     if (etcd_child_is_running(&dev->child, &why))
         return true;
     log_printf(&dev->call->log, LOG_LEVEL_ERROR, "%s", why.text);
@@ -135,7 +138,8 @@ static int dev_run(struct dev *dev)
                                 .hangup =
                                     is_hangup_ignored ? SERVE_HANGUP_NOTHING : SERVE_HANGUP_ENDS,
                                 .arg = dev};
-    return serve_run(dev->call, OPTION_LISTEN_DEV, &hooks);
+    int exit_status = serve_run(dev->call, OPTION_LISTEN_DEV, &hooks);
+    return dev->is_interrupted ? 0 : exit_status;
 }
 
 int dev_command(struct call *call)

@@ -166,6 +166,17 @@ def test_a_signal_while_etcd_starts_ends_it(started, tmp_path, number):
     assert not has_left(tmp_path, *etcds)
 
 
+def test_a_signal_is_never_lost(started, tmp_path):
+    """Wherever it meets it: etcd starting, its answer, the server about to take the signals over."""
+    for step in range(12):
+        process = started()
+        etcds = wait_until(lambda: children(process.pid))  # pylint: disable=cell-var-from-loop
+        time.sleep(step * 0.02)
+        process.send(signal.SIGINT)
+        assert process.wait(30) == 0, step
+        assert not has_left(tmp_path, *etcds)
+
+
 def test_a_terminal_that_is_closed_ends_it(tmp_path):
     pid, terminal = pty.fork()
     if pid == 0:
