@@ -32,7 +32,7 @@ while [ "$#" -gt 0 ]; do
     shift
 done
 jobs=$(nproc)
-waiting=$((3 * jobs))
+waiting=$((2 * jobs))
 # By its path: the python3 in PATH may be one without Debian's pytest and dnspython.
 if [ -z "${PYTHON-}" ]; then
     PYTHON=/usr/bin/python3
@@ -68,7 +68,7 @@ rm -rf "$results"
 mkdir "$results"
 ctest --test-dir build-test -j "$waiting" --output-on-failure --no-tests=error \
     --output-junit "$results/unit.xml" || status=1
-# Of the time of a test 15 % is work and the rest is waiting, so three to a core are done in a third of the time;
+# Of the time of a test 15 % is work and the rest is waiting, so two to a core are done in half of the time;
 # patience is for other load.
 # shellcheck disable=SC2086 # $workers is two words or none
 EMPUSA_BINARY="$PWD/build/empusa" EMPUSA_PATIENCE="${EMPUSA_PATIENCE:-4}" \

@@ -16,7 +16,8 @@ def bars_of(document):
         medians = server["median"]
         if all(metric in medians for metric in (TOTAL, *PARTS)):
             parts = [medians[metric] for metric in PARTS]
-            yield name, *(medians[TOTAL] * part / sum(parts) for part in parts)
+            whole = sum(parts) or 1  # a moment too short for the clock has no parts
+            yield name, *(medians[TOTAL] * part / whole for part in parts)
 
 
 def bar(name, values, scale, top):

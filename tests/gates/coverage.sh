@@ -1,7 +1,7 @@
 #!/bin/sh
 # Lines of the libraries that the unit and end-to-end tests run; at least EMPUSA_COVERAGE per cent, default 90.
 set -eu
-waiting=$((3 * $(nproc)))
+waiting=$((2 * $(nproc)))
 build=$PWD/build-gates/coverage
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DEMPUSA_TESTS=ON \
     -DCMAKE_C_FLAGS='-O0 --coverage -fprofile-update=atomic' >/dev/null

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The unit and the end-to-end tests under AddressSanitizer, UndefinedBehaviorSanitizer and LeakSanitizer.
 set -eu
-waiting=$((3 * $(nproc)))
+waiting=$((2 * $(nproc)))
 build=$PWD/build-gates/asan
 # Warnings (-w) are left to the ordinary builds: beside instrumentation gcc's are not to be trusted.
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Debug -DEMPUSA_TESTS=ON -DEMPUSA_SANITIZE=address,undefined \
