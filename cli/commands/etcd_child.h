@@ -32,7 +32,7 @@ MUST_USE enum status etcd_child_start(const char *data_dir, etcd_child_cancelled
 bool etcd_child_is_running(struct etcd_child *child, struct detail *why);
 
 /* SIGTERM, after 5 s SIGKILL; remove the temporary directory. The caller sees to it that no signal
- * ends it amid that. */
+ * ends it meanwhile. */
 void etcd_child_stop(struct etcd_child *child);
 
 #endif

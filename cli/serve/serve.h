@@ -1,7 +1,7 @@
 /* cli/serve/serve.h - empusa serve: the control thread that owns everything that changes.
  *
- * One libuv loop with the client of etcd, the mirror of the tree, the zone it is told to, the hosts
- * that are looked up, signals; the workers of dns/server/server.h answer meanwhile. */
+ * One libuv loop with the client of etcd, the follower of the tree, the zone that it feeds, the
+ * hosts that are looked up, signals; the workers of dns/server/server.h answer meanwhile. */
 #ifndef CLI_SERVE_SERVE_H
 #define CLI_SERVE_SERVE_H
 

@@ -1,7 +1,7 @@
 /* registry/etcd/client.h - what the parts of the client share: struct etcd itself.
  *
  * etcd.c makes and releases it; discovery.c fills in members and their addresses, auth.c the token,
- * rpc.c sends requests. Whoever must wait for another's look-up or token is parked, and woken
+ * rpc.c sends requests. Whoever must wait for another's look-up or token waits, and is resumed
  * through `wake`.
  *
  * Threads: as etcd.h. */
@@ -34,7 +34,7 @@ struct client_auth {
     uint64_t refused_until_ms; /* it is not tried again before */
     struct client_doubt {      /* one for each kind of request */
         unsigned times;        /* in a row that a new token did not help */
-        uint64_t until_ms;     /* a refusal is believed before */
+        uint64_t until_ms;     /* a refusal is taken as final before */
     } doubts[CLIENT_KINDS];
 };
 
@@ -72,7 +72,7 @@ struct etcd {
 /* Whether a token must be fetched before anything else can be asked. */
 bool auth_is_needed(const struct client_auth *auth);
 
-/* Ask this member, whose prefix is known, for a token, unless a request is under way. All parked
+/* Ask this member, whose prefix is known, for a token, unless a request is under way. All waiting
  * calls are woken at the end: then there is a token, or `failures` has gone up and `error` says
  * why. NO_MEMORY. */
 MUST_USE enum status auth_fetch(struct etcd *etcd, struct member *member);
@@ -83,7 +83,7 @@ void auth_forget(struct client_auth *auth, const char *token);
 /* Permission was denied to a request of this kind (< CLIENT_KINDS) that had this token (NULL =
  * none). etcd 3.3, and 3.4 and 3.5 from before September 2022, say that of a watch whose token they
  * do not know, too. True: there is a newer token, or this one is forgotten; the request is worth
- * another try. False: the refusal is to be believed. What a new token does not mend is doubted
+ * another try. False: the refusal is final. What a new token does not mend is doubted
  * again after 5 s, doubled each time up to 5 minutes: a password check is not for the asking. */
 bool auth_doubt(struct client_auth *auth, unsigned kind, const char *token, uint64_t now_ms);
 

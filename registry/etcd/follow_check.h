@@ -28,7 +28,7 @@ struct follow_check_newest_key {
 /* A store that went back and came as far again may have written the same keys, but not the same. */
 uint64_t follow_check_hash(const struct kv *kv);
 
-/* What is believed. */
+/* What the store has to look like. */
 struct follow_check_expected {
     const char *prefix; /* of the keys that are followed */
     size_t prefix_len;

@@ -152,7 +152,7 @@ static bool follow_state_take(struct follow *follow, const char *key, size_t key
 {
     if (!ledger_take(&follow->ledger, key, key_len, revision, source))
         return false;
-    /* Later than its proof: the watch that was believed there had not told all yet. */
+    /* Later than its proof: the watch that it rested on had not told all yet. */
     follow->facts.repairs += revision <= follow->ledger.proven;
     follow->has_told = true;
     return true;

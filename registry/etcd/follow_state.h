@@ -78,7 +78,7 @@ struct follow {
     uint32_t slice;        /* keys since the last commit of a load */
     unsigned failures;     /* in a row */
     unsigned watches_lost; /* in a row, soon after they were begun */
-    unsigned stalls;       /* of the watch amid the line behind this revision: */
+    unsigned stalls;       /* of the watch inside the line behind this revision: */
     int64_t stalled_at;
     unsigned probes_failed; /* in a row */
     uint64_t last_seen_ms, joined_ms, load_began_ms;
@@ -121,7 +121,7 @@ void follow_state_remove(struct follow *follow, const char *key, size_t key_len,
 /* One of the watches has told all up to `revision`. */
 void follow_state_reach(struct follow *follow, int64_t revision);
 
-/* Commit what has been told, unless the watch that is followed stands amid a line; of `except` it
+/* Commit what has been told, unless the watch that is followed stands inside a line; of `except` it
  * is known that it does not. */
 void follow_state_commit(struct follow *follow, const struct watch *except);
 

@@ -48,7 +48,7 @@ static void follow_watch_on_check_done(void *arg, enum follow_check_result resul
         follow_state_reload(follow, why->text);
 }
 
-/* Whether the newest event that was told can bear witness: a load does not tell what was deleted
+/* Whether the newest event that was told can be checked: a load does not tell what was deleted
  * last. */
 static bool follow_watch_has_newest_key(const struct follow *follow)
 {

@@ -12,7 +12,7 @@
 #define PROOF_JOIN_MS    5000  /* for the second watch to be made */
 #define PROOF_LIMIT_MS   20000 /* for the whole, but for what is being read */
 #define PROOF_AMID_MS    5000  /* that a line may pause */
-#define PROOF_COUNTS_MAX 3     /* before a difference is believed */
+#define PROOF_COUNTS_MAX 3     /* before a difference counts */
 #define PROOF_READ_MS    10000 /* without progress */
 
 enum proof_step {
@@ -65,7 +65,7 @@ static void proof_finish(struct proof *proof, enum proof_verdict verdict, enum s
     const struct proof_events *events = proof->events;
     void *arg = proof->arg;
     struct proof_result result = proof->result;
-    if (proof->range) /* the watch may be lost amid a read */
+    if (proof->range) /* the watch may be lost during a read */
         range_cancel(proof->range);
     if (verdict != PROOF_HELD)
         proof_stop_watch(proof);

@@ -74,7 +74,7 @@ struct proof *proof_start(struct etcd *etcd, const struct proof_plan *plan,
 /* To be called each second or so. May end the proof. */
 void proof_tick(struct proof *proof);
 
-/* Whether the second watch stands amid events. */
+/* Whether the second watch stands between the events of one line. */
 bool proof_in_batch(const struct proof *proof);
 
 /* Nothing is called any more; the second watch is stopped. Not after `done`. */

@@ -41,7 +41,7 @@ static void rpc_wait(struct rpc *rpc)
     rpc_state_set_phase(rpc, RPC_PHASE_WAITING, rpc->member ? RPC_ATTEMPT_MS : UINT32_MAX);
 }
 
-/* False: parked, or over. */
+/* False: it waits, or over. */
 static bool rpc_has_members(struct rpc *rpc)
 {
     struct client_discovery *discovery = &rpc->etcd->discovery;
@@ -59,7 +59,7 @@ static bool rpc_has_members(struct rpc *rpc)
     return false;
 }
 
-/* False: parked, or the attempt has failed. Addresses that were found before are used while they
+/* False: it waits, or the attempt has failed. Addresses that were found before are used while they
  * are looked up anew: DNS may be away when etcd is well. */
 static bool rpc_has_addresses(struct rpc *rpc)
 {
@@ -91,7 +91,7 @@ static void rpc_lack_token(struct rpc *rpc)
     rpc_state_finish(rpc, error.status);
 }
 
-/* False: parked, or the attempt has failed. */
+/* False: it waits, or the attempt has failed. */
 static bool rpc_has_token(struct rpc *rpc)
 {
     struct client_auth *auth = &rpc->etcd->auth;
