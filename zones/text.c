@@ -46,9 +46,7 @@ static void text_put(struct text *text, const char *string)
 /* What every reader takes as it is; Knot takes nothing else. */
 static bool text_is_plain(uint8_t octet)
 {
-    uint8_t folded = name_fold_octet(octet);
-    return (folded >= 'a' && folded <= 'z') || (octet >= '0' && octet <= '9') || octet == '-' ||
-           octet == '_' || octet == '*' || octet == '/';
+    return name_is_alnum(name_fold_octet(octet)) || memchr("-_*/", octet, 4);
 }
 
 static char *text_octet_to_text(uint8_t octet, char *at)

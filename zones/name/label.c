@@ -3,28 +3,18 @@
 #include "name.h"
 #include "registry/base/utf8.h"
 #include "registry/key.h"
+#include "rr.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define BASE_MAX       62 /* octets behind the '_' */
-#define ODD_STEM_MAX   6  /* octets of an odd type that stay readable */
-#define CUT_MAX        54 /* octets of a mangled instance that stay: with '~' and the hash 63 */
-#define UTF8_BACK_MAX  3  /* octets of a sequence before its last */
-#define HASH_DIGITS    8
-#define ADDRESS_GROUPS 8
+#define BASE_MAX      62 /* octets behind the '_' */
+#define ODD_STEM_MAX  6  /* octets of an odd type that stay readable */
+#define CUT_MAX       54 /* octets of a mangled instance that stay: with '~' and the hash 63 */
+#define UTF8_BACK_MAX 3  /* octets of a sequence before its last */
+#define HASH_DIGITS   8
 
 static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-static bool label_is_letter(uint8_t c)
-{
-    return c >= 'a' && c <= 'z';
-}
-
-static bool label_is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
 
 static uint8_t label_fold_type(uint8_t c)
 {
@@ -62,7 +52,7 @@ static bool label_plain_type(const struct key_base *base, struct label *out)
         return false;
     for (size_t i = 0; i < base->len; i++) {
         uint8_t c = label_fold_type((uint8_t)base->text[i]);
-        if (!label_is_letter(c) && !label_is_digit(c) && c != '-')
+        if (!name_is_alnum(c) && c != '-')
             return false;
         label_append(out, c);
     }
@@ -76,7 +66,7 @@ static size_t label_stem_of(const struct key_base *base, uint8_t stem[ODD_STEM_M
     size_t len = 0;
     for (size_t i = 0; i < base->len && len < ODD_STEM_MAX; i++) {
         uint8_t c = label_fold_type((uint8_t)base->text[i]);
-        if (label_is_letter(c) || label_is_digit(c))
+        if (name_is_alnum(c))
             stem[len++] = c;
         else if (len > 0 && stem[len - 1] != '-')
             stem[len++] = '-';
@@ -86,14 +76,15 @@ static size_t label_stem_of(const struct key_base *base, uint8_t stem[ODD_STEM_M
     return len;
 }
 
-/* "_", a readable stem with a letter in it, "-" and the hash. */
+/* "_", a readable stem with a letter in it (RFC 6335 5.1: a service name has one), "-" and the hash.
+ */
 static void label_odd_type(const struct key_base *base, struct label *out)
 {
     uint8_t stem[ODD_STEM_MAX];
     size_t len = label_stem_of(base, stem);
     bool has_letter = false;
     for (size_t i = 0; i < len; i++)
-        has_letter = has_letter || label_is_letter(stem[i]);
+        has_letter = has_letter || stem[i] >= 'a'; /* above digits and '-' */
     *out = (struct label){.len = 1, .octets = {'_'}};
     if (!has_letter)
         label_append(out, 'x');
@@ -136,14 +127,6 @@ static bool label_is_control(uint8_t octet)
     return octet < 0x20 || octet == 0x7f;
 }
 
-static bool label_has_control(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (label_is_control((uint8_t)text[i]))
-            return true;
-    return false;
-}
-
 static bool label_is_wildcard(const char *text, size_t len)
 {
     return len == 1 && *text == '*';
@@ -162,8 +145,9 @@ static size_t label_cut_of(const char *name, size_t len)
 
 void label_instance(const char *name, size_t len, struct label *out, bool *is_mangled)
 {
-    *is_mangled =
-        len == 0 || len > LABEL_MAX || label_is_wildcard(name, len) || label_has_control(name, len);
+    *is_mangled = len == 0 || len > LABEL_MAX || label_is_wildcard(name, len);
+    for (size_t i = 0; i < len && !*is_mangled; i++)
+        *is_mangled = label_is_control((uint8_t)name[i]);
     size_t kept = *is_mangled ? label_cut_of(name, len) : len;
     out->len = (uint8_t)kept;
     memcpy(out->octets, name, kept);
@@ -194,13 +178,9 @@ void label_address(const uint8_t *octets, size_t len, struct label *out)
         octets += sizeof(v4_mapped);
         len = LABEL_ADDRESS4_OCTETS;
     }
-    if (len == LABEL_ADDRESS4_OCTETS) {
-        for (size_t i = 0; i < LABEL_ADDRESS4_OCTETS; i++)
-            label_append_number(out, octets[i], 10);
-        return;
-    }
-    for (size_t i = 0; i < ADDRESS_GROUPS; i++)
-        label_append_number(out, (unsigned)octets[2 * i] << 8 | octets[2 * i + 1], 16);
+    bool is_v4 = len == LABEL_ADDRESS4_OCTETS;
+    for (size_t i = 0; i < len; i += is_v4 ? 1 : 2)
+        label_append_number(out, is_v4 ? octets[i] : rr_get16(octets + i), is_v4 ? 10 : 16);
 }
 
 enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MAX], size_t *out_len)
@@ -228,28 +208,21 @@ enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MA
     return STATUS_OK;
 }
 
-static enum status label_refuse_switch(struct detail *why, const char *path, const char *fault)
+enum status label_check_switch(const char *path, struct detail *why)
 {
+    const char *fault = strlen(path) + 1 > LABEL_SWITCH_MAX ? "too long for a DNS name" : NULL;
+    for (const char *at = path; !fault; at++) {
+        size_t len = strcspn(at, "/");
+        if (len == 0)
+            fault = "a part between two '/' is empty";
+        else if (len > LABEL_MAX)
+            fault = "a part is longer than the 63 octets of a DNS label";
+        else if (label_is_wildcard(at, len))
+            fault = "a part must not be '*' alone";
+        else if (*(at += len) == '\0')
+            return STATUS_OK;
+    }
     char shown[sizeof(why->text) / 2];
     utf8_show(path, strlen(path), shown, sizeof(shown));
     return detail_set(why, STATUS_BAD_INPUT, "switch \"%s\": %s", shown, fault);
-}
-
-enum status label_check_switch(const char *path, struct detail *why)
-{
-    if (strlen(path) + 1 > LABEL_SWITCH_MAX)
-        return label_refuse_switch(why, path, "too long for a DNS name");
-    for (const char *at = path;; at++) {
-        size_t len = strcspn(at, "/");
-        if (len == 0)
-            return label_refuse_switch(why, path, "a part between two '/' is empty");
-        if (len > NAME_LABEL_MAX)
-            return label_refuse_switch(why, path,
-                                       "a part is longer than the 63 octets of a DNS label");
-        if (len == 1 && *at == '*')
-            return label_refuse_switch(why, path, "a part must not be '*' alone");
-        at += len;
-        if (*at == '\0')
-            return STATUS_OK;
-    }
 }

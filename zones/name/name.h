@@ -122,14 +122,19 @@ static inline bool name_equal(struct name_padded folded, struct name_padded name
     return name_is_zero(name_load(a + last) ^ name_fold_block(name_load(b + last)));
 }
 
+/* Of a folded octet. Not isalnum(3), which asks the locale. */
+static inline bool name_is_alnum(uint8_t octet)
+{
+    return (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9');
+}
+
 /* Whether a label (its length octet first) is a host's (RFC 952): letters, digits, and hyphens but
  * at the ends, where BIND refuses the whole zone for them. */
 static inline bool name_is_host_label(const uint8_t *label)
 {
     for (unsigned i = 1; i <= label[0]; i++) {
         uint8_t octet = name_fold_octet(label[i]);
-        bool is_alnum = (octet >= 'a' && octet <= 'z') || (octet >= '0' && octet <= '9');
-        if (!is_alnum && (octet != '-' || i == 1 || i == label[0]))
+        if (!name_is_alnum(octet) && (octet != '-' || i == 1 || i == label[0]))
             return false;
     }
     return label[0] > 0;
