@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 /* Copy-on-write in two levels. Readers walk one version while the writer makes the next, so what is
  * published may not change; and a type may have a million members, so not all of it can be copied
@@ -41,14 +42,6 @@ static uint32_t member_vector_block_of(uint32_t index)
     return member_vector_block_count(index + 1) - 1;
 }
 
-static struct member_version *member_vector_new(uint32_t capacity)
-{
-    struct member_version *vector = malloc(sizeof(*vector) + capacity * sizeof(vector->chunks[0]));
-    if (vector)
-        *vector = (struct member_version){.capacity = capacity};
-    return vector;
-}
-
 /* The unpublished version, with room for `added` more chunks. NULL without memory. */
 static struct member_version *member_vector_draft(struct member_vector *list, uint32_t added)
 {
@@ -57,10 +50,12 @@ static struct member_version *member_vector_draft(struct member_vector *list, ui
              blocks = member_vector_block_count(chunks);
     if (list->draft && list->draft->capacity >= member_vector_block_count(chunks + added))
         return list->draft;
-    uint32_t spare = added ? blocks / 8 + 1 : 0;
-    struct member_version *vector = member_vector_new(blocks + spare);
+    /* An eighth to spare: a draft that grows by many members is seldom copied again. */
+    uint32_t capacity = added ? blocks + blocks / 8 + 1 : blocks;
+    struct member_version *vector = malloc(sizeof(*vector) + capacity * sizeof(vector->chunks[0]));
     if (!vector)
         return NULL;
+    *vector = (struct member_version){.capacity = capacity};
     if (from) {
         vector->count = from->count;
         vector->ttl_s = from->ttl_s;
@@ -82,10 +77,8 @@ static struct member_chunk *member_vector_own(struct member_vector *list, struct
     if (old && old->edition == list->edition && old->capacity >= min_capacity)
         return old;
     uint32_t capacity = held;
-    while (capacity < min_capacity)
-        capacity = capacity ? capacity * 2 : 1;
-    if (capacity > MEMBER_VECTOR_CHUNK)
-        capacity = MEMBER_VECTOR_CHUNK;
+    while (capacity < min_capacity) /* most sets are small: their chunk has no place to spare */
+        capacity = capacity ? MIN(capacity * 2, MEMBER_VECTOR_CHUNK) : 1;
     struct member_chunk *chunk = malloc(sizeof(*chunk) + capacity * sizeof(chunk->items[0]));
     if (!chunk)
         return NULL;
@@ -98,21 +91,14 @@ static struct member_chunk *member_vector_own(struct member_vector *list, struct
     return chunk;
 }
 
-static struct member_chunk *member_vector_writable_chunk(const struct member_version *vector,
-                                                         uint32_t index)
-{
-    return (struct member_chunk *)(uintptr_t)member_vector_chunk_at(vector, index);
-}
-
 /* The same for the page with the chunk `index`. *is_new: it holds no chunk yet. */
 static struct member_chunk *member_vector_own_page(struct member_vector *list,
                                                    const struct member_version *vector,
                                                    uint32_t index, bool *is_new)
 {
     uint32_t at = (index - MEMBER_VECTOR_DIRECT) % MEMBER_VECTOR_CHUNK;
-    uint32_t held = member_vector_chunk_count(vector->count) - (index - at);
-    if (held > MEMBER_VECTOR_CHUNK)
-        held = MEMBER_VECTOR_CHUNK;
+    uint32_t chunks = member_vector_chunk_count(vector->count);
+    uint32_t held = MIN(chunks - (index - at), MEMBER_VECTOR_CHUNK);
     *is_new = held == 0;
     return member_vector_own(list, held ? vector->chunks[member_vector_block_of(index)] : NULL,
                              held, at < held ? held : at + 1);
@@ -124,7 +110,7 @@ static struct member_chunk *member_vector_own_chunk(struct member_vector *list,
                                                     uint32_t held, uint32_t min_capacity)
 {
     struct member_chunk *chunk, *page = NULL,
-                                *old = held ? member_vector_writable_chunk(vector, index) : NULL;
+                                *old = held ? member_vector_chunk_at(vector, index) : NULL;
     bool is_new = false;
     if (index >= MEMBER_VECTOR_DIRECT &&
         !(page = member_vector_own_page(list, vector, index, &is_new)))
@@ -141,12 +127,6 @@ static struct member_chunk *member_vector_own_chunk(struct member_vector *list,
         page->items[(index - MEMBER_VECTOR_DIRECT) % MEMBER_VECTOR_CHUNK] = chunk;
     vector->chunks[member_vector_block_of(index)] = page ? page : chunk;
     return chunk;
-}
-
-static uint32_t member_vector_held_in(const struct member_version *vector, uint32_t index)
-{
-    uint32_t rest = vector->count - index * MEMBER_VECTOR_CHUNK;
-    return rest < MEMBER_VECTOR_CHUNK ? rest : MEMBER_VECTOR_CHUNK;
 }
 
 enum status member_vector_append(struct member_vector *list, const void *item, uint32_t *position)
@@ -167,23 +147,12 @@ enum status member_vector_append(struct member_vector *list, const void *item, u
     return STATUS_OK;
 }
 
-static const void **member_vector_place(struct member_vector *list, uint32_t position)
-{
-    struct member_version *vector = member_vector_draft(list, 0);
-    if (!vector || position >= vector->count)
-        return NULL;
-    uint32_t index = position / MEMBER_VECTOR_CHUNK, held = member_vector_held_in(vector, index);
-    struct member_chunk *chunk = member_vector_own_chunk(list, vector, index, held, held);
-    return chunk ? &chunk->items[position % MEMBER_VECTOR_CHUNK] : NULL;
-}
-
 static void member_vector_replace_in(struct member_version *vector, uint32_t position,
                                      const void *old, const void *item)
 {
     if (!vector || position >= vector->count)
         return;
-    struct member_chunk *chunk =
-        member_vector_writable_chunk(vector, position / MEMBER_VECTOR_CHUNK);
+    struct member_chunk *chunk = member_vector_chunk_at(vector, position / MEMBER_VECTOR_CHUNK);
     const void **at = &chunk->items[position % MEMBER_VECTOR_CHUNK];
     if (*at == old)
         rcu_publish(*at, item);
@@ -196,46 +165,34 @@ void member_vector_replace(struct member_vector *list, uint32_t position, const 
     member_vector_replace_in(list->published, position, old, item);
 }
 
-/* Without memory for a copy: empty the place in what readers see. */
-static void member_vector_empty_place(struct member_vector *list, uint32_t position)
-{
-    struct member_version *both[] = {list->draft, list->published};
-    for (unsigned i = 0; i < 2; i++)
-        if (both[i] && position < both[i]->count)
-            rcu_publish(member_vector_writable_chunk(both[i], position / MEMBER_VECTOR_CHUNK)
-                            ->items[position % MEMBER_VECTOR_CHUNK],
-                        NULL);
-}
-
 /* The last chunk, and the page that holds nothing else. */
 static void member_vector_retire_chunk(const struct member_version *vector, uint32_t index)
 {
-    rcu_retire(member_vector_writable_chunk(vector, index));
+    rcu_retire(member_vector_chunk_at(vector, index));
     if (index >= MEMBER_VECTOR_DIRECT &&
         member_vector_block_count(index) == member_vector_block_of(index))
         rcu_retire(vector->chunks[member_vector_block_of(index)]);
 }
 
-const void *member_vector_remove(struct member_vector *list, uint32_t position)
+void *member_vector_remove(struct member_vector *list, uint32_t position)
 {
-    const void **at = member_vector_place(list, position);
-    struct member_version *vector = list->draft;
+    const struct member_version *from = list->draft ? list->draft : list->published;
+    uint32_t index = position / MEMBER_VECTOR_CHUNK, last = from->count - 1;
+    uint32_t held = MIN(from->count - index * MEMBER_VECTOR_CHUNK, MEMBER_VECTOR_CHUNK);
+    const void *removed = member_vector_at(from, position), *moved = member_vector_at(from, last);
+    struct member_version *vector = member_vector_draft(list, 0);
+    struct member_chunk *chunk =
+        vector ? member_vector_own_chunk(list, vector, index, held, held) : NULL;
     list->live--;
-    if (!at || !vector) {
-        member_vector_empty_place(list, position);
+    if (!chunk) { /* readers skip the place, in what is published, too */
+        member_vector_replace(list, position, removed, NULL);
         return NULL;
     }
-    uint32_t last = vector->count - 1;
-    struct member_chunk *tail = member_vector_writable_chunk(vector, last / MEMBER_VECTOR_CHUNK);
-    const void *moved = position == last ? NULL : tail->items[last % MEMBER_VECTOR_CHUNK];
-    if (moved)
-        *at = moved;
-    else if (position != last)
-        *at = NULL;
+    chunk->items[position % MEMBER_VECTOR_CHUNK] = moved; /* NULL: that place was emptied before */
     vector->count = last;
     if (last % MEMBER_VECTOR_CHUNK == 0)
         member_vector_retire_chunk(vector, last / MEMBER_VECTOR_CHUNK);
-    return moved;
+    return position == last ? NULL : (void *)(uintptr_t)moved;
 }
 
 bool member_vector_publish(struct member_vector *list, uint32_t ttl_s)
@@ -259,7 +216,7 @@ static void member_vector_drop_blocks(const struct member_version *vector,
 {
     uint32_t chunks = vector ? member_vector_chunk_count(vector->count) : 0;
     for (uint32_t i = 0; i < chunks; i++)
-        drop(member_vector_writable_chunk(vector, i));
+        drop(member_vector_chunk_at(vector, i));
     for (uint32_t i = MEMBER_VECTOR_DIRECT; i < member_vector_block_count(chunks); i++)
         drop(vector->chunks[i]);
 }

@@ -43,14 +43,16 @@ struct member_vector {
     uint32_t live; /* members, without empty places */
 };
 
-static inline const struct member_chunk *
-member_vector_chunk_at(const struct member_version *members, uint32_t index)
+/* Writable for the writer alone. */
+static inline struct member_chunk *member_vector_chunk_at(const struct member_version *members,
+                                                          uint32_t index)
 {
     if (index < MEMBER_VECTOR_DIRECT)
         return members->chunks[index];
     uint32_t paged = index - MEMBER_VECTOR_DIRECT;
-    return members->chunks[MEMBER_VECTOR_DIRECT + paged / MEMBER_VECTOR_CHUNK]
-        ->items[paged % MEMBER_VECTOR_CHUNK];
+    const struct member_chunk *page =
+        members->chunks[MEMBER_VECTOR_DIRECT + paged / MEMBER_VECTOR_CHUNK];
+    return (struct member_chunk *)(uintptr_t)page->items[paged % MEMBER_VECTOR_CHUNK];
 }
 
 static inline const void *member_vector_at(const struct member_version *members, uint32_t position)
@@ -66,8 +68,9 @@ MUST_USE enum status member_vector_append(struct member_vector *list, const void
 /* Put another in a member's place, for readers at once: a newer edition of the same thing. */
 void member_vector_replace(struct member_vector *list, uint32_t position, const void *old,
                            const void *item);
-/* Returns the member that was moved to `position`, NULL when none was. */
-const void *member_vector_remove(struct member_vector *list, uint32_t position);
+/* Take out a member that is there. Returns the one that was moved to `position`, NULL when none was.
+ */
+void *member_vector_remove(struct member_vector *list, uint32_t position);
 /* Make the changes, and the TTL, visible. True when anything was changed. */
 bool member_vector_publish(struct member_vector *list, uint32_t ttl_s);
 /* With readers: retire all. Nothing is unpublished. */

@@ -73,10 +73,10 @@ static uint64_t *ptr_table_slots_find(struct ptr_table_slots *slots, uint64_t ha
     }
 }
 
-static const void *ptr_table_item_of(uint64_t word)
+static void *ptr_table_item_of(uint64_t word)
 {
     bool is_item = word != PTR_TABLE_EMPTY && word != PTR_TABLE_REMOVED;
-    return is_item ? (const void *)(uintptr_t)(word & PTR_TABLE_POINTER) : NULL;
+    return is_item ? (void *)(uintptr_t)(word & PTR_TABLE_POINTER) : NULL;
 }
 
 /* To hash an item is to read it: its first two cache lines, when its turn comes. */
@@ -184,10 +184,10 @@ uint64_t ptr_table_bytes(const struct ptr_table *table)
     return words * sizeof(uint64_t);
 }
 
-const void *ptr_table_each(const struct ptr_table *table, uint64_t *position)
+void *ptr_table_each(const struct ptr_table *table, uint64_t *position)
 {
     for (; *position <= table->slots->mask; ++*position) {
-        const void *item = ptr_table_item_of(table->slots->words[*position]);
+        void *item = ptr_table_item_of(table->slots->words[*position]);
         ptr_table_fetch_item(table->slots->words[(*position + SLICE) & table->slots->mask]);
         if (item) {
             ++*position;

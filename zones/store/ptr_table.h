@@ -88,6 +88,6 @@ static inline const void *ptr_table_next(const struct ptr_table_slots *slots, ui
 
 /* All items, in no order: returns the next from *position (starting as 0), NULL at the end. The
  * writer's. */
-const void *ptr_table_each(const struct ptr_table *table, uint64_t *position);
+void *ptr_table_each(const struct ptr_table *table, uint64_t *position);
 
 #endif
