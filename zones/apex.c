@@ -5,8 +5,11 @@
 #include "zones/name/rr.h"
 
 #include <stdlib.h>
+#include <strings.h>
+#include <sys/param.h>
 
-#define SUBTREES "\4_tcp\0\4_udp\0\4addr\0\4host\0\7service\0\6switch\0"
+#define SUBTREES     "\4_tcp\0\4_udp\0\4addr\0\4host\0\7service\0\6switch\0"
+#define ADDRESS_SIZE 16 /* of a name server's address, of either family */
 
 static struct fixed *apex_fixed_new(const uint8_t *name, size_t name_len, uint16_t count,
                                     size_t rdata_len)
@@ -91,30 +94,23 @@ static enum status apex_enter_apex_and_list(struct zone *zone)
     return status;
 }
 
-/* Whether `name` ends in the zone's name; then *relative is what lies before. */
-static bool apex_is_inside(const struct zone *zone, const uint8_t *name, size_t len,
-                           size_t *relative)
+/* Without ASCII case. strncasecmp(3) stops at a NUL: in what was read from text only the root label
+ * has one. */
+static bool apex_is_same(const uint8_t *a, const void *b, size_t len)
 {
-    uint8_t folded[NAME_MAX_LEN];
-    size_t zone_len = zone->view.wire.len;
-    name_fold_exact(folded, name, len);
-    for (size_t at = 0; at + zone_len <= len; at += 1u + name[at]) {
-        if (at + zone_len == len && memcmp(folded + at, zone->view.folded.octets, zone_len) == 0) {
-            *relative = at;
-            return true;
-        }
-        if (name[at] == 0)
-            break;
-    }
-    return false;
+    return strncasecmp((const char *)a, b, len) == 0;
 }
 
-static bool apex_is_same(const uint8_t *a, const uint8_t *b, size_t len)
+/* Whether `name` ends in the zone's name; then *relative is what lies before. */
+static bool apex_is_inside(const struct zone *zone, const struct name_buffer *name,
+                           size_t *relative)
 {
-    for (size_t i = 0; i < len; i++)
-        if (name_fold_octet(a[i]) != name_fold_octet(b[i]))
-            return false;
-    return true;
+    size_t at = 0, zone_len = zone->view.wire.len;
+    while (at + zone_len < name->len)
+        at += 1u + name->octets[at];
+    *relative = at;
+    return at + zone_len == name->len &&
+           apex_is_same(name->octets + at, zone->view.wire.octets, zone_len);
 }
 
 static bool apex_is_in_subtree(const uint8_t *name, size_t relative)
@@ -123,8 +119,7 @@ static bool apex_is_in_subtree(const uint8_t *name, size_t relative)
     for (size_t at = 0; at < relative; at += 1u + name[at])
         last = at;
     for (const char *tree = SUBTREES; *tree; tree += strlen(tree) + 1)
-        if (relative - last == strlen(tree) &&
-            apex_is_same(name + last, (const uint8_t *)tree, relative - last))
+        if (relative - last == strlen(tree) && apex_is_same(name + last, tree, relative - last))
             return true;
     return false;
 }
@@ -145,7 +140,7 @@ static enum status apex_ns_name(const struct zone *zone, const char *text, struc
         ns->wire.len = (uint8_t)(ns->wire.len - 1 + zone->view.wire.len);
     }
     size_t relative;
-    if (apex_is_inside(zone, ns->wire.octets, ns->wire.len, &relative) &&
+    if (apex_is_inside(zone, &ns->wire, &relative) &&
         (relative == 0 || apex_is_in_subtree(ns->wire.octets, relative)))
         return detail_set(why, STATUS_BAD_INPUT,
                           "the name server \"%s\" cannot be the zone itself or lie below _tcp, "
@@ -154,67 +149,41 @@ static enum status apex_ns_name(const struct zone *zone, const char *text, struc
     return STATUS_OK;
 }
 
-/* Whether a row stands for the same name server as one before, however it is written. */
-static bool apex_is_same_ns(const struct zone *zone, const struct zone_options *options, size_t i,
-                            size_t j)
+/* Add an address, unless it is there. */
+static void apex_add_address(struct fixed *fixed, const struct resolver_address *address)
 {
-    struct view_ns a = {.node = NULL}, b = {.node = NULL};
-    return apex_ns_name(zone, options->ns[i].name, &a, NULL) == STATUS_OK &&
-           apex_ns_name(zone, options->ns[j].name, &b, NULL) == STATUS_OK &&
-           a.wire.len == b.wire.len && apex_is_same(a.wire.octets, b.wire.octets, a.wire.len);
+    bool is_v4 = address->family == AF_INET;
+    uint16_t len = is_v4 ? 4 : 16, at = (uint16_t)(fixed->node.name_at + fixed->node.name_len);
+    uint8_t *node = (uint8_t *)fixed;
+    for (unsigned i = 0; i < fixed->count; i++, at = (uint16_t)(at + ADDRESS_SIZE))
+        if (fixed->records[i].rdata_len == len && memcmp(node + at, address->octets, len) == 0)
+            return;
+    fixed->records[fixed->count++] = (struct fixed_record){is_v4 ? TYPE_A : TYPE_AAAA, len, at};
+    memcpy(node + at, address->octets, len);
 }
 
-/* The first row with this name, or with this name and this address. */
-static size_t apex_first_row(const struct zone *zone, const struct zone_options *options,
-                             size_t row, bool with_address)
+static bool apex_is_same_ns(const struct view_ns *a, const struct view_ns *b)
 {
-    const struct resolver_address *address = &options->ns[row].address;
-    for (size_t i = 0; i < row; i++) {
-        const struct resolver_address *other = &options->ns[i].address;
-        size_t len = address->family == AF_INET ? 4 : 16;
-        bool is_same_address =
-            other->family == address->family && memcmp(other->octets, address->octets, len) == 0;
-        if ((is_same_address || !with_address) && apex_is_same_ns(zone, options, i, row))
-            return i;
-    }
-    return row;
+    return a->wire.len == b->wire.len && apex_is_same(a->wire.octets, b->wire.octets, a->wire.len);
 }
 
-/* Whether a row gives another address of the name server that row `first` is the first of. */
-static bool apex_is_address_of(const struct zone *zone, const struct zone_options *options,
-                               size_t first, size_t row)
-{
-    return apex_first_row(zone, options, row, false) == first &&
-           apex_first_row(zone, options, row, true) == row;
-}
-
-/* The node of a name server inside the zone, with all its addresses. */
+/* The node of a name server inside the zone, with the addresses that rows from `first` on, whose
+ * names stand in view.ns, give it. */
 static enum status apex_enter_ns(struct zone *zone, const struct zone_options *options,
                                  size_t first, struct view_ns *ns)
 {
-    size_t relative, count = 0;
-    if (!apex_is_inside(zone, ns->wire.octets, ns->wire.len, &relative))
+    size_t relative, max = options->ns_count - first;
+    if (!apex_is_inside(zone, &ns->wire, &relative))
         return STATUS_OK;
-    for (size_t i = first; i < options->ns_count; i++)
-        count += apex_is_address_of(zone, options, first, i);
-    struct fixed *fixed = apex_fixed_new(ns->wire.octets, relative, (uint16_t)count, count * 16);
-    if (fixed) {
-        size_t at = fixed->node.name_at + relative, row = 0;
-        for (size_t i = first; i < options->ns_count; i++) {
-            if (!apex_is_address_of(zone, options, first, i))
-                continue;
-            bool is_v4 = options->ns[i].address.family == AF_INET;
-            uint16_t len = is_v4 ? 4 : 16;
-            memcpy((uint8_t *)fixed + at, options->ns[i].address.octets, len);
-            fixed->records[row++] =
-                (struct fixed_record){is_v4 ? TYPE_A : TYPE_AAAA, len, (uint16_t)at};
-            at += len;
-        }
-    }
-    enum status status = apex_enter(zone, fixed ? &fixed->node : NULL);
-    if (status == STATUS_OK)
-        ns->node = fixed;
-    return status;
+    struct fixed *fixed =
+        apex_fixed_new(ns->wire.octets, relative, (uint16_t)max, max * ADDRESS_SIZE);
+    if (fixed)
+        fixed->count = 0;
+    for (size_t i = first; fixed && i < options->ns_count; i++)
+        if (apex_is_same_ns(ns, &zone->view.ns[i]))
+            apex_add_address(fixed, &options->ns[i].address);
+    ns->node = fixed;
+    return apex_enter(zone, fixed ? &fixed->node : NULL);
 }
 
 /* Which option is at fault, if one is. */
@@ -226,30 +195,34 @@ static enum status apex_fault(const struct zone_options *options, enum zone_part
     return status;
 }
 
+/* Several rows may give one name server's addresses, in other letters, too. All names are read
+ * before the first is entered; then each moves to the front of view.ns once, past what has been
+ * looked at. */
 static enum status apex_enter_name_servers(struct zone *zone, const struct zone_options *options,
                                            struct detail *why)
 {
-    static const struct zone_address none = {.name = "ns"};
-    struct zone_options one = *options;
-    size_t names = options->ns_count ? options->ns_count : 1;
-    zone->view.ns = calloc(names, sizeof(*zone->view.ns));
-    if (!zone->view.ns)
+    static const struct zone_address none = {.name = "ns"}; /* a name without addresses */
+    const struct zone_address *rows = options->ns_count ? options->ns : &none;
+    size_t count = MAX(options->ns_count, 1);
+    struct view *view = &zone->view;
+    enum status status = STATUS_OK;
+    view->ns = calloc(count, sizeof(*view->ns));
+    if (!view->ns)
         return STATUS_NO_MEMORY;
-    if (options->ns_count == 0)
-        one.ns = &none; /* a name without addresses */
-    for (size_t i = 0; i < names; i++) {
-        struct view_ns *ns = &zone->view.ns[zone->view.ns_count];
-        enum status status =
-            apex_fault(options, ZONE_NS, i, apex_ns_name(zone, one.ns[i].name, ns, why));
-        if (status == STATUS_OK && apex_first_row(zone, &one, i, false) < i)
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status =
+            apex_fault(options, ZONE_NS, i, apex_ns_name(zone, rows[i].name, &view->ns[i], why));
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        unsigned known = 0;
+        while (known < view->ns_count && !apex_is_same_ns(&view->ns[known], &view->ns[i]))
+            known++;
+        if (known < view->ns_count)
             continue;
-        if (status == STATUS_OK)
-            status = apex_enter_ns(zone, &one, i, ns);
-        if (status != STATUS_OK)
-            return status;
-        zone->view.ns_count++;
+        view->ns[known] = view->ns[i];
+        view->ns_count++;
+        status = apex_enter_ns(zone, options, i, &view->ns[known]);
     }
-    return STATUS_OK;
+    return status;
 }
 
 static enum status apex_set_names(struct zone *zone, const struct zone_options *options,
@@ -280,21 +253,18 @@ static enum status apex_set_names(struct zone *zone, const struct zone_options *
 static enum status apex_set_host_domain(struct zone *zone, const char *text, struct detail *why)
 {
     struct view *view = &zone->view;
-    uint8_t inside[NAME_MAX_LEN], folded[NAME_MAX_LEN];
-    size_t relative = 0, inside_len = 5u + view->wire.len;
-    memcpy(inside, "\4host", 5);
-    memcpy(inside + 5, view->wire.octets, view->wire.len);
+    size_t relative;
     if (text) {
         enum status status = name_from_text(text, &view->host, why);
         if (status != STATUS_OK)
             return status;
     } else {
-        memcpy(view->host.octets, inside, inside_len);
-        view->host.len = (uint8_t)inside_len;
+        memcpy(view->host.octets, "\4host", 5);
+        memcpy(view->host.octets + 5, view->wire.octets, view->wire.len);
+        view->host.len = (uint8_t)(5 + view->wire.len);
     }
-    zone->host_is_inside = apex_is_inside(zone, view->host.octets, view->host.len, &relative);
-    name_fold_exact(folded, view->host.octets, view->host.len);
-    if (zone->host_is_inside && (relative != 5 || memcmp(folded, "\4host", 5) != 0))
+    zone->host_is_inside = apex_is_inside(zone, &view->host, &relative);
+    if (zone->host_is_inside && (relative != 5 || !apex_is_same(view->host.octets, "\4host", 5)))
         return detail_set(why, STATUS_BAD_INPUT,
                           "the host domain \"%s\" lies inside the zone, where it can only be "
                           "host.%s",
@@ -321,13 +291,7 @@ enum status apex_init(struct zone *zone, const struct zone_options *options, str
         status = apex_fault(
             options, ZONE_HOST, i,
             target_add_fixed(zone, options->hosts[i].name, &options->hosts[i].address, why));
-    if (status != STATUS_OK)
-        return status;
-    view->mname = view->ns[0].wire;
-    return STATUS_OK;
-}
-
-void apex_clear(struct zone *zone)
-{
-    free(zone->view.ns);
+    if (status == STATUS_OK)
+        view->mname = view->ns[0].wire;
+    return status;
 }

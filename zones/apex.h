@@ -7,9 +7,8 @@
 
 #include "zone_state.h"
 
-/* BAD_INPUT: as zone_new(). NO_MEMORY. What was made is in the zone. */
+/* BAD_INPUT: as zone_new(). NO_MEMORY. What was made is in the zone, and view.ns from malloc(). */
 MUST_USE enum status apex_init(struct zone *zone, const struct zone_options *options,
                                struct detail *why);
-void apex_clear(struct zone *zone);
 
 #endif

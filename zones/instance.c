@@ -182,8 +182,7 @@ static enum status instance_first_of_name(struct zone *zone, struct instance *dy
 static void instance_last_of_name(struct zone *zone, struct instance *old)
 {
     struct service_type *type = old->type;
-    struct instance *moved =
-        (struct instance *)(uintptr_t)member_vector_remove(&type->members, old->position);
+    struct instance *moved = member_vector_remove(&type->members, old->position);
     if (moved)
         moved->position = old->position;
     old->position = MEMBER_VECTOR_NONE;

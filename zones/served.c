@@ -98,10 +98,3 @@ enum status served_enter(struct zone *zone, struct key_node *old, struct key_nod
     zone->has_changed = true;
     return STATUS_OK;
 }
-
-void served_leave(struct zone *zone, struct key_node *key_node)
-{
-    enum status status = served_enter(zone, key_node, NULL);
-    assert(status == STATUS_OK); /* removing cannot fail */
-    (void)status;
-}

@@ -14,9 +14,8 @@ MUST_USE enum status served_new_skipped(const struct zone *zone, const struct ch
                                         enum skip skip, const char *why, struct key_node **out);
 /* Take back one that was not entered. */
 void served_drop(struct zone *zone, struct key_node *key_node);
-/* Let the names be those of `fresh` instead of `old`; as instance_swap(). */
+/* Let the names be those of `fresh` instead of `old`, whose node is retired; as instance_swap(),
+ * which cannot fail without `fresh`. */
 MUST_USE enum status served_enter(struct zone *zone, struct key_node *old, struct key_node *fresh);
-/* Let there be no names of a key; its node is retired. */
-void served_leave(struct zone *zone, struct key_node *key_node);
 
 #endif

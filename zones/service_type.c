@@ -6,42 +6,35 @@
 
 #define LARGE_TYPE 100 /* records: BIND 9.18.28 and later refuse larger RRsets by default */
 
-static struct service_type *service_type_make(enum node_kind kind, const uint8_t *name, size_t len,
-                                              struct service_type *parent)
+/* A type's parent, _tcp or _udp, is always there (apex.c); a subtype's, _sub, may not be. */
+static enum status service_type_get_set(struct zone *zone, enum node_kind kind,
+                                        struct name_padded name, struct service_type *parent,
+                                        struct service_type **out)
 {
-    struct service_type *set = names_new(kind, sizeof(*set), name, len, 0);
-    if (set) {
+    struct service_type *set = (struct service_type *)names_find(zone, name);
+    enum status status = STATUS_OK;
+    if (!set) {
+        set = names_new(kind, sizeof(*set), name.octets, name.len, 0);
+        if (!set)
+            return STATUS_NO_MEMORY;
         set->parent = parent;
         set->position = MEMBER_VECTOR_NONE;
         set->listed_ttl_s = UINT32_MAX;
+        status = kind == NODE_TYPE ? names_add(zone, &set->node) : names_add_deep(zone, &set->node);
+        if (status != STATUS_OK) {
+            free(set);
+            return status;
+        }
+        set->is_queued = true; /* nobody may come to use it: what asks for it may yet fail */
+        names_defer_reap(zone, &set->node);
     }
-    return set;
-}
-
-static enum status service_type_enter(struct zone *zone, struct service_type *set, bool is_deep,
-                                      struct service_type **out)
-{
-    if (!set)
-        return STATUS_NO_MEMORY;
-    enum status status = is_deep ? names_add_deep(zone, &set->node) : names_add(zone, &set->node);
-    if (status != STATUS_OK) {
-        free(set);
-        return status;
-    }
-    set->is_queued = true;
-    names_defer_reap(zone, &set->node);
     *out = set;
     return STATUS_OK;
 }
 
 enum status service_type_get(struct zone *zone, struct name_padded name, struct service_type **out)
 {
-    struct node *node = names_find(zone, name);
-    if (!node)
-        return service_type_enter(
-            zone, service_type_make(NODE_TYPE, name.octets, name.len, zone->types), false, out);
-    *out = (struct service_type *)node;
-    return STATUS_OK;
+    return service_type_get_set(zone, NODE_TYPE, name, zone->types, out);
 }
 
 enum status service_type_get_subtype(struct zone *zone, struct service_type *type,
@@ -58,12 +51,7 @@ enum status service_type_get_subtype(struct zone *zone, struct service_type *typ
     len += 5;
     memcpy(name + len, node_name(&type->node), type->node.name_len);
     len += type->node.name_len;
-    struct node *node = names_find(zone, (struct name_padded){name, len});
-    if (!node)
-        return service_type_enter(zone, service_type_make(NODE_SUBTYPE, name, len, type), true,
-                                  out);
-    *out = (struct service_type *)node;
-    return STATUS_OK;
+    return service_type_get_set(zone, NODE_SUBTYPE, (struct name_padded){name, len}, type, out);
 }
 
 enum status service_type_add_user(struct zone *zone, struct service_type *set, uint32_t ttl_s)
@@ -144,8 +132,7 @@ static void service_type_list_type(struct zone *zone, struct service_type *type,
             zone->counts.types++;
         return; /* without memory: again when the type is next touched */
     }
-    struct service_type *moved =
-        (struct service_type *)(uintptr_t)member_vector_remove(&list->members, type->position);
+    struct service_type *moved = member_vector_remove(&list->members, type->position);
     if (moved)
         moved->position = type->position;
     type->position = MEMBER_VECTOR_NONE;

@@ -89,8 +89,7 @@ void subtype_inherit(struct instance *old, struct instance *fresh)
 static void subtype_take_out(struct service_type *set, uint32_t position)
 {
     uint32_t last = (set->members.draft ? set->members.draft : set->members.published)->count - 1;
-    struct instance *moved =
-        (struct instance *)(uintptr_t)member_vector_remove(&set->members, position);
+    struct instance *moved = member_vector_remove(&set->members, position);
     for (; moved; moved = subtype_next_of(moved)) {
         uint32_t *theirs = subtype_row_position(moved, set);
         if (theirs && *theirs == last) {

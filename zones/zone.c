@@ -60,6 +60,7 @@ enum status zone_new(const struct zone_options *options, struct zone **out, stru
     return STATUS_OK;
 }
 
+/* Of the table of names. */
 static void zone_free_node(struct node *node)
 {
     switch (node->kind) {
@@ -80,33 +81,34 @@ static void zone_free_node(struct node *node)
     }
 }
 
+static void zone_free_key(struct node *node)
+{
+    if (node->kind == NODE_INSTANCE)
+        instance_free((struct instance *)node);
+    else
+        free(node);
+}
+
+/* A zone that could not be made whole may lack the table. */
+static void zone_free_table(struct ptr_table *table, void (*free_node)(struct node *node))
+{
+    struct node *node;
+    uint64_t position = 0;
+    while (table->slots && (node = ptr_table_each(table, &position)))
+        free_node(node);
+    ptr_table_clear(table);
+}
+
 void zone_free(struct zone *zone)
 {
     if (!zone)
         return;
-    struct node *node;
-    uint64_t position = 0;
-    if (zone->view.names.slots) {
-        zone_commit(zone, 0);
-        while ((node = (struct node *)(uintptr_t)ptr_table_each(&zone->view.names, &position)))
-            zone_free_node(node);
-    }
-    position = 0;
-    while (zone->elsewhere.slots &&
-           (node = (struct node *)(uintptr_t)ptr_table_each(&zone->elsewhere, &position)))
-        zone_free_node(node);
-    position = 0;
-    while (zone->keys.slots &&
-           (node = (struct node *)(uintptr_t)ptr_table_each(&zone->keys, &position))) {
-        if (node->kind == NODE_INSTANCE)
-            instance_free((struct instance *)node);
-        else
-            free(node);
-    }
-    ptr_table_clear(&zone->view.names);
-    ptr_table_clear(&zone->elsewhere);
-    ptr_table_clear(&zone->keys);
-    apex_clear(zone);
+    if (zone->view.names.slots)
+        zone_commit(zone, 0); /* what is drafted and dying needs no rules of its own then */
+    zone_free_table(&zone->view.names, zone_free_node);
+    zone_free_table(&zone->elsewhere, zone_free_node);
+    zone_free_table(&zone->keys, zone_free_key);
+    free(zone->view.ns);
     free(zone->to_reap);
     rcu_barrier_all();
     free(zone);
@@ -216,7 +218,9 @@ static void zone_remove_key(struct zone *zone, uint64_t hash, struct key_node *k
         zone_commit(zone, 0); /* empties the list, which was made with room for one key */
     ptr_table_remove(&zone->keys, hash, key_node);
     zone->counts.keys--;
-    served_leave(zone, key_node);
+    enum status status = served_enter(zone, key_node, NULL);
+    assert(status == STATUS_OK); /* without a fresh one */
+    (void)status;
 }
 
 void zone_remove(struct zone *zone, const char *key, size_t key_len)
@@ -237,7 +241,7 @@ void zone_load_begin(struct zone *zone)
     zone->mark = 1;
     uint64_t position = 0;
     struct key_node *key_node;
-    while ((key_node = (struct key_node *)(uintptr_t)ptr_table_each(&zone->keys, &position)))
+    while ((key_node = ptr_table_each(&zone->keys, &position)))
         key_node->mark = 0;
 }
 
@@ -257,7 +261,7 @@ void zone_load_end(struct zone *zone)
     uint64_t position = 0;
     struct key_node *key_node;
     const struct ptr_table_slots *slots = zone->keys.slots;
-    while ((key_node = (struct key_node *)(uintptr_t)ptr_table_each(&zone->keys, &position))) {
+    while ((key_node = ptr_table_each(&zone->keys, &position))) {
         if (key_node->mark == zone->mark)
             continue;
         zone_remove_key(zone, key_node_hash(zone, key_node), key_node);
