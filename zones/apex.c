@@ -288,9 +288,7 @@ enum status apex_init(struct zone *zone, const struct zone_options *options, str
     if (status == STATUS_OK)
         status = apex_enter_name_servers(zone, options, why);
     for (size_t i = 0; i < options->host_count && status == STATUS_OK; i++)
-        status = apex_fault(
-            options, ZONE_HOST, i,
-            target_add_fixed(zone, options->hosts[i].name, &options->hosts[i].address, why));
+        status = apex_fault(options, ZONE_HOST, i, target_add_fixed(zone, options->hosts, i, why));
     if (status == STATUS_OK)
         view->mname = view->ns[0].wire;
     return status;

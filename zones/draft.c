@@ -5,13 +5,6 @@
 
 static_assert(ENTRY_VALUE_MAX / 2 <= UINT16_MAX, "struct instance counts what is ignored");
 
-static void draft_set_host(const struct entry *entry, struct draft *draft)
-{
-    draft->host_len = entry->location.kind == HOST_KIND_NAME
-                          ? target_host_wire(&entry->location, draft->host)
-                          : 0;
-}
-
 static void draft_set_txt(const struct entry *entry, struct draft *draft)
 {
     bool has_type = draft->type.is_changed;
@@ -58,7 +51,8 @@ enum skip draft_make(const struct zone *zone, const struct key_parts *parts,
     label_instance(parts->name, parts->name_len, &draft->label, &draft->is_mangled);
     draft->key_is_derived = !draft->is_mangled && parts->type_len + 1 == draft->type.label.len &&
                             memcmp(parts->type, draft->type.label.octets + 1, parts->type_len) == 0;
-    draft_set_host(entry, draft);
+    bool is_host = entry->location.kind == HOST_KIND_NAME;
+    draft->host_len = is_host ? target_host_wire(&entry->location, draft->host) : 0;
     draft_set_txt(entry, draft);
     return draft_set_name(zone, entry, draft);
 }

@@ -134,33 +134,20 @@ static int dump_compare_rows(const void *left, const void *right)
     return order ? order : (a_len > b_len) - (a_len < b_len);
 }
 
-static bool dump_is_owner(const struct node *node)
-{
-    return node->kind >= NODE_FIXED && node->kind != NODE_INSTANCE; /* which come with their type */
-}
-
+/* There is room for all names, instances among them: that is address space alone, since memory comes
+ * with the rows that are written. */
 static enum status dump_collect(const struct view *view, struct row **out, size_t *out_count)
 {
-    struct row *rows = NULL;
-    size_t count = 0, capacity = 0;
+    struct row *rows = malloc(view->names.live * sizeof(*rows));
+    size_t count = 0;
     uint64_t position = 0;
     const struct node *node;
-    while ((node = ptr_table_each(&view->names, &position))) {
-        if (!dump_is_owner(node))
-            continue;
-        if (count == capacity) {
-            capacity = capacity ? capacity * 2 : 64;
-            struct row *larger = realloc(rows, capacity * sizeof(*rows));
-            if (!larger) {
-                free(rows);
-                return STATUS_NO_MEMORY;
-            }
-            rows = larger;
-        }
-        rows[count++] = (struct row){dump_order_of(node), node};
-    }
-    if (count > 1)
-        qsort(rows, count, sizeof(*rows), dump_compare_rows);
+    if (!rows)
+        return STATUS_NO_MEMORY;
+    while ((node = ptr_table_each(&view->names, &position)))
+        if (node->kind >= NODE_FIXED && node->kind != NODE_INSTANCE) /* those follow their type */
+            rows[count++] = (struct row){dump_order_of(node), node};
+    qsort(rows, count, sizeof(*rows), dump_compare_rows);
     *out = rows;
     *out_count = count;
     return STATUS_OK;
@@ -168,18 +155,17 @@ static enum status dump_collect(const struct view *view, struct row **out, size_
 
 enum status dump_zone(const struct zone *zone, dump_each *each, void *arg)
 {
-    struct dump dump;
-    dump.view = zone_view(zone);
-    dump.each = each;
-    dump.arg = arg;
-    dump.status = STATUS_OK;
-    dump.unique = (struct hash_set){.hash = dump_pair_hash, .seed = &dump.view->seed, .words = 2};
+    const struct view *view = zone_view(zone);
+    struct dump dump = {.view = view,
+                        .each = each,
+                        .arg = arg,
+                        .unique = {.hash = dump_pair_hash, .seed = &view->seed, .words = 2}};
     struct row *rows;
     size_t count;
-    enum status status = dump_collect(dump.view, &rows, &count);
+    enum status status = dump_collect(view, &rows, &count);
     if (status != STATUS_OK)
         return status;
-    dump_put_node(&dump, dump.view->apex);
+    dump_put_node(&dump, view->apex);
     for (size_t i = 0; i < count && dump.status == STATUS_OK; i++)
         if (rows[i].node->kind == NODE_TYPE)
             dump_put_type(&dump, rows[i].node);

@@ -6,17 +6,18 @@
 
 #include <search.h>
 #include <stdlib.h>
+#include <sys/param.h>
 #include <sys/queue.h>
 
-#define REFRESH_MIN_S  5
-#define REFRESH_MAX_S  300
+#define REFRESH_MIN_S  5U
+#define REFRESH_MAX_S  300U
 #define REFRESH_FILE_S 30 /* of what has no TTL: the hosts file */
 #define RETRY_MIN_S    10U
 #define RETRY_MAX_S    300U /* for a host that does not exist */
 #define RETRY_DNS_S    60U  /* at most, when it is DNS that fails */
-#define FAILURES_TOLERATED                                                                         \
-    3 /* failures in a row that a host keeps its place through while others wait */
-#define TICK_MS (1000 / HOSTS_PER_S)
+/* Failures in a row that a host keeps its place through while others wait. */
+#define FAILURES_TOLERATED 3
+#define TICK_MS            (1000 / HOSTS_PER_S)
 
 /* Each host is in one of these states; a queue holds those that are in one of the first three. */
 enum host_state {
@@ -61,21 +62,16 @@ static int hosts_compare(const void *a, const void *b)
     return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
 }
 
-static void hosts_pump(struct hosts *hosts);
-
-static void hosts_on_pump(uv_timer_t *timer)
-{
-    hosts_pump(timer->data);
-}
+static void hosts_pump(uv_timer_t *pump);
 
 enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct log *log,
                         hosts_found *found, void *arg, struct hosts **out)
 {
-    struct hosts *hosts = calloc(1, sizeof(*hosts));
+    struct hosts *hosts = malloc(sizeof(*hosts));
     if (!hosts)
         return STATUS_NO_MEMORY;
-    *hosts = (struct hosts){.loop = loop, .resolver = resolver, .found = found, .arg = arg};
-    hosts->log = *log;
+    *hosts =
+        (struct hosts){.loop = loop, .resolver = resolver, .log = *log, .found = found, .arg = arg};
     for (unsigned i = 0; i < HOST_QUEUES; i++)
         TAILQ_INIT(&hosts->queues[i]);
     uv_timer_init(loop, &hosts->pump);
@@ -108,7 +104,7 @@ static void hosts_on_timer(uv_timer_t *timer)
 {
     struct host *host = timer->data;
     hosts_enqueue(host, HOST_AGAIN);
-    hosts_pump(host->hosts);
+    hosts_pump(&host->hosts->pump);
 }
 
 /* Up to an eighth earlier at random, so that hosts that came together are not all looked up again
@@ -124,11 +120,6 @@ static void hosts_look_up_in(struct host *host, uint64_t seconds)
 static void hosts_on_closed(uv_handle_t *handle)
 {
     free(handle->data);
-}
-
-static void hosts_release(struct host *host)
-{
-    uv_close((uv_handle_t *)&host->timer, hosts_on_closed);
 }
 
 static uint32_t hosts_retry_s(const struct host *host, enum status status)
@@ -155,11 +146,7 @@ static void hosts_admit(struct hosts *hosts)
 
 static uint32_t hosts_refresh_s(uint32_t ttl_s)
 {
-    if (ttl_s == 0)
-        return REFRESH_FILE_S;
-    if (ttl_s < REFRESH_MIN_S)
-        return REFRESH_MIN_S;
-    return ttl_s > REFRESH_MAX_S ? REFRESH_MAX_S : ttl_s;
+    return ttl_s ? MIN(MAX(ttl_s, REFRESH_MIN_S), REFRESH_MAX_S) : REFRESH_FILE_S;
 }
 
 /* Whether a host that has failed yields its place to one that waits: at once where that one has
@@ -192,7 +179,7 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
     (void)why;
     hosts->lookups--;
     if (host->is_removed) {
-        hosts_release(host);
+        uv_close((uv_handle_t *)&host->timer, hosts_on_closed);
     } else if (status == STATUS_OK) {
         host->failures = 0;
         hosts_look_up_in(host, hosts_refresh_s(ttl_s));
@@ -206,7 +193,7 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
         if (status == STATUS_NOT_FOUND)
             hosts->found(hosts->arg, host->name, NULL, 0, UINT32_MAX);
     }
-    hosts_pump(hosts);
+    hosts_pump(&hosts->pump);
 }
 
 /* The next to look up: in turn one that is new and one that is not. */
@@ -219,8 +206,9 @@ static struct host *hosts_next_host(const struct hosts *hosts)
 
 /* Begin the look-ups that may begin now. The budget is a point in time that each look-up moves on
  * by a tick: it may lie a burst behind now, but not before it. */
-static void hosts_pump(struct hosts *hosts)
+static void hosts_pump(uv_timer_t *pump)
 {
+    struct hosts *hosts = pump->data;
     const uint64_t burst_ms = UINT64_C(1) * HOSTS_BURST * TICK_MS;
     uint64_t now_ms = uv_now(hosts->loop);
     uint64_t earliest_ms = now_ms > burst_ms ? now_ms - burst_ms : 0;
@@ -231,7 +219,7 @@ static void hosts_pump(struct hosts *hosts)
         if (!host)
             return;
         if (hosts->budget_ms >= now_ms) {
-            uv_timer_start(&hosts->pump, hosts_on_pump, hosts->budget_ms - now_ms + TICK_MS, 0);
+            uv_timer_start(pump, hosts_pump, hosts->budget_ms - now_ms + TICK_MS, 0);
             return;
         }
         hosts->budget_ms += TICK_MS;
@@ -281,7 +269,7 @@ void hosts_add(void *arg, const char *name)
     hosts_enqueue(host, HOST_NEW);
     /* Not from here: the zone is in the midst of a change. */
     if (!uv_is_active((uv_handle_t *)&hosts->pump))
-        uv_timer_start(&hosts->pump, hosts_on_pump, 0, 0);
+        uv_timer_start(&hosts->pump, hosts_pump, 0, 0);
 }
 
 static void hosts_forget(struct hosts *hosts, struct host *host)
@@ -294,7 +282,7 @@ static void hosts_forget(struct hosts *hosts, struct host *host)
     if (host->state == HOST_LOOKING_UP)
         host->is_removed = true;
     else
-        hosts_release(host);
+        uv_close((uv_handle_t *)&host->timer, hosts_on_closed);
     if (has_place)
         hosts_admit(hosts);
 }

@@ -13,19 +13,17 @@ struct rrsets_row {
 
 #define NODE_HOST_VIEW UINT8_MAX /* no node: a host view */
 
-/* The record is `len` octets of iter->data. */
-static bool rrsets_is_written(struct rrset_iter *iter, size_t len)
-{
-    iter->rdata = iter->data;
-    iter->rdata_len = len;
-    return true;
-}
-
 static bool rrsets_is_stored(struct rrset_iter *iter, const uint8_t *rdata, size_t len)
 {
     iter->rdata = rdata;
     iter->rdata_len = len;
     return true;
+}
+
+/* The record is `len` octets of iter->data. */
+static bool rrsets_is_written(struct rrset_iter *iter, size_t len)
+{
+    return rrsets_is_stored(iter, iter->data, len);
 }
 
 static bool rrsets_next_soa(struct rrset_iter *iter)
@@ -201,21 +199,18 @@ void rrset_iter_begin(struct rrset_iter *iter, const struct view *view,
     else if (kind == NODE_LIST || kind == NODE_TYPE || kind == NODE_SUBTYPE)
         iter->source = (struct instance_source){
             .sets = {rcu_read(((const struct service_type *)node)->members.published)}};
-    const struct rrsets_row *row = rows;
-    while (row->next_record && row->kind != (unsigned)kind)
-        row++;
-    iter->row = row;
-    iter->type = 0;
+    iter->kind = (uint8_t)kind;
+    iter->row = NULL;
 }
 
 bool rrset_iter_next(struct rrset_iter *iter)
 {
-    if (iter->type != 0 && iter->row->next_record)
-        iter->row = iter->row[1].kind == iter->row->kind
-                        ? iter->row + 1
-                        : &rows[sizeof(rows) / sizeof(rows[0]) - 1];
-    if (!iter->row->next_record)
+    const struct rrsets_row *row = iter->row ? iter->row + 1 : rows;
+    while (row->next_record && row->kind != iter->kind)
+        row++;
+    if (!row->next_record)
         return false;
+    iter->row = row;
     iter->type = iter->row->type;
     iter->ttl_s = rrsets_ttl_of(iter);
     iter->position = 0;

@@ -279,7 +279,8 @@ struct rrset_iter {
     const struct view *view;
     const struct node *node;
     struct instance_source source; /* the instances that it comes from */
-    const struct rrsets_row *row;
+    const struct rrsets_row *row;  /* NULL before the first */
+    uint8_t kind;
     struct instance_iter instances;
     struct rrsets_addresses addresses; /* what is left of an instance's, or the target's */
     uint32_t position;

@@ -47,14 +47,6 @@ static size_t target_inside_name(const struct address *location, uint8_t name[NA
     return len + 5;
 }
 
-/* A dotless host's name as it was asked for, NUL-terminated. */
-static void target_host_text(const struct target *target, char out[NAME_LABEL_MAX + 1])
-{
-    const uint8_t *name = node_name(&target->node);
-    name_fold_exact((uint8_t *)out, name + 1, name[0]);
-    out[name[0]] = '\0';
-}
-
 static bool target_is_dotless(const struct target *target)
 {
     const uint8_t *name = node_name(&target->node);
@@ -66,8 +58,10 @@ static void target_notify_host(struct zone *zone, const struct target *target, b
     void (*notify)(void *, const char *) = is_added ? zone->host_added : zone->host_removed;
     if (!notify || target->is_fixed || !target_is_dotless(target))
         return;
+    const uint8_t *name = node_name(&target->node);
     char text[NAME_LABEL_MAX + 1];
-    target_host_text(target, text);
+    name_fold_exact((uint8_t *)text, name + 1, name[0]);
+    text[name[0]] = '\0';
     notify(zone->arg, text);
 }
 
@@ -81,18 +75,6 @@ static void target_count_target(struct zone *zone, const struct target *target, 
     zone->counts.hosts += one;
     if (!target->addresses)
         zone->counts.hosts_without_address += one;
-}
-
-static enum status target_enter(struct zone *zone, struct target *target)
-{
-    enum status status = target->is_elsewhere
-                             ? ptr_table_insert(&zone->elsewhere, names_hash(zone, target), target)
-                             : names_add(zone, &target->node);
-    if (status == STATUS_OK) {
-        target_count_target(zone, target, true);
-        target_notify_host(zone, target, true);
-    }
-    return status;
 }
 
 static enum status target_make(struct zone *zone, const struct address *location,
@@ -110,11 +92,15 @@ static enum status target_make(struct zone *zone, const struct address *location
         target->family = location->kind == HOST_KIND_IPV4 ? 4 : 6;
         memcpy(target->address, location->address, target->family == 4 ? 4 : 16);
     }
-    enum status status = target_enter(zone, target);
+    enum status status =
+        is_elsewhere ? ptr_table_insert(&zone->elsewhere, names_hash(zone, target), target)
+                     : names_add(zone, &target->node); /* "addr" and "host" are always there */
     if (status != STATUS_OK) {
         free(target);
         return status;
     }
+    target_count_target(zone, target, true);
+    target_notify_host(zone, target, true);
     target->is_queued = true;
     names_defer_reap(zone, &target->node);
     *out = target;
@@ -336,9 +322,10 @@ bool target_set_host(struct zone *zone, const char *name, const struct resolver_
     return target_set_addresses(zone, target, addresses, count);
 }
 
-enum status target_add_fixed(struct zone *zone, const char *name,
-                             const struct resolver_address *address, struct detail *why)
+enum status target_add_fixed(struct zone *zone, const struct zone_address *rows, size_t row,
+                             struct detail *why)
 {
+    const char *name = rows[row].name;
     struct address location = {.kind = HOST_KIND_NAME, .host = name};
     size_t len = strlen(name);
     if (len == 0 || len > NAME_LABEL_MAX || strchr(name, '.'))
@@ -350,15 +337,9 @@ enum status target_add_fixed(struct zone *zone, const char *name,
         return status;
     struct resolver_address all[ADDRESSES_MAX];
     size_t count = 0;
-    const struct node_addresses *old = target->addresses;
-    size_t held = old ? (size_t)old->v4_count + old->v6_count : 0, at = 0;
-    for (; count < held && count < ADDRESSES_MAX - 1; count++) {
-        bool is_v4 = count < old->v4_count;
-        all[count] = (struct resolver_address){.family = is_v4 ? AF_INET : AF_INET6};
-        memcpy(all[count].octets, old->octets + at, is_v4 ? 4 : 16);
-        at += is_v4 ? 4 : 16;
-    }
-    all[count++] = *address;
+    for (size_t i = 0; i <= row && count < ADDRESSES_MAX; i++)
+        if (strcasecmp(rows[i].name, name) == 0)
+            all[count++] = rows[i].address;
     target->is_fixed = true;
     if (target->users == 0)
         target->users = 1;

@@ -21,9 +21,10 @@ MUST_USE enum status target_add_user(struct zone *zone, struct target *target, u
 void target_remove_user(struct zone *zone, struct target *target, uint32_t ttl_s);
 /* Gone when nobody points at it. */
 void target_reap(struct zone *zone, struct target *target);
-/* A host of the configuration: enter it, or add an address. BAD_INPUT with *why, NO_MEMORY. */
-MUST_USE enum status target_add_fixed(struct zone *zone, const char *name,
-                                      const struct resolver_address *address, struct detail *why);
+/* A host of the configuration, which row `row` names: enter it, or add the address to those of the
+ * rows before. BAD_INPUT with *why, NO_MEMORY. */
+MUST_USE enum status target_add_fixed(struct zone *zone, const struct zone_address *rows,
+                                      size_t row, struct detail *why);
 /* As zone_set_host(); true when something changed. */
 bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                      size_t count, uint32_t ttl_s);

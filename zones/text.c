@@ -52,16 +52,11 @@ static bool text_is_plain(uint8_t octet)
 static char *text_octet_to_text(uint8_t octet, char *at)
 {
     /* RFC 3597 5: a backslash and '#' alone begin unknown data. */
-    bool is_printable = octet > 0x20 && octet < 0x7f && octet != '#';
+    if (octet <= 0x20 || octet >= 0x7f || octet == '#')
+        return at + snprintf(at, 5, "\\%03u", octet);
     if (!text_is_plain(octet))
         *at++ = '\\';
-    if (is_printable) {
-        *at++ = (char)octet;
-        return at;
-    }
-    *at++ = (char)('0' + octet / 100);
-    *at++ = (char)('0' + octet / 10 % 10);
-    *at++ = (char)('0' + octet % 10);
+    *at++ = (char)octet;
     return at;
 }
 

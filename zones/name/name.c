@@ -2,6 +2,8 @@
 
 #include "registry/base/random.h"
 
+#include <stdio.h>
+
 void name_fold_exact(uint8_t *out, const uint8_t *in, size_t len)
 {
     size_t whole = len - len % NAME_PAD;
@@ -43,13 +45,8 @@ enum status name_from_text(const char *text, struct name_buffer *out, struct det
 
 static char *name_octet_to_text(uint8_t octet, char *at)
 {
-    if (octet <= 0x20 || octet >= 0x7f) {
-        *at++ = '\\';
-        *at++ = (char)('0' + octet / 100);
-        *at++ = (char)('0' + octet / 10 % 10);
-        *at++ = (char)('0' + octet % 10);
-        return at;
-    }
+    if (octet <= 0x20 || octet >= 0x7f)
+        return at + snprintf(at, 5, "\\%03u", octet);
     if (strchr(".\\\"();@$", octet))
         *at++ = '\\';
     *at++ = (char)octet;
