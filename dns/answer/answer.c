@@ -190,11 +190,6 @@ static bool answer_put_addresses(struct reply *reply, const struct node *node, u
            records_addresses(reply, (const struct target *)node, REPLY_QUESTION, type);
 }
 
-static bool answer_put_switch(struct reply *reply, const struct node *node, uint16_t type)
-{
-    return type == TYPE_TXT && records_switch(reply, (const struct switch_node *)node);
-}
-
 /* The records of one type. False when the name has none; reply->is_full when not all of them
  * fitted. */
 static inline __attribute__((always_inline)) bool
@@ -214,7 +209,7 @@ answer_put_rrset(struct reply *reply, const struct rrsets_owner *found, uint16_t
     case NODE_SUBTYPE:
         return answer_put_set(reply, node, type);
     case NODE_SWITCH:
-        return answer_put_switch(reply, node, type);
+        return type == TYPE_TXT && records_switch(reply, (const struct switch_node *)node);
     case NODE_FIXED:
         return records_fixed(reply, node, REPLY_QUESTION, type);
     case NODE_APEX:

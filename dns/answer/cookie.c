@@ -2,8 +2,7 @@
 
 #include "dns/wire/prefix.h"
 #include "registry/base/siphash.h"
-
-#include <arpa/inet.h>
+#include "zones/name/rr.h"
 
 #define COOKIE_VERSION 1
 
@@ -25,10 +24,8 @@ static void cookie_hash(const uint8_t secret[16], const uint8_t *client, const u
 void cookie_make(const uint8_t secret[16], const uint8_t client[COOKIE_CLIENT],
                  const struct sockaddr *address, uint32_t now_s, uint8_t out[COOKIE_SERVER])
 {
-    uint32_t big = htonl(now_s);
-    out[0] = COOKIE_VERSION;
-    memset(out + 1, 0, 3);
-    memcpy(out + 4, &big, 4);
+    rr_put32(out, COOKIE_VERSION << 24);
+    rr_put32(out + 4, now_s);
     cookie_hash(secret, client, out, address, out + 8);
 }
 
@@ -39,13 +36,12 @@ bool cookie_is_valid(const uint8_t secret[16], const uint8_t client[COOKIE_CLIEN
     /* RFC 9018 4.2: the three octets behind the version may be anything that was hashed. */
     if (server_len != COOKIE_SERVER || server[0] != COOKIE_VERSION)
         return false;
-    uint32_t made_s;
-    memcpy(&made_s, server + 4, 4);
-    int32_t age_s = (int32_t)(now_s - ntohl(made_s)); /* RFC 1982 arithmetic */
+    int32_t age_s = (int32_t)(now_s - rr_get32(server + 4)); /* RFC 1982 arithmetic */
     if (age_s > COOKIE_EXPIRE_S || age_s < -COOKIE_AHEAD_S)
         return false;
     uint8_t expected[8], difference = 0;
     cookie_hash(secret, client, server, address, expected);
+    /* All eight, whatever they are: the time that comparing takes must not say how many were right. */
     for (unsigned i = 0; i < 8; i++)
         difference |= expected[i] ^ server[8 + i];
     *is_old = age_s > COOKIE_RENEW_S;

@@ -204,16 +204,22 @@ bool records_soa(struct reply *reply, uint16_t owner, uint32_t ttl_s)
     return at != NULL;
 }
 
+/* A record whose data is there already. False when it does not fit. */
+static bool records_copy(struct reply *reply, uint16_t owner, uint16_t type, uint32_t ttl_s,
+                         const uint8_t *rdata, size_t rdata_len)
+{
+    uint8_t *at = reply_record(reply, owner, type, ttl_s, rdata_len);
+    if (at)
+        memcpy(at, rdata, rdata_len);
+    return at != NULL;
+}
+
 bool records_ns(struct reply *reply)
 {
-    const struct view *view = reply->view;
-    for (unsigned i = 0; i < view->ns_count; i++) {
-        const struct view_ns *ns = &view->ns[i];
-        uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_NS, VIEW_STATIC_TTL_S, ns->wire.len);
-        if (!at)
-            break;
-        memcpy(at, ns->wire.octets, ns->wire.len);
-    }
+    const struct view_ns *ns = reply->view->ns, *end = ns + reply->view->ns_count;
+    while (ns < end && records_copy(reply, REPLY_QUESTION, TYPE_NS, VIEW_STATIC_TTL_S,
+                                    ns->wire.octets, ns->wire.len))
+        ns++;
     return true;
 }
 
@@ -225,18 +231,16 @@ bool records_fixed(struct reply *reply, const struct node *node, uint16_t owner,
     bool is_any = false;
     while ((record = rrsets_next_fixed(fixed, type, &position))) {
         is_any = true;
-        uint8_t *at = reply_record(reply, owner, type, VIEW_STATIC_TTL_S, record->rdata_len);
-        if (!at)
+        if (!records_copy(reply, owner, type, VIEW_STATIC_TTL_S,
+                          (const uint8_t *)fixed + record->rdata_at, record->rdata_len))
             break;
-        memcpy(at, (const uint8_t *)fixed + record->rdata_at, record->rdata_len);
     }
     return is_any;
 }
 
 bool records_switch(struct reply *reply, const struct switch_node *node)
 {
-    uint8_t *at = reply_record(reply, REPLY_QUESTION, TYPE_TXT, node->key.ttl_s, node->txt_len);
-    if (at)
-        memcpy(at, switch_node_txt(node), node->txt_len);
+    (void)records_copy(reply, REPLY_QUESTION, TYPE_TXT, node->key.ttl_s, switch_node_txt(node),
+                       node->txt_len);
     return true;
 }

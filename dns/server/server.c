@@ -191,14 +191,6 @@ void server_addresses(const struct server *server, char *out, size_t size)
     }
 }
 
-bool server_address(const struct server *server, size_t i, struct sockaddr_storage *out)
-{
-    if (i >= server->address_count)
-        return false;
-    *out = server->addresses[i];
-    return true;
-}
-
 enum status server_set_env(struct server *server, const struct answer_env *env)
 {
     struct batch_env *fresh = malloc(sizeof(*fresh));

@@ -53,8 +53,6 @@ MUST_USE enum status server_open(const struct server_options *options, struct se
 
 /* "127.0.0.1:5300, [::1]:5300": what was bound, for the message. Cut to fit. */
 void server_addresses(const struct server *server, char *out, size_t size);
-/* The i-th address bound; false when there is none. */
-bool server_address(const struct server *server, size_t i, struct sockaddr_storage *out);
 
 /* Start the workers, which answer according to `env` (copied). SYSTEM, NO_MEMORY. */
 MUST_USE enum status server_start(struct server *server, const struct answer_env *env,

@@ -193,7 +193,7 @@ static bool tcp_conn_write_reply(struct tcp *tcp, unsigned i)
     tcp->turn_left -= (int64_t)TCP_TURN_LOOK * result.looks;
     if (len == 0)
         return !result.is_transfer;
-    framing_prefix(reply, len);
+    rr_put16(reply, (uint32_t)len);
     tcp->output_len += FRAMING_PREFIX + len;
     counters_reply(tcp->batch->counters, QUERY_TCP, &result);
     return true;

@@ -102,14 +102,6 @@ static void worker_close_udp(struct worker *worker)
     worker->socket_count = 0;
 }
 
-static void worker_close_handles(struct worker *worker)
-{
-    if (worker->has_handles) {
-        uv_close((uv_handle_t *)&worker->stop, NULL);
-        uv_close((uv_handle_t *)&worker->sleep, NULL);
-    }
-}
-
 static void worker_on_stop(uv_async_t *async)
 {
     struct worker *worker = async->data;
@@ -213,8 +205,11 @@ void worker_free(struct worker *worker)
     }
     worker_close_udp(worker);
     tcp_close(&worker->tcp);
-    worker_close_handles(worker);
-    if (worker->has_loop) {
+    if (worker->has_handles) {
+        uv_close((uv_handle_t *)&worker->stop, NULL);
+        uv_close((uv_handle_t *)&worker->sleep, NULL);
+    }
+    if (worker->has_loop) { /* a handle is closed by a turn of its loop */
         uv_run(&worker->loop, UV_RUN_DEFAULT);
         uv_loop_close(&worker->loop);
     }

@@ -81,7 +81,7 @@ static void axfr_end_message(struct axfr *transfer)
     rr_put16(message + 6, transfer->count);
     rr_put16(message + 8, 0);
     rr_put16(message + 10, opt > 0);
-    framing_prefix(transfer->bytes, transfer->len);
+    rr_put16(transfer->bytes, (uint32_t)transfer->len);
     if (!transfer->write(transfer->arg, transfer->bytes, FRAMING_PREFIX + transfer->len))
         transfer->status = STATUS_CANCELLED;
     transfer->is_first = false;
@@ -153,24 +153,21 @@ static bool axfr_each(void *arg, const struct dump_record *record)
 enum status axfr_messages(const struct zone *zone, const struct axfr_request *request,
                           axfr_write *write, void *arg)
 {
-    struct axfr *transfer = malloc(sizeof(*transfer));
+    struct axfr *transfer = calloc(1, sizeof(*transfer));
     if (!transfer)
         return STATUS_NO_MEMORY;
     transfer->request = request;
     transfer->write = write;
     transfer->arg = arg;
-    transfer->status = STATUS_OK;
     transfer->is_first = true;
     axfr_begin_message(transfer);
     enum status status = dump_zone(zone, axfr_each, transfer);
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK)
         axfr_put_record(transfer, &transfer->soa);
-        if (transfer->status == STATUS_OK)
-            axfr_end_message(transfer);
+    if (status == STATUS_OK && transfer->status == STATUS_OK)
+        axfr_end_message(transfer);
+    if (status == STATUS_OK || status == STATUS_CANCELLED)
         status = transfer->status;
-    } else if (status == STATUS_CANCELLED) {
-        status = transfer->status;
-    }
     free(transfer);
     return status;
 }
@@ -277,7 +274,7 @@ enum status axfr_serve(const struct zone *zone, const struct axfr_request *reque
 void axfr_refuse(const struct axfr_request *request, uint16_t rcode, int fd)
 {
     uint8_t bytes[FRAMING_PREFIX + AXFR_HEAD_MAX];
-    framing_prefix(bytes, request->head_len);
+    rr_put16(bytes, request->head_len);
     memcpy(bytes + FRAMING_PREFIX, request->head, request->head_len);
     bytes[FRAMING_PREFIX + 3] = (uint8_t)(bytes[FRAMING_PREFIX + 3] | (rcode & 15));
     /* A few octets on a socket that owes nothing: they fit, or the client is gone. */

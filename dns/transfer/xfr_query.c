@@ -2,8 +2,6 @@
 
 #include "dns/answer/message.h"
 
-#include <arpa/inet.h>
-
 static_assert(EDNS_MAX <= AXFR_OPT_MAX, "an OPT record fits");
 
 #define RR_FIXED     10 /* type, class, TTL, length */
@@ -28,8 +26,7 @@ static bool xfr_query_client_serial(const struct query *query, uint32_t *serial)
         size_t len = rr_get16(at + 8);
         const uint8_t *end = at + RR_FIXED + len;
         if (i >= before && rr_get16(at) == TYPE_SOA && len >= SOA_FIXED + 2) {
-            memcpy(serial, end - SOA_FIXED, sizeof(*serial));
-            *serial = ntohl(*serial);
+            *serial = rr_get32(end - SOA_FIXED); /* whatever its names: the numbers come last */
             return true;
         }
         at = end;

@@ -1,5 +1,7 @@
 #include "compress.h"
 
+#include "zones/name/rr.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -41,8 +43,7 @@ static bool compress_is_suffix(const uint8_t *message, size_t at, const uint8_t 
     size_t end = at + 1 + label[0];
     if (tail == 0)
         return message[end] == 0;
-    size_t pointer = (size_t)message[end] << 8 | message[end + 1];
-    return end == tail || pointer == (POINTER | tail);
+    return end == tail || rr_get16(message + end) == (POINTER | tail);
 }
 
 static uint16_t *compress_way(struct compress *compress, uint32_t hash, unsigned i)
@@ -101,7 +102,6 @@ size_t compress_name(struct compress *compress, uint8_t *message, size_t at, con
         message[at] = 0;
         return at + 1;
     }
-    message[at] = (uint8_t)((POINTER | tail) >> 8);
-    message[at + 1] = (uint8_t)tail;
+    rr_put16(message + at, (uint32_t)(POINTER | tail));
     return at + 2;
 }

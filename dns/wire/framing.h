@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FRAMING_PREFIX 2                        /* octets of length before a message */
+#define FRAMING_PREFIX 2 /* octets of length before a message: rr_put16() writes them */
 #define FRAMING_MAX    (FRAMING_PREFIX + 65535) /* of a message with its prefix */
 
 struct framing {
@@ -24,8 +24,5 @@ struct framing {
 /* The next whole message, borrowed from framing->bytes, and step behind it; false: there is none.
  */
 bool framing_next(struct framing *framing, const uint8_t **message, size_t *message_len);
-
-/* Write the prefix of a message of `message_len` octets, at most 65,535. */
-void framing_prefix(uint8_t out[FRAMING_PREFIX], size_t message_len);
 
 #endif

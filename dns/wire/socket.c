@@ -146,34 +146,30 @@ static int socket_set_options(int fd, const struct sockaddr_storage *address, un
     return 0;
 }
 
-/* A bound socket of a type; errno in *error when there is none (-1). */
-static int socket_open_bound(const struct sockaddr_storage *address, int type, unsigned purpose,
-                             int *error)
+/* A bound socket of a type; an errno below zero when there is none. */
+static int socket_open_bound(const struct sockaddr_storage *address, int type, unsigned purpose)
 {
     int fd = socket(address->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        *error = errno;
-        return -1;
-    }
-    *error = socket_set_options(fd, address, purpose);
-    if (*error == 0 &&
+    if (fd < 0)
+        return -errno;
+    int error = socket_set_options(fd, address, purpose);
+    if (error == 0 &&
         bind(fd, (const struct sockaddr *)(const void *)address, socket_address_len(address)) != 0)
-        *error = errno;
-    if (*error != 0) {
-        close(fd);
-        return -1;
-    }
-    return fd;
+        error = errno;
+    if (error == 0)
+        return fd;
+    close(fd);
+    return -error;
 }
 
 /* 0, or the errno with which a bind failed. */
 static int socket_probe(const struct sockaddr_storage *address, int type, unsigned purpose)
 {
-    int error = 0;
-    int fd = socket_open_bound(address, type, purpose, &error);
-    if (fd >= 0)
-        close(fd);
-    return error;
+    int fd = socket_open_bound(address, type, purpose);
+    if (fd < 0)
+        return -fd;
+    close(fd);
+    return 0;
 }
 
 /* Bound with SO_REUSEPORT, the guard lets the workers' sockets stand beside it, while the kernel
@@ -184,9 +180,9 @@ static int socket_pick_port(struct sockaddr_storage *address, int *guard)
     for (int i = 0; i < PORT_TRIES && error == EADDRINUSE; i++) {
         struct sockaddr_storage picked = *address;
         socklen_t len = sizeof(picked);
-        int fd = socket_open_bound(address, SOCK_STREAM, FOR_TCP, &error);
+        int fd = socket_open_bound(address, SOCK_STREAM, FOR_TCP);
         if (fd < 0)
-            return error;
+            return -fd;
         error = getsockname(fd, (struct sockaddr *)(void *)&picked, &len) == 0 ? 0 : errno;
         if (error == 0)
             error = socket_probe(&picked, SOCK_DGRAM, FOR_UDP_PROBE);
@@ -220,15 +216,14 @@ enum status socket_open(const struct sockaddr_storage *address, int type, int *o
                         struct detail *why)
 {
     bool is_tcp = type == SOCK_STREAM;
-    int error = 0;
-    int fd = socket_open_bound(address, type, is_tcp ? FOR_TCP : FOR_UDP, &error);
-    if (is_tcp && fd >= 0 && listen(fd, BACKLOG) != 0) {
-        error = errno;
-        close(fd);
-        fd = -1;
-    }
+    int fd = socket_open_bound(address, type, is_tcp ? FOR_TCP : FOR_UDP);
     if (fd < 0)
+        return socket_fail(address, -fd, why);
+    if (is_tcp && listen(fd, BACKLOG) != 0) {
+        int error = errno;
+        close(fd);
         return socket_fail(address, error, why);
+    }
     *out = fd;
     return STATUS_OK;
 }

@@ -75,17 +75,13 @@ size_t tsig_len(const struct tsig *tsig)
 
 void tsig_write(const struct tsig *tsig, uint16_t error, uint8_t *at)
 {
-    memcpy(at, tsig->key, tsig->key_len);
-    at += tsig->key_len;
+    at = mempcpy(at, tsig->key, tsig->key_len);
     rr_put16(at, TYPE_TSIG);
     rr_put16(at + 2, CLASS_ANY);
     rr_put32(at + 4, 0);
     rr_put16(at + 8, (uint32_t)(tsig->algorithm_len + TIME_LEN + 2 + TAIL_LEN));
-    at += FIXED_LEN;
-    memcpy(at, tsig->algorithm, tsig->algorithm_len);
-    at += tsig->algorithm_len;
-    memcpy(at, tsig->time, TIME_LEN);
-    at += TIME_LEN;
+    at = mempcpy(at + FIXED_LEN, tsig->algorithm, tsig->algorithm_len);
+    at = mempcpy(at, tsig->time, TIME_LEN);
     rr_put16(at, 0);
     memcpy(at + 2, tsig->id, 2);
     rr_put16(at + 4, error);

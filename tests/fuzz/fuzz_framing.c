@@ -3,6 +3,7 @@
  * The first octet chooses the pieces in which the rest arrives; what is left over is presented
  * again with the next piece behind it, as a connection does. */
 #include "dns/wire/framing.h"
+#include "zones/name/rr.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@ static size_t expect_next(const uint8_t *stream, size_t len, size_t at, const ui
                           size_t message_len)
 {
     uint8_t prefix[FRAMING_PREFIX];
-    framing_prefix(prefix, message_len);
+    rr_put16(prefix, (uint32_t)message_len);
     if (len - at < FRAMING_PREFIX + message_len ||
         memcmp(stream + at, prefix, FRAMING_PREFIX) != 0 ||
         memcmp(stream + at + FRAMING_PREFIX, message, message_len) != 0)

@@ -97,4 +97,9 @@ static inline uint16_t rr_get16(const uint8_t *at)
     return (uint16_t)(at[0] << 8 | at[1]);
 }
 
+static inline uint32_t rr_get32(const uint8_t *at)
+{
+    return (uint32_t)rr_get16(at) << 16 | rr_get16(at + 2);
+}
+
 #endif

@@ -1,3 +1,4 @@
+#include "support/bound.h"
 #include "support/client.h"
 #include "support/http_get.h"
 #include "support/log_lines.h"
@@ -27,7 +28,7 @@ static void one_line_says_what_is_served_and_asked(void **state)
                         "serial 10; 0 queries over UDP, 0 over TCP\n");
     assert_int_equal(
         server_start(service.server, &(struct answer_env){.state = ANSWER_FRESH}, NULL), STATUS_OK);
-    assert_true(server_address(service.server, 0, &address));
+    assert_true(bound_address(service.server, 0, &address));
     int udp = client_connect(&address, SOCK_DGRAM), tcp = client_connect(&address, SOCK_STREAM);
     for (uint16_t id = 0; id < 3; id++) {
         size_t len = client_query(octets, id, "a", CLIENT_TYPE_A);

@@ -1,6 +1,7 @@
 #include "dns/server/server.h"
 
 #include "dns/server/rate_limit.h"
+#include "support/bound.h"
 #include "support/client.h"
 #include "support/fake_answer.h"
 #include "zones/store/rcu.h"
@@ -111,7 +112,7 @@ static void workers_answer_while_the_environment_changes(void **state)
     start(server);
     for (int i = 0; i < 2 * CLIENTS; i++) {
         runs[i].type = i % 2 ? SOCK_STREAM : SOCK_DGRAM;
-        assert_true(server_address(server, 0, &runs[i].address));
+        assert_true(bound_address(server, 0, &runs[i].address));
         assert_int_equal(pthread_create(&runs[i].thread, NULL, run_client, &runs[i]), 0);
     }
     for (int i = 0; i < 200; i++) {
@@ -142,7 +143,7 @@ static void the_latest_environment_is_the_one_answered_by(void **state)
     struct sockaddr_storage address;
     uint8_t bytes[512];
     start(server);
-    assert_true(server_address(server, 0, &address));
+    assert_true(bound_address(server, 0, &address));
     int fd = client_connect(&address, SOCK_DGRAM);
     static const char *const texts[] = {"x", "yyyy", "zz"};
     for (int i = 0; i < 30; i++) {
@@ -189,7 +190,7 @@ static void a_second_server_on_the_same_address_is_told_so(void **state)
     struct server_listen listen = {.address = client_address("127.0.0.1", 0)};
     struct server *server = open_server(&listen, 1), *second = NULL;
     struct sockaddr_storage address;
-    assert_true(server_address(server, 0, &address));
+    assert_true(bound_address(server, 0, &address));
     for (int i = 0; i < 2; i++) {
         struct server_listen same = {.address = client_address(hosts[i], client_port(&address)),
                                      .may_be_missing = true};
@@ -237,7 +238,7 @@ static void a_server_starts_again_though_connections_linger(void **state)
     struct server_listen listen = {.address = client_address("127.0.0.1", 0)};
     struct server *server = open_server(&listen, 1);
     start(server);
-    assert_true(server_address(server, 0, &listen.address));
+    assert_true(bound_address(server, 0, &listen.address));
     struct client_run run = {.address = listen.address, .type = SOCK_STREAM};
     int fd = client_connect(&listen.address, SOCK_STREAM);
     assert_true(exchange(&run, fd, 1));
@@ -258,8 +259,8 @@ static void what_the_machine_lacks_is_skipped_if_it_may_be(void **state)
     struct server *server = open_server(listen, 2);
     struct sockaddr_storage address;
     char text[64];
-    assert_true(server_address(server, 0, &address));
-    assert_false(server_address(server, 1, &address));
+    assert_true(bound_address(server, 0, &address));
+    assert_false(bound_address(server, 1, &address));
     server_addresses(server, text, sizeof(text));
     assert_int_equal(strncmp(text, "127.0.0.1:", 10), 0);
     server_stop(server);
@@ -280,7 +281,7 @@ static void both_families_and_a_repeated_address_are_served_at_one_port(void **s
     struct server *server = open_server(listen, 1);
     struct sockaddr_storage address;
     char text[128], expected[128];
-    assert_true(server_address(server, 0, &address));
+    assert_true(bound_address(server, 0, &address));
     server_stop(server);
     uint16_t port = client_port(&address);
     listen[0].address = client_address("0.0.0.0", port);
@@ -318,7 +319,7 @@ static void an_ipv6_wildcard_leaves_ipv4_to_others(void **state)
     for (int tries = 0; tries < 20 && !other; tries++) {
         struct server_listen listen = {.address = client_address("::", 0)};
         struct server *server = open_server(&listen, 1);
-        assert_true(server_address(server, 0, &listen.address));
+        assert_true(bound_address(server, 0, &listen.address));
         listen.address = client_address("0.0.0.0", client_port(&listen.address));
         struct server_options options = options_for(&listen, 1);
         (void)!server_open(&options, &other, &why);
@@ -338,7 +339,7 @@ static void stopping_answers_what_was_received(void **state)
     for (int round = 0; round < 10; round++) {
         struct server *server = open_server(&listen, 1);
         start(server);
-        assert_true(server_address(server, 0, &address));
+        assert_true(bound_address(server, 0, &address));
         int udp = client_connect(&address, SOCK_DGRAM), tcp = client_connect(&address, SOCK_STREAM);
         size_t len = 0;
         for (uint16_t i = 0; i < 1000; i++)
@@ -367,7 +368,7 @@ static void stopping_does_not_wait_for_a_client_that_takes_nothing(void **state)
     struct sockaddr_storage address;
     struct timeval before, after;
     start(server);
-    assert_true(server_address(server, 0, &address));
+    assert_true(bound_address(server, 0, &address));
     int tcp = client_connect(&address, SOCK_STREAM);
     size_t len = 0;
     for (uint16_t i = 0; i < 1000; i++)
@@ -397,7 +398,7 @@ static void datagrams_are_limited_if_they_are_to_be(void **state)
         assert_int_equal(server_open(&options, &server, NULL), STATUS_OK);
         assert_int_equal(limiter.rate, rates[i]);
         start(server);
-        assert_true(server_address(server, 0, &run.address));
+        assert_true(bound_address(server, 0, &run.address));
         int fd = client_connect(&run.address, SOCK_DGRAM);
         assert_true(exchange(&run, fd, 1));
         assert_int_equal(limiter.asked, rates[i] ? 1 : 0);

@@ -1,6 +1,7 @@
 #include "dns/server/server.h"
 
 #include "dns/server/tcp_types.h"
+#include "support/bound.h"
 #include "support/client.h"
 #include "support/fake_answer.h"
 #include "zones/store/rcu.h"
@@ -34,7 +35,7 @@ static int start(unsigned tcp_idle_s)
         print_error("%s\n", why.text);
         return -1;
     }
-    return server_address(server, 0, &address) ? 0 : -1;
+    return bound_address(server, 0, &address) ? 0 : -1;
 }
 
 static int setup(void **state)

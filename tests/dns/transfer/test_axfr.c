@@ -4,6 +4,7 @@
 #include "dns/server/server.h"
 #include "dns/transfer/xfr_query.h"
 #include "support/ask.h"
+#include "support/bound.h"
 #include "support/client.h"
 #include "zones/dump.h"
 #include "zones/store/rcu.h"
@@ -423,7 +424,7 @@ static struct server *start_server(const char *allowed, struct sockaddr_storage 
         assert_int_equal(acl_add(&options.allow_transfer, allowed, NULL), STATUS_OK);
     assert_int_equal(server_open(&options, &server, NULL), STATUS_OK);
     assert_int_equal(server_start(server, &world.env, NULL), STATUS_OK);
-    assert_true(server_address(server, 0, address));
+    assert_true(bound_address(server, 0, address));
     return server;
 }
 

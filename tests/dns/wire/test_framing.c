@@ -1,6 +1,7 @@
 #include "dns/wire/framing.h"
 
 #include "support/client.h"
+#include "zones/name/rr.h"
 
 static const struct {
     const char *stream;
@@ -47,7 +48,7 @@ static void the_longest_message_fits_the_longest_frame(void **state)
 {
     static uint8_t stream[FRAMING_MAX];
     (void)state;
-    framing_prefix(stream, 65535);
+    rr_put16(stream, 65535);
     struct framing framing = {stream, sizeof(stream) - 1, 0};
     const uint8_t *message;
     size_t len;
