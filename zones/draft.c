@@ -31,12 +31,10 @@ static enum skip draft_set_name(const struct zone *zone, const struct entry *ent
         return SKIP_NAME_TOO_LONG;
     uint8_t *at = draft->name.octets;
     *at++ = draft->label.len;
-    memcpy(at, draft->label.octets, draft->label.len);
-    at += draft->label.len;
+    at = mempcpy(at, draft->label.octets, draft->label.len);
     draft->type_at = (size_t)(at - draft->name.octets);
     *at++ = draft->type.label.len;
-    memcpy(at, draft->type.label.octets, draft->type.label.len);
-    at += draft->type.label.len;
+    at = mempcpy(at, draft->type.label.octets, draft->type.label.len);
     memcpy(at, protocol == ENTRY_PROTOCOL_UDP ? "\4_udp" : "\4_tcp", 5);
     draft->name.len = (uint8_t)len;
     return SKIP_NONE;
@@ -82,11 +80,9 @@ struct instance *draft_instance(const struct draft *draft, const struct entry *e
     instance->position = MEMBER_VECTOR_NONE;
     instance->ignored = (uint16_t)entry->ignored;
     uint8_t *at = (uint8_t *)(instance + 1) + draft->name.len;
-    memcpy(at, draft->txt, draft->txt_len);
-    at += draft->txt_len;
-    memcpy(at, entry->location_text.text, location);
-    at += location;
-    memcpy(at, draft->host, draft->host_len);
-    memcpy(at + draft->host_len, change->key, stored_key);
+    at = mempcpy(at, draft->txt, draft->txt_len);
+    at = mempcpy(at, entry->location_text.text, location);
+    at = mempcpy(at, draft->host, draft->host_len);
+    memcpy(at, change->key, stored_key);
     return instance;
 }

@@ -8,6 +8,7 @@
 #include "target.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 /* Instances of one name that die and come.
  *
@@ -23,16 +24,11 @@
  * With several keys to the name nothing dies before the last: another becomes the head, and takes
  * over the one position that the name has in its type and in each subtype (instance_replace_head()). */
 
-static const struct instance *instance_as_instance(const struct key_node *key_node)
-{
-    return key_node && key_node->node.kind == NODE_INSTANCE ? (const struct instance *)key_node
-                                                            : NULL;
-}
-
-/* Let go of its target and its type. */
+/* Let go of its target, its type and its subtypes. */
 static void instance_release(struct zone *zone, struct instance *instance)
 {
     uint32_t ttl_s = instance->key.ttl_s;
+    subtype_drop(zone, instance);
     target_remove_user(zone, (struct target *)(uintptr_t)instance->target, ttl_s);
     service_type_remove_user(zone, instance->type, ttl_s);
 }
@@ -45,39 +41,21 @@ static bool instance_has_name_of(const struct instance *a, const struct instance
            memcmp(node_name(&a->key.node), node_name(&b->key.node), len) == 0;
 }
 
-/* The target and the type of a new instance: those of the key's old one, or looked up. */
-static enum status instance_find_references(struct zone *zone, const struct draft *draft,
-                                            const struct entry *entry, const struct instance *old,
-                                            const struct instance *fresh, struct target **target,
-                                            struct service_type **type)
-{
-    enum status status = STATUS_OK;
-    if (old && target_is_address(old->target, &entry->location))
-        *target = (struct target *)(uintptr_t)old->target;
-    else
-        status = target_get(zone, &entry->location, target);
-    if (status != STATUS_OK)
-        return status;
-    if (old && instance_has_name_of(old, fresh))
-        *type = old->type;
-    else
-        status = service_type_get(zone,
-                                  (struct name_padded){draft->name.octets + draft->type_at,
-                                                       draft->name.len - draft->type_at},
-                                  type);
-    return status;
-}
-
-/* What the instance refers to; on failure nothing is held. */
+/* What the instance refers to; on failure nothing is held. Its target and its type are looked up but
+ * for what the key's old value, which is mostly a renewal of it, has already. */
 static enum status instance_hold_references(struct zone *zone, const struct draft *draft,
                                             const struct entry *entry, const struct instance *old,
                                             struct instance *instance)
 {
     uint32_t ttl_s = instance->key.ttl_s;
-    struct target *target;
-    struct service_type *type;
-    enum status status =
-        instance_find_references(zone, draft, entry, old, instance, &target, &type);
+    bool has_old_target = old && target_is_address(old->target, &entry->location);
+    struct target *target = has_old_target ? (struct target *)(uintptr_t)old->target : NULL;
+    struct service_type *type = old && instance_has_name_of(old, instance) ? old->type : NULL;
+    struct name_padded type_name = {draft->name.octets + draft->type_at,
+                                    draft->name.len - draft->type_at};
+    enum status status = target ? STATUS_OK : target_get(zone, &entry->location, &target);
+    if (status == STATUS_OK && !type)
+        status = service_type_get(zone, type_name, &type);
     if (status == STATUS_OK)
         status = target_add_user(zone, target, ttl_s);
     if (status != STATUS_OK)
@@ -90,16 +68,13 @@ static enum status instance_hold_references(struct zone *zone, const struct draf
     instance->target = target;
     instance->type = type;
     status = subtype_new(zone, instance, entry);
-    if (status != STATUS_OK) {
-        subtype_drop(zone, instance);
+    if (status != STATUS_OK)
         instance_release(zone, instance);
-    }
     return status;
 }
 
 void instance_drop(struct zone *zone, struct instance *instance)
 {
-    subtype_drop(zone, instance);
     instance_release(zone, instance);
     free(instance);
 }
@@ -108,30 +83,26 @@ enum status instance_new(struct zone *zone, const struct key_parts *parts,
                          const struct change *change, struct instance **out, enum skip *skip,
                          struct detail *why)
 {
+    bool had_instance = change->old && change->old->node.kind == NODE_INSTANCE;
+    const struct instance *old = had_instance ? (const struct instance *)change->old : NULL;
+    struct instance *instance = NULL;
     struct entry entry;
+    struct draft draft;
     enum status status = entry_parse(change->value, change->value_len, &entry, why);
     *skip = SKIP_BAD_VALUE;
     if (status != STATUS_OK)
         return status;
-    struct draft draft;
-    struct instance *instance = NULL;
     *skip = draft_make(zone, parts, &entry, &draft);
-    if (*skip != SKIP_NONE) {
+    if (*skip != SKIP_NONE)
         status = STATUS_BAD_INPUT;
-        goto done;
-    }
-    instance = draft_instance(&draft, &entry, change);
-    if (!instance) {
+    else if (!(instance = draft_instance(&draft, &entry, change)))
         status = STATUS_NO_MEMORY;
-        goto done;
-    }
-    status =
-        instance_hold_references(zone, &draft, &entry, instance_as_instance(change->old), instance);
+    else
+        status = instance_hold_references(zone, &draft, &entry, old, instance);
     if (status == STATUS_OK)
         *out = instance;
     else
         free(instance);
-done:
     entry_clear(&entry);
     return status;
 }
@@ -151,12 +122,7 @@ static void instance_replace_head(struct zone *zone, struct instance *old_head,
  */
 static bool instance_is_above_subtypes(const struct instance *instance)
 {
-    static const uint8_t label[] = "\4_sub";
-    const uint8_t *name = instance_label(instance);
-    for (size_t i = 0; i < sizeof(label) - 1; i++)
-        if (name_fold_octet(name[i]) != label[i])
-            return false;
-    return true;
+    return strncasecmp((const char *)instance_label(instance), "\4_sub", 5) == 0;
 }
 
 /* The first instance of a name comes, perhaps before the last has been taken away. */

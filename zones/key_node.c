@@ -19,14 +19,11 @@ static const uint8_t *key_node_stored_key(const struct key_node *key_node)
 static size_t key_node_derive_key(const struct key_node *key_node, uint8_t *buffer)
 {
     const uint8_t *label = node_name(&key_node->node), *type = label + 1 + label[0];
-    uint8_t *at = buffer;
-    memcpy(at, "/service/", 9);
-    at += 9;
-    memcpy(at, type + 2, type[0] - 1u);
-    at += type[0] - 1u;
+    uint8_t *at = mempcpy(buffer, "/service/", 9);
+    at = mempcpy(at, type + 2, type[0] - 1u);
     *at++ = '/';
-    memcpy(at, label + 1, label[0]);
-    return (size_t)(at - buffer) + label[0];
+    at = mempcpy(at, label + 1, label[0]);
+    return (size_t)(at - buffer);
 }
 
 struct name_padded key_node_key(const struct key_node *key_node, uint8_t buffer[KEY_NODE_SIZE])

@@ -40,17 +40,13 @@ enum status service_type_get(struct zone *zone, struct name_padded name, struct 
 enum status service_type_get_subtype(struct zone *zone, struct service_type *type,
                                      const char *label, size_t label_len, struct service_type **out)
 {
-    uint8_t name[NAME_MAX_LEN + NAME_PAD];
-    size_t len = 2 + label_len;
-    name[0] = (uint8_t)(1 + label_len);
-    name[1] = '_';
-    memcpy(name + 2, label, label_len);
-    if (len + 5 + type->node.name_len + zone->view.wire.len > NAME_MAX_LEN)
+    uint8_t name[NAME_MAX_LEN + NAME_PAD] = {(uint8_t)(1 + label_len), '_'}, *at = name + 2;
+    size_t len = 2 + label_len + 5 + type->node.name_len;
+    if (len + zone->view.wire.len > NAME_MAX_LEN)
         return STATUS_TOO_LARGE;
-    memcpy(name + len, "\4_sub", 5);
-    len += 5;
-    memcpy(name + len, node_name(&type->node), type->node.name_len);
-    len += type->node.name_len;
+    at = mempcpy(at, label, label_len);
+    at = mempcpy(at, "\4_sub", 5);
+    memcpy(at, node_name(&type->node), type->node.name_len);
     return service_type_get_set(zone, NODE_SUBTYPE, (struct name_padded){name, len}, type, out);
 }
 

@@ -33,9 +33,8 @@ enum status switch_node_new(const struct zone *zone, const struct key_parts *par
     node->key.ttl_s = change->ttl_s;
     node->key.key_len = (uint16_t)change->key_len;
     node->txt_len = (uint16_t)txt_len;
-    uint8_t *at = (uint8_t *)(node + 1) + len;
-    memcpy(at, txt, txt_len);
-    memcpy(at + txt_len, change->key, change->key_len);
+    uint8_t *at = mempcpy((uint8_t *)(node + 1) + len, txt, txt_len);
+    memcpy(at, change->key, change->key_len);
     *out = node;
     return STATUS_OK;
 }
