@@ -58,7 +58,7 @@ static void append(struct member_vector *list, struct item *item)
 static void remove_at(struct member_vector *list, uint32_t position)
 {
     ((struct item *)(uintptr_t)model.drafted[position])->is_in = false;
-    struct item *moved = (struct item *)(uintptr_t)member_vector_remove(list, position);
+    struct item *moved = member_vector_remove(list, position);
     const struct item *last = model.drafted[--model.drafted_count];
     if (position == model.drafted_count) {
         assert_null(moved);
