@@ -8,6 +8,8 @@
 #include <strings.h>
 #include <sys/param.h>
 
+/* No name server can lie below them: what is found there is taken for what is entered there, such as a
+ * type. */
 #define SUBTREES     "\4_tcp\0\4_udp\0\4addr\0\4host\0\7service\0\6switch\0"
 #define ADDRESS_SIZE 16 /* of a name server's address, of either family */
 

@@ -10,6 +10,7 @@ static void draft_set_txt(const struct entry *entry, struct draft *draft)
     bool has_type = draft->type.is_changed;
     draft->txt_len = 0;
     draft->type_place = (struct txt_place){0};
+    /* The empty string of those that have nothing to say is not kept a million times: rrsets_txt(). */
     if (entry->txt_count > 0 || has_type)
         draft->txt_len =
             txt_instance(entry->txt, entry->txt_count, has_type ? draft->type.base : NULL,
@@ -47,6 +48,7 @@ enum skip draft_make(const struct zone *zone, const struct key_parts *parts,
     if (draft->type.is_reserved)
         return SKIP_RESERVED;
     label_instance(parts->name, parts->name_len, &draft->label, &draft->is_mangled);
+    /* In the type's own letters, since keys tell them apart and names do not. */
     draft->key_is_derived = !draft->is_mangled && parts->type_len + 1 == draft->type.label.len &&
                             memcmp(parts->type, draft->type.label.octets + 1, parts->type_len) == 0;
     bool is_host = entry->location.kind == HOST_KIND_NAME;
@@ -68,6 +70,7 @@ struct instance *draft_instance(const struct draft *draft, const struct entry *e
     instance->key.ttl_s = change->ttl_s;
     instance->key.key_len = (uint16_t)stored_key;
     instance->priority = entry->priority;
+    /* RFC 2782: very little chance of being selected; HAProxy sends no new clients at all. */
     instance->weight = entry->is_draining ? 0 : entry->weight;
     instance->port = entry->location.port;
     instance->txt_len = (uint16_t)draft->txt_len;

@@ -113,6 +113,7 @@ static uint64_t dump_order_of(const struct node *node)
         const struct target *target = (const struct target *)node;
         memcpy(&begin, target->address, sizeof(begin));
         begin = be64toh(begin);
+        /* By number; a bit of its own puts IPv6 behind IPv4. */
         begin = target->family == 4 ? begin >> 32 : begin >> 9 | UINT64_C(1) << 55;
     } else {
         name_words words = (name_words)name_fold_block(name_load(node_name(node) + 1));
@@ -130,6 +131,7 @@ static int dump_compare_rows(const void *left, const void *right)
         return a->order < b->order ? -1 : 1;
     name_fold_exact(names[0], node_name(a->node), a_len);
     name_fold_exact(names[1], node_name(b->node), b_len);
+    /* Without the first length octet: by letters, not by the length of the label. */
     int order = memcmp(names[0] + 1, names[1] + 1, (a_len < b_len ? a_len : b_len) - 1);
     return order ? order : (a_len > b_len) - (a_len < b_len);
 }

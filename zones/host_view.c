@@ -6,6 +6,8 @@
 size_t host_view_to_key(uint8_t *name, size_t len, const uint8_t *labels, unsigned label_count)
 {
     size_t type_at = labels[label_count - 2], type_len = name[type_at];
+    /* "service" gives way to "_tcp", so there is room for the '_' that the type's label gets, unless it
+     * is as long as a label may be. */
     if (label_count > 3 || type_len == NAME_LABEL_MAX ||
         (label_count == 3 && !name_is_host_label(name)))
         return 0;

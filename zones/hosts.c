@@ -46,7 +46,7 @@ struct hosts {
     struct log log;
     hosts_found *found;
     void *arg;
-    void *tree; /* of struct host by name */
+    void *tree; /* of struct host by name: balanced (glibc), whatever names strangers choose */
     TAILQ_HEAD(host_queue, host) queues[HOST_QUEUES];
     uv_timer_t pump;
     uint64_t budget_ms; /* when the look-ups that were begun are paid for */
@@ -185,7 +185,7 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
         hosts_look_up_in(host, hosts_refresh_s(ttl_s));
         hosts->found(hosts->arg, host->name, addresses, count,
                      ttl_s ? hosts_refresh_s(ttl_s) : UINT32_MAX);
-    } else if (status == STATUS_CANCELLED) {
+    } else if (status == STATUS_CANCELLED) { /* hosts_stop() comes next */
         host->state = HOST_KNOWN;
         return;
     } else {

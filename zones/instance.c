@@ -217,6 +217,7 @@ static void instance_leave(struct zone *zone, struct instance *old)
 enum status instance_swap(struct zone *zone, struct instance *old, struct instance *fresh)
 {
     bool is_same_name = old && fresh && instance_has_name_of(old, fresh);
+    /* First what may fail. And where the name changes, both exist for a moment rather than neither. */
     if (fresh) {
         struct instance *head = instance_head_of(zone, is_same_name ? old : fresh);
         enum status status = instance_enter(zone, head, is_same_name ? old : NULL, fresh);

@@ -12,7 +12,7 @@ void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t na
     *node = (struct node){
         .kind = (uint8_t)kind, .name_len = (uint8_t)name_len, .name_at = (uint16_t)size};
     memcpy((uint8_t *)node + size, name, name_len);
-    memset((uint8_t *)node + size + name_len + data_len, 0, NAME_PAD);
+    memset((uint8_t *)node + size + name_len + data_len, 0, NAME_PAD); /* it is read, if not used */
     return node;
 }
 
@@ -51,6 +51,7 @@ enum status names_add(struct zone *zone, struct node *node)
 
 void names_replace(struct zone *zone, struct node *old, struct node *node)
 {
+    /* They are counted of the name, whichever node stands for it. */
     node->children = old->children;
     ptr_table_replace(&zone->view.names, names_hash(zone, node), old, node);
 }
@@ -110,6 +111,8 @@ enum status names_add_deep(struct zone *zone, struct node *node)
         rcu_retire(empty);
         return STATUS_OK;
     }
+    /* Parents first: a name that exists below one that does not would make resolvers deny it (RFC
+     * 8020). */
     enum status status = names_hold_parent(zone, parent);
     if (status != STATUS_OK)
         return status;

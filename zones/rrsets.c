@@ -100,6 +100,7 @@ static bool rrsets_next_type_txt(struct rrset_iter *iter)
     return rrsets_is_written(iter, rrsets_type_txt_len(&parts));
 }
 
+/* Of several keys with one name the first alone: an instance has one TXT record (RFC 6763 6.8). */
 static bool rrsets_next_txt(struct rrset_iter *iter)
 {
     struct name_padded txt = rrsets_txt(iter->source.heads[0]);
@@ -136,6 +137,7 @@ static bool rrsets_next_view_address(struct rrset_iter *iter)
     return rrsets_next_address(iter);
 }
 
+/* The rows of a kind are in the order in which its RRsets are shown. */
 static const struct rrsets_row rows[] = {
     {NODE_APEX, TYPE_SOA, rrsets_next_soa},
     {NODE_APEX, TYPE_NS, rrsets_next_ns},
@@ -218,6 +220,8 @@ bool rrset_iter_next(struct rrset_iter *iter)
     if (iter->row->next_record == rrsets_next_address)
         iter->addresses = rrsets_addresses((const struct target *)iter->node, iter->type);
     instance_iter_begin(&iter->instances, &iter->source, 0, INSTANCE_ITER_ALL);
+    /* Two instances may have the same target and port, or address; the data of all else has a name in it
+     * that is one instance's, or stands once. */
     const struct instance *head = iter->source.heads[0];
     bool is_one = head && !iter->source.heads[1] && !instance_next(head);
     bool is_joined = iter->row->next_record == rrsets_next_srv ||

@@ -37,6 +37,7 @@ static enum status served_new_by_kind(struct zone *zone, const struct change *ch
     enum status status = STATUS_BAD_INPUT;
     *skip = SKIP_BAD_KEY;
     key_split(change->key, change->key_len, &parts);
+    /* One of KEY_NODE_KEPT octets stands for a longer one (zone.c): its end is a hash. */
     if (change->key_len >= KEY_NODE_KEPT || parts.kind == KEY_KIND_OTHER)
         return STATUS_BAD_INPUT;
     if (parts.kind == KEY_KIND_SERVICE) {

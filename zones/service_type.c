@@ -104,7 +104,8 @@ static void service_type_publish(struct zone *zone, struct service_type *set)
         service_type_warn_if_large(zone, set, was);
 }
 
-/* The list's TTL is the least of its types'. Without memory it stays as it was. */
+/* The list's TTL is the least of its types'. The new one is added before the old one goes, so that
+ * without memory all stays as it was. */
 static void service_type_list_ttl(struct zone *zone, struct service_type *type)
 {
     struct service_type *list = zone->types;

@@ -85,7 +85,8 @@ void subtype_inherit(struct instance *old, struct instance *fresh)
     }
 }
 
-/* Take the name out of a set; the last member moves to its place. */
+/* Take the name out of a set; the last member moves to its place. The set holds that one's head, its
+ * position stands with whichever instance of the name stands for it: the one that says `last`. */
 static void subtype_take_out(struct service_type *set, uint32_t position)
 {
     uint32_t last = (set->members.draft ? set->members.draft : set->members.published)->count - 1;
@@ -108,6 +109,7 @@ void subtype_leave(struct zone *zone, struct instance *head, struct instance *ol
         subtypes->rows[i].position = MEMBER_VECTOR_NONE;
         if (position == MEMBER_VECTOR_NONE)
             continue;
+        /* The name stays in the set as long as any of its instances is of the subtype. */
         struct instance *heir = head;
         while (heir && !subtype_row_position(heir, set))
             heir = subtype_next_of(heir);

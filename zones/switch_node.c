@@ -9,7 +9,7 @@ enum status switch_node_new(const struct zone *zone, const struct key_parts *par
                             const struct change *change, struct switch_node **out, enum skip *skip)
 {
     static const uint8_t below[] = "\6switch";
-    uint8_t name[LABEL_WIRE_MAX + sizeof(below)], txt[TXT_SWITCH_SIZE_MAX];
+    uint8_t name[NAME_MAX_LEN + sizeof(below)], txt[TXT_SWITCH_SIZE_MAX];
     size_t len, txt_len;
     *skip = SKIP_BAD_SWITCH_NAME;
     enum status status = label_switch(parts->name, parts->name_len, name, &len);
@@ -65,6 +65,8 @@ static void switch_node_leave(struct zone *zone, struct key_node *old)
     rcu_retire(old);
 }
 
+/* `old` and `fresh` have one name: it follows from the key alone. (An instance's does not: its value
+ * says tcp or udp.) */
 enum status switch_node_swap(struct zone *zone, struct switch_node *old, struct switch_node *fresh)
 {
     if (fresh) {

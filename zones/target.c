@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <strings.h>
 
+/* Two tables. A target in the zone is a name that can be asked for, and stands in the table of names.
+ * A host elsewhere is not ours to answer for, yet its instances share a node as well: for its users
+ * are counted, and the addresses that are looked up for it are part of host views. It stands in
+ * zone.elsewhere, which readers do not know: they come to it from its instances alone. */
+
 size_t target_host_wire(const struct address *location, uint8_t out[NAME_MAX_LEN])
 {
     size_t len = 0, host_len = location->host_len;
@@ -114,7 +119,9 @@ bool target_is_address(const struct target *target, const struct address *locati
            memcmp(target->address, location->address, family == 4 ? 4 : 16) == 0;
 }
 
-/* "10-1-2-3" for 10.1.2.3: the label that stands for the address that it spells. */
+/* "10-1-2-3" for 10.1.2.3: the label that stands for the address that it spells. It is read with dots,
+ * then with colons, and compared with what we would write, since a label in any other spelling is a
+ * name that we do not have. */
 static bool target_read_address_label(const uint8_t *wire, struct address *location)
 {
     char text[NAME_LABEL_MAX + 1];
@@ -179,7 +186,7 @@ static void target_set_ttl(struct zone *zone, struct target *target)
 {
     uint32_t ttl_s = ttl_counts_min(&target->ttls, zone->view.record_ttl_s);
     if (target->resolved_ttl_s < ttl_s)
-        ttl_s = target->resolved_ttl_s;
+        ttl_s = target->resolved_ttl_s; /* a host's addresses may age sooner than any lease */
     __atomic_store_n(&target->ttl_s, ttl_s, __ATOMIC_RELAXED);
 }
 
@@ -342,7 +349,7 @@ enum status target_add_fixed(struct zone *zone, const struct zone_address *rows,
             all[count++] = rows[i].address;
     target->is_fixed = true;
     if (target->users == 0)
-        target->users = 1;
+        target->users = 1; /* the configuration: it is never reaped */
     (void)target_set_addresses(zone, target, all, count);
     return STATUS_OK;
 }

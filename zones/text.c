@@ -36,6 +36,7 @@ void text_free(struct text *text)
     free(text);
 }
 
+/* Without memory the buffer's status says so at the end of the line. */
 static void text_put(struct text *text, const char *string)
 {
     size_t len = strlen(string);

@@ -133,6 +133,7 @@ static size_t zone_short_key(const struct zone *zone, const char **key, size_t l
 
 static uint32_t zone_ttl_of(const struct zone *zone, int64_t lease)
 {
+    /* From the lease's number, so that no key costs a question to etcd. */
     uint32_t ttl_s = lease_id_ttl_s(lease);
     return lease == 0 || ttl_s > zone->view.record_ttl_s ? zone->view.record_ttl_s : ttl_s;
 }
@@ -190,6 +191,7 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
     key_len = zone_short_key(zone, &key, key_len, buffer);
     uint64_t hash = key_node_hash_key(zone, key, key_len);
     struct key_node *old = key_node_find(zone, key, key_len, hash), *fresh = NULL;
+    /* A key that is as it was is put in every load: there it costs a look-up and its mark. */
     bool may_fit_now = old && old->skip == SKIP_CROWDED_NAME; /* the name was full */
     if (old && old->mod_revision == mod_revision && !may_fit_now) {
         old->mark = zone->mark & 63;
@@ -300,6 +302,8 @@ static bool zone_is_later(uint32_t a, uint32_t b)
     return (int32_t)(a - b) > 0;
 }
 
+/* The store's revision, so that servers agree on it. Addresses of hosts change without one, and an etcd
+ * that was restored may be behind: then it is one more than before, as it must not fall. */
 static void zone_set_serial(struct zone *zone, int64_t revision, bool was_changed)
 {
     uint32_t old = zone->view.serial, serial = (uint32_t)revision;

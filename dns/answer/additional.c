@@ -102,7 +102,7 @@ void additional_ptr(struct reply *reply)
         const struct instance *instance = ref->what;
         uint16_t owner = (uint16_t)(0xc000u | ref->at);
         if (ref->at > REPLY_POINTER_MAX)
-            return;
+            return; /* no pointer reaches this name, nor any that follows */
         bool has_all = records_is_near(reply) && additional_is_fast(instance)
                            ? records_instance(reply, instance, owner)
                            : additional_put_chain(reply, instance, owner);
@@ -114,7 +114,7 @@ void additional_ptr(struct reply *reply)
 void additional_ns(struct reply *reply, const uint8_t *first)
 {
     const struct view *view = reply->view;
-    const uint8_t *record = first;
+    const uint8_t *record = first; /* they stand in the order of view->ns, as many as fitted */
     for (unsigned i = 0; i < view->ns_count && i < reply->counts[0]; i++) {
         const struct node *node = view->ns[i].node ? &view->ns[i].node->node : NULL;
         const uint8_t *data = record + 12;

@@ -113,6 +113,7 @@ static inline void answer_fetch_target(const struct query *query)
 void answer_fetch(const struct zone *zone, struct query *queries, unsigned count)
 {
     const struct ptr_table_slots *slots = rcu_read(zone_view(zone)->names.slots);
+    /* In two passes: what the second reads, the first has asked memory for. */
     for (unsigned i = 0; i < count; i++)
         if (queries[i].where != WHERE_OUTSIDE)
             answer_fetch_owner(slots, &queries[i]);
@@ -281,6 +282,7 @@ static struct refusal answer_refusal(const struct answer_env *env, const struct 
     if (query->where == WHERE_OUTSIDE)
         return (struct refusal){answer_is_transfer(query) ? RCODE_NOTAUTH : RCODE_REFUSED,
                                 EDE_NOT_AUTHORITATIVE};
+    /* SERVFAIL, never a denial: resolvers then ask another server, or go on with what they have. */
     if (env->state == ANSWER_NOT_READY)
         return (struct refusal){RCODE_SERVFAIL, EDE_NOT_READY};
     if (env->state == ANSWER_EXPIRED)
@@ -290,7 +292,8 @@ static struct refusal answer_refusal(const struct answer_env *env, const struct 
     return (struct refusal){RCODE_NOERROR, EDE_NONE};
 }
 
-/* What is not answered from the zone's records. True when that is so. */
+/* What is not answered from the zone's records. True when that is so. Not inline: hardly any query
+ * needs it, and the path of the others stays short. */
 static __attribute__((noinline)) bool answer_not_from_zone(const struct answer_env *env,
                                                            const struct query *query, uint8_t *out,
                                                            size_t size,
@@ -343,13 +346,15 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
     }
     result->is_sampled = reply->is_partial;
     if (reply->is_full) {
+        /* Not truncated over TCP: no transport takes more, so a client gets what fits, and other
+         * members of the set with each query. */
         result->is_sampled = query->transport == QUERY_TCP;
         return RCODE_NOERROR;
     }
     if (query->transport == QUERY_TCP)
         message_limit_additional(reply, opt_size);
     answer_put_additional(reply, &found, query->type);
-    reply->is_full = false;
+    reply->is_full = false; /* RFC 2181 9: no TC for what is not required */
     return RCODE_NOERROR;
 }
 

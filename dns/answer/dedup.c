@@ -2,6 +2,7 @@
 
 static bool dedup_slots_add(struct dedup *dedup, uint64_t a, uint64_t b)
 {
+    /* It ends: half of the slots are free at least. */
     for (uint64_t i = name_hash_pair(&dedup->seed, a, b);; i++) {
         size_t slot = i % DEDUP_SLOTS;
         if (dedup->editions[slot] != dedup->edition) {
@@ -18,6 +19,7 @@ static void dedup_new_edition(struct dedup *dedup)
 {
     if (++dedup->edition != 0)
         return;
+    /* After 2^32 of them numbers come again: slots of the first would seem to be of this one. */
     for (size_t i = 0; i < DEDUP_SLOTS; i++)
         dedup->editions[i] = 0;
     dedup->edition = 1;

@@ -34,6 +34,8 @@ static uint8_t *edns_put_cookie(const struct answer_env *env, const struct query
     result->has_cookie = true;
     if (env->secret_count == 0)
         return at;
+    /* The number of the secret that it was made with. The second is that of before: a change of secrets
+     * takes no client's cookie away, and renews it with the first. */
     unsigned valid = 0;
     while (valid < env->secret_count &&
            !cookie_is_valid(env->secrets[valid], query->cookie, server, server_len, query->client,

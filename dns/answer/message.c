@@ -8,7 +8,7 @@ void message_limit_additional(struct reply *reply, size_t opt_size)
     size_t limit = (query->has_edns ? query->udp_size : ANSWER_MAX) - opt_size;
     if (reply->limit - reply->start > (ptrdiff_t)limit)
         reply->limit = reply->start + limit;
-    if (reply->limit < reply->at)
+    if (reply->limit < reply->at) /* what is required may be longer */
         reply->limit = reply->at;
 }
 
@@ -38,7 +38,7 @@ bool message_chaos(const struct answer_env *env, const struct query *query, uint
     message_begin(&reply, query, out, message_size(env, query, size) - edns_size(env, query));
     uint8_t *at = reply_record(&reply, REPLY_QUESTION, TYPE_TXT, 0, 1u + env->nsid_len);
     if (at) {
-        rr_put16(at - 8, CLASS_CH);
+        rr_put16(at - 8, CLASS_CH); /* reply_record() knows class IN alone */
         at[0] = (uint8_t)env->nsid_len;
         memcpy(at + 1, env->nsid, env->nsid_len);
     }

@@ -14,6 +14,8 @@ static struct shared_tail ptr_shared_tail(const struct reply *reply, const struc
     const struct query *query = reply->query;
     const struct view *view = reply->view;
     const uint8_t *asked = query->bytes + QUERY_HEADER + skip;
+    /* A pointer into the question would show a name in the client's letters, so these must be ours
+     * (RFC 4343 4.1). */
     if (query->zone_at != 0 && memcmp(asked, tail.name.octets, tail.name.len) == 0 &&
         memcmp(query->bytes + query->zone_at, view->wire.octets, view->wire.len) == 0)
         tail.at = (uint16_t)(QUERY_HEADER + skip);

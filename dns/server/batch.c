@@ -12,11 +12,14 @@ void batch_begin(struct batch *batch)
         batch->is_online = true;
     }
     const struct batch_env *published = rcu_read(*batch->published);
+    /* Copied when it is another, because the time is written to it. */
     if (published->version != batch->env_version) {
         batch->env = published->env;
         batch->env_version = published->version;
     }
     struct timespec now;
+    /* As of the last tick, some milliseconds old: no cookie and no rate limit sees the difference, and
+     * it is read from memory, without a system call. */
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     batch->env.now_s = (uint32_t)now.tv_sec;
     batch->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
@@ -37,7 +40,7 @@ static void batch_answer_soa(struct batch *batch, const struct query *query, uin
     struct query soa = *query;
     soa.type = TYPE_SOA;
     answer(batch->zone, &batch->env, &soa, batch->scratch, out, size, result);
-    result->type = query->type;
+    result->type = query->type; /* counted as what was asked */
 }
 
 /* A transfer of our zone. Nothing is written where it is to be made: *result is as answer() left

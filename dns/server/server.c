@@ -163,7 +163,7 @@ static enum status server_fill(struct server *server, const struct server_option
 enum status server_open(const struct server_options *options, struct server **out,
                         struct detail *why)
 {
-    struct detail unwanted;
+    struct detail unwanted; /* what a default address failed for is logged from there */
     why = why ? why : &unwanted;
     enum status status = server_check(options, why);
     if (status != STATUS_OK)
@@ -225,6 +225,7 @@ void server_stop(struct server *server)
 {
     if (!server)
         return;
+    /* All are asked before the first is waited for: each may take a second (tcp.c). */
     for (unsigned i = 0; i < server->worker_count; i++)
         worker_stop(server->workers[i]);
     for (unsigned i = 0; i < server->worker_count; i++)

@@ -71,6 +71,8 @@ static uint64_t tcp_message_patience_ms(const struct tcp *tcp)
     return is_full && patience > MESSAGE_MS ? MESSAGE_MS : patience;
 }
 
+/* In the order of their last progress: behind the first that still has time, all have. One that has
+ * lost a turn of ours is moved to the end, so its successor is looked up first. */
 static void tcp_close_expired(struct tcp *tcp)
 {
     uint64_t now = uv_now(tcp->loop);
@@ -143,7 +145,8 @@ static void tcp_on_sweep(uv_timer_t *timer)
 }
 
 /* Others may have all slots: then a worker takes its part all the same, and they give up what is
- * too many at their next sweep. */
+ * too many at their next sweep. Counted first and looked at then: two workers that looked first
+ * could both take the last one. */
 static bool tcp_take_slot(struct tcp *tcp, const union socket_address *client)
 {
     unsigned before = __atomic_fetch_add(&tcp->share->used, 1, __ATOMIC_RELAXED);
@@ -176,7 +179,7 @@ static bool tcp_accept_failed(struct tcp *tcp, int error)
     case ENFILE:
     case ENOBUFS:
     case ENOMEM:
-        if (tcp_evict(tcp, 1))
+        if (tcp_evict(tcp, 1)) /* who comes is not known: as if it held one */
             return true;
         tcp_starve(tcp);
         return false;
@@ -264,6 +267,8 @@ void tcp_stop(struct tcp *tcp)
 {
     tcp->is_stopping = true;
     tcp->stop_ms = uv_now(tcp->loop) + STOP_MS;
+    /* To their clients those in the backlog are open, and may have asked: closing the listener would
+     * reset them. */
     for (unsigned i = 0; i < tcp->listener_count; i++)
         for (int j = 0; j < ACCEPT_LAST && tcp_accept_one(&tcp->listeners[i]); j++)
             ;

@@ -16,6 +16,7 @@ enum status tcp_clients_init(struct tcp *tcp)
     while (buckets < tcp->share->limit && buckets < BUCKETS_MAX)
         buckets *= 2;
     clients->buckets = calloc(buckets, sizeof(struct tcp_client *));
+    /* Which one network may fill alone: a level for each number of connections. */
     clients->levels = calloc((size_t)tcp->share->limit + 1, sizeof(struct tcp_level));
     clients->mask = buckets - 1;
     if (!clients->buckets || !clients->levels)
@@ -71,6 +72,7 @@ static void tcp_clients_set_count(struct tcp *tcp, struct tcp_client *client, un
         TAILQ_INSERT_TAIL(&levels[count], client, by_level);
     if (count > tcp->clients.top_level)
         tcp->clients.top_level = count;
+    /* By one at most: who has left the top level is in the one below. */
     while (tcp->clients.top_level > 0 && TAILQ_EMPTY(&levels[tcp->clients.top_level]))
         tcp->clients.top_level--;
 }

@@ -32,7 +32,7 @@ static void tcp_conn_on_closed(uv_handle_t *handle)
 static bool tcp_conn_poll_for(struct tcp_conn *conn, int events)
 {
     if (conn->events == events)
-        return true;
+        return true; /* libuv would go to the kernel for it all the same */
     conn->events = events;
     return uv_poll_start(&conn->poll, events, tcp_conn_on_event) == 0;
 }
@@ -78,8 +78,8 @@ void tcp_conn_close(struct tcp_conn *conn)
     if (conn->is_waiting)
         tcp_conn_leave_turns(conn);
     tcp_list_leave(conn->tcp, conn);
-    uv_close((uv_handle_t *)&conn->poll,
-             tcp_conn_on_closed); /* the loop does not know the socket any more */
+    /* Before the socket: once that is closed, its number may be another's. */
+    uv_close((uv_handle_t *)&conn->poll, tcp_conn_on_closed);
     if (conn->is_handed_over) {
         share->transfer(share->transfer_arg, conn->fd, &conn->tcp->request);
         return;
@@ -105,6 +105,7 @@ static void tcp_conn_leave(struct tcp_conn *conn)
     tcp_list_mark_progress(conn->tcp, conn);
 }
 
+/* While an idle handle is active the loop does not wait: no event comes for those in the queue. */
 static void tcp_conn_on_busy(uv_idle_t *busy)
 {
     (void)busy;
@@ -229,7 +230,8 @@ static unsigned tcp_conn_read_batch(struct tcp_conn *conn, struct framing *frami
 }
 
 /* Stops when the client takes no more, or all connections have had their turn. *at follows what is
- * answered. */
+ * answered; what is not is read anew then, since queries borrow from an input that is all
+ * connections'. */
 static enum flow tcp_conn_answer_batch(struct tcp_conn *conn, const size_t *ends, unsigned count,
                                        size_t *at)
 {
@@ -286,6 +288,7 @@ static enum flow tcp_conn_advance(struct tcp_conn *conn, size_t len)
         return flow;
     if (!tcp_conn_keep(&conn->input, &conn->input_len, tcp->input + at, len - at))
         return FLOW_LOST;
+    /* A message that only grows is no progress: an octet now and then would keep a slot for ever. */
     if (at != 0 || !was_waiting)
         tcp_list_mark_progress(tcp, conn);
     return flow;
@@ -300,7 +303,8 @@ static size_t tcp_conn_take_input(struct tcp_conn *conn)
     return conn->input_len;
 }
 
-/* *is_empty: there was nothing to read. */
+/* *is_empty: there was nothing to read. There is room, since it is called after FLOW_GO alone: what
+ * was left over then is less than a whole message. */
 static enum flow tcp_conn_read_some(struct tcp_conn *conn, bool *is_empty)
 {
     size_t len = tcp_conn_take_input(conn);
@@ -317,7 +321,8 @@ static enum flow tcp_conn_read_some(struct tcp_conn *conn, bool *is_empty)
     return tcp_conn_advance(conn, len + (size_t)got);
 }
 
-/* Writable again: first the backlog, then the messages that were held up by it. */
+/* Writable again, or its turn: first the backlog, then the messages that were held up, which are in
+ * memory already, so that no event would come for them. */
 static enum flow tcp_conn_resume(struct tcp_conn *conn)
 {
     if (conn->output) {
@@ -383,7 +388,7 @@ void tcp_conn_finish(struct tcp_conn *conn)
     enum flow flow = FLOW_GO;
     bool is_empty = false;
     if (conn->is_waiting || conn->is_leaving || conn->events == UV_WRITABLE)
-        return; /* in time */
+        return; /* in time: tcp_conn_apply() comes back here */
     conn->tcp->turn_left = TCP_TURN;
     for (int i = 0; i < FINISH_READS && flow == FLOW_GO && !is_empty; i++)
         flow = tcp_conn_read_some(conn, &is_empty);

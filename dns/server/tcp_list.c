@@ -8,6 +8,7 @@
 void tcp_list_sweep(struct tcp *tcp)
 {
     uint64_t ms = tcp->is_stopping ? SWEEP_LAST_MS : SWEEP_MS;
+    /* One that runs is left alone: each start would put it off, and with enough of them for ever. */
     if (!uv_is_active((uv_handle_t *)&tcp->sweep) || uv_timer_get_repeat(&tcp->sweep) != ms)
         uv_timer_start(&tcp->sweep, tcp->on_sweep, ms, ms);
 }
@@ -17,6 +18,7 @@ void tcp_list_stop_sweep(struct tcp *tcp)
     if (!TAILQ_EMPTY(&tcp->conns) || tcp->is_starved)
         return;
     uv_timer_stop(&tcp->sweep);
+    /* The worker's loop ends with its last open handle. */
     if (tcp->is_stopping && !uv_is_closing((uv_handle_t *)&tcp->sweep))
         uv_close((uv_handle_t *)&tcp->sweep, NULL);
     if (tcp->is_stopping && !uv_is_closing((uv_handle_t *)&tcp->busy))
@@ -47,6 +49,7 @@ void tcp_list_mark_progress(struct tcp *tcp, struct tcp_conn *conn)
 
 void tcp_list_release_slot(struct tcp *tcp)
 {
+    /* A number and no more: nothing is published with it that would need an order. */
     __atomic_fetch_sub(&tcp->share->used, 1, __ATOMIC_RELAXED);
 }
 

@@ -72,6 +72,8 @@ static size_t udp_write_reply(struct udp *udp, unsigned i)
     if (len != 0 && udp_is_rate_limited(udp, i, &result)) {
         counters_bump(&udp->batch->counters->rate_limited);
         len = 0;
+        /* Dropped or truncated in turn (BIND's "slip 2"): a victim gets half of them, and those
+         * are small; a client with a true address soon has one, and comes by TCP. */
         if (udp->rate_limited++ & 1)
             len = batch_truncated(udp->batch, i, reply, UDP_REPLY_MAX, &result);
     }
@@ -80,7 +82,8 @@ static size_t udp_write_reply(struct udp *udp, unsigned i)
     return len;
 }
 
-/* The number of replies now in udp->out. */
+/* The number of replies now in udp->out: without gaps, as sendmmsg(2) takes them, so that a reply's
+ * header is not at its query's place. */
 static unsigned udp_write_batch(struct udp *udp, unsigned count)
 {
     unsigned replies = 0;
@@ -122,6 +125,7 @@ static void udp_send_batch(struct udp *udp, int fd, unsigned count)
 void udp_serve(struct udp *udp, int fd, bool has_pktinfo, unsigned rounds)
 {
     int received = BATCH_SIZE;
+    /* A batch that is not full has emptied the socket: no system call more only to learn that. */
     for (unsigned round = 0; round < rounds && received == BATCH_SIZE; round++) {
         udp_reset(udp, has_pktinfo);
         received = recvmmsg(fd, udp->in, BATCH_SIZE, MSG_DONTWAIT, NULL);

@@ -49,7 +49,7 @@ enum status worker_new(struct worker_shared *shared, unsigned index, struct work
         .allow_transfer = shared->allow_transfer,
         .counters = &worker->counters,
         .scratch = answer_scratch_new(),
-        .rotation = index * UINT32_C(0x9e3779b9),
+        .rotation = index * UINT32_C(0x9e3779b9), /* 2^32 / golden ratio: far from all others' */
         .is_online = true,
     };
     if (!worker->batch.scratch) {
@@ -84,6 +84,8 @@ static void worker_on_udp(uv_poll_t *poll, int status, int events)
     udp_serve(&socket->worker->udp, socket->fd, socket->is_wildcard, UDP_ROUNDS);
 }
 
+/* A prepare handle runs right before the loop waits for events. First
+ * tcp_turn(), which reads the zone; then offline, since who waits online holds up every grace period. */
 static void worker_on_sleep(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
@@ -106,7 +108,7 @@ static void worker_on_stop(uv_async_t *async)
 {
     struct worker *worker = async->data;
     if (worker->is_stopping)
-        return;
+        return; /* asked twice: by worker_stop(), and by worker_free() */
     worker->is_stopping = true;
     for (unsigned i = 0; i < worker->socket_count; i++) {
         struct worker_udp *socket = &worker->sockets[i];

@@ -74,7 +74,7 @@ static void axfr_end_message(struct axfr *transfer)
 {
     const struct axfr_request *request = transfer->request;
     uint8_t *message = axfr_message_of(transfer);
-    size_t opt = axfr_opt_len(transfer);
+    size_t opt = axfr_opt_len(transfer); /* the end of the head */
     memcpy(message + transfer->len, request->head + request->head_len - opt, opt);
     transfer->len += opt;
     rr_put16(message + 4, transfer->is_first);
@@ -117,6 +117,7 @@ static size_t axfr_put_rdata(struct axfr *transfer, size_t at, const struct dump
 static void axfr_put_record(struct axfr *transfer, const struct dump_record *record)
 {
     uint8_t *message = axfr_message_of(transfer);
+    /* As if nothing of it could be compressed. */
     size_t max_len =
         (size_t)record->owner_len + RR_FIXED + record->rdata_len + axfr_opt_len(transfer);
     if (transfer->count > 0 && transfer->len + max_len > MESSAGE_LEN) {
@@ -139,6 +140,7 @@ static void axfr_put_record(struct axfr *transfer, const struct dump_record *rec
 static bool axfr_each(void *arg, const struct dump_record *record)
 {
     struct axfr *transfer = arg;
+    /* RFC 5936 2.2: it ends the transfer, too. The dump lends it for this call alone. */
     if (record->type == TYPE_SOA && record->rdata_len <= SOA_MAX) {
         transfer->soa = *record;
         memcpy(transfer->soa_owner, record->owner, record->owner_len);
@@ -210,6 +212,8 @@ static bool axfr_send_all(void *arg, const uint8_t *bytes, size_t len)
     return true;
 }
 
+/* A worker's socket does not block; here to block is what keeps the pace of the client. A send(2)
+ * that gets nowhere for as long as the client's patience lasts fails. */
 static bool axfr_prepare(const struct sending *sending)
 {
     uint32_t ms = sending->pace->patience_ms;
@@ -233,7 +237,8 @@ static bool axfr_has_ended(int fd, bool has_ended_before, uint32_t ms)
 }
 
 /* To close with something unread would be a reset, which may overtake the last messages; and to
- * close before the client has taken them would drop them. */
+ * close before the client has taken them would drop them. No event says that it has, so the kernel
+ * is asked again and again. */
 static void axfr_linger(const struct sending *sending)
 {
     const struct axfr_pace *pace = sending->pace;

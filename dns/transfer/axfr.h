@@ -17,7 +17,7 @@
 struct zone;
 
 #define AXFR_OPT_MAX  256
-#define AXFR_HEAD_MAX (12 + QUERY_NAME_MAX + 4 + AXFR_OPT_MAX)
+#define AXFR_HEAD_MAX (12 + NAME_MAX_LEN + 4 + AXFR_OPT_MAX)
 
 /* Plain memory: may be copied and kept. */
 struct axfr_request {

@@ -31,7 +31,7 @@ static bool query_read_question(struct query *query, size_t len)
         at += 1u + octet;
         /* A compression pointer or an extended label cannot stand in the first name of a message.
          */
-        if (octet > NAME_LABEL_MAX || at >= QUERY_NAME_MAX || at + QUESTION_TAIL > left)
+        if (octet > NAME_LABEL_MAX || at >= NAME_MAX_LEN || at + QUESTION_TAIL > left)
             return false;
     }
     query_set_question(query, name, at, labels);
@@ -59,7 +59,7 @@ static bool query_is_backward(const uint8_t *pointer, size_t begin)
 static size_t query_skip_name(const uint8_t *bytes, size_t len, size_t at)
 {
     size_t begin = at;
-    while (at < len && at - begin < QUERY_NAME_MAX) {
+    while (at < len && at - begin < NAME_MAX_LEN) {
         uint8_t octet = bytes[at];
         if (octet == 0)
             return at + 1;
@@ -109,7 +109,7 @@ static inline void query_set_opt(struct query *query, const uint8_t *rr)
 {
     query->has_edns = true;
     query->udp_size = rr_get16(rr + 2);
-    if (query->udp_size < 512)
+    if (query->udp_size < 512) /* RFC 6891 6.2.3 */
         query->udp_size = 512;
     query->edns_version = rr[5];
     query->wants_dnssec = (rr[6] & 0x80) != 0;
@@ -119,7 +119,7 @@ static inline void query_set_opt(struct query *query, const uint8_t *rr)
 static bool query_read_opt(struct query *query, const uint8_t *rr, bool has_root_owner)
 {
     if (query->has_edns || !has_root_owner)
-        return false;
+        return false; /* RFC 6891 6.1.1: a second one is FORMERR; 6.1.2: it is the root's */
     query_set_opt(query, rr);
     const uint8_t *at = rr + 10, *end = at + rr_get16(rr + 8);
     while (at < end) {
@@ -195,7 +195,7 @@ static inline bool query_read_fast_path(struct query *query, const uint8_t *byte
     static const uint8_t counts[8] = {0, 1, 0, 0, 0, 0, 0, 1}, opt_begin[3] = {0, 0, TYPE_OPT};
     const uint8_t *name = bytes + QUERY_HEADER, *opt = bytes + len - OPT_LEN;
     size_t root = len - QUERY_HEADER - QUESTION_TAIL - OPT_LEN, at = 0;
-    if (root >= QUERY_NAME_MAX || (bytes[2] & 0xf8) != 0 ||
+    if (root >= NAME_MAX_LEN || (bytes[2] & 0xf8) != 0 ||
         memcmp(bytes + 4, counts, sizeof(counts)) != 0 || name[root] != 0 ||
         memcmp(opt, opt_begin, sizeof(opt_begin)) != 0 || opt[6] != 0 || rr_get16(opt + 9) != 0)
         return false;
@@ -218,6 +218,7 @@ static inline bool query_read_fast_path(struct query *query, const uint8_t *byte
 
 static uint16_t query_rcode_of(const struct query *query, bool is_well_formed)
 {
+    /* Known, but we are nobody's secondary and take changes from etcd alone. */
     if (query->opcode == OPCODE_NOTIFY || query->opcode == OPCODE_UPDATE)
         return RCODE_REFUSED;
     if (query->opcode != OPCODE_QUERY)
@@ -235,6 +236,7 @@ static __attribute__((noinline)) void query_read_slow_path(struct query *query,
                                                            const uint8_t *bytes, size_t len)
 {
     query->udp_size = 512;
+    /* Two servers that answered responses could go on with each other for ever. */
     if (!bytes || len < QUERY_HEADER || (bytes[2] & 0x80) != 0) {
         query->verdict = QUERY_DROP;
         return;

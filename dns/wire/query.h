@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 
 #define QUERY_HEADER     12 /* octets before the question */
-#define QUERY_NAME_MAX   255
 #define QUERY_LABELS_MAX 127
 
 struct node;
@@ -74,7 +73,7 @@ struct query {
 
     /* Written as far as there is something to say. */
     uint8_t labels[QUERY_LABELS_MAX + 1]; /* where in the name each begins, the root's last */
-    uint8_t folded[QUERY_NAME_MAX + 1 + NAME_PAD]; /* the name in lower case, wire form; octets to
+    uint8_t folded[NAME_MAX_LEN + 1 + NAME_PAD]; /* the name in lower case, wire form; octets to
                                                 spare behind it */
 };
 

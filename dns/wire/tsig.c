@@ -82,7 +82,7 @@ void tsig_write(const struct tsig *tsig, uint16_t error, uint8_t *at)
     rr_put16(at + 8, (uint32_t)(tsig->algorithm_len + TIME_LEN + 2 + TAIL_LEN));
     at = mempcpy(at + FIXED_LEN, tsig->algorithm, tsig->algorithm_len);
     at = mempcpy(at, tsig->time, TIME_LEN);
-    rr_put16(at, 0);
+    rr_put16(at, 0); /* no MAC: RFC 8945 5.3.2 */
     memcpy(at + 2, tsig->id, 2);
     rr_put16(at + 4, error);
     rr_put16(at + 6, 0);

@@ -79,12 +79,12 @@ static void try_labels(const char *text, size_t len)
     struct label label;
     struct label_type type, again;
     bool is_mangled;
-    uint8_t wire[LABEL_WIRE_MAX];
+    uint8_t wire[NAME_MAX_LEN];
     size_t wire_len;
     label_instance(text, len, &label, &is_mangled);
-    check(label.len >= 1 && label.len <= LABEL_MAX);
+    check(label.len >= 1 && label.len <= NAME_LABEL_MAX);
     label_type(text, len, &type);
-    check(type.label.len >= 2 && type.label.len <= LABEL_MAX && type.label.octets[0] == '_');
+    check(type.label.len >= 2 && type.label.len <= NAME_LABEL_MAX && type.label.octets[0] == '_');
     label_type((const char *)type.label.octets, type.label.len, &again);
     check(again.label.len == type.label.len && !again.is_changed);
     check(memcmp(again.label.octets, type.label.octets, type.label.len) == 0);

@@ -1,6 +1,5 @@
 #include "label.h"
 
-#include "name.h"
 #include "registry/base/utf8.h"
 #include "registry/key.h"
 #include "rr.h"
@@ -8,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An odd type's label: with '-' and the hash 15 octets behind the '_', as long as a service's name may
+ * be (RFC 6335 5.1). */
 #define BASE_MAX      62 /* octets behind the '_' */
 #define ODD_STEM_MAX  6  /* octets of an odd type that stay readable */
 #define CUT_MAX       54 /* octets of a mangled instance that stay: with '~' and the hash 63 */
@@ -145,7 +146,7 @@ static size_t label_cut_of(const char *name, size_t len)
 
 void label_instance(const char *name, size_t len, struct label *out, bool *is_mangled)
 {
-    *is_mangled = len == 0 || len > LABEL_MAX || label_is_wildcard(name, len);
+    *is_mangled = len == 0 || len > NAME_LABEL_MAX || label_is_wildcard(name, len);
     for (size_t i = 0; i < len && !*is_mangled; i++)
         *is_mangled = label_is_control((uint8_t)name[i]);
     size_t kept = *is_mangled ? label_cut_of(name, len) : len;
@@ -183,9 +184,9 @@ void label_address(const uint8_t *octets, size_t len, struct label *out)
         label_append_number(out, is_v4 ? octets[i] : rr_get16(octets + i), is_v4 ? 10 : 16);
 }
 
-enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MAX], size_t *out_len)
+enum status label_switch(const char *path, size_t len, uint8_t out[NAME_MAX_LEN], size_t *out_len)
 {
-    uint8_t wire[LABEL_WIRE_MAX];
+    uint8_t wire[NAME_MAX_LEN];
     /* Each component with its '/' or its end is as long as its label with the length octet. */
     if (len > sizeof(wire) - 2)
         return STATUS_TOO_LARGE;
@@ -194,7 +195,7 @@ enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MA
         const char *slash = end > 0 ? memrchr(path, '/', end) : NULL;
         size_t start = slash ? (size_t)(slash - path) + 1 : 0;
         size_t part = end - start;
-        if (part == 0 || part > LABEL_MAX || label_is_wildcard(path + start, part))
+        if (part == 0 || part > NAME_LABEL_MAX || label_is_wildcard(path + start, part))
             return STATUS_BAD_INPUT;
         wire[written++] = (uint8_t)part;
         memcpy(wire + written, path + start, part);
@@ -215,7 +216,7 @@ enum status label_check_switch(const char *path, struct detail *why)
         size_t len = strcspn(at, "/");
         if (len == 0)
             fault = "a part between two '/' is empty";
-        else if (len > LABEL_MAX)
+        else if (len > NAME_LABEL_MAX)
             fault = "a part is longer than the 63 octets of a DNS label";
         else if (label_is_wildcard(at, len))
             fault = "a part must not be '*' alone";

@@ -9,16 +9,15 @@
 #ifndef ZONES_NAME_LABEL_H
 #define ZONES_NAME_LABEL_H
 
+#include "name.h"
 #include "registry/entry.h"
 
-#define LABEL_MAX             63
 #define LABEL_ADDRESS4_OCTETS 4
 #define LABEL_ADDRESS6_OCTETS 16
-#define LABEL_WIRE_MAX        255 /* octets of a name in wire form */
 
 struct label {
     uint8_t len; /* 1-63 */
-    uint8_t octets[LABEL_MAX];
+    uint8_t octets[NAME_LABEL_MAX];
 };
 
 struct label_type {
@@ -46,9 +45,9 @@ void label_instance(const char *name, size_t len, struct label *out, bool *is_ma
 void label_address(const uint8_t *octets, size_t len, struct label *out);
 
 /* The labels of a switch's path in wire form, the last component first, without what follows in the
- * zone and without the root label: "a/b" is "\1b\1a". *out_len is at most LABEL_WIRE_MAX - 1.
+ * zone and without the root label: "a/b" is "\1b\1a". *out_len is at most NAME_MAX_LEN - 1.
  * BAD_INPUT: a component is empty, over 63 octets or a lone '*'; TOO_LARGE: all are too long. */
-MUST_USE enum status label_switch(const char *path, size_t len, uint8_t out[LABEL_WIRE_MAX],
+MUST_USE enum status label_switch(const char *path, size_t len, uint8_t out[NAME_MAX_LEN],
                                   size_t *out_len);
 
 /* Octets of a switch's components as labels, each with its length octet: what 255 octets leave

@@ -188,6 +188,7 @@ void *ptr_table_each(const struct ptr_table *table, uint64_t *position)
 {
     for (; *position <= table->slots->mask; ++*position) {
         void *item = ptr_table_item_of(table->slots->words[*position]);
+        /* As in a slice: whoever asks for items reads them, and each is a cache miss. */
         ptr_table_fetch_item(table->slots->words[(*position + SLICE) & table->slots->mask]);
         if (item) {
             ++*position;

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+/* A scan is enough: only whole seconds below the record TTL, 10 by default, have a row. And one row
+ * takes 12 octets where an array by second would take 40 for each of a million targets. */
 struct ttl_counts_rows {
     uint32_t count;
     struct {

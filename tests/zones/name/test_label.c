@@ -219,7 +219,7 @@ static void turns_paths_round(void **state)
                        "a"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        uint8_t out[LABEL_WIRE_MAX];
+        uint8_t out[NAME_MAX_LEN];
         size_t len;
         assert_int_equal(label_switch(rows[i].path, strlen(rows[i].path), out, &len), STATUS_OK);
         assert_int_equal(len, strlen(rows[i].wire));
@@ -245,19 +245,19 @@ static void refuses_paths_that_are_no_name(void **state)
         {X50 "/" X50 "/" X50 "/" X50 "/" X50, STATUS_TOO_LARGE},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        uint8_t out[LABEL_WIRE_MAX] = {7};
+        uint8_t out[NAME_MAX_LEN] = {7};
         size_t len = 7;
         assert_int_equal(label_switch(rows[i].path, strlen(rows[i].path), out, &len),
                          rows[i].status);
         assert_int_equal(len, 7);
         assert_int_equal(out[0], 7);
     }
-    uint8_t out[LABEL_WIRE_MAX];
+    uint8_t out[NAME_MAX_LEN];
     size_t len;
     const char *longest = X50 "/" X50 "/" X50 "/" X50 "/" X10 X10 X10 X10 "xxxxxxxxx";
-    assert_int_equal(strlen(longest), LABEL_WIRE_MAX - 2);
+    assert_int_equal(strlen(longest), NAME_MAX_LEN - 2);
     assert_int_equal(label_switch(longest, strlen(longest), out, &len), STATUS_OK);
-    assert_int_equal(len, LABEL_WIRE_MAX - 1);
+    assert_int_equal(len, NAME_MAX_LEN - 1);
 }
 
 static void refuses_to_write_switches_that_cannot_be_served(void **state)
