@@ -55,12 +55,11 @@ static struct member_version *member_vector_draft(struct member_vector *list, ui
     struct member_version *vector = malloc(sizeof(*vector) + capacity * sizeof(vector->chunks[0]));
     if (!vector)
         return NULL;
-    *vector = (struct member_version){.capacity = capacity};
-    if (from) {
-        vector->count = from->count;
-        vector->ttl_s = from->ttl_s;
+    vector->capacity = capacity;
+    vector->count = from ? from->count : 0;
+    vector->ttl_s = from ? from->ttl_s : 0;
+    if (from)
         memcpy(vector->chunks, from->chunks, blocks * sizeof(from->chunks[0]));
-    }
     if (list->draft)
         free(list->draft); /* no reader has seen it */
     else
