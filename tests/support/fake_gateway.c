@@ -9,7 +9,7 @@ struct fake_connection {
     struct fake_gateway *gateway;
     char in[65536];
     size_t len;
-    bool is_closing;
+    bool is_closing, is_stream;
 };
 
 static void fake_gateway_free(uv_handle_t *handle)
@@ -87,12 +87,22 @@ static void fake_gateway_answer(struct fake_connection *connection, const struct
     else
         snprintf(head, sizeof(head), "HTTP/1.1 %d Said\r\nContent-Length: %zu\r\n\r\n", row->status,
                  row->end == FAKE_CUT ? len + 10 : len);
+    connection->is_stream = row->end == FAKE_CHUNK;
     fake_gateway_write(connection, head, strlen(head));
     fake_gateway_write(connection, row->body ? row->body : "", len);
     if (is_chunked)
         fake_gateway_write(connection, "\r\n0\r\n\r\n", row->end == FAKE_EOF ? 7 : 2);
     if (row->end == FAKE_CUT)
         fake_gateway_finish(connection);
+}
+
+void fake_gateway_go_on(struct fake_gateway *gateway, const char *chunk)
+{
+    char text[1024];
+    int len = snprintf(text, sizeof(text), "%zx\r\n%s\r\n", strlen(chunk), chunk);
+    for (size_t i = 0; i < gateway->connection_count; i++)
+        if (gateway->connections[i]->is_stream)
+            fake_gateway_write(gateway->connections[i], text, (size_t)len);
 }
 
 static void fake_gateway_request(struct fake_connection *connection, const char *path,

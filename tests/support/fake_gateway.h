@@ -57,6 +57,9 @@ struct fake_gateway {
 bool fake_gateway_start(struct fake_gateway *gateway, uv_loop_t *loop, const struct fake_row *rows,
                         size_t row_count);
 
+/* One more chunk to every connection that was answered with FAKE_CHUNK and is open. */
+void fake_gateway_go_on(struct fake_gateway *gateway, const char *chunk);
+
 /* Its connections are cut; all is closed when the loop has turned once. */
 void fake_gateway_stop(struct fake_gateway *gateway);
 

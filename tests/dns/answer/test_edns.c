@@ -259,9 +259,49 @@ static void everything_at_once_fits_512_octets(void **state)
     world_close(&world);
 }
 
+/* The room that is kept for options is theirs and an extended error's: no octet more, or an answer
+ * that fits is cut, and no octet less, or it is larger than was asked for. */
+static void the_room_for_options_is_exact(void **state)
+{
+    (void)state;
+    static const uint8_t options[] = {0,           NSID, 0, 0, 0,      EXPIRE, 0, 0,      0,
+                                      ZONEVERSION, 0,    0, 0, COOKIE, 0,      8, CLIENT8};
+    static const struct {
+        size_t begin, len;
+    } rows[] = {{0, 0}, {0, 4}, {4, 4}, {8, 4}, {12, 12}, {0, 8}, {4, 8}, {0, sizeof(options)}};
+    open_world();
+    for (unsigned i = 0; i < 50; i++) {
+        char key[64], value[64];
+        snprintf(key, sizeof(key), "/service/many/%u", i);
+        snprintf(value, sizeof(value), "10.1.0.%u:80", i);
+        world_put(&world, key, value, 0);
+    }
+    world_refresh(&world);
+    world.ask.env.max_udp_size = 4096;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned room = 4096;
+        size_t whole = 0;
+        for (unsigned less = 0; less < 3; less++) { /* much room, just enough, too little */
+            struct ask_query query = ask_query("many.service." Z, READ_A);
+            ask_opt(&query, less < 2 ? room : room - 1, 0, options + rows[i].begin, rows[i].len);
+            ask_octets(&world.ask, query.bytes, query.len, QUERY_UDP,
+                       (const struct sockaddr *)(const void *)&client);
+            assert_null(world.ask.fault);
+            assert_int_equal(world.ask.result.is_truncated, less == 2);
+            if (less == 0) {
+                whole = world.ask.result.len;
+                room = (unsigned)whole + 6;
+            }
+            assert_true(less == 2 ? world.ask.result.len < whole : world.ask.result.len == whole);
+        }
+    }
+    world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_room_for_options_is_exact),
         cmocka_unit_test(answers_options_that_are_asked_for),
         cmocka_unit_test(says_nothing_of_a_zone_that_was_not_asked),
         cmocka_unit_test(copies_do_and_no_other_flag),

@@ -18,6 +18,7 @@
     "{\"key\":\"YQ==\",\"create_revision\":\"5\",\"mod_revision\":\"" mod                          \
     "\",\"version\":\"1\",\"value\":\"Yg==\"}"
 #define LINE                 "{\"result\":{" HEADER("9") ",\"events\":[{\"kv\":" KV("9") "}]}}\n"
+#define NEXT                 "{\"result\":{" HEADER("10") ",\"events\":[{\"kv\":" KV("10") "}]}}\n"
 #define RANGE(revision, mod) "{" HEADER(revision) ",\"kvs\":[" KV(mod) "],\"count\":\"1\"}"
 #define VERSION                                                                                    \
     {                                                                                              \
@@ -173,6 +174,8 @@ static void another_member_gives_evidence(void **state)
     assert_int_equal(gateways[1].used[1], 1);
     assert_ptr_not_equal(follow->member, watched);
     assert_true(owner.is_live);
+    fake_gateway_go_on(&gateways[1], NEXT);
+    assert_true(CLIENT_LOOP_UNTIL(&client, owner.puts == 2, 5000));
     end();
 }
 
