@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -29,6 +30,16 @@ static void forget(struct sink *sink)
         close(sink->own);
 }
 
+/* Both ends of a terminal that changes nothing. */
+static void make_terminal(int ends[2])
+{
+    struct termios raw;
+    assert_int_equal(openpty(&ends[0], &ends[1], NULL, NULL, NULL), 0);
+    assert_int_equal(tcgetattr(ends[1], &raw), 0);
+    cfmakeraw(&raw);
+    assert_int_equal(tcsetattr(ends[1], TCSANOW, &raw), 0);
+}
+
 /* Both ends of a pipe or of a pair of sockets, as a child inherits them. */
 static void make(bool is_socket, int ends[2])
 {
@@ -52,9 +63,12 @@ static size_t take(int fd, size_t most)
 static void a_reader_that_does_not_read_is_not_waited_for(void **state)
 {
     (void)state;
-    for (unsigned is_socket = 0; is_socket < 2; is_socket++) {
+    for (unsigned kind = 0; kind < 3; kind++) {
         int ends[2];
-        make(is_socket, ends);
+        if (kind == 2)
+            make_terminal(ends); /* the one that takes a part */
+        else
+            make(kind, ends);
         struct sink sink = SINK(ends[1]);
         size_t written = 0, taken = 0;
         assert_true(sink_wait(&sink, 0));
