@@ -39,7 +39,7 @@ END = [
     (r"^registry/.*(tls|auth|http)", "tls_auth hints distorted"),
     (r"^registry/.*(follow|proof|ledger|watch|feed)", "live proof history distorted"),
     (r"^registry/.*(resolver|discovery|member|endpoint|address)", "names cluster options"),
-    (r"^registry/(base|net|etcd)/", "register live distorted late"),
+    (r"^registry/(base|net|etcd)/", "register tls_auth live distorted late"),
     (r"^registry/(.*keep|.*registr|.*bulk|.*lease|.*scan|.*list|empusa|outage)", "register from late session"),
     (r"^registry/", "zone shown register tolerance"),
     (r"^zones/.*(dump|text)", "zone zone_readers"),
@@ -54,7 +54,7 @@ END = [
     (r"^cli/.*(completion|docs|help)", "completion man session options"),
     (r"^cli/args/", "options session hints"),
     (r"^cli/(text/|.*list|.*switch)", "shown session stderr"),
-    (r"^cli/serve/", "live session limits hardening"),
+    (r"^cli/serve/", "live names session limits hardening"),
     (r"^cli/", "register session stderr"),
 ]
 

@@ -87,11 +87,37 @@ static void an_entry_is_kept_and_changed(void **state)
     assert_string_equal(user_listed(NULL), "");
 }
 
+static void note_numbers(void *arg, const struct empusa_entry *entry)
+{
+    int *numbers = arg;
+    numbers[0] = entry->priority;
+    numbers[1] = entry->weight;
+}
+
+static void priority_and_weight_are_those_given(void **state)
+{
+    (void)state;
+    static const int rows[][4] = {
+        {-1, -1, 0, 1}, {0, 0, 0, 0}, {7, 9, 7, 9}, {65535, 65535, 65535, 65535}};
+    for (size_t i = 0; i < 4; i++) {
+        struct empusa_service service = user_service("n");
+        struct empusa_registration *registration;
+        int numbers[2] = {-1, -1};
+        service.priority = rows[i][0], service.weight = rows[i][1];
+        assert_int_equal(empusa_register(user_registry, &service, &registration), EMPUSA_OK);
+        assert_int_equal(empusa_service_list(user_registry, NULL, note_numbers, numbers),
+                         EMPUSA_OK);
+        assert_memory_equal(numbers, rows[i] + 2, sizeof(numbers));
+        assert_int_equal(empusa_unregister(registration), EMPUSA_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         USER_TEST(what_is_wrong_is_named),
         USER_TEST(an_entry_is_kept_and_changed),
+        USER_TEST(priority_and_weight_are_those_given),
     };
     return cmocka_run_group_tests(tests, user_start, user_stop);
 }

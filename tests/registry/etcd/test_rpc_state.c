@@ -1,4 +1,5 @@
 /* How long an attempt may take, and what a failure leaves behind. */
+#include "rpc.h"
 #include "rpc_state.h"
 
 #include "support/client_loop.h"
@@ -172,6 +173,29 @@ static void what_may_have_been_done_is_said_to_be_unknown(void **state)
     assert_string_equal(ended.why, due.text);
 }
 
+/* A line of a stream has said why it ends. */
+static void a_token_is_dropped_only_where_it_may_be_the_reason(void **state)
+{
+    static const struct {
+        enum gateway_reply_class class;
+        bool is_dropped;
+    } rows[] = {{GATEWAY_REPLY_TOKEN, true},
+                {GATEWAY_REPLY_PERMISSION, true}, /* fetched long ago */
+                {GATEWAY_REPLY_UNDONE, false}};
+    struct client_auth *auth = &client.etcd->auth;
+    (void)state;
+    auth->user = strdup("bob");
+    rpc->token = strdup("t");
+    while (uv_now(&client.loop) < 5000) /* of a machine that has just been started */
+        client_loop_run_for(&client, 100);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        free(auth->token);
+        auth->token = strdup("t");
+        rpc_refuse(rpc, &(struct gateway_reply_error){.class = rows[i].class});
+        assert_int_equal(!auth->token, rows[i].is_dropped);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -182,6 +206,7 @@ int main(void)
         TEST(a_failure_about_tls_outlasts_others),
         TEST(a_reply_is_told_with_success_alone),
         TEST(what_may_have_been_done_is_said_to_be_unknown),
+        TEST(a_token_is_dropped_only_where_it_may_be_the_reason),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
