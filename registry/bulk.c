@@ -170,7 +170,7 @@ static void bulk_give_up(struct bulk_batch *batch, enum status status, const str
 static void bulk_see(struct bulk_batch *batch, const struct kv_txn_result *result)
 {
     for (size_t i = 0; i < batch->count && i < result->op_count; i++)
-        batch->revisions[i] = result->ops[i].kv_count > 0 ? result->ops[i].kvs[0].mod_revision : 0;
+        batch->revisions[i] = result->ops[i].kv.mod_revision; /* 0: it is not there */
     batch->step = BULK_WRITES;
 }
 

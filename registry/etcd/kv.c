@@ -59,8 +59,6 @@ static void kv_add_op(struct buffer *body, const struct kv_op *op)
     if (op->kind == KV_PUT) {
         kv_add_octets(body, ",\"value\":\"", op->value, op->value_len);
         buffer_printf(body, ",\"lease\":\"%" PRId64 "\"", op->lease);
-    } else if (op->end) {
-        kv_add_octets(body, ",\"range_end\":\"", op->end, op->end_len);
     }
     if (op->kind == KV_GET && op->keys_only)
         buffer_add_text(body, ",\"keys_only\":true");

@@ -17,6 +17,6 @@ void kv_guard_init(struct kv_guard *guard, const char *key, size_t key_len, int6
 
 const struct kv *kv_guard_found(const struct kv_txn_result *result)
 {
-    bool has_one = !result->succeeded && result->op_count > 0 && result->ops[0].kv_count > 0;
-    return has_one ? &result->ops[0].kvs[0] : NULL;
+    bool has_one = !result->succeeded && result->op_count > 0 && result->ops[0].is_found;
+    return has_one ? &result->ops[0].kv : NULL;
 }

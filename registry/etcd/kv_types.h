@@ -72,10 +72,8 @@ struct kv_op {
     size_t key_len;
     const char *value; /* KV_PUT */
     size_t value_len;
-    int64_t lease;   /* KV_PUT; 0 = none */
-    const char *end; /* KV_DELETE, KV_GET: a range; NULL = one key */
-    size_t end_len;
-    bool keys_only; /* KV_GET: without the values */
+    int64_t lease;  /* KV_PUT; 0 = none */
+    bool keys_only; /* KV_GET: without the value */
 };
 
 #define KV_TXN_MAX 128 /* compares, and operations of each branch: etcd's default limit */
@@ -91,9 +89,9 @@ struct kv_txn {
 
 /* One entry per operation of the branch taken. */
 struct kv_op_result {
-    uint64_t deleted;     /* KV_DELETE */
-    const struct kv *kvs; /* KV_GET */
-    size_t kv_count;
+    uint64_t deleted; /* KV_DELETE */
+    bool is_found;    /* KV_GET: the key is there, */
+    struct kv kv;     /* and is this */
 };
 
 struct kv_txn_result {

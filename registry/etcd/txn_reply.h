@@ -2,7 +2,7 @@
  *
  * A reply that makes no sense must not be taken for one: whoever believes that its entry is not
  * there writes it, and whoever believes that it was written goes on without it. So the responses
- * must be those of the branch that was done, in number and kind, and keys must be of those asked
+ * must be those of the branch that was done, in number and kind, and a key must be the one asked
  * for.
  *
  * Threads: pure. */
@@ -14,12 +14,14 @@
 
 /* The operations of a transaction, as far as their responses depend on them. */
 struct txn_shape {
-    struct txn_shape_op {
-        enum kv_op_kind kind;
-        size_t key_len, end_len; /* of a KV_GET; they lie one behind the other in `octets` */
-    } ops[2][KV_TXN_MAX];        /* on failure, on success */
-    size_t counts[2];
-    struct buffer octets[2];
+    struct txn_shape_branch {
+        struct txn_shape_op {
+            enum kv_op_kind kind;
+            size_t key_len; /* of a KV_GET */
+        } ops[KV_TXN_MAX];
+        size_t count;
+        struct buffer keys; /* of the KV_GETs, one behind the other */
+    } branches[2];          /* on failure, on success */
 };
 
 /* OK, TOO_MANY, TOO_LARGE, NO_MEMORY. To be cleared in any case. */

@@ -107,8 +107,8 @@ static void fake_answer_txn(const struct fake_request *request, enum status lost
         kv.lease = fake.lease;
         kv.mod_revision = fake.mod_revision;
         kv.create_revision = fake.create_revision;
-        op.kvs = &kv;
-        op.kv_count = 1;
+        op.is_found = true;
+        op.kv = kv;
     }
     result.revision = fake.revision;
     result.ops = &op;

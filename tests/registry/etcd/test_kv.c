@@ -75,9 +75,9 @@ static void on_txn(void *arg, enum status status, const struct kv_txn_result *re
     outcome->op_count = result->op_count;
     for (size_t i = 0; i < result->op_count; i++) {
         outcome->deleted += result->ops[i].deleted;
-        for (size_t k = 0; k < result->ops[i].kv_count; k++)
-            snprintf(outcome->got, sizeof(outcome->got), "%.*s",
-                     (int)result->ops[i].kvs[k].value_len, result->ops[i].kvs[k].value);
+        const struct kv *kv = &result->ops[i].kv;
+        if (result->ops[i].is_found)
+            snprintf(outcome->got, sizeof(outcome->got), "%.*s", (int)kv->value_len, kv->value);
     }
 }
 
@@ -253,7 +253,7 @@ static void a_transaction_does_one_branch(void **state)
     (void)state;
     struct kv_op put = {
         .kind = KV_PUT, .key = "/t/a", .key_len = 4, .value = "x\0y", .value_len = 3};
-    struct kv_op get = {.kind = KV_GET, .key = "/t/", .key_len = 3, .end = "/t0", .end_len = 3};
+    struct kv_op get = {.kind = KV_GET, .key = "/t/a", .key_len = 4};
     struct kv_compare absent = {.key = "/t/a", .key_len = 4};
     struct kv_txn txn = {.compares = &absent,
                          .compare_count = 1,
@@ -274,8 +274,7 @@ static void a_transaction_does_one_branch(void **state)
     assert_true(keys.op_count == 1 && keys.got[0] == '\0');
 
     struct kv_compare mine = {.key = "/t/a", .key_len = 4, .mod_revision = first.revision};
-    struct kv_op remove = {
-        .kind = KV_DELETE, .key = "/t/", .key_len = 3, .end = "/t0", .end_len = 3};
+    struct kv_op remove = {.kind = KV_DELETE, .key = "/t/a", .key_len = 4};
     struct outcome third = run_txn((struct kv_txn){
         .compares = &mine, .compare_count = 1, .success = &remove, .success_count = 1});
     assert_true(third.succeeded);

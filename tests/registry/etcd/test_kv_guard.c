@@ -28,10 +28,10 @@ static void it_does_what_is_asked_where_the_revision_is_the_one_seen_and_else_re
 static void what_is_there_instead_is_found(void **state)
 {
     (void)state;
-    const struct kv kv = {.key = "k"};
-    const struct kv_op_result none = {.kv_count = 0}, one = {.kvs = &kv, .kv_count = 1};
+    const struct kv_op_result none = {.is_found = false},
+                              one = {.is_found = true, .kv = {.key = "k"}};
     struct kv_txn_result result = {.succeeded = false, .ops = &one, .op_count = 1};
-    assert_ptr_equal(kv_guard_found(&result), &kv);
+    assert_ptr_equal(kv_guard_found(&result), &one.kv);
     result.succeeded = true;
     assert_null(kv_guard_found(&result));
     result = (struct kv_txn_result){.ops = &none, .op_count = 1};
