@@ -119,19 +119,18 @@ static void kept_lease_end(struct kept_lease *lease, enum status status, const s
     kept_lease_release(lease);
 }
 
-static void kept_lease_on_renewed(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                                  int64_t left_s, const struct detail *why)
+static void kept_lease_on_renewed(void *arg, const struct lease_result *result)
 {
     struct kept_lease *lease = arg;
-    (void)granted_ttl_s, (void)left_s;
+    enum status status = result->status;
     if (status == STATUS_OK) {
-        lease->id = id;
+        lease->id = result->id;
         lease->renewed_ms = uv_now(lease->loop);
     } else if (status == STATUS_NOT_FOUND && lease->id != 0) {
         lease->id = 0;
         status = STATUS_OK;
     }
-    kept_lease_end(lease, status, why);
+    kept_lease_end(lease, status, result->why);
 }
 
 static void kept_lease_grant(struct kept_lease *lease)
@@ -186,11 +185,10 @@ void kept_lease_spare(struct kept_lease_share *share)
     share->lease->is_spared = true;
 }
 
-static void kept_lease_on_revoked(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                                  int64_t left_s, const struct detail *why)
+static void kept_lease_on_revoked(void *arg, const struct lease_result *result)
 {
     struct kept_lease *lease = arg;
-    (void)status, (void)id, (void)granted_ttl_s, (void)left_s, (void)why;
+    (void)result;
     lease->id = 0;
     kept_lease_end(lease, STATUS_OK, &(struct detail){""});
 }

@@ -31,18 +31,9 @@ enum registrar_step {
     REGISTRAR_RENEW   /* the lease alone, as long as etcd knows it; else write */
 };
 
-/* What tells the kinds of change apart. */
-struct registrar_traits {
-    /* Says what is to be done about what is there, and sets what that needs. */
-    enum registrar_step (*plan)(struct registrar *registrar);
-    bool is_once;     /* it must be known whether it was we */
-    bool is_entry;    /* line ends behind the value do not count */
-    bool is_draining; /* the state wanted */
-};
-
 struct registrar {
     struct etcd *etcd;
-    registrar_done *done; /* NULL: cancelled */
+    registrar_done *done;
     void *arg;
     const struct registrar_traits *traits;
     struct registrar_seen seen;
@@ -61,6 +52,15 @@ struct registrar {
     enum status status;
     struct detail why;
     struct kv_key key;
+};
+
+/* What tells the kinds of change apart. */
+struct registrar_traits {
+    /* Says what is to be done about what is there, and sets what that needs. */
+    enum registrar_step (*plan)(struct registrar *registrar);
+    bool is_once;     /* it must be known whether it was we */
+    bool is_entry;    /* line ends behind the value do not count */
+    bool is_draining; /* the state wanted */
 };
 
 static void registrar_read(struct registrar *registrar);
@@ -91,15 +91,6 @@ static void registrar_fail(struct registrar *registrar, enum status status, cons
     registrar_end(registrar, detail_set(&why, status, "%s", text), &why);
 }
 
-/* An answer has come. True: nobody wants to know. */
-static bool registrar_is_cancelled(struct registrar *registrar)
-{
-    if (registrar->done)
-        return false;
-    registrar_free(registrar);
-    return true;
-}
-
 /* kv NULL: it is not there. False: no memory. */
 static bool registrar_see(struct registrar *registrar, const struct kv *kv)
 {
@@ -114,18 +105,14 @@ static bool registrar_see(struct registrar *registrar, const struct kv *kv)
     return value;
 }
 
-static void registrar_on_granted(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                                 int64_t left_s, const struct detail *why)
+static void registrar_on_granted(void *arg, const struct lease_result *result)
 {
     struct registrar *registrar = arg;
-    (void)granted_ttl_s, (void)left_s;
-    if (registrar_is_cancelled(registrar))
-        return;
-    registrar->lease = id;
-    if (status == STATUS_OK)
+    registrar->lease = result->id;
+    if (result->status == STATUS_OK)
         registrar_send(registrar);
     else
-        registrar_end(registrar, status, why);
+        registrar_end(registrar, result->status, result->why);
 }
 
 /* Write or delete, under a lease of its own where one is wanted. */
@@ -141,17 +128,13 @@ static void registrar_change(struct registrar *registrar)
 }
 
 /* IDs say TTLs up to LEASE_ID_TTL_MAX_S; of longer ones only etcd knows what they are. */
-static void registrar_on_renewed(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                                 int64_t left_s, const struct detail *why)
+static void registrar_on_renewed(void *arg, const struct lease_result *result)
 {
     struct registrar *registrar = arg;
-    (void)id, (void)left_s;
-    if (registrar_is_cancelled(registrar))
-        return;
-    bool is_other =
-        registrar->ttl_s >= LEASE_ID_TTL_MAX_S && (uint64_t)granted_ttl_s != registrar->ttl_s;
-    if (status != STATUS_NOT_FOUND && !(status == STATUS_OK && is_other)) {
-        registrar_end(registrar, status, why);
+    bool is_other = result->status == STATUS_OK && registrar->ttl_s >= LEASE_ID_TTL_MAX_S &&
+                    (uint64_t)result->granted_ttl_s != registrar->ttl_s;
+    if (result->status != STATUS_NOT_FOUND && !is_other) {
+        registrar_end(registrar, result->status, result->why);
         return;
     }
     registrar->step = REGISTRAR_WRITE;
@@ -223,8 +206,6 @@ static void registrar_on_read(void *arg, enum status status, const struct kv_ran
 {
     struct registrar *registrar = arg;
     (void)result;
-    if (registrar_is_cancelled(registrar))
-        return;
     if (registrar->lacks_memory)
         registrar_fail(registrar, STATUS_NO_MEMORY, "out of memory");
     else if (status != STATUS_OK)
@@ -246,8 +227,6 @@ static void registrar_on_sent(void *arg, enum status status, const struct kv_txn
                               const struct detail *why)
 {
     struct registrar *registrar = arg;
-    if (registrar_is_cancelled(registrar))
-        return;
     if (status == STATUS_TIMED_OUT && registrar->traits->is_once) {
         registrar->why = *why;
         registrar->is_resolving = true;
@@ -399,7 +378,7 @@ static const struct registrar_traits registrar_kinds[] = {
 };
 
 enum status registrar_start(struct etcd *etcd, const struct registrar_change *change,
-                            registrar_done *done, void *arg, struct registrar **out)
+                            registrar_done *done, void *arg)
 {
     struct registrar *registrar = calloc(1, sizeof(*registrar));
     if (!registrar)
@@ -426,13 +405,5 @@ enum status registrar_start(struct etcd *etcd, const struct registrar_change *ch
         registrar_free(registrar);
         return status;
     }
-    if (out)
-        *out = registrar;
     return STATUS_OK;
-}
-
-void registrar_cancel(struct registrar *registrar)
-{
-    if (registrar)
-        registrar->done = NULL;
 }

@@ -16,9 +16,6 @@
 #include "key.h"
 #include "registry/etcd/etcd.h"
 
-/* A change under way. */
-struct registrar;
-
 /* What became of it, as far as etcd has answered. */
 enum registrar_outcome {
     REGISTRAR_CHANGED,   /* it is done: there was something, and it is changed or deleted, */
@@ -73,12 +70,8 @@ struct registrar_change {
 };
 
 /* Begin a change. Returns at once.
- * OK: `done` will be called, and until then *out (out may be NULL) may be given to
- * registrar_cancel(). NO_MEMORY, CANCELLED (the client is being closed): it will not. */
+ * OK: `done` will be called. NO_MEMORY, CANCELLED (the client is being closed): it will not. */
 MUST_USE enum status registrar_start(struct etcd *etcd, const struct registrar_change *change,
-                                     registrar_done *done, void *arg, struct registrar **out);
-
-/* `done` is not called any more; what is under way may still be done. NULL: nothing. */
-void registrar_cancel(struct registrar *registrar);
+                                     registrar_done *done, void *arg);
 
 #endif

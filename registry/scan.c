@@ -137,8 +137,7 @@ static void scan_give_page(struct scan *scan)
         scan_end_plainly(scan, STATUS_NO_MEMORY);
 }
 
-static void scan_on_lease(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                          int64_t left_s, const struct detail *why);
+static void scan_on_lease(void *arg, const struct lease_result *result);
 
 /* Ask for more leases; with the last answer the page is whole. Where there is no memory, the answer
  * comes at once, and finds it busy. */
@@ -161,18 +160,18 @@ static void scan_ask(struct scan *scan)
         scan_give_page(scan);
 }
 
-static void scan_on_lease(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                          int64_t left_s, const struct detail *why)
+static void scan_on_lease(void *arg, const struct lease_result *result)
 {
     struct scan *scan = arg;
-    (void)granted_ttl_s;
+    size_t count = scan->lease_count - scan->known;
+    bool is_alive = result->status == STATUS_OK;
     scan->answered++;
-    if (status == STATUS_OK || status == STATUS_NOT_FOUND) {
-        scan_find(scan->leases + scan->known, scan->lease_count - scan->known, id)->left_s =
-            status == STATUS_OK ? left_s : -1;
+    if (is_alive || result->status == STATUS_NOT_FOUND) {
+        struct scan_lease *lease = scan_find(scan->leases + scan->known, count, result->id);
+        lease->left_s = is_alive ? result->left_s : -1;
     } else if (scan->status == STATUS_OK) {
-        scan->status = status;
-        scan->why = *why;
+        scan->status = result->status;
+        scan->why = *result->why;
     }
     scan_ask(scan);
 }

@@ -38,17 +38,15 @@ void shared_lease_release(struct shared_lease *lease)
         free(lease);
 }
 
-static void shared_lease_on_granted(void *arg, enum status status, int64_t id,
-                                    int64_t granted_ttl_s, int64_t left_s, const struct detail *why)
+static void shared_lease_on_granted(void *arg, const struct lease_result *result)
 {
-    (void)id, (void)granted_ttl_s, (void)left_s;
     struct shared_lease *lease = arg;
     struct shared_leases *leases = lease->leases;
-    lease->is_granted = status == STATUS_OK;
+    lease->is_granted = result->status == STATUS_OK;
     lease->granted_ms = uv_now(leases->loop);
     leases->grants--;
     shared_lease_release(lease);
-    leases->on_granted(leases->arg, status, why);
+    leases->on_granted(leases->arg, result->status, result->why);
 }
 
 static struct shared_lease *shared_lease_pop(struct shared_leases *leases)

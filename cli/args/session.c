@@ -165,7 +165,7 @@ enum status session_change(struct session *session, const struct registrar_chang
                            enum registrar_outcome *outcome)
 {
     struct change_wait wait = {.wait.session = session};
-    enum status status = registrar_start(session->etcd, change, session_change_done, &wait, NULL);
+    enum status status = registrar_start(session->etcd, change, session_change_done, &wait);
     if (status != STATUS_OK)
         return detail_set(&session->why, status, "%s", status_text(status));
     status = session_wait_for(&wait.wait);

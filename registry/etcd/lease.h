@@ -14,11 +14,16 @@
 #define LEASE_KEYS_MAX  1000       /* keys to a lease: more make etcd 3.4 slow for everyone */
 #define LEASE_TTL_MAX_S 9000000000 /* etcd's own bound */
 
-/* Callbacks as in kv.h: exactly once, from the loop.
- * granted_ttl_s: what etcd gave, at least its minimum; 0 = the lease is gone (not an error: the
- * status is NOT_FOUND). left_s: whole seconds left. */
-typedef void lease_done(void *arg, enum status status, int64_t id, int64_t granted_ttl_s,
-                        int64_t left_s, const struct detail *why);
+struct lease_result {
+    enum status status; /* NOT_FOUND: the lease is gone */
+    int64_t id;
+    int64_t granted_ttl_s,
+        left_s; /* only when OK: what etcd gave, at least its minimum; what is left */
+    const struct detail *why;
+};
+
+/* Callbacks as in kv.h: exactly once, from the loop. *result is borrowed. */
+typedef void lease_done(void *arg, const struct lease_result *result);
 
 /* Grant with this ID. Harmless to repeat. */
 void lease_grant(struct etcd *etcd, int64_t id, uint64_t ttl_s, lease_done *done, void *arg);

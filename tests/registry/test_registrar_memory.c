@@ -35,7 +35,7 @@ static enum status change(enum registrar_kind kind)
                                             .expected_len = 3,
                                             .ttl_s = 30};
     struct outcome out = {0};
-    enum status status = registrar_start(fake_etcd(), &wanted, on_done, &out, NULL);
+    enum status status = registrar_start(fake_etcd(), &wanted, on_done, &out);
     fake_settle();
     assert_int_equal(out.calls, status == STATUS_OK);
     return status == STATUS_OK ? out.status : status;

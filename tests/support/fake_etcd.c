@@ -157,8 +157,13 @@ static void fake_answer_lease(const struct fake_request *request, enum status lo
         }
     }
     status = lost == STATUS_OK ? status : lost;
-    request->lease_done(request->arg, status, request->lease, ttl_s, ttl_s,
-                        status == STATUS_OK ? &(struct detail){""} : &fake_away);
+    request->lease_done(
+        request->arg,
+        &(struct lease_result){.status = status,
+                               .id = request->lease,
+                               .granted_ttl_s = ttl_s,
+                               .left_s = ttl_s,
+                               .why = status == STATUS_OK ? &(struct detail){""} : &fake_away});
 }
 
 /* Not done. */
@@ -170,7 +175,8 @@ static void fake_refuse(const struct fake_request *request, enum status status)
     else if (request->kind == FAKE_RANGE)
         request->range_done(request->arg, status, &(struct kv_range_result){0}, why);
     else
-        request->lease_done(request->arg, status, request->lease, 0, 0, why);
+        request->lease_done(request->arg, &(struct lease_result){
+                                              .status = status, .id = request->lease, .why = why});
 }
 
 static void fake_answer(const struct fake_request *request)
