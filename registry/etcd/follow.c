@@ -85,13 +85,8 @@ static void follow_on_load_done(void *arg, enum status status, const struct kv_r
 
 static void follow_load(struct follow *follow)
 {
-    struct kv_range range = {
-        .key = follow->prefix.text,
-        .key_len = follow->prefix.len,
-        .end = follow->end.text,
-        .end_len = follow->end.len,
-        .timeout_ms = FOLLOW_LOAD_TIMEOUT_MS,
-    };
+    struct kv_range range = follow->keys;
+    range.timeout_ms = FOLLOW_LOAD_TIMEOUT_MS;
     follow->state = FOLLOW_LOADING;
     follow->slice = 0;
     follow->load_began_ms = follow_state_now_ms(follow);
@@ -125,7 +120,7 @@ static void follow_on_knock(void *arg, enum status status, const struct kv_range
 static void follow_knock(struct follow *follow)
 {
     follow->state = FOLLOW_KNOCKING;
-    follow->probe = follow_state_ask(follow, NULL, follow_on_knock);
+    follow->probe = follow_state_ask(follow, NULL, 0, follow_on_knock);
     if (!follow->probe)
         follow_state_fail(follow, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
 }
@@ -158,6 +153,10 @@ static void follow_set_range(struct follow *follow, const char *prefix, size_t p
     if (prefix_len)
         memcpy(follow->prefix.text, prefix, prefix_len);
     kv_prefix_end(prefix, prefix_len, &follow->end);
+    follow->keys = (struct kv_range){.key = follow->prefix.text,
+                                     .key_len = follow->prefix.len,
+                                     .end = follow->end.text,
+                                     .end_len = follow->end.len};
 }
 
 enum status follow_start(struct etcd *etcd, const char *prefix, size_t prefix_len,

@@ -11,7 +11,7 @@
  *
  * The stream carries `hasleader` and is backed by a probe of the same member each second, so
  * that a silent member or a minority is noticed within about 3 s. What the watch reports is
- * verified (proof.h) every 30 s, and earlier when much has changed: events that it has lost are
+ * verified (follow_prove.c) every 30 s, and earlier when much has changed: events that it has lost are
  * reported late, and a watch that stalls in the middle of a line for 5 s is abandoned. No event
  * is reported twice, nor after a newer one of its key. After a lost connection the newest event
  * that was reported is looked up in the store's history (follow_check.h); without one,

@@ -8,38 +8,36 @@
 #define FOLLOW_PAUSE_MS     250U
 #define FOLLOW_PAUSE_MAX_MS 1000 /* an answer is to be right soon after etcd is back */
 #define FOLLOW_RELOAD_MS    1000 /* between the beginnings of two loads */
-#define FOLLOW_ANSWER_MS    2000 /* for the probe's answer */
 
 uint64_t follow_state_now_ms(const struct follow *follow)
 {
     return uv_now(follow->etcd->loop);
 }
 
-static void follow_state_halt_watch(struct follow *follow)
+void follow_state_end_proof(struct follow *follow)
 {
-    struct follow_proving *proving = &follow->proving;
-    if (follow->probe)
-        range_cancel(follow->probe);
-    if (follow->check)
-        follow_check_cancel(follow->check);
-    if (proving->proof)
-        proof_cancel(proving->proof);
-    if (follow->watch)
-        watch_stop(follow->watch);
-    follow->probe = NULL;
-    follow->check = NULL;
-    proving->proof = NULL;
-    follow->watch = NULL;
-    follow->probes_failed = 0;
+    if (follow->proof.range)
+        range_cancel(follow->proof.range);
+    if (follow->proof.watch)
+        watch_stop(follow->proof.watch);
+    follow->proof = (struct follow_proof){.step = FOLLOW_PROOF_NONE};
 }
 
-/* Stop all requests. */
 void follow_state_halt(struct follow *follow)
 {
     if (follow->load)
         range_cancel(follow->load);
-    follow->load = NULL;
-    follow_state_halt_watch(follow);
+    if (follow->probe)
+        range_cancel(follow->probe);
+    if (follow->check)
+        follow_check_cancel(follow->check);
+    if (follow->watch)
+        watch_stop(follow->watch);
+    follow_state_end_proof(follow);
+    follow->load = follow->probe = NULL;
+    follow->check = NULL;
+    follow->watch = NULL;
+    follow->probes_failed = 0;
     uv_timer_stop(&follow->timer);
 }
 
@@ -129,12 +127,13 @@ void follow_state_abandon_member(struct follow *follow, enum status status,
     follow_state_fail(follow, status, why);
 }
 
-struct range *follow_state_ask(struct follow *follow, struct member *member, kv_range_done *done)
+struct range *follow_state_ask(struct follow *follow, struct member *member, uint32_t timeout_ms,
+                               kv_range_done *done)
 {
     struct kv_range range = {.key = follow->prefix.text,
                              .key_len = follow->prefix.len,
                              .keys_only = true,
-                             .timeout_ms = member ? FOLLOW_ANSWER_MS : 0};
+                             .timeout_ms = timeout_ms};
     return range_start(follow->etcd, &range, member, NULL, done, follow);
 }
 

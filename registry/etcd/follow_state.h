@@ -13,7 +13,6 @@
 #include "follow_check.h"
 #include "follow_types.h"
 #include "ledger.h"
-#include "proof.h"
 #include "watch.h"
 
 #define FOLLOW_REASONS_MAX 8 /* of one outage that are told */
@@ -32,10 +31,37 @@ enum follow_connection {
     FOLLOW_CONNECTION_LOST
 };
 
+enum follow_proof_step {
+    FOLLOW_PROOF_NONE,      /* no proof is under way */
+    FOLLOW_PROOF_JOINING,   /* the second watch is being made */
+    FOLLOW_PROOF_TARGETING, /* the store's revision is being read */
+    FOLLOW_PROOF_SETTLING,  /* until all up to there must have been told */
+    FOLLOW_PROOF_READING,
+    FOLLOW_PROOF_WAITING, /* to count */
+    FOLLOW_PROOF_COUNTING
+};
+
+/* The proof that is under way. */
+struct follow_proof {
+    enum follow_proof_step step;
+    struct member *member; /* to ask; NULL = any */
+    struct watch *watch;   /* the second; NULL = reads must do */
+    struct range *range;   /* what is being read */
+    int64_t start;         /* of the second watch */
+    int64_t replayed;      /* the revision up to which that has told; 0 = nothing yet */
+    int64_t target;        /* the store's revision: all up to here is to be proven */
+    uint64_t raft_term;    /* the store's */
+    uint64_t began_ms, target_ms, count_began_ms;
+    uint64_t held;      /* keys, while they are counted */
+    unsigned counts;    /* that found another number */
+    bool reads_changes; /* read the keys changed since the last proof */
+    bool needs_count;   /* compare the number of keys */
+    bool has_counted;   /* that was right */
+    uint32_t count_ms;  /* and took so long */
+};
+
 /* When the watch is proven, and how that went. */
 struct follow_proving {
-    struct proof *proof;
-    int64_t start; /* of its second watch */
     uint32_t every_ms;
     uint64_t read_max; /* keys; of more, the changed ones are not read */
     uint64_t due_ms, done_ms;
@@ -50,6 +76,7 @@ struct follow {
     struct follow_events events;
     void *arg;
     struct kv_key prefix, end;
+    struct kv_range keys; /* from that to this: all that are followed */
     uv_timer_t timer;
     uv_timer_cb on_timer;                    /* follow.c's: what is due */
     const struct watch_events *watch_events; /* follow_watch.c's: of the watch that is followed */
@@ -73,6 +100,7 @@ struct follow {
     uint64_t raft_term, cluster_id;
     struct follow_check_newest_key newest_key;
     struct ledger ledger;
+    struct follow_proof proof;
     struct follow_proving proving;
     struct follow_counts facts;
     uint32_t slice;        /* keys since the last commit of a load */
@@ -106,9 +134,12 @@ void follow_state_abandon_member(struct follow *follow, enum status status,
 /* Contact with etcd stands. */
 void follow_state_set_live(struct follow *follow);
 
-/* A linearizable read of one member or, NULL, of any. NULL: no memory. */
+/* The proof is over, or not to be gone on with. */
+void follow_state_end_proof(struct follow *follow);
+
+/* A linearizable read of one member or, NULL, of any. timeout_ms 0: the client's. NULL: no memory. */
 MUST_USE struct range *follow_state_ask(struct follow *follow, struct member *member,
-                                        kv_range_done *done);
+                                        uint32_t timeout_ms, kv_range_done *done);
 
 /* The newest event that was told is what the store's history will be checked by. */
 void follow_state_note_put(struct follow *follow, const struct kv *kv);
@@ -122,7 +153,7 @@ void follow_state_remove(struct follow *follow, const char *key, size_t key_len,
 void follow_state_reach(struct follow *follow, int64_t revision);
 
 /* Commit what has been told, unless the watch that is followed stands inside a line; of `except` it
- * is known that it does not. */
+ * is known that it does not. The owner may stop the follow then. */
 void follow_state_commit(struct follow *follow, const struct watch *except);
 
 /* Whether there are so few keys that all may be looked at without a thought. */
@@ -136,12 +167,16 @@ void follow_watch_join(struct follow *follow);
 /* What is due while a watch stands, or is being created. */
 void follow_watch_tick(struct follow *follow);
 
-/* follow_prove.c: have the watch proven when it is time, and act upon what that shows. */
+/* follow_prove.c: has the watch told everything? It is proven when it is time, and what that shows is
+ * acted upon. */
 
 /* Whether it is time: many changes are proven before they are too many. */
 bool follow_prove_is_due(const struct follow *follow);
 
 /* Begin a proof; a watch stands and no proof is under way. */
 void follow_prove(struct follow *follow);
+
+/* To be called each second or so while a proof is under way. May end it. */
+void follow_prove_tick(struct follow *follow);
 
 #endif

@@ -3,6 +3,7 @@
 #define FOLLOW_GAP_MAX    20000 /* revisions; a longer replay takes longer than a load */
 #define FOLLOW_TICK_MS    500
 #define FOLLOW_PROBE_MS   1000  /* a watch silent for so long has its member probed */
+#define FOLLOW_ANSWER_MS  2000  /* for the probe's answer */
 #define FOLLOW_PROBES_MAX 3     /* that are answered with a failure */
 #define FOLLOW_STEADY_MS  5000  /* a watch that lives so long was no failure */
 #define FOLLOW_AMID_MS    5000  /* that a line may pause */
@@ -35,7 +36,8 @@ static void follow_watch_probe(struct follow *follow)
     if (follow->probe || now_ms - seen_ms < FOLLOW_PROBE_MS ||
         now_ms - follow->last_seen_ms < FOLLOW_PROBE_MS)
         return;
-    follow->probe = follow_state_ask(follow, follow->member, follow_watch_on_probe_done);
+    follow->probe =
+        follow_state_ask(follow, follow->member, FOLLOW_ANSWER_MS, follow_watch_on_probe_done);
 }
 
 static void follow_watch_on_check_done(void *arg, enum follow_check_result result,
@@ -83,7 +85,6 @@ static void follow_watch_stall(struct follow *follow, enum status status, const 
 
 void follow_watch_tick(struct follow *follow)
 {
-    struct follow_proving *proving = &follow->proving;
     uint64_t now_ms = follow_state_now_ms(follow);
     if (follow->state == FOLLOW_JOINING) {
         follow->watches_lost++;
@@ -105,8 +106,8 @@ void follow_watch_tick(struct follow *follow)
     follow_watch_probe(follow);
     if (follow->needs_check && !follow->check && !follow->probe)
         follow_watch_check(follow);
-    if (proving->proof)
-        proof_tick(proving->proof);
+    if (follow->proof.step != FOLLOW_PROOF_NONE)
+        follow_prove_tick(follow);
     else if (!follow->needs_check && follow_prove_is_due(follow))
         follow_prove(follow);
 }
@@ -184,13 +185,13 @@ static const struct watch_events follow_watch_events = {
 
 void follow_watch_join(struct follow *follow)
 {
+    struct kv_range range = follow->keys;
+    range.revision = follow->revision + 1;
     follow->state = FOLLOW_JOINING;
     uv_timer_start(&follow->timer, follow->on_timer, FOLLOW_JOIN_MS, 0);
     follow->member = member_find(&follow->etcd->members, 0, follow_state_now_ms(follow));
     follow->watch_events = &follow_watch_events;
-    follow->watch = watch_start(follow->etcd, follow->member, follow->prefix.text,
-                                follow->prefix.len, follow->end.text, follow->end.len,
-                                follow->revision + 1, &follow_watch_events, follow);
+    follow->watch = watch_start(follow->etcd, follow->member, &range, &follow_watch_events, follow);
     if (!follow->watch)
         follow_state_fail(follow, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
 }

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_KEYS_MAX 65536
-
 struct watch {
     struct etcd *etcd;
     struct rpc *rpc;
@@ -16,9 +14,7 @@ struct watch {
     void *arg;
     struct json_split split;
     uint64_t last_seen_ms;
-    struct buffer keys; /* the first, and behind it the end */
-    size_t key_len;
-    int64_t revision; /* of the last event told; before, the one to start from */
+    struct kv_range range; /* its revision: of the last event told; before, the one to start from */
     bool is_created;
     bool has_events; /* in this line */
     bool is_feeding; /* a callback may be running */
@@ -32,20 +28,19 @@ static void watch_free(struct watch *watch)
         watch->is_dead = true;
         return;
     }
-    buffer_clear(&watch->keys);
     json_split_clear(&watch->split);
     free(watch);
 }
 
 static void watch_build(void *arg, const struct member *member, struct buffer *body)
 {
-    struct watch *watch = arg;
+    const struct kv_range *range = &((struct watch *)arg)->range;
     (void)member;
     buffer_add_text(body, "{\"create_request\":{\"key\":\"");
-    buffer_add_base64(body, watch->keys.data, watch->key_len);
+    buffer_add_base64(body, range->key, range->key_len);
     buffer_add_text(body, "\",\"range_end\":\"");
-    buffer_add_base64(body, watch->keys.data + watch->key_len, watch->keys.len - watch->key_len);
-    buffer_printf(body, "\",\"start_revision\":\"%" PRId64 "\"}}", watch->revision);
+    buffer_add_base64(body, range->end, range->end_len);
+    buffer_printf(body, "\",\"start_revision\":\"%" PRId64 "\"}}", range->revision);
 }
 
 /* A PUT, a DELETE (false), or neither. */
@@ -66,16 +61,15 @@ static bool watch_read_type(const cJSON *event, bool *is_put)
 /* Of the keys that are watched, and no older than what was asked for or told. */
 static bool watch_is_due(const struct watch *watch, const struct kv *kv)
 {
-    return watch->is_created && kv->mod_revision >= watch->revision &&
-           gateway_reply_kv_is_within(kv, watch->keys.data, watch->key_len,
-                                      watch->keys.data + watch->key_len,
-                                      watch->keys.len - watch->key_len);
+    const struct kv_range *range = &watch->range;
+    return watch->is_created && kv->mod_revision >= range->revision &&
+           gateway_reply_kv_is_within(kv, range->key, range->key_len, range->end, range->end_len);
 }
 
 static void watch_tell(struct watch *watch, bool is_put, const struct kv *kv)
 {
     watch->has_events = true;
-    watch->revision = kv->mod_revision;
+    watch->range.revision = kv->mod_revision;
     if (is_put)
         watch->events->put(watch->arg, kv);
     else
@@ -129,12 +123,12 @@ static enum status watch_on_result(struct watch *watch, const cJSON *result)
         return watch_cancelled(watch, result);
     bool is_created = gateway_reply_bool(result, "created");
     if (!gateway_reply_header(result, &header) || is_created == watch->is_created ||
-        (watch->has_events && header.revision < watch->revision))
+        (watch->has_events && header.revision < watch->range.revision))
         return STATUS_BAD_REPLY;
     if (is_created)
         watch_begin(watch, &header);
     else if (watch->has_events)
-        watch->events->on_batch_end(watch->arg, watch->revision);
+        watch->events->on_batch_end(watch->arg, watch->range.revision);
     watch->has_events = false;
     return watch->is_dead ? STATUS_CANCELLED : STATUS_OK;
 }
@@ -186,8 +180,7 @@ static void watch_on_done(void *arg, enum status status, const struct detail *wh
     events->on_closed(owner, status, &text);
 }
 
-struct watch *watch_start(struct etcd *etcd, struct member *member, const char *key, size_t key_len,
-                          const char *end, size_t end_len, int64_t revision,
+struct watch *watch_start(struct etcd *etcd, struct member *member, const struct kv_range *range,
                           const struct watch_events *events, void *arg)
 {
     static const struct json_split_events stream_events = {.element = watch_on_element,
@@ -195,12 +188,8 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
     struct watch *watch = calloc(1, sizeof(*watch));
     if (!watch)
         return NULL;
-    *watch = (struct watch){
-        .etcd = etcd, .events = events, .arg = arg, .key_len = key_len, .revision = revision};
+    *watch = (struct watch){.etcd = etcd, .events = events, .arg = arg, .range = *range};
     json_split_init(&watch->split, "result", "events", &stream_events, watch);
-    buffer_init(&watch->keys, WATCH_KEYS_MAX);
-    buffer_add(&watch->keys, key, key_len);
-    buffer_add(&watch->keys, end, end_len);
     struct rpc_request request = {
         .method = RPC_WATCH,
         .is_idempotent = true,
@@ -211,8 +200,7 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
         .done = watch_on_done,
         .arg = watch,
     };
-    if (watch->keys.status == STATUS_OK)
-        watch->rpc = rpc_start(etcd, &request);
+    watch->rpc = rpc_start(etcd, &request);
     if (!watch->rpc) {
         watch_free(watch);
         return NULL;
@@ -220,10 +208,9 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const char *
     return watch;
 }
 
-void watch_hand_over(struct watch *watch, const struct watch_events *events, void *arg)
+void watch_hand_over(struct watch *watch, const struct watch_events *events)
 {
     watch->events = events;
-    watch->arg = arg;
 }
 
 void watch_stop(struct watch *watch)

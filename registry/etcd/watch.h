@@ -26,15 +26,15 @@ struct watch_events {
     void (*on_closed)(void *arg, enum status status, const struct detail *why);
 };
 
-/* Follow the keys of [key, end) from `revision` on, on this member. Callbacks come from the loop
- * and may call watch_stop(). `events` must outlive the watch. NULL: no memory, or the client is
- * closing; nothing will be called. */
-struct watch *watch_start(struct etcd *etcd, struct member *member, const char *key, size_t key_len,
-                          const char *end, size_t end_len, int64_t revision,
+/* Follow the keys of *range from its revision on, on this member; what else a range has does not
+ * count. Callbacks come from the loop and may call watch_stop(). The range's key and end and
+ * `events` must outlive the watch. NULL: no memory, or the client is closing; nothing will be
+ * called. */
+struct watch *watch_start(struct etcd *etcd, struct member *member, const struct kv_range *range,
                           const struct watch_events *events, void *arg);
 
-/* From the next event on, report to another owner. */
-void watch_hand_over(struct watch *watch, const struct watch_events *events, void *arg);
+/* From the next event on, report by these callbacks. */
+void watch_hand_over(struct watch *watch, const struct watch_events *events);
 
 /* Nothing is called any more. Not after `on_closed`. */
 void watch_stop(struct watch *watch);

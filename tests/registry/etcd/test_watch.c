@@ -163,8 +163,9 @@ static void close_fake(void)
 
 static struct watch *start(struct outcome *outcome)
 {
-    return watch_start(client.etcd, &client.etcd->members.list[0], "a", 1, "b", 1, 8, &events,
-                       outcome);
+    const struct kv_range range = {
+        .key = "a", .key_len = 1, .end = "b", .end_len = 1, .revision = 8};
+    return watch_start(client.etcd, &client.etcd->members.list[0], &range, &events, outcome);
 }
 
 static void streams_are_told_as_they_come(void **state)
