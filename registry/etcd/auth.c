@@ -131,6 +131,10 @@ static bool auth_take_token(struct client_auth *auth)
 
 static void auth_fail(struct client_auth *auth, uint64_t now_ms)
 {
+    if (auth->error.class == GATEWAY_REPLY_NO_AUTH) {
+        auth_switch_off(auth);
+        return;
+    }
     auth->failures++;
     if (auth->error.class == GATEWAY_REPLY_FINAL)
         auth->refused_until_ms =
@@ -141,28 +145,23 @@ static void auth_on_done(void *arg, const struct http_client_result *result)
 {
     struct etcd *etcd = arg;
     struct client_auth *auth = &etcd->auth;
-    uint64_t now_ms = uv_now(etcd->loop);
     bool is_200 = result->code == CURLE_OK && result->status == 200;
     auth->request = NULL;
+    if (is_200 && auth_take_token(auth)) {
+        auth->fetched_ms = uv_now(etcd->loop);
+        auth->refusals = 0;
+        etcd->wake(etcd);
+        return;
+    }
+    auth->error = (struct gateway_reply_error){STATUS_BAD_REPLY, GATEWAY_REPLY_UNDONE,
+                                               "no token in the reply"};
     if (result->code != CURLE_OK) {
-        auth->error =
-            (struct gateway_reply_error){.status = result->kind, .class = GATEWAY_REPLY_UNDONE};
-        snprintf(auth->error.message, sizeof(auth->error.message), "%.190s", result->text);
-        auth_fail(auth, now_ms);
+        auth->error.status = result->kind;
+        snprintf(auth->error.message, sizeof(auth->error.message), "%.190s", result->why.text);
     } else if (!is_200) {
         gateway_reply_error(result->status, auth->reply.data, auth->reply.len, &auth->error);
-        if (auth->error.class == GATEWAY_REPLY_NO_AUTH)
-            auth_switch_off(auth);
-        else
-            auth_fail(auth, now_ms);
-    } else if (!auth_take_token(auth)) {
-        auth->error = (struct gateway_reply_error){STATUS_BAD_REPLY, GATEWAY_REPLY_UNDONE,
-                                                   "no token in the reply"};
-        auth_fail(auth, now_ms);
-    } else {
-        auth->fetched_ms = now_ms;
-        auth->refusals = 0;
     }
+    auth_fail(auth, uv_now(etcd->loop));
     etcd->wake(etcd);
 }
 
@@ -199,7 +198,6 @@ enum status auth_fetch(struct etcd *etcd, struct member *member)
     };
     buffer_clear(&auth->reply);
     buffer_init(&auth->reply, AUTH_REPLY_MAX);
-    auth->member = member;
     auth->request = http_client_start(etcd->http, &options, auth_on_data, auth_on_done, etcd);
     explicit_bzero(body, strlen(body));
     cJSON_free(body);

@@ -25,7 +25,6 @@ struct client_auth {
     char *token;           /* NULL = none yet */
     bool is_off;           /* etcd said that it has authentication switched off */
     struct http_client_request *request;
-    struct member *member; /* that is asked */
     struct buffer reply;
     unsigned failures; /* counts up, for those who wait */
     struct gateway_reply_error error;

@@ -167,7 +167,7 @@ static const char *rpc_retry_reason(const struct rpc *rpc, const struct http_cli
 {
     const char *domain = rpc->etcd->discovery.domain;
     if (result->kind != STATUS_OTHER_NAME || !rpc->member->connect_to[0])
-        return result->text;
+        return result->why.text;
     snprintf(
         out, size,
         "the certificate does not name %s: found by discovery, it must name that domain, since DNS "
@@ -188,7 +188,7 @@ void rpc_retry_broken(struct rpc *rpc, const struct http_client_result *result)
         return;
     }
     if (was_sent && !rpc->request.is_idempotent) {
-        rpc_state_fail_unknown(rpc, result->text);
+        rpc_state_fail_unknown(rpc, result->why.text);
         return;
     }
     char reason[sizeof(rpc->member->reason) + 100];

@@ -65,7 +65,7 @@ static void http_client_request_free(struct http_client_request *request)
 static void http_client_free_timer(uv_handle_t *handle)
 {
     free(handle->data);
-    curl_global_cleanup();
+    curl_global_cleanup(); /* libcurl counts: there is one for each http_client_open() */
 }
 
 static void http_client_destroy(struct http_client *http)
@@ -115,7 +115,7 @@ static void http_client_explain(struct http_client_request *request,
                                    .has_cert = request->tls->cert.data != NULL};
     curl_easy_getinfo(request->easy, CURLINFO_OS_ERRNO, &failure.os_errno);
     curl_easy_getinfo(request->easy, CURLINFO_SSL_VERIFYRESULT, &failure.verdict);
-    result->kind = http_failure_explain(&failure, result->text, sizeof(result->text));
+    result->kind = http_failure_explain(&failure, &result->why);
 }
 
 static void http_client_finish(struct http_client_request *request, CURLcode code)
@@ -258,6 +258,7 @@ static size_t http_client_on_data(char *octets, size_t size, size_t count, void 
     long status = 0;
     curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
     size_t len = size * count;
+    /* libcurl takes any other number than `len` for a failure. */
     if (request->is_cancelled || !request->data(request->arg, status, octets, len))
         return len ? 0 : 1;
     return len;
@@ -276,7 +277,9 @@ static int http_client_on_send(void *arg, char *ip, char *local_ip, int port, in
     return CURL_PREREQFUNC_OK;
 }
 
-/* So that a dead link is noticed within seconds, also by a watch, which sends nothing. */
+/* So that a dead link is noticed within seconds, also by a watch, which sends nothing. With it the
+ * kernel ends a connection whose keep-alive probes nobody has answered for so long, however many it
+ * would send (tcp(7)). */
 static int http_client_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
     const unsigned timeout_ms = HTTP_CLIENT_USER_TIMEOUT_MS;
@@ -351,23 +354,13 @@ static void http_client_set_callbacks(struct http_client_request *request)
 
 /* Where to connect to. Fails without memory: if the lists were left out, libcurl would look the
  * name up itself and might reach another host. */
-static bool http_client_set_place(struct http_client_request *request,
-                                  const struct http_client_options *options)
+static bool http_client_set_place(CURL *easy, CURLoption option, const char *text,
+                                  struct curl_slist **list)
 {
-    CURL *easy = request->easy;
-    if (options->addresses) {
-        request->addresses = curl_slist_append(NULL, options->addresses);
-        if (!request->addresses)
-            return false;
-        curl_easy_setopt(easy, CURLOPT_RESOLVE, request->addresses);
-    }
-    if (options->connect_to && options->connect_to[0]) {
-        request->connect_to = curl_slist_append(NULL, options->connect_to);
-        if (!request->connect_to)
-            return false;
-        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, request->connect_to);
-    }
-    return true;
+    if (!text || !text[0])
+        return true;
+    *list = curl_slist_append(NULL, text);
+    return *list && curl_easy_setopt(easy, option, *list) == CURLE_OK;
 }
 
 static bool http_client_set_options(struct http_client_request *request,
@@ -388,7 +381,8 @@ static bool http_client_set_options(struct http_client_request *request,
         curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)options->buffer_len);
     if (request->headers)
         curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
-    if (!http_client_set_place(request, options))
+    if (!http_client_set_place(easy, CURLOPT_RESOLVE, options->addresses, &request->addresses) ||
+        !http_client_set_place(easy, CURLOPT_CONNECT_TO, options->connect_to, &request->connect_to))
         return false;
     if (options->body) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->body_len);
@@ -427,6 +421,7 @@ struct http_client_request *http_client_start(struct http_client *http,
     return request;
 }
 
+/* Inside a callback of libcurl the request is only marked: depth is not 0 then. */
 bool http_client_cancel(struct http_client_request *request)
 {
     struct http_client *http = request->http;

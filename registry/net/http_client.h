@@ -45,10 +45,10 @@ struct http_client_options {
 
 struct http_client_result {
     CURLcode code;
-    long status;      /* of HTTP; 0 = there was none */
-    bool was_sent;    /* the request may have reached the server */
-    enum status kind; /* of a failure: as http_failure_explain() says */
-    char text[200];   /* of a failure, for a person: "connection refused" */
+    long status;       /* of HTTP; 0 = there was none */
+    bool was_sent;     /* the request may have reached the server */
+    enum status kind;  /* of a failure: as http_failure_explain() says */
+    struct detail why; /* of a failure: "connection refused" */
 };
 
 /* `data` gets each piece as it comes, with the HTTP status; false gives up (code WRITE_ERROR).

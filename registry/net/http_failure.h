@@ -24,7 +24,7 @@ struct http_failure {
 };
 
 /* UNREACHABLE; BAD_REPLY: a TLS that is too old, or ends for another reason; or a status of which
- * status_is_tls() is true. `out` gets the sentence. */
-enum status http_failure_explain(const struct http_failure *failure, char *out, size_t size);
+ * status_is_tls() is true. *why gets the sentence. */
+enum status http_failure_explain(const struct http_failure *failure, struct detail *why);
 
 #endif

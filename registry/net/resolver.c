@@ -8,8 +8,7 @@
 #include <sys/stat.h>
 
 #define RESOLVER_CONFIGURATION "/etc/resolv.conf"
-#define RESOLVER_TIMEOUT_MS                                                                        \
-    1000 /* of the first try of each server; doubled with each further one */
+#define RESOLVER_TIMEOUT_MS    1000 /* of each server's first try; doubled with each further one */
 #define RESOLVER_TRIES         4
 #define RESOLVER_TICK_S        1
 #define RESOLVER_ADDRESSES_MAX 64
@@ -249,23 +248,6 @@ static void resolver_finish(struct resolver_query *query)
         uv_timer_start(&query->timer, resolver_deliver, 0, 0);
 }
 
-static struct resolver_query *resolver_new_query(struct resolver *resolver, const char *name,
-                                                 void *arg)
-{
-    size_t len = strlen(name);
-    struct resolver_query *query = calloc(1, sizeof(*query) + len + 1);
-    if (!query)
-        return NULL;
-    memcpy(query->name, name, len);
-    query->resolver = resolver;
-    resolver->under_way++;
-    query->arg = arg;
-    uv_timer_init(resolver->loop, &query->timer);
-    query->timer.data = query;
-    LIST_INSERT_HEAD(&resolver->queries, query, node);
-    return query;
-}
-
 static bool resolver_take_node(struct resolver_query *query, const struct ares_addrinfo_node *node)
 {
     struct resolver_address *address = &query->addresses[query->count];
@@ -353,6 +335,7 @@ static void resolver_on_srv(void *arg, int error, int timeouts, unsigned char *r
     resolver_finish(query);
 }
 
+/* Not sorted (RFC 6724): c-ares would connect a socket to each address for that. */
 static void resolver_ask(struct resolver_query *query)
 {
     const struct ares_addrinfo_hints hints = {
@@ -405,26 +388,36 @@ static void resolver_on_timer(uv_timer_t *timer)
     resolver_rearm(resolver);
 }
 
+/* False: no memory. */
+static bool resolver_start(struct resolver *resolver, const char *name,
+                           resolver_host_done *host_done, resolver_srv_done *srv_done, void *arg)
+{
+    size_t len = strlen(name);
+    resolver_follow(resolver);
+    struct resolver_query *query = calloc(1, sizeof(*query) + len + 1);
+    if (!query)
+        return false;
+    memcpy(query->name, name, len);
+    query->resolver = resolver;
+    query->host_done = host_done;
+    query->srv_done = srv_done;
+    query->arg = arg;
+    uv_timer_init(resolver->loop, &query->timer);
+    query->timer.data = query;
+    LIST_INSERT_HEAD(&resolver->queries, query, node);
+    resolver->under_way++;
+    resolver_ask(query);
+    return true;
+}
+
 void resolver_host(struct resolver *resolver, const char *name, resolver_host_done *done, void *arg)
 {
-    resolver_follow(resolver);
-    struct resolver_query *query = resolver_new_query(resolver, name, arg);
-    if (!query) {
+    if (!resolver_start(resolver, name, done, NULL, arg))
         done(arg, STATUS_NO_MEMORY, NULL, 0, 0, &(struct detail){"out of memory"});
-        return;
-    }
-    query->host_done = done;
-    resolver_ask(query);
 }
 
 void resolver_srv(struct resolver *resolver, const char *name, resolver_srv_done *done, void *arg)
 {
-    resolver_follow(resolver);
-    struct resolver_query *query = resolver_new_query(resolver, name, arg);
-    if (!query) {
+    if (!resolver_start(resolver, name, NULL, done, arg))
         done(arg, STATUS_NO_MEMORY, NULL, 0, &(struct detail){"out of memory"});
-        return;
-    }
-    query->srv_done = done;
-    resolver_ask(query);
 }

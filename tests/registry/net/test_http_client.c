@@ -138,14 +138,14 @@ static void failures_are_explained(void **state)
         assert_int_not_equal(outcome.result.code, CURLE_OK);
         assert_int_equal(outcome.result.kind, cases[i].kind);
         assert_int_equal(outcome.result.was_sent, cases[i].was_sent);
-        assert_non_null(strstr(outcome.result.text, cases[i].text));
+        assert_non_null(strstr(outcome.result.why.text, cases[i].text));
         close_client();
     }
     open_client(rows, ROWS);
     snprintf(gateway.endpoint, sizeof(gateway.endpoint), "127.0.0.1:1");
     struct outcome outcome = ask("/", (struct http_client_options){0});
     assert_int_equal(outcome.result.code, CURLE_COULDNT_CONNECT);
-    assert_string_equal(outcome.result.text, "connection refused");
+    assert_string_equal(outcome.result.why.text, "connection refused");
     assert_false(outcome.result.was_sent);
     close_client();
 }
