@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define DISCOVERY_RETRY_MS   1000
@@ -99,11 +98,6 @@ void discovery_refresh(struct etcd *etcd)
     discovery_discover(etcd);
 }
 
-struct discovery_look_up {
-    struct etcd *etcd;
-    struct member *member;
-};
-
 /* Said once; the calls go on with the old addresses. */
 static void discovery_warn(struct etcd *etcd, struct member *member, const struct detail *why)
 {
@@ -116,10 +110,8 @@ static void discovery_warn(struct etcd *etcd, struct member *member, const struc
 static void discovery_found(void *arg, enum status status, const struct resolver_address *addresses,
                             size_t count, uint32_t ttl_s, const struct detail *why)
 {
-    struct discovery_look_up *look_up = arg;
-    struct etcd *etcd = look_up->etcd;
-    struct member *member = look_up->member;
-    free(look_up);
+    struct member *member = arg;
+    struct etcd *etcd = member->etcd;
     member->is_looking_up = false;
     if (etcd->is_closing)
         return;
@@ -142,15 +134,12 @@ enum discovery_state discovery_addresses(struct etcd *etcd, struct member *membe
     struct detail why = {""};
     if (member->is_looking_up)
         return DISCOVERY_PENDING;
-    struct discovery_look_up *look_up = malloc(sizeof(*look_up));
-    if (!look_up || discovery_open_resolver(etcd, &why) != STATUS_OK) {
-        free(look_up);
-        snprintf(member->reason, sizeof(member->reason), "%.319s",
-                 why.text[0] ? why.text : "out of memory");
+    if (discovery_open_resolver(etcd, &why) != STATUS_OK) {
+        snprintf(member->reason, sizeof(member->reason), "%.319s", why.text);
         return DISCOVERY_FAILED;
     }
-    *look_up = (struct discovery_look_up){.etcd = etcd, .member = member};
+    member->etcd = etcd;
     member->is_looking_up = true;
-    resolver_host(etcd->resolver, member->endpoint.host, discovery_found, look_up);
+    resolver_host(etcd->resolver, member->endpoint.host, discovery_found, member);
     return DISCOVERY_PENDING;
 }

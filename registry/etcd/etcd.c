@@ -104,21 +104,13 @@ static enum status etcd_check_domain(const char *domain, struct detail *why)
     return STATUS_OK;
 }
 
-static enum status etcd_check(const struct etcd_options *options, struct detail *why)
+enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struct etcd **out,
+                      struct detail *why)
 {
     if (options->endpoint_count == 0 && !options->discovery_srv)
         return detail_set(why, STATUS_BAD_INPUT, "no endpoint");
     if (options->discovery_srv && etcd_check_domain(options->discovery_srv, why) != STATUS_OK)
         return STATUS_BAD_INPUT;
-    return STATUS_OK;
-}
-
-enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struct etcd **out,
-                      struct detail *why)
-{
-    enum status status = etcd_check(options, why);
-    if (status != STATUS_OK)
-        return status;
     struct etcd *etcd = calloc(1, sizeof(*etcd));
     if (!etcd || !etcd_copy_options(etcd, options)) {
         if (etcd)
@@ -128,7 +120,7 @@ enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struc
     etcd->loop = loop;
     etcd->wake = rpc_resume_all;
     etcd->may_use_tls = etcd_may_use_tls(options);
-    status = etcd_open_http(etcd, why);
+    enum status status = etcd_open_http(etcd, why);
     if (status != STATUS_OK) {
         etcd_free(etcd);
         return status;

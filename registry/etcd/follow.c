@@ -63,6 +63,7 @@ static void follow_on_load_done(void *arg, enum status status, const struct kv_r
 {
     struct follow *follow = arg;
     follow->load = NULL;
+    /* Its revision went while it was read: no outage, unless that goes on. */
     if (status == STATUS_COMPACTED && follow->failures == 0) {
         follow->failures++;
         follow_state_pause(follow, 0);
@@ -104,8 +105,7 @@ static void follow_on_knock(void *arg, enum status status, const struct kv_range
     (void)result;
     follow->probe = NULL;
     if (status != STATUS_OK) {
-        struct detail text = *why;
-        follow_state_fail(follow, status, &text);
+        follow_state_fail(follow, status, why);
         return;
     }
     /* Reads are answered, but nothing can be followed. */

@@ -15,9 +15,8 @@ enum follow_check_step {
 struct follow_check {
     struct etcd *etcd;
     struct member *member;
-    struct follow_check_expected expected; /* its strings are these: */
-    struct buffer prefix;
-    struct follow_check_newest_key newest_key;
+    struct follow_check_expected expected;
+    struct follow_check_newest_key newest_key; /* a copy: the follow goes on meanwhile */
     enum follow_check_step step;
     struct range *range;
     bool is_there[FOLLOW_CHECK_STEPS];   /* the newest key, at each step */
@@ -36,7 +35,6 @@ uint64_t follow_check_hash(const struct kv *kv)
 
 static void follow_check_free(struct follow_check *check)
 {
-    buffer_clear(&check->prefix);
     buffer_clear(&check->newest_key.key);
     free(check);
 }
@@ -109,9 +107,7 @@ static void follow_check_on_done(void *arg, enum status status,
 {
     struct follow_check *check = arg;
     check->range = NULL;
-    bool is_told =
-        status == STATUS_OK || (status == STATUS_COMPACTED && check->step != FOLLOW_CHECK_NOW);
-    if (!is_told) {
+    if (status != STATUS_OK && (status != STATUS_COMPACTED || check->step == FOLLOW_CHECK_NOW)) {
         follow_check_finish(check, FOLLOW_CHECK_UNKNOWN, why);
         return;
     }
@@ -130,9 +126,13 @@ static void follow_check_on_done(void *arg, enum status status,
 static bool follow_check_begin_step(struct follow_check *check)
 {
     const struct buffer *newest_key = &check->newest_key.key;
-    const struct buffer *key = newest_key->len ? newest_key : &check->prefix;
-    struct kv_range range = {.key = key->data, .key_len = key->len};
-    range.keys_only = !newest_key->len || check->newest_key.is_deleted;
+    struct kv_range range = {.key = newest_key->data,
+                             .key_len = newest_key->len,
+                             .keys_only = check->newest_key.is_deleted};
+    if (newest_key->len == 0)
+        range = (struct kv_range){.key = check->expected.prefix,
+                                  .key_len = check->expected.prefix_len,
+                                  .keys_only = true};
     if (check->step == FOLLOW_CHECK_BEFORE)
         range.revision = check->newest_key.mod_revision - 1;
     else if (check->step == FOLLOW_CHECK_THEN)
@@ -155,13 +155,10 @@ struct follow_check *follow_check_start(struct etcd *etcd, struct member *member
                                    .newest_key = *expected->newest_key,
                                    .done = done,
                                    .arg = arg};
-    buffer_init(&check->prefix, FOLLOW_CHECK_KEY_MAX);
     buffer_init(&check->newest_key.key, FOLLOW_CHECK_KEY_MAX);
-    buffer_add(&check->prefix, expected->prefix, expected->prefix_len);
     buffer_add(&check->newest_key.key, expected->newest_key->key.data,
                expected->newest_key->key.len);
-    bool is_copied = check->prefix.status == STATUS_OK && check->newest_key.key.status == STATUS_OK;
-    if (!is_copied || !follow_check_begin_step(check)) {
+    if (check->newest_key.key.status != STATUS_OK || !follow_check_begin_step(check)) {
         follow_check_free(check);
         return NULL;
     }

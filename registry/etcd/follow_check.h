@@ -30,7 +30,7 @@ uint64_t follow_check_hash(const struct kv *kv);
 
 /* What the store has to look like. */
 struct follow_check_expected {
-    const char *prefix; /* of the keys that are followed */
+    const char *prefix; /* of the keys that are followed; must outlive the check */
     size_t prefix_len;
     int64_t revision; /* up to which they were followed */
     uint64_t raft_term, cluster_id;
@@ -43,7 +43,7 @@ enum follow_check_result { FOLLOW_CHECK_SAME, FOLLOW_CHECK_DIFFERENT, FOLLOW_CHE
 typedef void follow_check_done(void *arg, enum follow_check_result result,
                                const struct detail *why);
 
-/* Ask this member. All is copied. NULL: no memory; nothing will be called. */
+/* Ask this member. All but the prefix is copied. NULL: no memory; nothing will be called. */
 struct follow_check *follow_check_start(struct etcd *etcd, struct member *member,
                                         const struct follow_check_expected *expected,
                                         follow_check_done *done, void *arg);

@@ -103,17 +103,27 @@ void follow_state_reload(struct follow *follow, const char *reason)
     follow_state_pause(follow, is_soon ? FOLLOW_RELOAD_MS : 0);
 }
 
+/* False: there is a newer one. A key for which there is no memory is none. */
+static bool follow_state_note(struct follow *follow, const char *key, size_t key_len,
+                              int64_t revision, bool is_deleted)
+{
+    struct follow_check_newest_key *newest_key = &follow->newest_key;
+    if (revision < newest_key->mod_revision)
+        return false;
+    buffer_reset(&newest_key->key);
+    buffer_add(&newest_key->key, key, key_len);
+    if (newest_key->key.status != STATUS_OK)
+        buffer_reset(&newest_key->key);
+    newest_key->is_deleted = is_deleted;
+    newest_key->mod_revision = revision;
+    return true;
+}
+
 void follow_state_note_put(struct follow *follow, const struct kv *kv)
 {
     struct follow_check_newest_key *newest_key = &follow->newest_key;
-    if (kv->mod_revision < newest_key->mod_revision)
+    if (!follow_state_note(follow, kv->key, kv->key_len, kv->mod_revision, false))
         return;
-    buffer_reset(&newest_key->key);
-    buffer_add(&newest_key->key, kv->key, kv->key_len);
-    if (newest_key->key.status != STATUS_OK)
-        buffer_reset(&newest_key->key);
-    newest_key->is_deleted = false;
-    newest_key->mod_revision = kv->mod_revision;
     newest_key->create_revision = kv->create_revision;
     newest_key->version = kv->version;
     newest_key->hash = follow_check_hash(kv);
@@ -168,17 +178,9 @@ void follow_state_put(struct follow *follow, const struct kv *kv, enum ledger_so
 void follow_state_remove(struct follow *follow, const char *key, size_t key_len, int64_t revision,
                          enum ledger_source source)
 {
-    struct follow_check_newest_key *newest_key = &follow->newest_key;
     if (!follow_state_take(follow, key, key_len, revision, source))
         return;
-    if (revision >= newest_key->mod_revision) {
-        buffer_reset(&newest_key->key);
-        buffer_add(&newest_key->key, key, key_len);
-        if (newest_key->key.status != STATUS_OK)
-            buffer_reset(&newest_key->key);
-        newest_key->is_deleted = true;
-        newest_key->mod_revision = revision;
-    }
+    (void)follow_state_note(follow, key, key_len, revision, true);
     follow->events.remove(follow->arg, key, key_len, revision);
 }
 

@@ -24,8 +24,7 @@ static void follow_watch_on_probe_done(void *arg, enum status status,
         follow->probes_failed = 0;
         follow->last_seen_ms = follow_state_now_ms(follow);
     } else if (status == STATUS_TIMED_OUT || ++follow->probes_failed >= FOLLOW_PROBES_MAX) {
-        struct detail text = *why;
-        follow_state_abandon_member(follow, status, &text);
+        follow_state_abandon_member(follow, status, why);
     }
 }
 
@@ -48,13 +47,6 @@ static void follow_watch_on_check_done(void *arg, enum follow_check_result resul
     follow->needs_check = result == FOLLOW_CHECK_UNKNOWN;
     if (result == FOLLOW_CHECK_DIFFERENT)
         follow_state_reload(follow, why->text);
-}
-
-/* Whether the newest event that was told can be checked: a load does not tell what was deleted
- * last. */
-static bool follow_watch_has_newest_key(const struct follow *follow)
-{
-    return follow->newest_key.key.len > 0 && follow->newest_key.mod_revision >= follow->loaded;
 }
 
 static void follow_watch_check(struct follow *follow)
@@ -117,12 +109,15 @@ static bool follow_watch_accept(struct follow *follow, const struct gateway_repl
 {
     bool is_outage = follow_state_is_small(follow) ||
                      follow_state_now_ms(follow) - follow->last_seen_ms >= FOLLOW_OUTAGE_MS;
+    /* A load does not tell what was deleted last: an older key shows nothing. */
+    bool has_newest_key =
+        follow->newest_key.key.len > 0 && follow->newest_key.mod_revision >= follow->loaded;
     const char *reason = NULL;
     if (header->cluster_id != follow->cluster_id)
         reason = "another cluster answers";
     else if (header->revision - follow->revision > FOLLOW_GAP_MAX)
         reason = "too much has changed to follow";
-    else if (follow->needs_check && !follow_watch_has_newest_key(follow) && is_outage)
+    else if (follow->needs_check && !has_newest_key && is_outage)
         reason = "nothing shows that the store is still the same";
     if (reason)
         follow_state_reload(follow, reason);

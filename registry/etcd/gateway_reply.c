@@ -21,7 +21,7 @@ cJSON *gateway_reply_parse(const char *text, size_t len)
     return NULL;
 }
 
-/* A number that a double holds exactly. */
+/* A number that a double holds exactly, as those up to 2^53: cJSON knows no others. */
 static bool gateway_reply_is_exact(const cJSON *item)
 {
     double number = item->valuedouble;
@@ -29,35 +29,20 @@ static bool gateway_reply_is_exact(const cJSON *item)
            !(number > (double)(int64_t)number) && !(number < (double)(int64_t)number);
 }
 
-static bool gateway_reply_is_digits(const char *text)
+/* A number, or one in a string, of 64 bits with a sign or without. */
+static bool gateway_reply_read(const cJSON *item, bool is_signed, uint64_t *out)
 {
-    return *text && text[strspn(text, "0123456789")] == '\0';
-}
-
-static bool gateway_reply_read_uint(const cJSON *item, uint64_t *out)
-{
-    if (cJSON_IsNumber(item) && gateway_reply_is_exact(item) && item->valuedouble >= 0) {
-        *out = (uint64_t)item->valuedouble;
+    if (cJSON_IsNumber(item) && gateway_reply_is_exact(item) &&
+        (is_signed || item->valuedouble >= 0)) {
+        *out = (uint64_t)(int64_t)item->valuedouble;
         return true;
     }
-    if (!cJSON_IsString(item) || !gateway_reply_is_digits(item->valuestring))
+    const char *text = cJSON_GetStringValue(item);
+    const char *digits = text && is_signed && *text == '-' ? text + 1 : text;
+    if (!digits || !*digits || digits[strspn(digits, "0123456789")] != '\0')
         return false;
     errno = 0;
-    *out = strtoull(item->valuestring, NULL, 10);
-    return errno == 0;
-}
-
-static bool gateway_reply_read_int(const cJSON *item, int64_t *out)
-{
-    if (cJSON_IsNumber(item) && gateway_reply_is_exact(item)) {
-        *out = (int64_t)item->valuedouble;
-        return true;
-    }
-    if (!cJSON_IsString(item) ||
-        !gateway_reply_is_digits(item->valuestring + (*item->valuestring == '-')))
-        return false;
-    errno = 0;
-    *out = strtoll(item->valuestring, NULL, 10);
+    *out = is_signed ? (uint64_t)strtoll(text, NULL, 10) : strtoull(text, NULL, 10);
     return errno == 0;
 }
 
@@ -65,14 +50,16 @@ bool gateway_reply_has_uint(const cJSON *object, const char *name, uint64_t *out
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     *out = 0;
-    return !item || gateway_reply_read_uint(item, out);
+    return !item || gateway_reply_read(item, false, out);
 }
 
 bool gateway_reply_has_int(const cJSON *object, const char *name, int64_t *out)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    *out = 0;
-    return !item || gateway_reply_read_int(item, out);
+    uint64_t bits = 0;
+    bool is_good = !item || gateway_reply_read(item, true, &bits);
+    *out = (int64_t)bits;
+    return is_good;
 }
 
 bool gateway_reply_has_bool(const cJSON *object, const char *name, bool *out)
@@ -82,19 +69,13 @@ bool gateway_reply_has_bool(const cJSON *object, const char *name, bool *out)
     return !item || cJSON_IsBool(item);
 }
 
-static bool gateway_reply_is_one_of(const char *name, const char *const *names)
-{
-    while (*names && strcmp(*names, name) != 0)
-        names++;
-    return *names;
-}
-
 bool gateway_reply_has_only(const cJSON *object, const char *const *names)
 {
-    const cJSON *item;
-    cJSON_ArrayForEach(item, object)
-    {
-        if (!gateway_reply_is_one_of(item->string, names))
+    for (const cJSON *item = object ? object->child : NULL; item; item = item->next) {
+        const char *const *name = names;
+        while (*name && strcmp(*name, item->string) != 0)
+            name++;
+        if (!*name)
             return false;
     }
     return true;
@@ -156,10 +137,10 @@ static bool gateway_reply_kv_number(const cJSON *item, struct kv *out)
         {"lease", offsetof(struct kv, lease)},
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-        int64_t number;
+        uint64_t number;
         if (strcmp(item->string, numbers[i].name) != 0)
             continue;
-        if (!gateway_reply_read_int(item, &number))
+        if (!gateway_reply_read(item, true, &number))
             return false;
         memcpy((char *)out + numbers[i].offset, &number, sizeof(number));
     }
@@ -216,8 +197,8 @@ static const struct {
     {"requested lease not found", STATUS_NOT_FOUND, GATEWAY_REPLY_FINAL},
     {"lease already exists", STATUS_CONFLICT, GATEWAY_REPLY_FINAL},
     {"has been compacted", STATUS_COMPACTED, GATEWAY_REPLY_FINAL},
-    {"is a future revision", STATUS_COMPACTED,
-     GATEWAY_REPLY_FINAL}, /* of a store that was since wiped */
+    /* of a store that was since wiped: */
+    {"is a future revision", STATUS_COMPACTED, GATEWAY_REPLY_FINAL},
     {"larger than max", STATUS_TOO_LARGE, GATEWAY_REPLY_FINAL},
     {"request is too large", STATUS_TOO_LARGE, GATEWAY_REPLY_FINAL},
     {"too many operations", STATUS_TOO_MANY, GATEWAY_REPLY_FINAL},
@@ -227,8 +208,8 @@ static const struct {
     {"revision of auth store is old", STATUS_DENIED, GATEWAY_REPLY_TOKEN},
     {"authentication is not enabled", STATUS_DENIED, GATEWAY_REPLY_NO_AUTH},
     {"authentication failed", STATUS_DENIED, GATEWAY_REPLY_FINAL},
-    {"revision in header is old", STATUS_DENIED,
-     GATEWAY_REPLY_TOKEN}, /* JWT, after a change of users */
+    /* JWT, after a change of users: */
+    {"revision in header is old", STATUS_DENIED, GATEWAY_REPLY_TOKEN},
     {"permission denied", STATUS_DENIED, GATEWAY_REPLY_PERMISSION},
     {"PermissionDenied", STATUS_DENIED, GATEWAY_REPLY_PERMISSION},
     {"CommonName of client", STATUS_DENIED, GATEWAY_REPLY_FINAL},

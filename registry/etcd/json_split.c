@@ -277,17 +277,13 @@ static enum status json_split_element(struct json_split *split, const char *text
     return status;
 }
 
-static bool json_split_takes_element(const struct json_split *split)
-{
-    return split->in_array || (!split->array && split->depth == 0);
-}
-
 enum status json_split_feed(struct json_split *split, const char *text, size_t len)
 {
     enum status status = STATUS_OK;
     for (size_t at = 0; at < len && status == STATUS_OK;) {
         size_t used = 1;
-        if (split->element_depth || (text[at] == '{' && json_split_takes_element(split)))
+        bool takes_element = split->in_array || (!split->array && split->depth == 0);
+        if (split->element_depth || (text[at] == '{' && takes_element))
             status = json_split_element(split, text + at, len - at, &used);
         else if (split->in_array)
             status = json_split_separator(split, text[at]);

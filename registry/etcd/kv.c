@@ -17,21 +17,13 @@ struct kv_transaction {
     void *arg;
 };
 
-/* Out of memory, or closing: the only case in which a callback does not come from the loop. */
-static enum status kv_refuse(const struct etcd *etcd, struct detail *why)
-{
-    if (etcd->is_closing)
-        return detail_set(why, STATUS_CANCELLED, "cancelled");
-    return detail_set(why, STATUS_NO_MEMORY, "out of memory");
-}
-
 void kv_range(struct etcd *etcd, const struct kv_range *range, kv_each *each, kv_range_done *done,
               void *arg)
 {
     if (range_start(etcd, range, NULL, each, done, arg))
         return;
     struct detail why;
-    enum status status = kv_refuse(etcd, &why);
+    enum status status = rpc_refusal(etcd, &why);
     done(arg, status, &(struct kv_range_result){0}, &why);
 }
 
@@ -40,14 +32,6 @@ static void kv_add_octets(struct buffer *body, const char *name, const char *oct
     buffer_add_text(body, name);
     buffer_add_base64(body, octets, len);
     buffer_add_text(body, "\"");
-}
-
-static void kv_add_compare(struct buffer *body, const struct kv_compare *compare)
-{
-    kv_add_octets(body, "{\"key\":\"", compare->key, compare->key_len);
-    buffer_printf(body,
-                  ",\"target\":\"MOD\",\"result\":\"EQUAL\",\"mod_revision\":\"%" PRId64 "\"}",
-                  compare->mod_revision);
 }
 
 static void kv_add_op(struct buffer *body, const struct kv_op *op)
@@ -75,12 +59,15 @@ static void kv_add_ops(struct buffer *body, const char *name, const struct kv_op
     buffer_add_text(body, "]");
 }
 
+/* A compare names its target: etcd takes one without for the key's version. */
 static void kv_add_txn(struct buffer *body, const struct kv_txn *txn)
 {
     buffer_add_text(body, "{\"compare\":[");
     for (size_t i = 0; i < txn->compare_count; i++) {
         buffer_add_text(body, i ? "," : "");
-        kv_add_compare(body, &txn->compares[i]);
+        kv_add_octets(body, "{\"key\":\"", txn->compares[i].key, txn->compares[i].key_len);
+        buffer_add_text(body, ",\"target\":\"MOD\",\"result\":\"EQUAL\"");
+        buffer_printf(body, ",\"mod_revision\":\"%" PRId64 "\"}", txn->compares[i].mod_revision);
     }
     buffer_add_text(body, "]");
     kv_add_ops(body, ",\"success\":[", txn->success, txn->success_count);
@@ -146,7 +133,7 @@ void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void
             return;
         kv_free_txn(transaction);
     }
-    enum status status = kv_refuse(etcd, &why);
+    enum status status = rpc_refusal(etcd, &why);
     done(arg, status, &(struct kv_txn_result){0}, &why);
 }
 

@@ -17,6 +17,9 @@ struct lease_request {
     void *arg;
 };
 
+/* One lease to a request. A body may name several, but when etcd writes the first answer, Go's
+ * server drops what it has not read of the body yet: of many leases a part is not renewed, and
+ * nothing says so. */
 static void lease_build(void *arg, const struct member *member, struct buffer *body)
 {
     const struct lease_request *lease = arg;
@@ -122,7 +125,6 @@ static void lease_start(struct etcd *etcd, enum rpc_method method, int64_t id, u
                         lease_done *done, void *arg)
 {
     struct lease_request *lease = calloc(1, sizeof(*lease));
-    struct lease_result failure = {.id = id};
     struct detail why;
     if (lease) {
         *lease = (struct lease_request){.etcd = etcd,
@@ -135,10 +137,7 @@ static void lease_start(struct etcd *etcd, enum rpc_method method, int64_t id, u
             return;
         free(lease);
     }
-    failure.status = etcd->is_closing ? STATUS_CANCELLED : STATUS_NO_MEMORY;
-    detail_set(&why, failure.status, "%s", status_text(failure.status));
-    failure.why = &why;
-    done(arg, &failure);
+    done(arg, &(struct lease_result){.status = rpc_refusal(etcd, &why), .id = id, .why = &why});
 }
 
 void lease_grant(struct etcd *etcd, int64_t id, uint64_t ttl_s, lease_done *done, void *arg)

@@ -4,7 +4,6 @@
 #include "registry/base/siphash.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define LEDGER_SIZE_MIN 64
 
@@ -54,7 +53,8 @@ void ledger_reset(struct ledger *ledger, int64_t revision)
     ledger->proven = ledger->floor = ledger->newest = revision;
 }
 
-/* Its entry, or the empty slot for it. The page has slots. */
+/* Its entry, or the empty slot for it. The page has slots, a power of two, and half of them are
+ * empty: the search ends. */
 static struct ledger_entry *ledger_slot(const struct ledger_page *page, uint64_t hash)
 {
     for (size_t i = hash;; i++) {
@@ -103,10 +103,8 @@ static bool ledger_set(struct ledger_page *page, const struct ledger_entry *entr
 
 static uint64_t ledger_hash(const struct ledger *ledger, const char *key, size_t key_len)
 {
-    uint8_t octets[8];
     uint64_t hash;
-    siphash(ledger->seed, key, key_len, octets);
-    memcpy(&hash, octets, sizeof(hash));
+    siphash(ledger->seed, key, key_len, (uint8_t *)&hash);
     return hash | 1; /* 0 marks an empty slot */
 }
 
@@ -138,6 +136,7 @@ bool ledger_take(struct ledger *ledger, const char *key, size_t key_len, int64_t
     if (revision > ledger->newest)
         ledger->newest = revision;
     if (!ledger_set(&ledger->now, &entry)) {
+        /* From here on what was told earlier is not known any more: see ledger_is_forgotten(). */
         ledger_clear(ledger);
         ledger->floor = ledger->newest;
     }
@@ -199,5 +198,5 @@ void ledger_prove(struct ledger *ledger, int64_t revision, bool is_replaced)
         ledger->floor = ledger->proven;
     ledger->proven = revision;
     ledger_carry(ledger, &old, is_replaced);
-    ledger->before = old;
+    ledger->before = old; /* a watch that is late tells it once more: it must not be news then */
 }

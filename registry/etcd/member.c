@@ -60,6 +60,7 @@ uint32_t member_mask(const struct member_set *set, const struct member *member)
     return UINT32_C(1) << (member - set->list);
 }
 
+/* From `current` on, whose connection is open. */
 struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_ms)
 {
     struct member *best = NULL;
@@ -106,6 +107,8 @@ static unsigned member_version(const char *text)
     return major < 100 && minor < 100 ? (unsigned)(major * 100 + minor) : 0;
 }
 
+/* 3.4 and later have /v3, 3.3 only /v3beta, 3.2 /v3alpha. Not what "etcdcluster" says, which is the
+ * oldest member's: each is asked by itself. */
 bool member_set_version(struct member *member, const char *body, size_t len)
 {
     cJSON *root = cJSON_ParseWithLength(body ? body : "", len);
@@ -148,6 +151,8 @@ enum status member_set_addresses(struct member *member, const struct resolver_ad
         return STATUS_NO_MEMORY;
     free(member->addresses);
     member->addresses = copy;
+    /* The hosts file says 0, which must not mean a look-up for each request; and a TTL of days must
+     * not hide that a member has moved. */
     uint32_t keep_s = ttl_s < MEMBER_TTL_MIN_S   ? MEMBER_TTL_MIN_S
                       : ttl_s > MEMBER_TTL_MAX_S ? MEMBER_TTL_MAX_S
                                                  : ttl_s;

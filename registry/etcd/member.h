@@ -29,6 +29,7 @@ struct member {
     unsigned version;   /* 304 for 3.4; 0 = unknown */
     char *addresses;    /* for libcurl's CURLOPT_RESOLVE; NULL = not known, or none needed */
     uint64_t looked_up_ms, addresses_until_ms;
+    struct etcd *etcd; /* whose look-up it waits for, or waited last */
     bool is_looking_up, is_look_up_failing;
     unsigned failures;
     uint64_t pause_until_ms;

@@ -57,6 +57,7 @@ struct range {
     bool is_dead;     /* to be freed once it has returned */
 };
 
+/* `each` may cancel the range, in the middle of json_split_feed(), whose buffers are in use then. */
 static void range_free(struct range *range)
 {
     if (range->is_feeding) {

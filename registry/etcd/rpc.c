@@ -45,18 +45,14 @@ static void rpc_wait(struct rpc *rpc)
 static bool rpc_has_members(struct rpc *rpc)
 {
     struct client_discovery *discovery = &rpc->etcd->discovery;
-    switch (discovery_members(rpc->etcd)) {
-    case DISCOVERY_READY:
-        return true;
-    case DISCOVERY_PENDING:
+    enum discovery_state state = discovery_members(rpc->etcd);
+    if (state == DISCOVERY_PENDING) {
         rpc_wait(rpc);
-        return false;
-    case DISCOVERY_FAILED:
-        break;
+    } else if (state == DISCOVERY_FAILED) {
+        rpc->why = discovery->why;
+        rpc_state_finish(rpc, discovery->status);
     }
-    rpc->why = discovery->why;
-    rpc_state_finish(rpc, discovery->status);
-    return false;
+    return state == DISCOVERY_READY;
 }
 
 /* False: it waits, or the attempt has failed. Addresses that were found before are used while they
@@ -79,7 +75,8 @@ static bool rpc_has_addresses(struct rpc *rpc)
     return false;
 }
 
-/* May end the rpc. */
+/* A password that is wrong is wrong at every member; what else kept the token away may not. May end
+ * the rpc. */
 static void rpc_lack_token(struct rpc *rpc)
 {
     const struct gateway_reply_error error = rpc->etcd->auth.error;
@@ -97,10 +94,8 @@ static bool rpc_has_token(struct rpc *rpc)
     struct client_auth *auth = &rpc->etcd->auth;
     if (!auth_is_needed(auth))
         return true;
-    if (rpc->auth_failures != auth->failures) {
+    if (rpc->auth_failures != auth->failures || auth_is_refused(auth, uv_now(rpc->etcd->loop))) {
         rpc->auth_failures = auth->failures;
-        rpc_lack_token(rpc);
-    } else if (auth_is_refused(auth, uv_now(rpc->etcd->loop))) {
         rpc_lack_token(rpc);
     } else if (auth_fetch(rpc->etcd, rpc->member) == STATUS_OK) {
         rpc_wait(rpc);
@@ -123,7 +118,7 @@ static bool rpc_pick(struct rpc *rpc)
     rpc->tried |= member_mask(members, member);
     rpc->tried_ever |= rpc->tried;
     rpc->has_looked_up = rpc->has_changed_path = false;
-    rpc->auth_failures = rpc->etcd->auth.failures;
+    rpc->auth_failures = rpc->etcd->auth.failures; /* those before are of other attempts */
     return true;
 }
 
@@ -208,6 +203,12 @@ struct rpc *rpc_start(struct etcd *etcd, const struct rpc_request *request)
     LIST_INSERT_HEAD(&etcd->rpcs, rpc, node);
     rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
     return rpc;
+}
+
+enum status rpc_refusal(const struct etcd *etcd, struct detail *why)
+{
+    enum status status = etcd->is_closing ? STATUS_CANCELLED : STATUS_NO_MEMORY;
+    return detail_set(why, status, "%s", status_text(status));
 }
 
 void rpc_cancel(struct rpc *rpc)

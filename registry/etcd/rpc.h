@@ -18,6 +18,9 @@ struct rpc;
  * there is none at all or the client is closing: then nothing will be called. */
 struct rpc *rpc_start(struct etcd *etcd, const struct rpc_request *request);
 
+/* Why there is none: NO_MEMORY, or CANCELLED while the client is closing. */
+enum status rpc_refusal(const struct etcd *etcd, struct detail *why);
+
 /* Nothing is called any more. Not after `done`. */
 void rpc_cancel(struct rpc *rpc);
 

@@ -29,7 +29,7 @@ static void rpc_send_on_done(void *arg, const struct http_client_result *result)
 static bool rpc_send_on_data(void *arg, long status, const char *octets, size_t len)
 {
     struct rpc *rpc = arg;
-    if (status != 200 || !rpc->request.data) {
+    if (status != 200 || !rpc->request.data || rpc->phase == RPC_PHASE_VERSION) {
         buffer_add(&rpc->reply, octets, len);
         return rpc->reply.status == STATUS_OK;
     }
@@ -37,6 +37,7 @@ static bool rpc_send_on_data(void *arg, long status, const char *octets, size_t 
         rpc_state_extend(rpc);
         rpc_state_set_phase(rpc, RPC_PHASE_SENT, rpc_state_attempt_ms(rpc));
     }
+    /* Of what ends it here libcurl says only that a write failed. */
     enum status data_status = rpc->request.data(rpc->request.arg, octets, len, &rpc->why);
     rpc->data_status = data_status;
     return data_status == STATUS_OK;
@@ -59,12 +60,12 @@ static void rpc_send_on_version(void *arg, const struct http_client_result *resu
     rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
 }
 
-static bool rpc_send_on_version_data(void *arg, long status, const char *octets, size_t len)
+static void rpc_send_start(struct rpc *rpc, const struct http_client_options *options,
+                           http_client_done *done)
 {
-    struct rpc *rpc = arg;
-    (void)status;
-    buffer_add(&rpc->reply, octets, len);
-    return rpc->reply.status == STATUS_OK;
+    rpc->http = http_client_start(rpc->etcd->http, options, rpc_send_on_data, done, rpc);
+    if (!rpc->http)
+        rpc_state_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
 }
 
 void rpc_send_version(struct rpc *rpc)
@@ -75,10 +76,7 @@ void rpc_send_version(struct rpc *rpc)
         .url = url, .addresses = rpc->member->addresses, .connect_to = rpc->member->connect_to};
     buffer_reset(&rpc->reply);
     rpc_state_set_phase(rpc, RPC_PHASE_VERSION, RPC_ATTEMPT_MS);
-    rpc->http = http_client_start(rpc->etcd->http, &options, rpc_send_on_version_data,
-                                  rpc_send_on_version, rpc);
-    if (!rpc->http)
-        rpc_state_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
+    rpc_send_start(rpc, &options, rpc_send_on_version);
 }
 
 /* Append to a list of headers that is NULL once memory has run out. */
@@ -104,6 +102,9 @@ static bool rpc_send_add_token(struct rpc *rpc, struct curl_slist **headers)
     return is_added;
 }
 
+/* With "hasleader" etcd ends a stream on a member that has lost its leader, which would be silent
+ * otherwise. For all else it gets the attempt's time: its own limit is 7 s, in which several members
+ * could be asked. "Expect:" is emptied, since libcurl would ask leave for a body of 1 MB and wait. */
 static bool rpc_send_add_headers(struct rpc *rpc, struct curl_slist **headers)
 {
     char deadline[40];
@@ -148,8 +149,5 @@ void rpc_send(struct rpc *rpc)
         .is_once = !rpc->request.is_idempotent,
     };
     rpc_state_set_phase(rpc, RPC_PHASE_SENT, rpc_state_attempt_ms(rpc));
-    rpc->http =
-        http_client_start(rpc->etcd->http, &options, rpc_send_on_data, rpc_send_on_done, rpc);
-    if (!rpc->http)
-        rpc_state_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
+    rpc_send_start(rpc, &options, rpc_send_on_done);
 }

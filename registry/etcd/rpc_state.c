@@ -45,12 +45,9 @@ void rpc_state_set_phase(struct rpc *rpc, enum rpc_phase phase, uint32_t limit_m
 /* A write that may not be repeated is given all its time at once. */
 uint32_t rpc_state_attempt_ms(const struct rpc *rpc)
 {
-    uint32_t left_ms = rpc_state_left_ms(rpc);
-    uint32_t limit_ms = rpc->request.attempt_ms;
-    if (!rpc->request.is_idempotent && !limit_ms)
-        limit_ms = left_ms;
-    if (!limit_ms)
-        limit_ms = RPC_ATTEMPT_MS;
+    uint32_t left_ms = rpc_state_left_ms(rpc), limit_ms = rpc->request.attempt_ms;
+    if (limit_ms == 0)
+        limit_ms = rpc->request.is_idempotent ? RPC_ATTEMPT_MS : left_ms;
     return limit_ms < left_ms ? limit_ms : left_ms;
 }
 
@@ -62,6 +59,7 @@ void rpc_state_fail(struct rpc *rpc, enum status status, const char *reason, boo
     rpc->http = NULL;
     member_fail(rpc->member, uv_now(rpc->etcd->loop), status, reason);
     log_printf(&rpc->etcd->log, LOG_LEVEL_DEBUG, "%s: %s", rpc->member->endpoint.url, reason);
+    /* It may have moved: while others are asked, the look-up comes along. */
     if (!member_lacks_addresses(rpc->member) &&
         member_needs_addresses(rpc->member, uv_now(rpc->etcd->loop)))
         discovery_addresses(rpc->etcd, rpc->member);

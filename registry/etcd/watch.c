@@ -22,6 +22,7 @@ struct watch {
     struct detail why;
 };
 
+/* What stops a watch may be called by json_split_feed(), whose buffers are in use then. */
 static void watch_free(struct watch *watch)
 {
     if (watch->is_feeding) {
@@ -43,7 +44,8 @@ static void watch_build(void *arg, const struct member *member, struct buffer *b
     buffer_printf(body, "\",\"start_revision\":\"%" PRId64 "\"}}", range->revision);
 }
 
-/* A PUT, a DELETE (false), or neither. */
+/* A PUT, a DELETE (false), or neither. JSON made from protobuf may have the name or the number, and
+ * leaves out what is 0. */
 static bool watch_read_type(const cJSON *event, bool *is_put)
 {
     static const char *const names[] = {"PUT", "DELETE"};
@@ -108,14 +110,6 @@ static enum status watch_cancelled(struct watch *watch, const cJSON *result)
     return detail_set(&watch->why, error.status, "watch: %s", error.message);
 }
 
-/* Until now the attempt had its time limit; from now on the stream may idle. */
-static void watch_begin(struct watch *watch, const struct gateway_reply_header *header)
-{
-    watch->is_created = true;
-    rpc_settle(watch->rpc);
-    watch->events->created(watch->arg, header);
-}
-
 static enum status watch_on_result(struct watch *watch, const cJSON *result)
 {
     struct gateway_reply_header header = {0};
@@ -125,10 +119,13 @@ static enum status watch_on_result(struct watch *watch, const cJSON *result)
     if (!gateway_reply_header(result, &header) || is_created == watch->is_created ||
         (watch->has_events && header.revision < watch->range.revision))
         return STATUS_BAD_REPLY;
-    if (is_created)
-        watch_begin(watch, &header);
-    else if (watch->has_events)
+    if (is_created) {
+        watch->is_created = true;
+        rpc_settle(watch->rpc); /* from now on the stream may idle */
+        watch->events->created(watch->arg, &header);
+    } else if (watch->has_events) {
         watch->events->on_batch_end(watch->arg, watch->range.revision);
+    }
     watch->has_events = false;
     return watch->is_dead ? STATUS_CANCELLED : STATUS_OK;
 }
