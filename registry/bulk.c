@@ -9,6 +9,7 @@
  * costs etcd's gateway, which is what is slow, half of what reading does. */
 #include "bulk.h"
 
+#include "outage.h"
 #include "registry/etcd/kv.h"
 #include "shared_lease.h"
 
@@ -142,19 +143,8 @@ static void bulk_shrink(struct bulk *bulk, enum status status, struct bulk_batch
  * became of the attempts. */
 static bool bulk_is_unknown(enum status status)
 {
-    switch (status) {
-    case STATUS_BAD_INPUT:
-    case STATUS_NOT_FOUND:
-    case STATUS_CONFLICT:
-    case STATUS_DENIED:
-    case STATUS_NO_SPACE:
-    case STATUS_TOO_LARGE:
-    case STATUS_TOO_MANY:
-    case STATUS_REFUSED:
-        return false;
-    default:
-        return true;
-    }
+    return !outage_is_permanent(status) && status != STATUS_NOT_FOUND &&
+           status != STATUS_CONFLICT && status != STATUS_NO_SPACE;
 }
 
 static void bulk_give_up(struct bulk_batch *batch, enum status status, const struct detail *why)
@@ -166,20 +156,14 @@ static void bulk_give_up(struct bulk_batch *batch, enum status status, const str
     bulk_batch_free(batch);
 }
 
-/* What the keys are at now. */
-static void bulk_see(struct bulk_batch *batch, const struct kv_txn_result *result)
-{
-    for (size_t i = 0; i < batch->count && i < result->op_count; i++)
-        batch->revisions[i] = result->ops[i].kv.mod_revision; /* 0: it is not there */
-    batch->step = BULK_WRITES;
-}
-
 /* Etcd has answered, but has not written. */
 static void bulk_go_on(struct bulk_batch *batch, const struct kv_txn_result *result)
 {
     struct bulk *bulk = batch->bulk;
     if (batch->step == BULK_LOOKS) {
-        bulk_see(batch, result);
+        for (size_t i = 0; i < batch->count && i < result->op_count; i++)
+            batch->revisions[i] = result->ops[i].kv.mod_revision; /* 0: it is not there */
+        batch->step = BULK_WRITES;
     } else if (batch->step == BULK_HOPES && result->succeeded) {
         memset(batch->revisions, 0, sizeof(batch->revisions));
         batch->step = BULK_WRITES;
@@ -218,44 +202,23 @@ static void bulk_on_sent(void *arg, enum status status, const struct kv_txn_resu
     bulk->on_progress(bulk->arg);
 }
 
-static void bulk_compare_keys(const struct bulk_batch *batch, struct kv_compare *compares)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        compares[i] = (struct kv_compare){
-            .key = batch->ops[i].key,
-            .key_len = batch->ops[i].key_len,
-            .mod_revision = batch->step == BULK_WRITES ? batch->revisions[i] : 0,
-        };
-}
-
-static void bulk_look_at_keys(const struct bulk_batch *batch, struct kv_op *gets)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        gets[i] = (struct kv_op){.kind = KV_GET,
-                                 .key = batch->ops[i].key,
-                                 .key_len = batch->ops[i].key_len,
-                                 .keys_only = true};
-}
-
 /* It writes only where nothing has changed since it looked. So it may be sent again, too: where the
  * first attempt was done, the second finds other revisions. */
 static void bulk_send(struct bulk_batch *batch)
 {
     struct kv_compare compares[KV_TXN_MAX];
     struct kv_op gets[KV_TXN_MAX];
-    struct kv_txn txn = {.is_idempotent = true};
-    if (batch->step == BULK_LOOKS) {
-        bulk_look_at_keys(batch, gets);
-        txn.success = gets;
-        txn.success_count = batch->count;
-    } else {
-        bulk_compare_keys(batch, compares);
-        txn.compares = compares;
-        txn.compare_count = batch->count;
-    }
-    if (batch->step == BULK_WRITES) {
-        txn.success = batch->ops;
-        txn.success_count = batch->count;
+    bool looks = batch->step == BULK_LOOKS, writes = batch->step == BULK_WRITES;
+    struct kv_txn txn = {.compares = compares,
+                         .compare_count = looks ? 0 : batch->count,
+                         .success = looks ? gets : batch->ops,
+                         .success_count = looks || writes ? batch->count : 0,
+                         .is_idempotent = true};
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct kv_op *put = &batch->ops[i];
+        compares[i] = (struct kv_compare){put->key, put->key_len, writes ? batch->revisions[i] : 0};
+        gets[i] = (struct kv_op){
+            .kind = KV_GET, .key = put->key, .key_len = put->key_len, .keys_only = true};
     }
     batch->bulk->sent++;
     kv_txn(batch->bulk->etcd, &txn, bulk_on_sent, batch);

@@ -107,31 +107,26 @@ static size_t entry_copy_text(struct reader *reader, char *to, const char *strin
     return len;
 }
 
-static bool entry_read_location(struct reader *reader, const cJSON *item, struct detail *why)
+static enum status entry_read_location(struct reader *reader, const cJSON *item, struct detail *why)
 {
     struct entry *entry = reader->entry;
-    if (!cJSON_IsString(item)) {
-        (void)detail_set(why, STATUS_BAD_INPUT, "not a string");
-        return false;
-    }
+    if (!cJSON_IsString(item))
+        return detail_set(why, STATUS_BAD_INPUT, "not a string");
     entry->location_text.text = reader->text;
     size_t len = entry_copy_text(reader, reader->text, item->valuestring);
     entry->location_text.len = entry_text_len(reader->text, len);
     reader->text += len;
     return address_parse(entry->location_text.text, entry->location_text.len, &entry->location,
-                         why) == STATUS_OK;
+                         why);
 }
 
 static bool entry_read_protocol(struct reader *reader, const cJSON *item)
 {
-    if (!cJSON_IsString(item))
+    const char *text = cJSON_IsString(item) ? item->valuestring : "";
+    bool is_udp = strcmp(text, "udp") == 0;
+    if (!is_udp && strcmp(text, "tcp") != 0)
         return false;
-    if (strcmp(item->valuestring, "tcp") == 0)
-        reader->entry->protocol = ENTRY_PROTOCOL_TCP;
-    else if (strcmp(item->valuestring, "udp") == 0)
-        reader->entry->protocol = ENTRY_PROTOCOL_UDP;
-    else
-        return false;
+    reader->entry->protocol = is_udp ? ENTRY_PROTOCOL_UDP : ENTRY_PROTOCOL_TCP;
     return true;
 }
 
@@ -263,7 +258,7 @@ static enum status entry_read_members(struct reader *reader, const cJSON *object
         return detail_set(why, STATUS_BAD_INPUT, "no member \"location\"");
     if (!entry_allocate(reader, object, len))
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
-    if (!entry_read_location(reader, location, why))
+    if (entry_read_location(reader, location, why) != STATUS_OK)
         return detail_wrap(why, STATUS_BAD_INPUT, "member \"location\"");
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, members[i].name);

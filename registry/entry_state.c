@@ -18,6 +18,7 @@ struct entry_state_scan {
     size_t len, at;
 };
 
+/* As cJSON, which has read the text: it takes all up to the blank for one. */
 static void entry_state_skip_blanks(struct entry_state_scan *scan)
 {
     while (scan->at < scan->len && (unsigned char)scan->text[scan->at] <= ' ')
@@ -129,14 +130,6 @@ static enum status entry_state_splice(const char *value, size_t len, size_t from
     return STATUS_OK;
 }
 
-static enum status entry_state_render(const struct entry *entry, bool is_draining, char **out,
-                                      size_t *out_len)
-{
-    struct entry changed = *entry;
-    changed.is_draining = is_draining;
-    return entry_render(&changed, out, out_len);
-}
-
 /* A second "state", or one spelt with escapes, would go on saying the same. */
 static enum status entry_state_check(const char *value, size_t len, bool is_draining,
                                      struct detail *why)
@@ -154,13 +147,15 @@ static enum status entry_state_check(const char *value, size_t len, bool is_drai
 static enum status entry_state_change(const struct entry *entry, const char *value, size_t len,
                                       bool is_draining, char **out, size_t *out_len)
 {
+    struct entry changed = *entry;
     struct entry_state_layout layout = {0};
     bool is_object = len > 0 && value[0] == '{';
+    changed.is_draining = is_draining;
     if (is_object)
         entry_state_lay_out(value, len, &layout);
     /* Of location and state nothing is left but plain text. */
     if (!is_object || (!is_draining && layout.count <= 2))
-        return entry_state_render(entry, is_draining, out, out_len);
+        return entry_render(&changed, out, out_len);
     size_t from = layout.state.name, to = layout.state.value_end;
     if (is_draining && !layout.has_state)
         return entry_state_splice(value, len, layout.end, layout.end, ",\"state\":" DRAINING, out,

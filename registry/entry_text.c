@@ -20,7 +20,8 @@ struct text {
     uint8_t brackets[BRACKET_MAX]; /* those that are open, from DEPTH_MAX on: 1 is a '[' */
 };
 
-/* An octet that stands for U+0000; 0 when the value has all of them in it. */
+/* An octet that stands for U+0000; 0 when the value has all of them in it. Above 0xf4 none is UTF-8
+ * (RFC 3629), but a value may be anything. */
 static uint8_t entry_text_choose_stand_in(const char *value, size_t len)
 {
     for (int octet = 0xff; octet > 0xf4; octet--)

@@ -122,12 +122,6 @@ static void keeper_see(struct keeper *keeper, const struct kv *found)
     keeper->written_lease = found->lease;
 }
 
-/* As it should be: written by us, though the answer may have been lost. */
-static bool keeper_is_kept(const struct keeper *keeper, const struct kv *found)
-{
-    return found->lease == keeper->lease.id && kept_value_is(&keeper->value, found);
-}
-
 /* Written by us, if not under this lease or with this value: no other process is to blame. */
 static bool keeper_is_ours(const struct keeper *keeper, const struct kv *found)
 {
@@ -189,7 +183,9 @@ static void keeper_write(struct keeper *keeper, int64_t seen_revision)
 static void keeper_put_back(struct keeper *keeper, const struct kv *found)
 {
     struct detail changed;
-    bool is_kept = found && keeper_is_kept(keeper, found);
+    /* As it should be: written by us, though the answer may have been lost. */
+    bool is_kept =
+        found && found->lease == keeper->lease.id && kept_value_is(&keeper->value, found);
     if (keeper->is_leaving) {
         keeper_wait(keeper, 0);
     } else if (is_kept || (found && keeper_adopt_state(keeper, found))) {
@@ -339,13 +335,6 @@ static void keeper_freshen_lease(struct keeper *keeper)
         kept_lease_renew(&keeper->lease, keeper->refresh_ms, keeper_on_lease);
 }
 
-static void keeper_begin_beat(struct keeper *keeper)
-{
-    keeper->is_busy = true;
-    keeper->beat_ms = uv_now(keeper->loop);
-    keeper_freshen_lease(keeper);
-}
-
 /* Delete the entry where it is still our own. */
 static void keeper_leave(struct keeper *keeper)
 {
@@ -363,12 +352,15 @@ static void keeper_on_timer(uv_timer_t *timer)
     static const struct detail late = {"no answer in time"};
     struct keeper *keeper = timer->data;
     bool is_away = keeper->outage.failures > 0;
-    if (!keeper->is_leaving)
-        keeper_begin_beat(keeper);
-    else if (!keeper->is_busy)
+    if (!keeper->is_leaving) {
+        keeper->is_busy = true;
+        keeper->beat_ms = uv_now(keeper->loop);
+        keeper_freshen_lease(keeper);
+    } else if (!keeper->is_busy) {
         keeper_leave(keeper);
-    else
+    } else {
         keeper_give_up(keeper, STATUS_TIMED_OUT, is_away ? &keeper->why : &late);
+    }
 }
 
 void keeper_stop(struct keeper *keeper, uint64_t deadline_ms)

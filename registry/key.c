@@ -8,13 +8,12 @@
 static const char service_part[] = "/service/";
 static const char switch_part[] = "/switch/";
 
-/* <what> "<text>": <fault> */
-static enum status key_refuse(struct detail *why, const char *what, const char *text,
-                              const char *fault)
+/* <what> "<text>": before the fault. */
+static enum status key_refuse(struct detail *why, const char *what, const char *text)
 {
     char shown[sizeof(why->text) / 2];
     utf8_show(text, strlen(text), shown, sizeof(shown));
-    return detail_set(why, STATUS_BAD_INPUT, "%s \"%s\": %s", what, shown, fault);
+    return detail_wrap(why, STATUS_BAD_INPUT, "%s \"%s\"", what, shown);
 }
 
 /* What is wrong with any text that goes into a key; NULL = nothing. */
@@ -73,17 +72,13 @@ static void key_join(struct kv_key *out, const struct key_root *root, const char
     out->text[out->len] = '\0';
 }
 
-static const char *key_type_fault(const char *type)
+enum status key_check_type(const char *type, struct detail *why)
 {
     struct key_base base;
     const char *fault = key_part_fault(type);
     key_type_base(type, strlen(type), &base);
-    return !fault && key_is_reserved(&base) ? "is reserved for DNS-SD itself" : fault;
-}
-
-enum status key_check_type(const char *type, struct detail *why)
-{
-    const char *fault = key_type_fault(type);
+    if (!fault && key_is_reserved(&base))
+        fault = "is reserved for DNS-SD itself";
     return fault ? detail_set(why, STATUS_BAD_INPUT, "%s", fault) : STATUS_OK;
 }
 
@@ -96,12 +91,10 @@ enum status key_check_name(const char *name, struct detail *why)
 enum status key_of_service(const struct key_root *root, const char *type, const char *name,
                            struct kv_key *out, struct detail *why)
 {
-    const char *fault = key_type_fault(type);
-    if (fault)
-        return key_refuse(why, "service type", type, fault);
-    fault = key_part_fault(name);
-    if (fault)
-        return key_refuse(why, "service name", name, fault);
+    if (key_check_type(type, why) != STATUS_OK)
+        return key_refuse(why, "service type", type);
+    if (key_check_name(name, why) != STATUS_OK)
+        return key_refuse(why, "service name", name);
     key_join(out, root, service_part, type, "/", name);
     return STATUS_OK;
 }
@@ -115,8 +108,10 @@ enum status key_of_switch(const struct key_root *root, const char *path, struct 
         fault = "a part between two '/' is empty";
     if (!fault && root->len + sizeof(switch_part) - 1 + len > KV_KEY_MAX)
         fault = "too long";
-    if (fault)
-        return key_refuse(why, "switch", path, fault);
+    if (fault) {
+        detail_set(why, STATUS_BAD_INPUT, "%s", fault);
+        return key_refuse(why, "switch", path);
+    }
     key_join(out, root, switch_part, path, "", "");
     return STATUS_OK;
 }
@@ -157,6 +152,7 @@ void key_split(const char *key, size_t len, struct key_parts *out)
     }
     if (!key_take_prefix(&key, &len, service_part))
         return;
+    /* A name may have a '/' in it, a type may not: the first one ends the type. */
     const char *slash = memchr(key, '/', len);
     size_t type_len = slash ? (size_t)(slash - key) : len;
     if (type_len == 0 || type_len + 1 >= len)

@@ -89,20 +89,13 @@ static enum status registration_subtypes(const struct registration_fields *field
     return status;
 }
 
-static enum status registration_location(const struct registration_fields *fields,
-                                         struct entry *entry, struct fault *fault)
-{
-    const char *text = fields->location;
-    entry->location_text = (struct entry_string){text, strlen(text)};
-    enum status status =
-        address_parse(text, entry->location_text.len, &entry->location, &fault->why);
-    return registration_fault(fault, REGISTRATION_LOCATION, text, status);
-}
-
 static enum status registration_fill(const struct registration_fields *fields, struct entry *entry,
                                      struct fault *fault)
 {
-    enum status status = registration_location(fields, entry, fault);
+    entry->location_text = (struct entry_string){fields->location, strlen(fields->location)};
+    enum status status =
+        address_parse(fields->location, entry->location_text.len, &entry->location, &fault->why);
+    registration_fault(fault, REGISTRATION_LOCATION, fields->location, status);
     if (status == STATUS_OK)
         status = registration_pairs(fields, entry, fault);
     if (status == STATUS_OK)
@@ -123,7 +116,7 @@ enum status registration_build(const struct key_root *root,
                           .has_priority = fields->has_priority,
                           .has_weight = fields->has_weight,
                           .priority = fields->priority,
-                          .weight = fields->has_weight ? fields->weight : 1,
+                          .weight = fields->has_weight ? fields->weight : 1, /* as entry_parse() */
                           .is_draining = fields->is_draining};
     enum status status = registration_key(root, fields->type, fields->name, &made.key, fault);
     if (status == STATUS_OK)

@@ -81,6 +81,7 @@ bool base64_decode(const char *text, size_t len, char *out, size_t *out_len)
         padding++;
     char *end = out;
     size_t whole = padding ? len - 4 : len;
+    /* In place, too: what is written stays behind what has been read, three octets to four. */
     for (size_t i = 0; i < whole; i += 4) {
         uint32_t bits = base64_bits(text + i);
         if (bits == UINT32_MAX)

@@ -17,7 +17,7 @@ static bool hash_set_is_zero(const struct hash_set *set, const uint64_t *element
     return element[0] == 0 && element[set->words - 1] == 0;
 }
 
-/* Where the element is, or is to go. */
+/* Where the element is, or is to go. A quarter of the rows are empty: the search ends. */
 static uint64_t *hash_set_place(const struct hash_set *set, const uint64_t *element)
 {
     uint64_t at = set->hash ? set->hash(set->seed, element) : element[0];

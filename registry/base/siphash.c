@@ -41,11 +41,13 @@ void siphash(const uint8_t key[16], const void *data, size_t len, uint8_t out[8]
 {
     const uint8_t *octets = data;
     uint64_t k0 = siphash_load(key), k1 = siphash_load(key + 8);
+    /* The paper's constants: "somepseudorandomlygeneratedbytes". */
     uint64_t v[4] = {k0 ^ UINT64_C(0x736f6d6570736575), k1 ^ UINT64_C(0x646f72616e646f6d),
                      k0 ^ UINT64_C(0x6c7967656e657261), k1 ^ UINT64_C(0x7465646279746573)};
     size_t whole = len & ~(size_t)7;
     for (size_t i = 0; i < whole; i += 8)
         siphash_absorb(v, siphash_load(octets + i));
+    /* What is left over, and on top the length: texts that end in zeros differ by it. */
     uint8_t last[8] = {0};
     memcpy(last, octets + whole, len - whole);
     last[7] = (uint8_t)len;
