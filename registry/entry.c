@@ -70,7 +70,9 @@ static size_t entry_whole_len_of(const char *text, size_t len)
     return len;
 }
 
-/* Keep the first of the strings whose keys are the same name, and sort. Returns how many stay. */
+/* Keep the first of the strings whose keys are the same name, and sort. Returns how many stay. Each is
+ * compared with each, since only the order in which they came says which is the first; they are
+ * ENTRY_TXT_MAX at most. */
 static uint16_t entry_sort_strings(struct entry_string *strings, uint16_t count,
                                    size_t (*key_len)(const char *text, size_t len))
 {

@@ -35,6 +35,7 @@ static enum status file_read_open(int fd, size_t max, struct file *file, struct 
         if (size > max)
             size = max;
     }
+    /* An octet more than there may be, which shows that there is more, and the NUL. */
     file->data = malloc(size + 2);
     if (!file->data)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));

@@ -39,6 +39,7 @@ size_t utf8_decode(const char *text, size_t len, uint32_t *out)
             return 0;
         character = character << 6 | (octet & 0x3f);
     }
+    /* What is overlong would hide a character from whoever looks for its octet. */
     if (character < lowest[count] || character > 0x10ffff ||
         (character >= 0xd800 && character < 0xe000))
         return 0;

@@ -187,6 +187,7 @@ enum status auth_fetch(struct etcd *etcd, struct member *member)
     char *body = auth_body(auth);
     if (!body)
         return STATUS_NO_MEMORY;
+    /* Without memory for the header it goes out without: etcd does not look at it. */
     struct http_client_options options = {
         .url = url,
         .addresses = member->addresses,

@@ -19,12 +19,10 @@
 #define FOLLOW_MANY        (LEDGER_KEYS_MAX / 2) /* changed keys: prove earlier */
 #define FOLLOW_EARLY_MS    5000                  /* but not more often */
 #define FOLLOW_COUNT_SHARE 200   /* counting may take so small a part of etcd's time */
-#define FOLLOW_REPLAY_MAX  20000 /* revisions; etcd replays more in a time that grows squarely */
 #define FOLLOW_SETTLE_MS   1000  /* the first watch may be a little late, too */
 #define FOLLOW_SILENCE_MS  2000  /* etcd replays every 100 ms */
 #define FOLLOW_SECOND_MS   5000  /* for the second watch to be made */
 #define FOLLOW_LIMIT_MS    20000 /* for the whole, but for what is being read */
-#define FOLLOW_LINE_MS     5000  /* that a line may pause */
 #define FOLLOW_COUNTS_MAX  3     /* before a difference counts */
 #define FOLLOW_READ_MS     10000 /* without progress */
 
@@ -165,7 +163,7 @@ static void follow_prove_take_target(struct follow *follow, const struct kv_rang
         proof->raft_term = result->raft_term;
         proof->target_ms = follow_state_now_ms(follow);
         proof->step = FOLLOW_PROOF_SETTLING;
-        if (proof->watch && proof->target - proof->start > FOLLOW_REPLAY_MAX)
+        if (proof->watch && proof->target - proof->start > FOLLOW_GAP_MAX)
             follow_prove_do_without(proof);
     }
 }
@@ -313,7 +311,7 @@ static bool follow_prove_is_late(const struct follow *follow)
     uint64_t limit_ms = proof->step == FOLLOW_PROOF_JOINING ? FOLLOW_SECOND_MS : FOLLOW_LIMIT_MS;
     bool is_amid = proof->watch && watch_in_batch(proof->watch);
     return now_ms - proof->began_ms >= limit_ms ||
-           (is_amid && now_ms - watch_last_seen_ms(proof->watch) >= FOLLOW_LINE_MS);
+           (is_amid && now_ms - watch_last_seen_ms(proof->watch) >= FOLLOW_AMID_MS);
 }
 
 void follow_prove_tick(struct follow *follow)

@@ -15,7 +15,9 @@
 #include "ledger.h"
 #include "watch.h"
 
-#define FOLLOW_REASONS_MAX 8 /* of one outage that are told */
+#define FOLLOW_REASONS_MAX 8     /* of one outage that are told */
+#define FOLLOW_GAP_MAX     20000 /* revisions; etcd replays more in a time that grows squarely */
+#define FOLLOW_AMID_MS     5000  /* that a line of a watch may pause */
 
 enum follow_state {
     FOLLOW_PAUSED, /* the timer leads to a load, a knock or a watch */

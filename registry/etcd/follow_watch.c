@@ -1,12 +1,10 @@
 #include "follow_state.h"
 
-#define FOLLOW_GAP_MAX    20000 /* revisions; a longer replay takes longer than a load */
 #define FOLLOW_TICK_MS    500
 #define FOLLOW_PROBE_MS   1000  /* a watch silent for so long has its member probed */
 #define FOLLOW_ANSWER_MS  2000  /* for the probe's answer */
 #define FOLLOW_PROBES_MAX 3     /* that are answered with a failure */
 #define FOLLOW_STEADY_MS  5000  /* a watch that lives so long was no failure */
-#define FOLLOW_AMID_MS    5000  /* that a line may pause */
 #define FOLLOW_JOIN_MS    10000 /* for a watch to be created */
 #define FOLLOW_STALLS_MAX 2     /* at the same place */
 #define FOLLOW_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store */

@@ -201,7 +201,7 @@ struct rpc *rpc_start(struct etcd *etcd, const struct rpc_request *request)
     rpc->timer.data = rpc;
     rpc->on_timer = rpc_on_timer;
     LIST_INSERT_HEAD(&etcd->rpcs, rpc, node);
-    rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
+    rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0); /* nothing is called before this has returned */
     return rpc;
 }
 
@@ -216,6 +216,7 @@ void rpc_cancel(struct rpc *rpc)
     rpc_state_end(rpc);
 }
 
+/* By their timers: a step may end its rpc, and what is called then any other of the list. */
 void rpc_resume_all(struct etcd *etcd)
 {
     for (struct rpc *rpc = LIST_FIRST(&etcd->rpcs); rpc; rpc = LIST_NEXT(rpc, node))
