@@ -48,7 +48,7 @@ static bool txn_reply_read_get(cJSON *range, const char *key, size_t key_len,
         !gateway_reply_has_only(range, members) || count != (uint64_t)cJSON_GetArraySize(list))
         return false;
     out->is_found = count == 1;
-    return !out->is_found || (gateway_reply_kv(list->child, &out->kv) &&
+    return !out->is_found || (gateway_reply_kv(cJSON_GetArrayItem(list, 0), &out->kv) &&
                               gateway_reply_kv_is_within(&out->kv, key, key_len, NULL, 0));
 }
 
@@ -87,8 +87,8 @@ static enum status txn_reply_read_root(const struct txn_shape *shape, struct txn
     result->ops = reply->ops;
     result->op_count = count;
     const char *key = branch->keys.data;
-    cJSON *response = list ? list->child : NULL;
-    for (size_t i = 0; i < count; i++, response = response->next) {
+    cJSON *response = cJSON_GetArrayItem(list, 0);
+    for (size_t i = 0; response && i < count; i++, response = response->next) {
         if (!txn_reply_read_op(response, key, &branch->ops[i], &reply->ops[i]))
             return STATUS_BAD_REPLY;
         key += branch->ops[i].key_len;
