@@ -20,8 +20,8 @@
 #define OPTION_ID(id, ...) OPTION_##id,
 
 static const struct command commands[] = {
-    {.group = "service",
-     .name = "register",
+    {.run = register_run,
+     COMMAND_IN("service", "register"),
      .summary = "register a service, once or while this runs",
      .text =
          "Without --refresh-every it is done once. With it, this goes on running: at every beat "
@@ -41,86 +41,64 @@ static const struct command commands[] = {
              OPTION_SERVICE_REFRESH, OPTION_SERVICE_PROTOCOL, OPTION_SERVICE_PRIORITY,
              OPTION_SERVICE_WEIGHT, OPTION_SERVICE_TXT, OPTION_SERVICE_SUBTYPE,
              OPTION_SERVICE_FROM),
-     .substitute = OPTION_SERVICE_FROM,
-     .needs_etcd = true,
-     .run = register_run},
-    {.group = "service",
-     .name = "unregister",
+     .substitute = OPTION_SERVICE_FROM},
+    {.run = service_unregister,
+     COMMAND_IN("service", "unregister"),
      .summary = "remove a service from the registry",
-     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME),
-     .needs_etcd = true,
-     .run = service_unregister},
-    {.group = "service",
-     .name = "list",
+     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME)},
+    {.run = list_services,
+     COMMAND_IN("service", "list"),
      .summary = "list services",
      .text = "Sorted, with the seconds until they are forgotten.",
-     OPTIONS(OPTION_SERVICE_TYPE_ONLY, OPTION_FORMAT),
-     .needs_etcd = true,
-     .run = list_services},
-    {.group = "service",
-     .name = "drain",
+     OPTIONS(OPTION_SERVICE_TYPE_ONLY, OPTION_FORMAT)},
+    {.run = service_drain,
+     COMMAND_IN("service", "drain"),
      .summary = "give a service no new clients",
      .text = "Its SRV records get weight 0. Nothing else of the registration changes.",
-     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME),
-     .needs_etcd = true,
-     .run = service_drain},
-    {.group = "service",
-     .name = "undrain",
+     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME)},
+    {.run = service_undrain,
+     COMMAND_IN("service", "undrain"),
      .summary = "take a service back into use",
-     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME),
-     .needs_etcd = true,
-     .run = service_undrain},
-    {.group = "switch",
-     .name = "set",
+     OPTIONS(OPTION_SERVICE_TYPE, OPTION_SERVICE_NAME)},
+    {.run = switch_set,
+     COMMAND_IN("switch", "set"),
      .operands = "SWITCH VALUE",
      .summary = "set a switch",
      .text = "A VALUE that begins with a \"-\" stands behind \"--\".",
-     OPTIONS(OPTION_SWITCH_TTL),
-     .needs_etcd = true,
-     .run = switch_set},
-    {.group = "switch",
-     .name = "get",
+     OPTIONS(OPTION_SWITCH_TTL)},
+    {.run = switch_get,
+     COMMAND_IN("switch", "get"),
      .operands = "SWITCH",
-     .summary = "print the value of a switch",
-     .needs_etcd = true,
-     .run = switch_get},
-    {.group = "switch",
-     .name = "list",
+     .summary = "print the value of a switch"},
+    {.run = list_switches,
+     COMMAND_IN("switch", "list"),
      .summary = "list switches",
      .text = "Sorted, with the seconds until they are forgotten.",
-     OPTIONS(OPTION_FORMAT),
-     .needs_etcd = true,
-     .run = list_switches},
-    {.group = "switch",
-     .name = "remove",
+     OPTIONS(OPTION_FORMAT)},
+    {.run = switch_remove,
+     COMMAND_IN("switch", "remove"),
      .operands = "SWITCH",
-     .summary = "remove a switch",
-     .needs_etcd = true,
-     .run = switch_remove},
-    {.group = "switch",
-     .name = "toggle",
+     .summary = "remove a switch"},
+    {.run = switch_toggle,
+     COMMAND_IN("switch", "toggle"),
      .operands = "SWITCH",
      .summary = "turn a switch off if on, on if off",
      .text = "yes, true, y, on, 1 and enabled are on and become \"no\"; no, false, n, off, 0 and "
              "disabled are off and become \"yes\": in any case and with blanks around. Of two that "
-             "toggle at the same time one wins.",
-     .needs_etcd = true,
-     .run = switch_toggle},
-    {.group = "switch",
-     .name = "cas",
+             "toggle at the same time one wins."},
+    {.run = switch_cas,
+     COMMAND_IN("switch", "cas"),
      .operands = "SWITCH VALUE EXPECTED",
      .summary = "set a switch that is EXPECTED, or not there",
-     OPTIONS(OPTION_SWITCH_TTL),
-     .needs_etcd = true,
-     .run = switch_cas},
-    {.name = "serve",
+     OPTIONS(OPTION_SWITCH_TTL)},
+    {.run = serve_command,
+     COMMAND_NAMED("serve"),
      .summary = "answer DNS queries from the registry",
      .text = "Loads the tree, follows its changes and answers from memory. SIGTERM ends it, SIGHUP "
              "reads secrets and certificates again, SIGUSR1 logs a summary.",
-     OPTIONS(OPTION_SERVE_LIST(OPTION_ID)),
-     .needs_etcd = true,
-     .run = serve_command},
-    {.name = "dev",
+     OPTIONS(OPTION_SERVE_LIST(OPTION_ID))},
+    {.run = dev_command,
+     COMMAND_NAMED("dev"),
      .summary = "try it all here, with an etcd of its own",
      .text =
          "Starts etcd (from PATH) on loopback ports and answers DNS from it until Ctrl-C, or until "
@@ -128,29 +106,31 @@ static const struct command commands[] = {
          "at a time. Takes the options of serve, too; the tree is /empusa unless --tree-root says "
          "otherwise.",
      OPTIONS(OPTION_DATA_DIR, OPTION_LISTEN_DEV, OPTION_SERVE_MORE_LIST(OPTION_ID)),
-     .run = dev_command},
-    {.name = "zone",
+     .needs_no_etcd = true},
+    {.run = zone_command,
+     COMMAND_NAMED("zone"),
      .summary = "print the whole zone as a master file",
      .text = "Reads the tree at one revision and prints what serve, given the same options, would "
              "publish: for named-checkzone, or a server that takes over. Hosts without a dot have "
              "the addresses that --host says. Warns of what BIND refuses.",
      OPTIONS(OPTION_DOMAIN, OPTION_RECORD_TTL, OPTION_NEGATIVE_TTL, OPTION_HOST_DOMAIN, OPTION_HOST,
-             OPTION_NS, OPTION_NO_SWITCHES),
-     .needs_etcd = true,
-     .run = zone_command},
-    {.name = "completion",
+             OPTION_NS, OPTION_NO_SWITCHES)},
+    {.run = completion_command,
+     COMMAND_NAMED("completion"),
      .operands = "SHELL",
      .summary = "print completions for bash, zsh or fish",
-     .run = completion_command},
-    {.name = "man",
+     .needs_no_etcd = true},
+    {.run = docs_man,
+     COMMAND_NAMED("man"),
      .operands = "PAGE",
      .summary = "print a manual page: empusa or empusa-serve",
-     .is_hidden = true,
-     .run = docs_man},
-    {.name = "markdown",
+     .needs_no_etcd = true,
+     .is_hidden = true},
+    {.run = docs_markdown,
+     COMMAND_NAMED("markdown"),
      .summary = "print the tables of the README",
-     .is_hidden = true,
-     .run = docs_markdown},
+     .needs_no_etcd = true,
+     .is_hidden = true},
 };
 
 static const struct command_group groups[] = {
@@ -164,12 +144,12 @@ const struct command_table *program_table(void)
     return &table;
 }
 
-static int program_help(const struct call *call, const struct parse_result *result)
+static int program_help(const struct call *call)
 {
     if (call->command)
         help_command(call->command, stdout);
-    else if (result->group)
-        help_group(call->table, result->group, stdout);
+    else if (call->group)
+        help_group(call->table, call->group, stdout);
     else
         help_program(call->table, stdout);
     return output_finish(&call->log, 0);
@@ -179,7 +159,7 @@ static int program_help(const struct call *call, const struct parse_result *resu
 static int program_execute(struct call *call)
 {
     struct detail why;
-    bool needs_loop = call->command->needs_etcd || call->command->run == dev_command;
+    bool needs_loop = !call->command->needs_no_etcd || call->command->run == dev_command;
     if (!needs_loop ||
         descriptors_check(DESCRIPTORS_COMMAND, 2 * DESCRIPTORS_COMMAND, &why) == STATUS_OK)
         return call->command->run(call);
@@ -190,19 +170,18 @@ static int program_execute(struct call *call)
 int program_run(int argc, char **argv)
 {
     struct call call = {.table = program_table(), .log = output_log(LOG_LEVEL_INFO)};
-    struct parse_result result = {0};
     struct detail why = {""};
     int exit_status = 2;
     output_init();
     harden_environment();
-    switch (parse(argc, argv, call.table, &call, &result, &why)) {
+    switch (parse(argc, argv, &call, &why)) {
     case PARSE_RUN:
         call.log = output_log(options_level(&call.options));
         options_warn(&call.options, &call.config, &call.log);
         exit_status = program_execute(&call);
         break;
     case PARSE_HELP:
-        exit_status = program_help(&call, &result);
+        exit_status = program_help(&call);
         break;
     case PARSE_VERSION:
         puts("empusa " EMPUSA_VERSION);

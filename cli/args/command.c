@@ -54,7 +54,7 @@ static size_t command_least(size_t a, size_t b)
 }
 
 /* Optimal string alignment. Three rows of the matrix at a time suffice. */
-static size_t command_distance_of(const char *a, size_t a_len, const char *b, size_t b_len)
+size_t command_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t rows[3][WORD_MAX + 1];
     if (a_len > WORD_MAX || b_len > WORD_MAX)
@@ -74,18 +74,15 @@ static size_t command_distance_of(const char *a, size_t a_len, const char *b, si
     return rows[a_len % 3][b_len];
 }
 
-size_t command_distance(const char *typed, const char *word)
-{
-    return command_distance_of(typed, strlen(typed), word, strlen(word));
-}
-
-/* Short words are many: a slip in one leaves its first letter. */
-static bool command_is_slip(const char *typed, size_t len, const char *word, size_t word_len,
-                            size_t distance)
+/* The distance, if a slip of the fingers can account for it; else SIZE_MAX. Short words are many: a
+ * slip in one leaves its first letter. */
+static size_t command_slip(const char *typed, size_t len, const char *word, size_t word_len)
 {
     size_t longer = len > word_len ? len : word_len;
     size_t allowed = longer < 3 ? 0 : longer < 6 ? 1 : longer < 9 ? 2 : 3;
-    return len > 0 && distance <= allowed && (longer >= 6 || typed[0] == word[0]);
+    size_t distance = command_distance(typed, len, word, word_len);
+    bool is_slip = len > 0 && distance <= allowed && (longer >= 6 || typed[0] == word[0]);
+    return is_slip ? distance : SIZE_MAX;
 }
 
 /* Whether a part of `word`, from a '-' or its beginning on, begins with `typed` or almost is it. */
@@ -99,8 +96,7 @@ static bool command_is_part(const char *typed, size_t len, const char *word)
         size_t part_len = strlen(part);
         if (part_len >= len && memcmp(part, typed, len) == 0)
             return true;
-        if (part != word && command_is_slip(typed, len, part, part_len,
-                                            command_distance_of(typed, len, part, part_len)))
+        if (part != word && command_slip(typed, len, part, part_len) != SIZE_MAX)
             return true;
     }
     return false;
@@ -109,10 +105,8 @@ static bool command_is_part(const char *typed, size_t len, const char *word)
 /* How likely it was meant, the less the likelier; SIZE_MAX: not at all. */
 static size_t command_rank_of(const char *typed, size_t len, const char *word)
 {
-    size_t word_len = strlen(word), distance = command_distance_of(typed, len, word, word_len);
-    if (command_is_slip(typed, len, word, word_len, distance))
-        return distance;
-    return command_is_part(typed, len, word) ? WORD_MAX : SIZE_MAX;
+    size_t distance = command_slip(typed, len, word, strlen(word));
+    return distance == SIZE_MAX && command_is_part(typed, len, word) ? WORD_MAX : distance;
 }
 
 const char *command_suggest(const char *typed, size_t len, const char *const *names, size_t count)
@@ -138,11 +132,10 @@ static bool command_may_follow(const char *group, const struct command *command)
     return !command->is_hidden && (!group || command_is_same(command->group, group));
 }
 
-static void command_add_meant(const char *group, const char *name, char *out, size_t size)
+static void command_add_meant(const char *name, char *out, size_t size)
 {
     size_t len = strlen(out);
-    snprintf(out + len, size - len, "%s\"%s%s%s\"", len ? " or " : "", group ? group : "",
-             group ? " " : "", name);
+    snprintf(out + len, size - len, "%s\"%s\"", len ? " or " : "", name);
 }
 
 bool command_nearest(const struct command_table *table, const char *group, const char *word,
@@ -161,19 +154,13 @@ bool command_nearest(const struct command_table *table, const char *group, const
         return false;
     out[0] = '\0';
     if (!group && command_group(table, best))
-        command_add_meant(NULL, best, out, size);
+        command_add_meant(best, out, size);
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
         if (command_may_follow(group, command) && strcmp(command->name, best) == 0)
-            command_add_meant(command->group, best, out, size);
+            command_add_meant(command->full_name, out, size);
     }
     return true;
-}
-
-void command_full_name(const struct command *command, char *out, size_t size)
-{
-    snprintf(out, size, "%s%s%s", command->group ? command->group : "", command->group ? " " : "",
-             command->name);
 }
 
 const char *command_operand(const struct command *command, size_t i, size_t *len)
@@ -186,12 +173,4 @@ const char *command_operand(const struct command *command, size_t i, size_t *len
     if (name)
         *len = strcspn(name, " ");
     return name;
-}
-
-size_t command_operands(const struct command *command)
-{
-    size_t count = 0, len;
-    while (command_operand(command, count, &len))
-        count++;
-    return count;
 }

@@ -14,16 +14,21 @@ struct call;
 #define COMMAND_OPTIONS_MAX  32
 #define COMMAND_OPERANDS_MAX 3
 
+/* How a row begins. */
+#define COMMAND_NAMED(word)    .name = word, .full_name = word
+#define COMMAND_IN(head, word) .group = head, .name = word, .full_name = head " " word
+
 struct command {
     const char *group; /* "service"; NULL: none */
     const char *name;
-    const char *operands; /* "SWITCH VALUE": all required, separated by blanks; NULL: none */
-    const char *summary;  /* one line */
-    const char *text;     /* a paragraph more for help and man pages, or NULL */
+    const char *full_name; /* "service register", "serve" */
+    const char *operands;  /* "SWITCH VALUE": all required, separated by blanks; NULL: none */
+    const char *summary;   /* one line */
+    const char *text;      /* a paragraph more for help and man pages, or NULL */
     enum option_id options[COMMAND_OPTIONS_MAX];
     size_t option_count;
     enum option_id substitute; /* with it no option of the command is required; 0: there is none */
-    bool needs_etcd;           /* --tree-root, and --etcd-endpoint or --etcd-discovery-srv */
+    bool needs_no_etcd;        /* else --tree-root and --etcd-endpoint are required */
     bool is_hidden;            /* in no help */
     /* Returns the exit status, having said on standard error why it is not 0. */
     int (*run)(struct call *call);
@@ -42,8 +47,9 @@ struct command_table {
 };
 
 struct call {
-    const struct command *command;
     const struct command_table *table;
+    const struct command *command;     /* NULL: help is asked for, of the group, */
+    const struct command_group *group; /* or of empusa itself where there is none */
     struct options options;
     struct config config; /* what --config names, for what it has besides options */
     const char *operands[COMMAND_OPERANDS_MAX];
@@ -65,17 +71,11 @@ const char *command_word(const struct command_table *table, const char *group, s
 bool command_nearest(const struct command_table *table, const char *group, const char *word,
                      char *out, size_t size);
 
-/* "service register", "serve". */
-void command_full_name(const struct command *command, char *out, size_t size);
-
-/* How many operands the row names. */
-size_t command_operands(const struct command *command);
-
 /* The name of the i-th operand and its length; NULL: there is none. It goes on behind it. */
 const char *command_operand(const struct command *command, size_t i, size_t *len);
 
 /* How far two words are off: insertions, deletions, exchanges of an octet or of two neighbours. */
-size_t command_distance(const char *typed, const char *word);
+size_t command_distance(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /* The one of `names` that was likely meant: by a slip of the fingers (1 in 5 letters, 2 in 8, 3 in
  * longer words), or by a part of it: "name" for "service-name", "refresh" for "refresh-every".

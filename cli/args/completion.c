@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAME_SIZE 64
-
 static void completion_print_words(const struct command_table *table, const char *group)
 {
     const char *word;
@@ -17,34 +15,21 @@ static void completion_print_words(const struct command_table *table, const char
         printf("%s ", word);
 }
 
-static void completion_print_options(const enum option_id *options, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        printf("--%s ", option_row(options[i])->name);
-}
-
-static void completion_print_global_options(void)
-{
-    for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
-        printf("--%s ", option_row((enum option_id)i)->name);
-    fputs("--help --version", stdout);
-}
-
-/* "a|b" as "a b". */
-static void completion_print_choices(const char *text)
-{
-    for (; *text; text++)
-        putchar(*text == '|' ? ' ' : *text);
-}
-
+/* "a|b", or NULL: any value will do. */
 static const char *completion_choices(const struct option_row *row)
 {
-    return row->kind == OPTION_LEVEL ? "DEBUG|INFO|WARNING|ERROR" : row->argument;
+    return row->kind == OPTION_LEVEL    ? "DEBUG|INFO|WARNING|ERROR"
+           : row->kind == OPTION_CHOICE ? row->argument
+                                        : NULL;
 }
 
-static bool completion_has_choices(const struct option_row *row)
+/* "a|b" as 'a b'. */
+static void completion_print_choices(const char *text)
 {
-    return row->kind == OPTION_CHOICE || row->kind == OPTION_LEVEL;
+    putchar('\'');
+    for (; *text; text++)
+        putchar(*text == '|' ? ' ' : *text);
+    putchar('\'');
 }
 
 static bool completion_is_file(const struct option_row *row)
@@ -68,17 +53,13 @@ static void completion_print_value_cases(void)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option_row *row = option_row((enum option_id)i);
-        if (!row->argument || completion_is_repeated(i) ||
-            !(completion_has_choices(row) || completion_is_file(row)))
+        const char *choices = completion_choices(row);
+        if (!(choices || completion_is_file(row)) || completion_is_repeated(i))
             continue;
-        printf("    --%s) ", row->name);
-        if (completion_has_choices(row)) {
-            fputs("candidates='", stdout);
-            completion_print_choices(completion_choices(row));
-            puts("' ;;");
-        } else {
-            puts("files=yes ;;");
-        }
+        printf("    --%s) %s", row->name, choices ? "candidates=" : "files=yes");
+        if (choices)
+            completion_print_choices(choices);
+        puts(" ;;");
     }
 }
 
@@ -104,15 +85,14 @@ static void completion_print_command_cases(const struct command_table *table)
     }
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
-        char name[NAME_SIZE];
         if (command->is_hidden)
             continue;
-        command_full_name(command, name, sizeof(name));
-        printf("    '%s') ", name);
+        printf("    '%s') ", command->full_name);
         if (command->run == completion_command)
             fputs("names='bash zsh fish' ", stdout);
         fputs("flags='", stdout);
-        completion_print_options(command->options, command->option_count);
+        for (size_t k = 0; k < command->option_count; k++)
+            printf("--%s ", option_row(command->options[k])->name);
         puts("' ;;");
     }
 }
@@ -148,7 +128,8 @@ static const char find_middle[] =
     "        prefix=$option=\n"
     "        current=${current#*=}\n"
     "    fi\n"
-    "    case $command in\n";
+    "    case $command in\n"
+    "    '') names='";
 
 static const char bash_functions[] =
     "\n"
@@ -226,45 +207,34 @@ static const char zsh_functions[] =
     "    compdef _empusa empusa\n"
     "fi";
 
-/* For bash and zsh: arrays begin at 0. */
-static void completion_print_find(const struct command_table *table)
+/* For bash and zsh, which differ in what fills parts[] and takes the candidates; zsh emulates sh, in
+ * which arrays begin at 0. */
+static void completion_print_sh(const struct command_table *table, const char *head,
+                                const char *functions)
 {
+    puts(head);
     fputs(find_head, stdout);
     completion_print_valued_options(" | ");
     fputs(find_words, stdout);
     for (size_t i = 0; i < table->group_count; i++)
         printf("%s%s", i ? " | " : "", table->groups[i].name);
     fputs(find_middle, stdout);
-    fputs("    '') names='", stdout);
     completion_print_words(table, NULL);
     puts("' ;;");
     completion_print_command_cases(table);
     fputs("    esac\n"
           "    [[ -n $ended ]] || names=\"$names $flags ",
           stdout);
-    completion_print_global_options();
-    puts("\"\n"
+    for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
+        printf("--%s ", option_row((enum option_id)i)->name);
+    puts("--help --version\"\n"
          "    candidates=''\n"
          "    case $option in\n"
          "    '') candidates=$names ;;");
     completion_print_value_cases();
     puts("    esac\n"
          "}");
-}
-
-static void completion_print_bash(const struct command_table *table)
-{
-    puts("# empusa completion bash: source it, or put it into bash-completion's folder.");
-    completion_print_find(table);
-    puts(bash_functions);
-}
-
-static void completion_print_zsh(const struct command_table *table)
-{
-    puts("#compdef empusa\n"
-         "# empusa completion zsh: put it as _empusa into a folder of $fpath, or source it.");
-    completion_print_find(table);
-    puts(zsh_functions);
+    puts(functions);
 }
 
 /* A description between single quotes. */
@@ -274,28 +244,21 @@ static void completion_print_quoted(const char *text)
         fputs(*text == '\'' ? "\\'" : (char[]){*text, '\0'}, stdout);
 }
 
-static void completion_print_fish_option(const char *condition, const struct option_row *row)
+/* Of this command, or (NULL) of all. */
+static void completion_print_fish_option(const char *command, const struct option_row *row)
 {
-    printf("complete -c empusa -n '%s' -l %s ", condition, row->name);
-    if (completion_has_choices(row)) {
-        fputs("-xa '", stdout);
-        completion_print_choices(completion_choices(row));
-        fputs("' ", stdout);
+    const char *choices = completion_choices(row);
+    printf("complete -c empusa -n '%s%s' -l %s", command ? "__empusa_in " : "true",
+           command ? command : "", row->name);
+    if (choices) {
+        fputs(" -xa ", stdout);
+        completion_print_choices(choices);
     } else if (row->argument) {
-        fputs(completion_is_file(row) ? "-rF " : "-x ", stdout);
+        fputs(completion_is_file(row) ? " -rF" : " -x", stdout);
     }
-    fputs("-d '", stdout);
+    fputs(" -d '", stdout);
     completion_print_quoted(row->help);
     puts("'");
-}
-
-static void completion_print_fish_command(const struct command *command)
-{
-    char condition[NAME_SIZE + 16] = "__empusa_in ";
-    size_t len = strlen(condition);
-    command_full_name(command, condition + len, sizeof(condition) - len);
-    for (size_t i = 0; i < command->option_count; i++)
-        completion_print_fish_option(condition, option_row(command->options[i]));
 }
 
 static void completion_print_fish_word(const char *group, const char *word, const char *summary)
@@ -354,7 +317,7 @@ static void completion_print_fish(const struct command_table *table)
 {
     completion_print_fish_functions();
     for (size_t i = 0; i < OPTION_GLOBAL_COUNT; i++)
-        completion_print_fish_option("true", option_row((enum option_id)i));
+        completion_print_fish_option(NULL, option_row((enum option_id)i));
     for (size_t i = 0; i < table->group_count; i++)
         completion_print_fish_word(NULL, table->groups[i].name, table->groups[i].summary);
     for (size_t i = 0; i < table->count; i++) {
@@ -362,26 +325,31 @@ static void completion_print_fish(const struct command_table *table)
         if (command->is_hidden)
             continue;
         completion_print_fish_word(command->group, command->name, command->summary);
-        completion_print_fish_command(command);
+        for (size_t k = 0; k < command->option_count; k++)
+            completion_print_fish_option(command->full_name, option_row(command->options[k]));
     }
     puts("complete -c empusa -n '__empusa_is completion' -a 'bash zsh fish'");
 }
 
 int completion_command(struct call *call)
 {
-    static const struct {
-        const char *shell;
-        void (*print)(const struct command_table *table);
-    } shells[] = {{"bash", completion_print_bash},
-                  {"zsh", completion_print_zsh},
-                  {"fish", completion_print_fish}};
-    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
-        if (strcmp(call->operands[0], shells[i].shell) == 0) {
-            shells[i].print(call->table);
-            return output_finish(&call->log, 0);
-        }
+    const char *shell = call->operands[0];
+    if (strcmp(shell, "bash") == 0) {
+        completion_print_sh(
+            call->table,
+            "# empusa completion bash: source it, or put it into bash-completion's folder.",
+            bash_functions);
+    } else if (strcmp(shell, "zsh") == 0) {
+        completion_print_sh(
+            call->table,
+            "#compdef empusa\n"
+            "# empusa completion zsh: put it as _empusa into a folder of $fpath, or source it.",
+            zsh_functions);
+    } else if (strcmp(shell, "fish") == 0) {
+        completion_print_fish(call->table);
+    } else {
+        log_printf(&call->log, LOG_LEVEL_ERROR, "SHELL \"%s\": not one of bash, zsh, fish", shell);
+        return 2;
     }
-    log_printf(&call->log, LOG_LEVEL_ERROR, "SHELL \"%s\": not one of bash, zsh, fish",
-               call->operands[0]);
-    return 2;
+    return output_finish(&call->log, 0);
 }

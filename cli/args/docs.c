@@ -30,13 +30,6 @@ static bool docs_is_name(const char *word, size_t len)
     return false;
 }
 
-/* The rest of a word that has begun. */
-static void docs_roff_rest(const char *text)
-{
-    for (; *text; text++)
-        docs_roff_octet(*text, false);
-}
-
 static void docs_roff(const char *text)
 {
     bool at_start = true, is_in_word = false;
@@ -52,10 +45,11 @@ static void docs_roff(const char *text)
 
 static void docs_roff_option(const struct option_row *row)
 {
-    char facts[FACTS_SIZE];
+    char facts[FACTS_SIZE], name[NAME_SIZE];
     help_facts(row, facts, sizeof(facts));
-    fputs(".TP\n\\fB\\%\\-\\-", stdout);
-    docs_roff_rest(row->name);
+    snprintf(name, sizeof(name), "--%s", row->name);
+    fputs(".TP\n\\fB", stdout);
+    docs_roff(name);
     fputs("\\fR", stdout);
     if (row->argument) {
         fputs(" \\fI", stdout);
@@ -74,10 +68,8 @@ static void docs_roff_option(const struct option_row *row)
 
 static void docs_roff_command(const struct command *command)
 {
-    char name[NAME_SIZE];
-    command_full_name(command, name, sizeof(name));
     fputs(".SS empusa ", stdout);
-    docs_roff(name);
+    docs_roff(command->full_name);
     if (command->operands) {
         putchar(' ');
         docs_roff(command->operands);
@@ -91,16 +83,10 @@ static void docs_roff_command(const struct command *command)
     }
 }
 
-static void docs_roff_head(const char *name, const char *section, const char *summary)
+/* `title` is roff, such as "EMPUSA 1". */
+static void docs_roff_head(const char *title, const char *name, const char *summary)
 {
-    char upper[NAME_SIZE];
-    size_t i = 0;
-    for (; name[i] && i < sizeof(upper) - 1; i++)
-        upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - ('a' - 'A') : name[i]);
-    upper[i] = '\0';
-    fputs(".TH ", stdout);
-    docs_roff(upper);
-    printf(" %s \"\" \"empusa " EMPUSA_VERSION "\"\n.SH NAME\n", section);
+    printf(".TH %s \"\" \"empusa " EMPUSA_VERSION "\"\n.SH NAME\n", title);
     docs_roff(name);
     fputs(" \\- ", stdout);
     docs_roff(summary);
@@ -128,7 +114,7 @@ static const char late_writes[] =
 
 static void docs_man_empusa(const struct command_table *table)
 {
-    docs_roff_head("empusa", "1", "a service registry on etcd whose contents are also DNS");
+    docs_roff_head("EMPUSA 1", "empusa", "a service registry on etcd whose contents are also DNS");
     puts(".SH SYNOPSIS\n\\fBempusa\\fR \\fIcommand\\fR [\\fIoperand\\fR...] [\\fIoption\\fR...]\n"
          ".SH DESCRIPTION\nServices and switches live below one key of etcd, each under a lease "
          "where "
@@ -165,7 +151,7 @@ static void docs_man_empusa(const struct command_table *table)
 static void docs_man_serve(const struct command_table *table)
 {
     const struct command *command = command_find(table, NULL, "serve");
-    docs_roff_head("empusa-serve", "8", command->summary);
+    docs_roff_head("\\%EMPUSA\\-SERVE 8", "empusa-serve", command->summary);
     puts(".SH SYNOPSIS\n\\fBempusa serve\\fR [\\fIoption\\fR...]\n.SH DESCRIPTION");
     docs_roff(command->text);
     puts(
@@ -229,11 +215,9 @@ static void docs_markdown_commands(const struct command_table *table)
     puts("| command | operands | |\n|---|---|---|");
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
-        char name[NAME_SIZE];
         if (command->is_hidden)
             continue;
-        command_full_name(command, name, sizeof(name));
-        printf("| `%s` | %s | ", name, command->operands ? command->operands : "");
+        printf("| `%s` | %s | ", command->full_name, command->operands ? command->operands : "");
         docs_cell(command->summary);
         puts(" |");
     }
@@ -242,8 +226,7 @@ static void docs_markdown_commands(const struct command_table *table)
 static void docs_markdown_options(const struct command *command)
 {
     bool is_serve = strcmp(command->name, "serve") == 0;
-    char name[NAME_SIZE];
-    command_full_name(command, name, sizeof(name));
+    const char *name = command->full_name;
     printf("\n%s: `empusa %s`\n\n| %s | variable | default | |\n|---|---|---|---|\n",
            is_serve ? "Options of" : "Its own options", name, is_serve ? "option" : name);
     for (size_t i = 0; i < command->option_count; i++)

@@ -5,7 +5,7 @@
 #define WIDTH         80
 #define OPTION_INDENT 10
 #define COMMAND_WIDTH 33
-#define NAME_SIZE     64
+#define SHOWN_SIZE    128
 #define FACTS_SIZE    256
 
 void help_wrap(const char *text, size_t indent, size_t width, FILE *file)
@@ -77,9 +77,8 @@ static void help_print_flag(const char *flag, const char *help, FILE *file)
 
 static void help_print_command(const struct command *command, FILE *file)
 {
-    char name[NAME_SIZE], shown[NAME_SIZE * 2];
-    command_full_name(command, name, sizeof(name));
-    snprintf(shown, sizeof(shown), "%s%s%s", name, command->operands ? " " : "",
+    char shown[SHOWN_SIZE];
+    snprintf(shown, sizeof(shown), "%s%s%s", command->full_name, command->operands ? " " : "",
              command->operands ? command->operands : "");
     fprintf(file, "  %-*s %s\n", COMMAND_WIDTH, shown, command->summary);
 }
@@ -128,11 +127,9 @@ void help_group(const struct command_table *table, const struct command_group *g
 
 void help_command(const struct command *command, FILE *file)
 {
-    char name[NAME_SIZE];
-    command_full_name(command, name, sizeof(name));
-    fprintf(file, "Usage: empusa %s%s%s [OPTION...]\n\n", name, command->operands ? " " : "",
-            command->operands ? command->operands : "");
-    fprintf(file, "%c", command->summary[0] - ('a' - 'A'));
+    fprintf(file, "Usage: empusa %s%s%s [OPTION...]\n\n%c", command->full_name,
+            command->operands ? " " : "", command->operands ? command->operands : "",
+            command->summary[0] - ('a' - 'A'));
     help_wrap(command->summary + 1, 0, WIDTH, file);
     if (command->text) {
         fputc('\n', file);

@@ -15,9 +15,7 @@ struct cursor {
     int argc;
     char **argv;
     int at;
-    const struct command_table *table;
     struct call *call;
-    struct parse_result *result;
     struct detail *why;
     bool has_ended;  /* behind "--" */
     bool wants_help; /* --help was met */
@@ -130,11 +128,9 @@ static bool parse_is_any_option(const struct word *word)
 /* Where one reads more: "empusa service list --help". */
 static const char *parse_help_of(const struct cursor *cursor, char out[NAME_MAX_SHOWN])
 {
-    char name[NAME_MAX_SHOWN - 1] = "";
-    if (cursor->call->command)
-        command_full_name(cursor->call->command, name, sizeof(name));
-    else if (cursor->result->group)
-        snprintf(name, sizeof(name), "%s", cursor->result->group->name);
+    const struct call *call = cursor->call;
+    const char *group = call->group ? call->group->name : "";
+    const char *name = call->command ? call->command->full_name : group;
     snprintf(out, NAME_MAX_SHOWN, "%s%s", name, *name ? " " : "");
     return out;
 }
@@ -225,7 +221,7 @@ static enum parse_verdict parse_no_such(struct cursor *cursor, const char *group
     char meant[2 * NAME_MAX_SHOWN];
     const char *before = group ? group : "", *blank = group ? " " : "";
     cursor->is_lost = true;
-    if (command_nearest(cursor->table, group, word, meant, sizeof(meant)))
+    if (command_nearest(cursor->call->table, group, word, meant, sizeof(meant)))
         return parse_usage_error(cursor, "no command \"%s%s%s\": did you mean %s?", before, blank,
                                  word, meant);
     return parse_usage_error(cursor, "no command \"%s%s%s\": see empusa %s%s--help", before, blank,
@@ -235,15 +231,12 @@ static enum parse_verdict parse_no_such(struct cursor *cursor, const char *group
 /* One word of it, or a group and a word. */
 static enum parse_verdict parse_command_name(struct cursor *cursor, const char *word)
 {
-    const struct command_group *group = cursor->result->group;
-    if (!group) {
-        cursor->result->group = command_group(cursor->table, word);
-        if (cursor->result->group)
-            return PARSE_RUN;
-    }
-    const char *name = group ? group->name : NULL;
-    cursor->call->command = command_find(cursor->table, name, word);
-    return cursor->call->command ? PARSE_RUN : parse_no_such(cursor, name, word);
+    struct call *call = cursor->call;
+    const char *group = call->group ? call->group->name : NULL;
+    if (!group && (call->group = command_group(call->table, word)))
+        return PARSE_RUN;
+    call->command = command_find(call->table, group, word);
+    return call->command ? PARSE_RUN : parse_no_such(cursor, group, word);
 }
 
 static enum parse_verdict parse_find_command(struct cursor *cursor)
@@ -274,7 +267,8 @@ static enum parse_verdict parse_option(struct cursor *cursor, struct word *word)
 static enum parse_verdict parse_operand(struct cursor *cursor, const char *word)
 {
     struct call *call = cursor->call;
-    if (call->operand_count == command_operands(call->command)) {
+    size_t len;
+    if (!command_operand(call->command, call->operand_count, &len)) {
         char help[NAME_MAX_SHOWN];
         return parse_usage_error(cursor, "unexpected argument \"%s\": see empusa %s--help", word,
                                  parse_help_of(cursor, help));
@@ -329,10 +323,8 @@ static enum parse_verdict parse_check_operands(struct cursor *cursor)
     const char *name = command_operand(call->command, call->operand_count, &len);
     if (!name)
         return PARSE_RUN;
-    char full[NAME_MAX_SHOWN];
-    command_full_name(call->command, full, sizeof(full));
-    return parse_usage_error(cursor, "missing operand %.*s: empusa %s %s", (int)len, name, full,
-                             call->command->operands);
+    return parse_usage_error(cursor, "missing operand %.*s: empusa %s %s", (int)len, name,
+                             call->command->full_name, call->command->operands);
 }
 
 /* What the environment and the file of --config give. */
@@ -356,10 +348,10 @@ static enum parse_verdict parse_check_options(struct cursor *cursor)
 {
     const struct call *call = cursor->call;
     const struct command *command = call->command;
-    if (command->needs_etcd && !options_has(&call->options, OPTION_ETCD_ENDPOINT) &&
+    if (!command->needs_no_etcd && !options_has(&call->options, OPTION_ETCD_ENDPOINT) &&
         !options_has(&call->options, OPTION_ETCD_DISCOVERY_SRV))
         return parse_missing(cursor, OPTION_ETCD_ENDPOINT);
-    if (command->needs_etcd && !options_has(&call->options, OPTION_TREE_ROOT))
+    if (!command->needs_no_etcd && !options_has(&call->options, OPTION_TREE_ROOT))
         return parse_missing(cursor, OPTION_TREE_ROOT);
     bool has_substitute = command->substitute && options_has(&call->options, command->substitute);
     for (size_t i = 0; i < command->option_count && !has_substitute; i++) {
@@ -373,7 +365,7 @@ static enum parse_verdict parse_check_options(struct cursor *cursor)
 /* The line has no command: alone, "empusa" and "empusa service" ask for help. */
 static enum parse_verdict parse_no_command(struct cursor *cursor)
 {
-    bool is_alone = cursor->argc == (cursor->result->group ? 2 : 1);
+    bool is_alone = cursor->argc == (cursor->call->group ? 2 : 1);
     char help[NAME_MAX_SHOWN];
     if (is_alone || cursor->wants_help)
         return PARSE_HELP;
@@ -381,10 +373,9 @@ static enum parse_verdict parse_no_command(struct cursor *cursor)
                              parse_help_of(cursor, help));
 }
 
-enum parse_verdict parse(int argc, char **argv, const struct command_table *table,
-                         struct call *call, struct parse_result *result, struct detail *why)
+enum parse_verdict parse(int argc, char **argv, struct call *call, struct detail *why)
 {
-    struct cursor cursor = {argc, argv, 1, table, call, result, why, false, false, false};
+    struct cursor cursor = {argc, argv, 1, call, why, false, false, false};
     enum parse_verdict verdict = parse_find_command(&cursor);
     if (verdict == PARSE_RUN && !call->command)
         verdict = parse_no_command(&cursor);

@@ -14,15 +14,10 @@
 
 enum parse_verdict { PARSE_RUN, PARSE_HELP, PARSE_VERSION, PARSE_WRONG };
 
-struct parse_result {
-    const struct command_group *group; /* PARSE_HELP: of this group */
-};
-
-/* Fill call->command, ->options, ->config and ->operands; the latter point into argv.
- * PARSE_HELP: of call->command, else of result->group, else of empusa; also without any argument,
- * or where a group stands alone. PARSE_WRONG: *why says what. Whatever the verdict, the caller
- * clears call->options and ->config. */
-enum parse_verdict parse(int argc, char **argv, const struct command_table *table,
-                         struct call *call, struct parse_result *result, struct detail *why);
+/* By call->table fill ->command, ->options, ->config and ->operands; the latter point into argv.
+ * PARSE_HELP: of call->command, else of ->group, else of empusa; also without any argument, or
+ * where a group stands alone. PARSE_WRONG: *why says what. Whatever the verdict, the caller clears
+ * call->options and ->config. */
+enum parse_verdict parse(int argc, char **argv, struct call *call, struct detail *why);
 
 #endif

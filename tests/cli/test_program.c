@@ -85,11 +85,12 @@ static void each_row_of_the_table_is_whole(void **state)
     (void)state;
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
+        size_t len;
         assert_non_null(command->run);
         assert_non_null(command->summary);
         assert_ptr_equal(command_find(table, command->group, command->name), command);
         assert_true(!command->group || command_group(table, command->group));
-        assert_in_range(command_operands(command), 0, COMMAND_OPERANDS_MAX);
+        assert_null(command_operand(command, COMMAND_OPERANDS_MAX, &len));
         assert_in_range(command->option_count, 0, COMMAND_OPTIONS_MAX);
     }
 }

@@ -32,8 +32,9 @@ static void distance_counts_insertions_deletions_exchanges(void **state)
                 {"ca", "abc", 3}};
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        assert_int_equal(command_distance(rows[i].a, rows[i].b), rows[i].distance);
-        assert_int_equal(command_distance(rows[i].b, rows[i].a), rows[i].distance);
+        const char *a = rows[i].a, *b = rows[i].b;
+        assert_int_equal(command_distance(a, strlen(a), b, strlen(b)), rows[i].distance);
+        assert_int_equal(command_distance(b, strlen(b), a, strlen(a)), rows[i].distance);
     }
 }
 
@@ -132,16 +133,16 @@ static void operands_have_names(void **state)
     assert_null(command_operand(&(struct command){0}, 0, &len));
 }
 
-static void operands_are_counted_from_their_row(void **state)
+static void there_are_as_many_operands_as_the_row_names(void **state)
 {
-    static const struct {
-        const char *operands;
-        size_t count;
-    } rows[] = {{NULL, 0}, {"SWITCH", 1}, {"SWITCH VALUE", 2}, {"SWITCH VALUE EXPECTED", 3}};
+    static const char *const rows[] = {NULL, "SWITCH", "SWITCH VALUE", "SWITCH VALUE EXPECTED"};
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct command command = {.operands = rows[i].operands};
-        assert_int_equal(command_operands(&command), rows[i].count);
+    for (size_t count = 0; count < COUNT(rows); count++) {
+        struct command command = {.operands = rows[count]};
+        size_t len;
+        for (size_t i = 0; i < count; i++)
+            assert_non_null(command_operand(&command, i, &len));
+        assert_null(command_operand(&command, count, &len));
     }
 }
 
@@ -151,11 +152,12 @@ static void every_command_is_whole_and_found(void **state)
     (void)state;
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
+        size_t len;
         assert_ptr_equal(command_find(table, command->group, command->name), command);
         assert_non_null(command->run);
         assert_true(command->summary[0] >= 'a' && command->summary[0] <= 'z');
         assert_true(command->option_count <= COMMAND_OPTIONS_MAX);
-        assert_true(command_operands(command) <= COMMAND_OPERANDS_MAX);
+        assert_null(command_operand(command, COMMAND_OPERANDS_MAX, &len));
         assert_true(!command->group || command_group(table, command->group) != NULL);
     }
 }
@@ -220,7 +222,7 @@ int main(void)
         cmocka_unit_test(a_mistyped_command_means_the_nearest),
         cmocka_unit_test(a_mistyped_option_means_what_is_near),
         cmocka_unit_test(operands_have_names),
-        cmocka_unit_test(operands_are_counted_from_their_row),
+        cmocka_unit_test(there_are_as_many_operands_as_the_row_names),
         cmocka_unit_test(an_option_takes_a_value_in_all_commands_or_in_none),
         cmocka_unit_test(no_command_has_an_option_of_a_global_name),
         cmocka_unit_test(every_command_is_whole_and_found),

@@ -7,12 +7,11 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct command few[] = {
-    {.name = "brew",
-     .group = "tea",
-     .summary = "make 'some'",
+    {.summary = "make 'some'",
+     COMMAND_IN("tea", "brew"),
      .options = {OPTION_FORMAT, OPTION_NO_SWITCHES, OPTION_CONFIG},
      .option_count = 3},
-    {.name = "rinse", .summary = "rinse", .is_hidden = true},
+    {.summary = "rinse", COMMAND_NAMED("rinse"), .is_hidden = true},
 };
 static const struct command_group groups[] = {{"tea", "hot"}};
 static const struct command_table table = {few, COUNT(few), groups, COUNT(groups)};

@@ -6,19 +6,18 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const struct command few[] = {
-    {.group = "tea",
-     .name = "brew",
-     .operands = "CUP",
+    {.operands = "CUP",
+     COMMAND_IN("tea", "brew"),
      .summary = "make a|b of <x>",
      .text = ".dots and\n'quotes' and back\\slashes",
      .options = {OPTION_FORMAT},
      .option_count = 1},
-    {.name = "serve",
-     .summary = "pour it",
+    {.summary = "pour it",
+     COMMAND_NAMED("serve"),
      .text = "Until it is empty.",
      .options = {OPTION_HOST},
      .option_count = 1},
-    {.name = "rinse", .summary = "rinse", .is_hidden = true},
+    {.summary = "rinse", COMMAND_NAMED("rinse"), .is_hidden = true},
 };
 static const struct command_table table = {few, COUNT(few), NULL, 0};
 

@@ -29,9 +29,8 @@ static void check(const struct row *row)
     for (; argc <= ARGUMENTS_MAX && row->arguments[argc - 1]; argc++)
         argv[argc] = strdup(row->arguments[argc - 1]);
     struct call call = {.table = program_table()};
-    struct parse_result result = {0};
     struct detail why = {""};
-    enum parse_verdict verdict = parse(argc, argv, call.table, &call, &result, &why);
+    enum parse_verdict verdict = parse(argc, argv, &call, &why);
     if (verdict != row->verdict)
         print_message("%s ...: %s\n", row->arguments[0], why.text);
     assert_int_equal(verdict, row->verdict);
