@@ -24,10 +24,8 @@ static char *config_trim(char *text)
 
 static bool config_is_name(const char *text)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-    return *text && strchr(letters, *text) &&
-           text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789")] ==
-               '\0';
+    static const char octets[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789";
+    return *text && !(*text >= '0' && *text <= '9') && text[strspn(text, octets)] == '\0';
 }
 
 static enum status config_unquote(char **value, struct detail *why)
@@ -67,20 +65,17 @@ static enum status config_read_line(struct config *config, char *line, unsigned 
 static enum status config_read_lines(struct config *config, struct detail *why)
 {
     size_t mark = strlen(BYTE_ORDER_MARK);
-    char *line = config->file.data, *end = line + config->file.len;
-    if (strncmp(line, BYTE_ORDER_MARK, mark) == 0)
-        line += mark;
-    for (unsigned number = 1; line < end; number++) {
-        char *line_end = memchr(line, '\n', (size_t)(end - line));
-        if (!line_end)
-            line_end = end;
-        *line_end = '\0';
-        enum status status = strlen(line) == (size_t)(line_end - line)
+    char *rest = config->file.data, *line;
+    const char *end = rest + config->file.len;
+    if (strncmp(rest, BYTE_ORDER_MARK, mark) == 0)
+        rest += mark;
+    for (unsigned number = 1; (line = strsep(&rest, "\n")); number++) {
+        /* strsep() stops at any NUL, not only at the one behind the file. */
+        enum status status = rest || line + strlen(line) == end
                                  ? config_read_line(config, line, number, why)
                                  : detail_set(why, STATUS_BAD_INPUT, "a NUL octet: is it a text?");
         if (status != STATUS_OK)
             return detail_wrap(why, status, "line %u", number);
-        line = line_end + 1;
     }
     return STATUS_OK;
 }

@@ -6,8 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MS_PER_S          1000
-#define PASSWORD_VARIABLE "EMPUSA_ETCD_PASSWORD"
+#define MS_PER_S 1000
 
 /* A password may hold a comma or a blank, and so be in several items of the list: none is quoted.
  */
@@ -37,32 +36,21 @@ static enum status connect_read_endpoints(const struct options *options, bool is
     return STATUS_OK;
 }
 
-/* NULL: there is none, or a variable holds the password itself. */
-static const char *connect_password_file(const struct options *options)
-{
-    const struct option_value *value = &options->values[OPTION_ETCD_PASSWORD];
-    bool is_itself = value->variable && strcmp(value->variable, PASSWORD_VARIABLE) == 0;
-    return value->count > 0 && !is_itself ? value->texts[0] : NULL;
-}
-
-/* The option that names the file which holds the password: its own, or that of variables. */
-static enum option_id connect_password_holder(const struct options *options)
-{
-    bool is_variable = options->values[OPTION_ETCD_PASSWORD].source == OPTION_FILE;
-    return is_variable && !connect_password_file(options) ? OPTION_CONFIG : OPTION_ETCD_PASSWORD;
-}
-
 /* Secrets may come; and of a file that others may read it is said. */
 static void connect_protect(const struct options *options, const struct log *log)
 {
-    enum option_id id = connect_password_holder(options);
-    const char *file =
-        id == OPTION_CONFIG ? options_text(options, id) : connect_password_file(options);
+    enum option_id holder = OPTION_ETCD_PASSWORD;
+    const char *file = options_secret_file(options, holder);
     if (!options_has(options, OPTION_ETCD_PASSWORD) && !options_has(options, OPTION_ETCD_CERT))
         return;
     harden_secrets();
+    /* The password itself may stand among the variables in the file of --config. */
+    if (!file && options->values[OPTION_ETCD_PASSWORD].source == OPTION_FILE) {
+        holder = OPTION_CONFIG;
+        file = options_text(options, holder);
+    }
     if (file)
-        harden_warn(log, option_row(id)->name, file);
+        harden_warn(log, option_row(holder)->name, file);
 }
 
 static void connect_forget(char *secret)
@@ -126,7 +114,7 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
 static enum status connect_check_again(const struct options *options, struct detail *why)
 {
     struct stat st;
-    const char *path = connect_password_file(options);
+    const char *path = options_secret_file(options, OPTION_ETCD_PASSWORD);
     if (!path || stat(path, &st) != 0 || !S_ISFIFO(st.st_mode))
         return STATUS_OK;
     return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": a pipe cannot be read again",

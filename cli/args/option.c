@@ -24,20 +24,22 @@ static const struct option_row rows[OPTION_COUNT] = {
 #undef OPTION_ROW
 };
 
-static const struct {
-    const char *name;
-    enum log_level level;
-} levels[] = {
+/* A word in any case, and what it means. */
+struct option_word {
+    const char *text;
+    int value;
+};
+
+static const struct option_word levels[] = {
     {"DEBUG", LOG_LEVEL_DEBUG}, {"INFO", LOG_LEVEL_INFO},    {"WARNING", LOG_LEVEL_WARNING},
     {"ERROR", LOG_LEVEL_ERROR}, {"WARN", LOG_LEVEL_WARNING}, {"CRITICAL", LOG_LEVEL_ERROR},
     {"FATAL", LOG_LEVEL_ERROR}, {"NOTSET", LOG_LEVEL_DEBUG},
 };
 
-static const struct {
-    const char *text;
-    bool value;
-} flags[] = {{"1", true},  {"yes", true}, {"true", true},   {"on", true},
-             {"0", false}, {"no", false}, {"false", false}, {"off", false}};
+static const struct option_word flags[] = {
+    {"1", true},  {"yes", true}, {"true", true},   {"on", true},
+    {"0", false}, {"no", false}, {"false", false}, {"off", false},
+};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -60,44 +62,22 @@ void options_clear(struct options *options)
         option_value_clear(&options->values[i]);
 }
 
-/* Only digits, so no sign, blank or base, and no overflow. */
-static bool option_read_number(const char *text, uint64_t *out)
+/* Only digits: strtoull() alone would take a sign, and make of "-1" the largest number. What is too
+ * large for it becomes UINT64_MAX, which is above the maximum of every row. */
+static bool option_is_number(const struct option_row *row, const char *text)
 {
-    uint64_t number = 0;
-    if (!*text)
-        return false;
-    for (; *text; text++) {
-        if (*text < '0' || *text > '9')
-            return false;
-        unsigned digit = (unsigned)(*text - '0');
-        if (number > (UINT64_MAX - digit) / 10)
-            return false;
-        number = number * 10 + digit;
-    }
-    *out = number;
-    return true;
+    uint64_t number = strtoull(text, NULL, 10);
+    return *text && text[strspn(text, "0123456789")] == '\0' && number >= row->min &&
+           number <= row->max;
 }
 
-static bool option_read_level(const char *text, enum log_level *out)
+/* Its value; -1: it is none of the words. */
+static int option_find_word(const struct option_word *words, size_t count, const char *text)
 {
-    for (size_t i = 0; i < COUNT(levels); i++) {
-        if (strcasecmp(text, levels[i].name) == 0) {
-            *out = levels[i].level;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool option_read_flag(const char *text, bool *out)
-{
-    for (size_t i = 0; i < COUNT(flags); i++) {
-        if (strcasecmp(text, flags[i].text) == 0) {
-            *out = flags[i].value;
-            return true;
-        }
-    }
-    return false;
+    for (size_t i = 0; i < count; i++)
+        if (strcasecmp(text, words[i].text) == 0)
+            return words[i].value;
+    return -1;
 }
 
 static bool option_is_choice(const char *choices, const char *text)
@@ -114,12 +94,9 @@ static bool option_is_choice(const char *choices, const char *text)
 
 static enum status option_check(const struct option_row *row, const char *text, struct detail *why)
 {
-    uint64_t number;
-    enum log_level level;
-    bool flag;
     switch (row->kind) {
     case OPTION_NUMBER:
-        if (option_read_number(text, &number) && number >= row->min && number <= row->max)
+        if (option_is_number(row, text))
             return STATUS_OK;
         return detail_set(why, STATUS_BAD_INPUT, "not a whole number from %llu to %llu",
                           (unsigned long long)row->min, (unsigned long long)row->max);
@@ -128,11 +105,11 @@ static enum status option_check(const struct option_row *row, const char *text, 
             return STATUS_OK;
         return detail_set(why, STATUS_BAD_INPUT, "not one of %s", row->argument);
     case OPTION_LEVEL:
-        if (option_read_level(text, &level))
+        if (option_find_word(levels, COUNT(levels), text) >= 0)
             return STATUS_OK;
         return detail_set(why, STATUS_BAD_INPUT, "not one of DEBUG, INFO, WARNING, ERROR");
     case OPTION_FLAG:
-        if (option_read_flag(text, &flag))
+        if (option_find_word(flags, COUNT(flags), text) >= 0)
             return STATUS_OK;
         return detail_set(why, STATUS_BAD_INPUT, "neither yes nor no");
     default:
@@ -210,18 +187,22 @@ void options_unset(struct options *options, enum option_id id)
     option_value_clear(&options->values[id]);
 }
 
-/* What a variable has in the environment, or (config not NULL) in the file. NULL: nothing. */
-static const char *option_look_up(struct option_value *value, const char *name,
+/* What its variables have in the environment, or (config not NULL) in the file. NULL: nothing. */
+static const char *option_look_up(struct option_value *value, const struct option_row *row,
                                   const struct config *config)
 {
-    const struct config_item *item = config && name ? config_find(config, name) : NULL;
-    const char *text = config ? (item ? item->value : NULL) : name ? getenv(name) : NULL;
-    if (!text || !*text)
-        return NULL;
-    value->source = config ? OPTION_FILE : OPTION_VARIABLE;
-    value->variable = name;
-    value->line = item ? item->line : 0;
-    return text;
+    const char *const names[] = {row->variable, row->second_variable};
+    for (size_t i = 0; i < COUNT(names) && names[i]; i++) {
+        const struct config_item *item = config_find(config, names[i]);
+        const char *found = item ? item->value : NULL, *text = config ? found : getenv(names[i]);
+        if (!text || !*text)
+            continue;
+        value->source = config ? OPTION_FILE : OPTION_VARIABLE;
+        value->variable = names[i];
+        value->line = item ? item->line : 0;
+        return text;
+    }
+    return NULL;
 }
 
 enum status options_complete(struct options *options, enum option_id id,
@@ -231,16 +212,9 @@ enum status options_complete(struct options *options, enum option_id id,
     struct option_value *value = &options->values[id];
     if (value->source != OPTION_UNSET)
         return STATUS_OK;
-    const char *text = option_look_up(value, row->variable, NULL);
-    if (!text)
-        text = option_look_up(value, row->second_variable, NULL);
-    /* A file names no further one. */
-    if (id == OPTION_CONFIG)
-        config = NULL;
-    if (!text && config)
-        text = option_look_up(value, row->variable, config);
-    if (!text && config)
-        text = option_look_up(value, row->second_variable, config);
+    const char *text = option_look_up(value, row, NULL);
+    if (!text && config && id != OPTION_CONFIG) /* a file names no further one */
+        text = option_look_up(value, row, config);
     if (text)
         return option_add(options, id, text, why);
     if (!row->fallback)
@@ -300,53 +274,42 @@ size_t options_count(const struct options *options, enum option_id id)
 uint64_t options_number(const struct options *options, enum option_id id)
 {
     const char *text = options_text(options, id);
-    uint64_t number = 0;
-    return text && option_read_number(text, &number) ? number : 0;
+    return text ? strtoull(text, NULL, 10) : 0;
 }
 
 bool options_flag(const struct options *options, enum option_id id)
 {
     const char *text = options_text(options, id);
-    bool flag = false;
-    return text && option_read_flag(text, &flag) && flag;
+    return text && option_find_word(flags, COUNT(flags), text) == true;
 }
 
 enum log_level options_level(const struct options *options)
 {
     const char *text = options_text(options, OPTION_LOG_LEVEL);
-    enum log_level level = LOG_LEVEL_INFO;
-    return text && option_read_level(text, &level) ? level : LOG_LEVEL_INFO;
+    return text ? (enum log_level)option_find_word(levels, COUNT(levels), text) : LOG_LEVEL_INFO;
 }
 
-static enum status option_read_secret(const char *path, char **out, struct detail *why)
+const char *options_secret_file(const struct options *options, enum option_id id)
 {
-    struct file file;
-    enum status status = file_read(path, SECRET_MAX, true, &file, why);
-    if (status != STATUS_OK)
-        return status;
-    file.data[strcspn(file.data, "\r\n")] = '\0';
-    *out = file.data;
-    return STATUS_OK;
+    bool is_itself = options->values[id].variable == rows[id].second_variable;
+    return is_itself ? NULL : options_text(options, id);
 }
 
 enum status options_secret(const struct options *options, enum option_id id, char **out,
                            struct detail *why)
 {
-    const struct option_value *value = &options->values[id];
-    char *secret = NULL;
-    enum status status = STATUS_OK;
-    if (value->variable && value->variable == rows[id].second_variable) {
-        secret = strdup(value->texts[0]);
-        if (!secret)
-            status = detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
-    } else if (value->count > 0) {
-        status = option_read_secret(value->texts[0], &secret, why);
+    const char *path = options_secret_file(options, id), *text = options_text(options, id);
+    struct file file = {0};
+    if (path) {
+        enum status status = file_read(path, SECRET_MAX, true, &file, why);
         if (status != STATUS_OK)
-            detail_wrap(why, status, "--%s \"%s\"", rows[id].name, value->texts[0]);
+            return detail_wrap(why, status, "--%s \"%s\"", rows[id].name, path);
+        file.data[strcspn(file.data, "\r\n")] = '\0';
+    } else if (text && !(file.data = strdup(text))) {
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     }
-    if (status == STATUS_OK)
-        *out = secret;
-    return status;
+    *out = file.data;
+    return STATUS_OK;
 }
 
 /* Whether a value may be a part of one with a user and a password, which hold a comma. */
@@ -375,7 +338,7 @@ enum status options_fault(const struct options *options, enum option_id id, cons
                           struct detail *why)
 {
     const struct option_value *from = &options->values[id];
-    struct detail said = *why, space, shown, fault, file;
+    struct detail said = *why, space, shown, fault, file, origin = {""};
     const char *name = rows[id].name, *sentence = said.text;
     if (!value)
         return detail_set(why, STATUS_BAD_INPUT, "--%s: %s", name, said.text);
@@ -388,10 +351,10 @@ enum status options_fault(const struct options *options, enum option_id id, cons
     utf8_shorten(sentence, len, fault.text, fits ? sizeof(fault.text) : FAULT_SHOWN);
     utf8_shorten(path, path_len, file.text, fits ? sizeof(file.text) : FILE_SHOWN);
     if (from->source == OPTION_FILE)
-        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s in %s, line %u): %s", name,
-                          shown.text, from->variable, file.text, from->line, fault.text);
-    if (from->source == OPTION_VARIABLE)
-        return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\" (from %s): %s", name, shown.text,
-                          from->variable, fault.text);
-    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\": %s", name, shown.text, fault.text);
+        detail_set(&origin, STATUS_OK, " (from %s in %s, line %u)", from->variable, file.text,
+                   from->line);
+    else if (from->source == OPTION_VARIABLE)
+        detail_set(&origin, STATUS_OK, " (from %s)", from->variable);
+    return detail_set(why, STATUS_BAD_INPUT, "--%s \"%s\"%s: %s", name, shown.text, origin.text,
+                      fault.text);
 }

@@ -90,6 +90,10 @@ uint64_t options_number(const struct options *options, enum option_id id);
 bool options_flag(const struct options *options, enum option_id id);
 enum log_level options_level(const struct options *options);
 
+/* Of a secret: the file that holds it, or NULL: nothing was given, or its second variable, which
+ * holds it itself. */
+const char *options_secret_file(const struct options *options, enum option_id id);
+
 /* The secret, read from its file where that is what was given: the first line, without its LF.
  * OK: *out is malloc()ed, the caller's; NULL where nothing was given. SYSTEM, TOO_LARGE (over 4
  * KiB), NO_MEMORY. */

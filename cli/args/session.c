@@ -89,35 +89,29 @@ void session_close(struct session *session)
     uv_loop_close(&session->loop);
 }
 
-/* What all waiting calls have in common: their callback fills it in. */
-struct wait {
+enum status session_wait(struct session *session)
+{
+    while (!session->is_done)
+        uv_run(&session->loop, UV_RUN_ONCE);
+    session->is_done = false;
+    return session->status;
+}
+
+void session_end_wait(struct session *session, enum status status, const struct detail *why)
+{
+    session->status = status;
+    session->why = *why;
+    session->is_done = true;
+}
+
+struct get {
     struct session *session;
-    enum status status;
-    bool is_done;
-};
-
-static void session_wait_end(struct wait *wait, enum status status, const struct detail *why)
-{
-    wait->status = status;
-    wait->session->why = *why;
-    wait->is_done = true;
-}
-
-static enum status session_wait_for(struct wait *wait)
-{
-    while (!wait->is_done)
-        uv_run(&wait->session->loop, UV_RUN_ONCE);
-    return wait->status;
-}
-
-struct get_wait {
-    struct wait wait;
     struct session_value found;
 };
 
 static bool session_get_each(void *arg, const struct kv *kv)
 {
-    struct session_value *out = &((struct get_wait *)arg)->found;
+    struct session_value *out = &((struct get *)arg)->found;
     out->text = buffer_copy(kv->value, kv->value_len);
     if (!out->text)
         return false;
@@ -129,18 +123,18 @@ static bool session_get_each(void *arg, const struct kv *kv)
 static void session_get_done(void *arg, enum status status, const struct kv_range_result *result,
                              const struct detail *why)
 {
-    struct get_wait *get = arg;
+    struct get *get = arg;
     (void)result;
-    session_wait_end(&get->wait, status, why);
+    session_end_wait(get->session, status, why);
 }
 
 enum status session_get(struct session *session, const struct kv_key *key,
                         struct session_value *out)
 {
-    struct get_wait get = {.wait.session = session};
+    struct get get = {.session = session};
     struct kv_range range = {.key = key->text, .key_len = key->len};
     kv_range(session->etcd, &range, session_get_each, session_get_done, &get);
-    enum status status = session_wait_for(&get.wait);
+    enum status status = session_wait(session);
     if (status == STATUS_OK)
         *out = get.found;
     else
@@ -148,27 +142,27 @@ enum status session_get(struct session *session, const struct kv_key *key,
     return status;
 }
 
-struct change_wait {
-    struct wait wait;
+struct change {
+    struct session *session;
     enum registrar_outcome outcome;
 };
 
 static void session_change_done(void *arg, enum status status, enum registrar_outcome outcome,
                                 const struct detail *why)
 {
-    struct change_wait *change = arg;
+    struct change *change = arg;
     change->outcome = outcome;
-    session_wait_end(&change->wait, status, why);
+    session_end_wait(change->session, status, why);
 }
 
 enum status session_change(struct session *session, const struct registrar_change *change,
                            enum registrar_outcome *outcome)
 {
-    struct change_wait wait = {.wait.session = session};
+    struct change wait = {.session = session};
     enum status status = registrar_start(session->etcd, change, session_change_done, &wait);
     if (status != STATUS_OK)
         return detail_set(&session->why, status, "%s", status_text(status));
-    status = session_wait_for(&wait.wait);
+    status = session_wait(session);
     if (status == STATUS_OK)
         *outcome = wait.outcome;
     return status;

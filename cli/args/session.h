@@ -19,6 +19,8 @@ struct session {
     struct key_root root;
     const struct log *log;
     struct detail why;
+    enum status status; /* of the call that is waited for, */
+    bool is_done;       /* when it is */
 };
 
 /* An event loop, or why there is none: SYSTEM. */
@@ -40,6 +42,10 @@ const char *session_outage_advice(enum status status);
 /* Log what went wrong, with advice. Returns the exit status. */
 int session_fail(const struct session *session, enum status status);
 int session_report(const struct log *log, enum status status, const struct detail *why);
+
+/* Wait for a call of the client's, until its callback says how it ended. Returns that. */
+MUST_USE enum status session_wait(struct session *session);
+void session_end_wait(struct session *session, enum status status, const struct detail *why);
 
 /* A key's value as it was read; text NULL: there is none. */
 struct session_value {

@@ -62,8 +62,7 @@ struct printer {
     struct text_table *table; /* NULL: JSON */
     size_t prefix_len;
     struct buffer json; /* an object */
-    bool has_begun, is_done;
-    enum status status; /* when it is */
+    bool has_begun;
 };
 
 static enum status list_print_json(struct printer *printer, const struct scan_row *rows,
@@ -79,30 +78,29 @@ static enum status list_print_json(struct printer *printer, const struct scan_ro
     return printer->json.status;
 }
 
-/* The rows of the first page settle the widths. */
-static void list_begin_table(struct printer *printer, const struct scan_row *rows, size_t count)
+static void list_lay_out(struct printer *printer, const struct scan_row *rows, size_t count,
+                         bool is_measured)
 {
-    if (printer->has_begun)
-        return;
     for (size_t i = 0; i < count; i++) {
         struct cells cells;
         list_cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
-        text_table_measure(printer->table, cells.cells);
+        if (is_measured)
+            text_table_row(printer->table, cells.cells, stdout);
+        else
+            text_table_measure(printer->table, cells.cells);
         list_cells_clear(&cells);
     }
-    text_table_begin(printer->table, stdout);
-    printer->has_begun = true;
 }
 
+/* The rows of the first page settle the widths: to wait for all of them would be to keep them. */
 static void list_print_table(struct printer *printer, const struct scan_row *rows, size_t count)
 {
-    list_begin_table(printer, rows, count);
-    for (size_t i = 0; i < count; i++) {
-        struct cells cells;
-        list_cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
-        text_table_row(printer->table, cells.cells, stdout);
-        list_cells_clear(&cells);
+    if (!printer->has_begun) {
+        list_lay_out(printer, rows, count, false);
+        text_table_begin(printer->table, stdout);
     }
+    printer->has_begun = true;
+    list_lay_out(printer, rows, count, true);
 }
 
 /* A failing standard output is output_finish()'s to tell; CANCELLED ends the reading. */
@@ -120,15 +118,13 @@ static enum status list_on_page(void *arg, const struct scan_row *rows, size_t c
 static void list_on_done(void *arg, enum status status, const struct detail *why)
 {
     struct printer *printer = arg;
-    printer->session->why = *why;
-    printer->status = status;
-    printer->is_done = true;
+    session_end_wait(printer->session, status, why);
 }
 
 static void list_finish(struct printer *printer)
 {
     if (printer->table) {
-        list_begin_table(printer, NULL, 0);
+        list_print_table(printer, NULL, 0);
         text_table_end(printer->table, stdout);
     } else {
         fputs(printer->has_begun ? "]\n" : "[]\n", stdout);
@@ -141,21 +137,20 @@ static int list(struct session *session, const struct call *call, const struct k
     struct kv_key all;
     key_prefix(&session->root, kind->part, &all);
     struct printer printer = {.session = session, .kind = kind, .prefix_len = all.len};
+    enum status status = STATUS_OK;
     buffer_init(&printer.json, OBJECT_MAX);
     if (strcmp(options_text(&call->options, OPTION_FORMAT), "json") != 0)
-        printer.status = text_table_new(kind->headers, COLUMNS, &printer.table);
-    if (printer.status == STATUS_OK &&
-        !scan_start(session->etcd, prefix, list_on_page, list_on_done, &printer))
-        printer.status = STATUS_NO_MEMORY;
-    if (printer.status != STATUS_OK)
-        list_on_done(&printer, printer.status, &(struct detail){""});
-    while (!printer.is_done)
-        uv_run(&session->loop, UV_RUN_ONCE);
+        status = text_table_new(kind->headers, COLUMNS, &printer.table);
+    if (status == STATUS_OK &&
+        scan_start(session->etcd, prefix, list_on_page, list_on_done, &printer))
+        status = session_wait(session);
+    else
+        status = detail_set(&session->why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     int exit_status = 0;
-    if (printer.status == STATUS_OK)
+    if (status == STATUS_OK)
         list_finish(&printer);
     else if (!ferror(stdout))
-        exit_status = session_fail(session, printer.status);
+        exit_status = session_fail(session, status);
     text_table_free(printer.table);
     buffer_clear(&printer.json);
     return output_finish(session->log, exit_status);

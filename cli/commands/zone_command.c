@@ -16,9 +16,8 @@
 struct load {
     struct session *session;
     struct zone *zone;
-    enum status status;
+    enum status status; /* of what was put: not OK ends the reading with CANCELLED */
     int64_t revision;
-    bool is_done;
 };
 
 /* A key as the zone wants it: without the root. */
@@ -35,15 +34,9 @@ static void zone_command_on_done(void *arg, enum status status,
                                  const struct kv_range_result *result, const struct detail *why)
 {
     struct load *load = arg;
-    load->is_done = true;
-    if (status == STATUS_CANCELLED && load->status != STATUS_OK) {
-        detail_set(&load->session->why, load->status, "%s", status_text(load->status));
-        return;
-    }
-    load->status = status;
-    load->session->why = *why;
     if (status == STATUS_OK)
         load->revision = result->revision;
+    session_end_wait(load->session, status, why);
 }
 
 static enum status zone_command_load_once(struct load *load)
@@ -54,12 +47,12 @@ static enum status zone_command_load_once(struct load *load)
     struct kv_range range = {
         .key = prefix.text, .key_len = prefix.len, .end = end.text, .end_len = end.len};
     load->status = STATUS_OK;
-    load->is_done = false;
     zone_load_begin(load->zone);
     kv_range(load->session->etcd, &range, zone_command_on_key, zone_command_on_done, load);
-    while (!load->is_done)
-        uv_run(&load->session->loop, UV_RUN_ONCE);
-    return load->status;
+    enum status status = session_wait(load->session);
+    if (status != STATUS_CANCELLED || load->status == STATUS_OK)
+        return status;
+    return detail_set(&load->session->why, load->status, "%s", status_text(load->status));
 }
 
 /* One revision, however often etcd compacts the one that was being read. */
