@@ -55,7 +55,7 @@ enum status session_loop_init(uv_loop_t *loop, struct detail *why)
 
 enum status session_open(struct session *session, const struct call *call)
 {
-    *session = (struct session){.log = &call->log};
+    *session = (struct session){.call = call, .log = &call->log};
     const char *root = options_text(&call->options, OPTION_TREE_ROOT);
     enum status status = key_root_parse(root, &session->root, &session->why);
     if (status != STATUS_OK)
@@ -87,6 +87,17 @@ void session_close(struct session *session)
 {
     session_disconnect(session);
     uv_loop_close(&session->loop);
+}
+
+int session_run(const struct call *call, session_use *use, void *arg)
+{
+    struct session session;
+    enum status status = session_open(&session, call);
+    if (status != STATUS_OK)
+        return status_exit(status);
+    int exit_status = use(&session, arg);
+    session_close(&session);
+    return exit_status;
 }
 
 enum status session_wait(struct session *session)

@@ -17,7 +17,8 @@ struct session {
     uv_loop_t loop;
     struct etcd *etcd;
     struct key_root root;
-    const struct log *log;
+    const struct call *call;
+    const struct log *log; /* the call's */
     struct detail why;
     enum status status; /* of the call that is waited for, */
     bool is_done;       /* when it is */
@@ -34,6 +35,10 @@ MUST_USE enum status session_open(struct session *session, const struct call *ca
 void session_disconnect(struct session *session);
 /* The same, and release the loop. */
 void session_close(struct session *session);
+
+/* Open a session, use it, close it. Returns the exit status: what `use` says. */
+typedef int session_use(struct session *session, void *arg);
+int session_run(const struct call *call, session_use *use, void *arg);
 
 /* What a person may do about an outage that does not end by itself: what TLS ended in, a gateway
  * that is off; "" for other statuses. */

@@ -21,9 +21,6 @@ struct kind {
     enum key_part part;
 };
 
-static const struct kind services = {{"Service", "Location", "TTL"}, KEY_SERVICES};
-static const struct kind switches = {{"Switch", "Value", "TTL"}, KEY_SWITCHES};
-
 /* A row in cells; they borrow from it and from this. */
 struct cells {
     struct text_table_cell cells[COLUMNS];
@@ -35,7 +32,7 @@ struct cells {
 static void list_cells_fill(struct cells *cells, const struct kind *kind, size_t prefix_len,
                             const struct scan_row *row)
 {
-    cells->is_entry = kind == &services &&
+    cells->is_entry = kind->part == KEY_SERVICES &&
                       entry_parse(row->value, row->value_len, &cells->entry, NULL) == STATUS_OK;
     cells->left[0] = '\0';
     if (row->lease != 0)
@@ -71,7 +68,7 @@ static enum status list_print_json(struct printer *printer, const struct scan_ro
     for (size_t i = 0; i < count && printer->json.status == STATUS_OK; i++) {
         buffer_reset(&printer->json);
         buffer_add_text(&printer->json, printer->has_begun ? ", " : "[");
-        entry_list_write(&printer->json, &rows[i], printer->kind == &services);
+        entry_list_write(&printer->json, &rows[i], printer->kind->part == KEY_SERVICES);
         fwrite(printer->json.data, 1, printer->json.len, stdout);
         printer->has_begun = true;
     }
@@ -131,15 +128,13 @@ static void list_finish(struct printer *printer)
     }
 }
 
-static int list(struct session *session, const struct call *call, const struct kind *kind,
-                const struct kv_key *prefix)
+static int list_print(struct session *session, const struct kind *kind, size_t prefix_len,
+                      const struct kv_key *prefix)
 {
-    struct kv_key all;
-    key_prefix(&session->root, kind->part, &all);
-    struct printer printer = {.session = session, .kind = kind, .prefix_len = all.len};
+    struct printer printer = {.session = session, .kind = kind, .prefix_len = prefix_len};
     enum status status = STATUS_OK;
     buffer_init(&printer.json, OBJECT_MAX);
-    if (strcmp(options_text(&call->options, OPTION_FORMAT), "json") != 0)
+    if (strcmp(options_text(&session->call->options, OPTION_FORMAT), "json") != 0)
         status = text_table_new(kind->headers, COLUMNS, &printer.table);
     if (status == STATUS_OK &&
         scan_start(session->etcd, prefix, list_on_page, list_on_done, &printer))
@@ -156,28 +151,26 @@ static int list(struct session *session, const struct call *call, const struct k
     return output_finish(session->log, exit_status);
 }
 
-static int list_run(struct call *call, const struct kind *kind, const char *type)
+static int list(struct session *session, void *arg)
 {
-    struct session session;
+    const struct kind *kind = arg;
+    const struct options *options = &session->call->options;
+    const char *type = options_text(options, OPTION_SERVICE_TYPE_ONLY); /* no option of switches */
     struct kv_key prefix;
-    enum status status = session_open(&session, call);
-    if (status != STATUS_OK)
-        return status_exit(status);
-    key_prefix(&session.root, kind->part, &prefix);
-    if (type && key_type_prefix(&session.root, type, &prefix, &session.why) != STATUS_OK)
-        status = options_fault(&call->options, OPTION_SERVICE_TYPE_ONLY, type, &session.why);
-    int exit_status =
-        status == STATUS_OK ? list(&session, call, kind, &prefix) : session_fail(&session, status);
-    session_close(&session);
-    return exit_status;
+    key_prefix(&session->root, kind->part, &prefix);
+    size_t prefix_len = prefix.len;
+    if (type && key_type_prefix(&session->root, type, &prefix, &session->why) != STATUS_OK)
+        return session_fail(session,
+                            options_fault(options, OPTION_SERVICE_TYPE_ONLY, type, &session->why));
+    return list_print(session, kind, prefix_len, &prefix);
 }
 
 int list_services(struct call *call)
 {
-    return list_run(call, &services, options_text(&call->options, OPTION_SERVICE_TYPE_ONLY));
+    return session_run(call, list, &(struct kind){{"Service", "Location", "TTL"}, KEY_SERVICES});
 }
 
 int list_switches(struct call *call)
 {
-    return list_run(call, &switches, NULL);
+    return session_run(call, list, &(struct kind){{"Switch", "Value", "TTL"}, KEY_SWITCHES});
 }

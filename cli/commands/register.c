@@ -11,8 +11,9 @@
 
 /* What is registered, and how it goes on. */
 struct registering {
-    struct session session;
+    struct session *session;
     const struct options *options;
+    const char *name, *type; /* of the service */
     struct registration registration;
     struct keeper *keeper;
     struct ending ending;
@@ -23,29 +24,25 @@ struct registering {
 static void register_say(const struct registering *registering, enum log_level level,
                          const char *what)
 {
-    log_printf(registering->session.log, level, "service %s (%s) %s",
-               options_text(registering->options, OPTION_SERVICE_NAME),
-               options_text(registering->options, OPTION_SERVICE_TYPE), what);
+    log_printf(registering->session->log, level, "service %s (%s) %s", registering->name,
+               registering->type, what);
 }
 
 static void register_say_outage(const struct registering *registering, enum status status,
                                 const struct detail *why)
 {
     const char *advice = session_outage_advice(status);
-    log_printf(registering->session.log, LOG_LEVEL_WARNING,
-               "service %s (%s): %s%s%s (trying again)",
-               options_text(registering->options, OPTION_SERVICE_NAME),
-               options_text(registering->options, OPTION_SERVICE_TYPE), why->text,
-               *advice ? "; " : "", advice);
+    log_printf(registering->session->log, LOG_LEVEL_WARNING,
+               "service %s (%s): %s%s%s (trying again)", registering->name, registering->type,
+               why->text, *advice ? "; " : "", advice);
 }
 
 static void register_say_not_unregistered(struct registering *registering, const char *reason)
 {
     bool has_ttl = options_number(registering->options, OPTION_SERVICE_TTL) > 0;
-    log_printf(registering->session.log, LOG_LEVEL_ERROR,
-               "service %s (%s) could not be unregistered: %s (%s)",
-               options_text(registering->options, OPTION_SERVICE_NAME),
-               options_text(registering->options, OPTION_SERVICE_TYPE), reason,
+    log_printf(registering->session->log, LOG_LEVEL_ERROR,
+               "service %s (%s) could not be unregistered: %s (%s)", registering->name,
+               registering->type, reason,
                has_ttl ? "it goes when its TTL is over" : "unregister it when etcd is back");
     registering->exit_status = 1;
 }
@@ -54,7 +51,7 @@ static void register_end(struct registering *registering)
 {
     keeper_free(registering->keeper);
     registering->keeper = NULL;
-    uv_stop(&registering->session.loop);
+    uv_stop(&registering->session->loop);
 }
 
 static void register_on_event(void *arg, enum keeper_event event, enum status status,
@@ -78,7 +75,7 @@ static void register_on_event(void *arg, enum keeper_event event, enum status st
         [KEEPER_ENDED] = {LOG_LEVEL_DEBUG, NULL},
     };
     struct registering *registering = arg;
-    const struct session *session = &registering->session;
+    const struct session *session = registering->session;
     if (event == KEEPER_OUTAGE)
         register_say_outage(registering, status, why);
     else if (event == KEEPER_RECOVERED)
@@ -112,7 +109,7 @@ static void register_on_ending(void *arg)
 /* Until a signal, or until it is refused. */
 static enum status register_keep(struct registering *registering)
 {
-    struct session *session = &registering->session;
+    struct session *session = registering->session;
     const struct registration *registration = &registering->registration;
     struct keeper_options options = {
         .etcd = session->etcd,
@@ -148,44 +145,39 @@ static enum status register_once(struct registering *registering)
         .value_len = registration->value_len,
         .ttl_s = options_number(registering->options, OPTION_SERVICE_TTL)};
     enum registrar_outcome outcome;
-    enum status status = session_change(&registering->session, &change, &outcome);
+    enum status status = session_change(registering->session, &change, &outcome);
     if (status == STATUS_OK)
         register_say(registering, LOG_LEVEL_INFO, "registered");
     return status;
 }
 
-static enum status register_open_and_keep(struct registering *registering)
+static int register_service(struct session *session, void *arg)
 {
-    struct session *session = &registering->session;
-    const struct options *options = registering->options;
+    const struct options *options = &session->call->options;
+    struct registering registering = {.session = session,
+                                      .options = options,
+                                      .name = options_text(options, OPTION_SERVICE_NAME),
+                                      .type = options_text(options, OPTION_SERVICE_TYPE)};
+    (void)arg;
     enum status status =
-        service_options_read(options, &session->root, &registering->registration, &session->why);
+        service_options_read(options, &session->root, &registering.registration, &session->why);
     if (status != STATUS_OK)
-        return status;
-    if (registering->registration.is_unspecified)
+        return session_fail(session, status);
+    if (registering.registration.is_unspecified)
         log_printf(session->log, LOG_LEVEL_WARNING,
                    "--service-location \"%s\": an address to listen at, nobody can connect to it",
                    options_text(options, OPTION_SERVICE_LOCATION));
     if (options_number(options, OPTION_SERVICE_REFRESH) > 0)
-        status = register_keep(registering);
+        status = register_keep(&registering);
     else
-        status = register_once(registering);
-    registration_clear(&registering->registration);
-    return status;
+        status = register_once(&registering);
+    registration_clear(&registering.registration);
+    return status == STATUS_OK ? registering.exit_status : session_fail(session, status);
 }
 
 int register_run(struct call *call)
 {
-    struct registering registering = {.options = &call->options};
     if (options_has(&call->options, OPTION_SERVICE_FROM))
         return register_from_run(call);
-    enum status status = session_open(&registering.session, call);
-    if (status != STATUS_OK)
-        return status_exit(status);
-    status = register_open_and_keep(&registering);
-    int exit_status = registering.exit_status;
-    if (status != STATUS_OK)
-        exit_status = session_fail(&registering.session, status);
-    session_close(&registering.session);
-    return exit_status;
+    return session_run(call, register_service, NULL);
 }

@@ -36,10 +36,10 @@ struct register_from {
     enum status status; /* of what was read */
     struct detail why;
     bool has_warned; /* of an address that nobody can connect to */
-    bool is_pollable, is_reading, is_stepping, is_interrupted, is_over, is_shown;
+    bool is_pollable, is_reading, is_interrupted, is_over, is_shown;
 };
 
-static void register_from_step(struct register_from *from);
+static void register_from_step(void *arg);
 
 /* Once: a list may be full of them. */
 static void register_from_warn_unspecified(struct register_from *from,
@@ -102,13 +102,14 @@ static void register_from_read_more(struct register_from *from)
         uv_poll_stop(&from->poll);
 }
 
-/* As much as there is to do. */
-static void register_from_step(struct register_from *from)
+/* As much as there is to do. It is not called from inside what it calls: progress is told from the
+ * loop, as the client's answers are. */
+static void register_from_step(void *arg)
 {
+    struct register_from *from = arg;
     struct detail why;
-    if (from->is_stepping || from->is_over)
+    if (from->is_over)
         return;
-    from->is_stepping = true;
     bool is_ending = from->is_interrupted || bulk_status(from->bulk, &why) != STATUS_OK;
     if (is_ending)
         from->is_reading = false;
@@ -116,12 +117,6 @@ static void register_from_step(struct register_from *from)
     if (!from->is_reading && !is_ending)
         bulk_flush(from->bulk, UINT64_MAX);
     from->is_over = !from->is_reading && bulk_is_idle(from->bulk);
-    from->is_stepping = false;
-}
-
-static void register_from_on_progress(void *arg)
-{
-    register_from_step(arg);
 }
 
 static void register_from_show(struct register_from *from)
@@ -240,17 +235,18 @@ static int register_from_tell(const struct register_from *from)
     return 0;
 }
 
-static int register_from_read_all(struct session *session, const struct options *options, int fd)
+static int register_from_read_all(struct session *session, void *arg)
 {
+    const int *fd = arg;
+    const struct options *options = &session->call->options;
     struct register_from from = {.session = session,
                                  .file = options_text(options, OPTION_SERVICE_FROM),
                                  .ttl_s = options_number(options, OPTION_SERVICE_TTL),
-                                 .fd = fd};
+                                 .fd = *fd};
     uint8_t seed[16];
     enum status status = random_fill(seed, sizeof(seed));
     if (status == STATUS_OK)
-        status =
-            bulk_new(session->etcd, &session->loop, register_from_on_progress, &from, &from.bulk);
+        status = bulk_new(session->etcd, &session->loop, register_from_step, &from, &from.bulk);
     if (status != STATUS_OK) {
         detail_set(&session->why, status, "%s", status_text(status));
         return session_fail(session, status);
@@ -292,7 +288,6 @@ static enum status register_from_open_file(const char *file, int *fd, struct det
 
 int register_from_run(struct call *call)
 {
-    struct session session;
     struct detail why;
     int fd = -1;
     enum status status = register_from_check_options(&call->options, &why);
@@ -301,12 +296,7 @@ int register_from_run(struct call *call)
             register_from_open_file(options_text(&call->options, OPTION_SERVICE_FROM), &fd, &why);
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
-    status = session_open(&session, call);
-    int exit_status = status_exit(status);
-    if (status == STATUS_OK) {
-        exit_status = register_from_read_all(&session, &call->options, fd);
-        session_close(&session);
-    }
+    int exit_status = session_run(call, register_from_read_all, &fd);
     if (fd != STDIN_FILENO)
         close(fd);
     return exit_status;

@@ -38,12 +38,6 @@ static enum entry_protocol service_options_read_protocol(const struct options *o
     return strcmp(protocol, "udp") == 0 ? ENTRY_PROTOCOL_UDP : ENTRY_PROTOCOL_TCP;
 }
 
-static const char *const *service_options_read_list(const struct options *options,
-                                                    enum option_id id)
-{
-    return (const char *const *)options->values[id].texts;
-}
-
 enum status service_options_read(const struct options *options, const struct key_root *root,
                                  struct registration *out, struct detail *why)
 {
@@ -52,9 +46,9 @@ enum status service_options_read(const struct options *options, const struct key
         .type = options_text(options, OPTION_SERVICE_TYPE),
         .name = options_text(options, OPTION_SERVICE_NAME),
         .location = options_text(options, OPTION_SERVICE_LOCATION),
-        .txt = service_options_read_list(options, OPTION_SERVICE_TXT),
+        .txt = (const char *const *)options->values[OPTION_SERVICE_TXT].texts,
         .txt_count = options_count(options, OPTION_SERVICE_TXT),
-        .subtypes = service_options_read_list(options, OPTION_SERVICE_SUBTYPE),
+        .subtypes = (const char *const *)options->values[OPTION_SERVICE_SUBTYPE].texts,
         .subtype_count = options_count(options, OPTION_SERVICE_SUBTYPE),
         .protocol = service_options_read_protocol(options),
         .has_priority = options_has(options, OPTION_SERVICE_PRIORITY),

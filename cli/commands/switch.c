@@ -9,81 +9,80 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The switch of a command, as long as the command lasts. */
-struct request {
-    struct session session;
-    const struct call *call;
-    const char *path;
-    struct kv_key key;
+/* A change of a switch, and what is said when it is made, or cannot be. */
+struct change {
+    enum registrar_kind kind;
+    int (*conclude)(const struct call *call, enum registrar_outcome outcome);
 };
 
-/* Run a command on its switch: the first operand. */
-static int switch_with_switch(struct call *call, int (*run)(struct request *request))
+static int switch_fail(const struct call *call, const char *what)
 {
-    struct request request = {.call = call, .path = call->operands[0]};
-    struct session *session = &request.session;
-    enum status status = session_open(session, call);
-    if (status != STATUS_OK)
-        return status_exit(status);
-    status = key_of_switch(&session->root, request.path, &request.key, &session->why);
-    int exit_status = status == STATUS_OK ? run(&request) : session_fail(session, status);
-    session_close(session);
-    return exit_status;
-}
-
-static int switch_fail(struct request *request, const char *what)
-{
-    log_printf(request->session.log, LOG_LEVEL_ERROR, "switch %s %s", request->path, what);
+    log_printf(&call->log, LOG_LEVEL_ERROR, "switch %s %s", call->operands[0], what);
     return 1;
 }
 
-static int switch_say_set(struct request *request, const char *before, const char *value)
+static int switch_say_set(const struct call *call, const char *before, const char *value)
 {
-    log_printf(request->session.log, LOG_LEVEL_INFO, "%s %s set to %s", before, request->path,
-               value);
+    log_printf(&call->log, LOG_LEVEL_INFO, "%s %s set to %s", before, call->operands[0], value);
     return 0;
 }
 
-/* A change of this kind, to the value in the second operand and, where it is one, from that in the
- * third. */
-static enum status switch_change(struct request *request, enum registrar_kind kind,
-                                 enum registrar_outcome *outcome)
+/* To the value in the second operand and, where it is one, from that in the third. */
+static enum status switch_fill(const struct call *call, struct registrar_change *change,
+                               struct detail *why)
 {
-    const char *const *operands = request->call->operands;
-    struct registrar_change wanted = {.kind = kind, .key = &request->key};
-    bool is_write = kind == REGISTRAR_SET_SWITCH || kind == REGISTRAR_EXCHANGE_SWITCH;
-    if (is_write) {
-        enum status status = label_check_switch(request->path, &request->session.why);
-        if (status != STATUS_OK)
-            return status;
-        wanted.value = operands[1];
-        wanted.value_len = strlen(operands[1]);
-        wanted.ttl_s = options_number(&request->call->options, OPTION_SWITCH_TTL);
+    if (change->kind != REGISTRAR_SET_SWITCH && change->kind != REGISTRAR_EXCHANGE_SWITCH)
+        return STATUS_OK;
+    change->value = call->operands[1];
+    change->value_len = strlen(change->value);
+    change->ttl_s = options_number(&call->options, OPTION_SWITCH_TTL);
+    if (change->kind == REGISTRAR_EXCHANGE_SWITCH) {
+        change->expected = call->operands[2];
+        change->expected_len = strlen(change->expected);
     }
-    if (kind == REGISTRAR_EXCHANGE_SWITCH) {
-        wanted.expected = operands[2];
-        wanted.expected_len = strlen(operands[2]);
-    }
-    return session_change(&request->session, &wanted, outcome);
+    return label_check_switch(call->operands[0], why);
 }
 
-static int switch_run_set(struct request *request)
+static int switch_change(struct session *session, void *arg)
 {
+    const struct change *change = arg;
+    const struct call *call = session->call;
+    struct kv_key key;
+    struct registrar_change wanted = {.kind = change->kind, .key = &key};
     enum registrar_outcome outcome;
-    enum status status = switch_change(request, REGISTRAR_SET_SWITCH, &outcome);
-    if (status != STATUS_OK)
-        return session_fail(&request->session, status);
-    return switch_say_set(request, "switch", request->call->operands[1]);
+    enum status status = key_of_switch(&session->root, call->operands[0], &key, &session->why);
+    if (status == STATUS_OK)
+        status = switch_fill(call, &wanted, &session->why);
+    if (status == STATUS_OK)
+        status = session_change(session, &wanted, &outcome);
+    /* Of two that toggle one has toggled it. NOT_FOUND: the lease, and the switch with it, expired
+     * meanwhile. */
+    if (change->kind == REGISTRAR_TOGGLE_SWITCH &&
+        (status == STATUS_CONFLICT || status == STATUS_NOT_FOUND))
+        return change->conclude(call, REGISTRAR_UNCHANGED);
+    return status == STATUS_OK ? change->conclude(call, outcome) : session_fail(session, status);
+}
+
+static int switch_conclude_set(const struct call *call, enum registrar_outcome outcome)
+{
+    (void)outcome;
+    return switch_say_set(call, "switch", call->operands[1]);
+}
+
+int switch_set(struct call *call)
+{
+    return session_run(call, switch_change,
+                       &(struct change){REGISTRAR_SET_SWITCH, switch_conclude_set});
 }
 
 /* A sentence of the Python tool's that it, too, prints without a level. */
-static int switch_say_missing(const struct request *request)
+static int switch_say_missing(const char *path)
 {
-    size_t len = strlen(request->path);
+    size_t len = strlen(path);
     size_t size = len * UTF8_SHOW_MAX + 1;
     char *shown = malloc(size), *line = NULL;
     if (shown)
-        utf8_show(request->path, len, shown, size);
+        utf8_show(path, len, shown, size);
     if (asprintf(&line, "No such switch \"%s\"", shown ? shown : "?") < 0)
         line = NULL;
     output_line(line ? line : "No such switch");
@@ -92,88 +91,79 @@ static int switch_say_missing(const struct request *request)
     return 1;
 }
 
-static int switch_run_get(struct request *request)
+static int switch_print_value(struct session *session, void *arg)
 {
+    const struct call *call = session->call;
+    struct kv_key key;
     struct session_value value = {0};
-    enum status status = session_get(&request->session, &request->key, &value);
+    (void)arg;
+    enum status status = key_of_switch(&session->root, call->operands[0], &key, &session->why);
+    if (status == STATUS_OK)
+        status = session_get(session, &key, &value);
     if (status != STATUS_OK)
-        return session_fail(&request->session, status);
+        return session_fail(session, status);
     if (!value.text)
-        return switch_say_missing(request);
+        return switch_say_missing(call->operands[0]);
     if (!value.is_cut) {
         output_value(stdout, value.text, value.len);
         fputc('\n', stdout);
     }
     free(value.text);
     if (value.is_cut)
-        return switch_fail(request, "has a value that is too long to be shown");
-    return output_finish(request->session.log, 0);
-}
-
-static int switch_remove_switch(struct request *request)
-{
-    enum registrar_outcome outcome;
-    enum status status = switch_change(request, REGISTRAR_REMOVE, &outcome);
-    if (status != STATUS_OK)
-        return session_fail(&request->session, status);
-    log_printf(request->session.log, LOG_LEVEL_INFO, "switch %s %s", request->path,
-               outcome == REGISTRAR_ABSENT ? "already removed" : "removed");
-    return 0;
-}
-
-static int switch_run_toggle(struct request *request)
-{
-    enum registrar_outcome outcome;
-    enum status status = switch_change(request, REGISTRAR_TOGGLE_SWITCH, &outcome);
-    /* NOT_FOUND: the lease, and the switch with it, expired meanwhile. */
-    if (status == STATUS_CONFLICT || status == STATUS_NOT_FOUND) {
-        log_printf(request->session.log, LOG_LEVEL_WARNING, "switch %s already toggled",
-                   request->path);
-        return 0;
-    }
-    if (status != STATUS_OK)
-        return session_fail(&request->session, status);
-    if (outcome == REGISTRAR_ABSENT)
-        return switch_fail(request, "not set");
-    if (outcome == REGISTRAR_UNFIT)
-        return switch_fail(request, "does not have boolean value");
-    return switch_say_set(request, "switch", outcome == REGISTRAR_ENABLED ? "yes" : "no");
-}
-
-/* Where the value is as expected it is exchanged; where there is no switch it is made. */
-static int switch_run_cas(struct request *request)
-{
-    enum registrar_outcome outcome;
-    enum status status = switch_change(request, REGISTRAR_EXCHANGE_SWITCH, &outcome);
-    if (status != STATUS_OK)
-        return session_fail(&request->session, status);
-    if (outcome == REGISTRAR_UNFIT)
-        return switch_fail(request, "has another value: not changed");
-    return switch_say_set(request, outcome == REGISTRAR_CREATED ? "New switch" : "Existing switch",
-                          request->call->operands[1]);
-}
-
-int switch_set(struct call *call)
-{
-    return switch_with_switch(call, switch_run_set);
+        return switch_fail(call, "has a value that is too long to be shown");
+    return output_finish(session->log, 0);
 }
 
 int switch_get(struct call *call)
 {
-    return switch_with_switch(call, switch_run_get);
+    return session_run(call, switch_print_value, NULL);
+}
+
+static int switch_conclude_remove(const struct call *call, enum registrar_outcome outcome)
+{
+    log_printf(&call->log, LOG_LEVEL_INFO, "switch %s %s", call->operands[0],
+               outcome == REGISTRAR_ABSENT ? "already removed" : "removed");
+    return 0;
 }
 
 int switch_remove(struct call *call)
 {
-    return switch_with_switch(call, switch_remove_switch);
+    return session_run(call, switch_change,
+                       &(struct change){REGISTRAR_REMOVE, switch_conclude_remove});
+}
+
+static int switch_conclude_toggle(const struct call *call, enum registrar_outcome outcome)
+{
+    switch (outcome) {
+    case REGISTRAR_UNCHANGED:
+        log_printf(&call->log, LOG_LEVEL_WARNING, "switch %s already toggled", call->operands[0]);
+        return 0;
+    case REGISTRAR_ABSENT:
+        return switch_fail(call, "not set");
+    case REGISTRAR_UNFIT:
+        return switch_fail(call, "does not have boolean value");
+    default:
+        return switch_say_set(call, "switch", outcome == REGISTRAR_ENABLED ? "yes" : "no");
+    }
 }
 
 int switch_toggle(struct call *call)
 {
-    return switch_with_switch(call, switch_run_toggle);
+    return session_run(call, switch_change,
+                       &(struct change){REGISTRAR_TOGGLE_SWITCH, switch_conclude_toggle});
+}
+
+/* Where the value is as expected it is exchanged; where there is no switch it is made. */
+static int switch_conclude_cas(const struct call *call, enum registrar_outcome outcome)
+{
+    if (outcome == REGISTRAR_UNFIT)
+        return switch_fail(call, "has another value: not changed");
+    return switch_say_set(call, outcome == REGISTRAR_CREATED ? "New switch" : "Existing switch",
+                          call->operands[1]);
 }
 
 int switch_cas(struct call *call)
 {
-    return switch_with_switch(call, switch_run_cas);
+    return session_run(call, switch_change,
+                       &(struct change){REGISTRAR_EXCHANGE_SWITCH, switch_conclude_cas});
 }

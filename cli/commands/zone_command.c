@@ -56,19 +56,18 @@ static enum status zone_command_load_once(struct load *load)
 }
 
 /* One revision, however often etcd compacts the one that was being read. */
-static enum status zone_command_load_tree(struct session *session, struct zone *zone,
-                                          int64_t *revision)
+static int zone_command_load_tree(struct session *session, void *arg)
 {
-    struct load load = {.session = session, .zone = zone};
-    enum status status = zone_command_load_once(&load);
+    struct load *load = arg;
+    load->session = session;
+    enum status status = zone_command_load_once(load);
     for (int i = 1; i < ATTEMPTS && status == STATUS_COMPACTED; i++)
-        status = zone_command_load_once(&load);
+        status = zone_command_load_once(load);
     if (status != STATUS_OK)
-        return status;
-    zone_load_end(zone);
-    zone_commit(zone, load.revision);
-    *revision = load.revision;
-    return STATUS_OK;
+        return session_fail(session, status);
+    zone_load_end(load->zone);
+    zone_commit(load->zone, load->revision);
+    return 0;
 }
 
 static int zone_command_print(const struct call *call, const struct zone *zone, int64_t revision)
@@ -83,17 +82,12 @@ static int zone_command_print(const struct call *call, const struct zone *zone, 
     return output_finish(&call->log, session_report(&call->log, status, &why));
 }
 
-static int zone_command_run(struct call *call, struct zone *zone)
+/* Printing may take as long as its reader wants: no connection to etcd is kept meanwhile. */
+static int zone_command_run(const struct call *call, struct zone *zone)
 {
-    struct session session;
-    int64_t revision = 0;
-    enum status status = session_open(&session, call);
-    if (status != STATUS_OK)
-        return status_exit(status);
-    status = zone_command_load_tree(&session, zone, &revision);
-    int exit_status = status == STATUS_OK ? 0 : session_fail(&session, status);
-    session_close(&session);
-    return status == STATUS_OK ? zone_command_print(call, zone, revision) : exit_status;
+    struct load load = {.zone = zone};
+    int exit_status = session_run(call, zone_command_load_tree, &load);
+    return exit_status == 0 ? zone_command_print(call, zone, load.revision) : exit_status;
 }
 
 int zone_command(struct call *call)
