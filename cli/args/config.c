@@ -5,6 +5,7 @@
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
 
+/* A CR is the end of a line that was written on Windows. */
 static bool config_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r';
@@ -28,6 +29,8 @@ static bool config_is_name(const char *text)
     return *text && !(*text >= '0' && *text <= '9') && text[strspn(text, octets)] == '\0';
 }
 
+/* A quote without its other half is refused: kept as a part of the value, a password's say, it would
+ * be found much later. */
 static enum status config_unquote(char **value, struct detail *why)
 {
     char quote = **value;

@@ -102,6 +102,7 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
     if (status == STATUS_OK)
         status = connect_read_password(options, &password, why);
     if (status == STATUS_OK) {
+        /* The variable may be there for others: without a user nobody logs in. */
         wanted.password = wanted.user ? password : NULL;
         status = etcd_open(loop, &wanted, out, why);
     }

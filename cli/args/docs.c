@@ -25,7 +25,7 @@ static void docs_roff_octet(char octet, bool at_start)
 static bool docs_is_name(const char *word, size_t len)
 {
     for (size_t i = 0; i < len; i++)
-        if (strchr("_-/:=", word[i]))
+        if (strchr("_-/:=", word[i])) /* no word of English has one, but for hyphens */
             return true;
     return false;
 }

@@ -5,8 +5,8 @@
 
 #define STARS "***"
 
-/* What stands before the last '@' of text[0..len), behind a scheme, if there is a ':' in it.
- * Returns the length that is left. */
+/* What stands before the last '@' of text[0..len), as a password may hold another, behind a scheme,
+ * if there is a ':' in it. Returns the length that is left. */
 static size_t mask(char *text, size_t len)
 {
     char *at = memrchr(text, '@', len);

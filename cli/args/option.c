@@ -131,7 +131,8 @@ static enum status option_append(struct option_value *value, const char *text, s
     return STATUS_OK;
 }
 
-/* One value of the option, checked. */
+/* One value of the option, checked. It is kept before it is checked: options_fault() looks at all of
+ * them for what may be a password. */
 static enum status option_add_one(struct options *options, enum option_id id, const char *text,
                                   size_t len, struct detail *why)
 {
@@ -223,6 +224,7 @@ enum status options_complete(struct options *options, enum option_id id,
     return option_add(options, id, row->fallback, why);
 }
 
+/* A look at all rows for each line of the file: both are short. */
 static bool option_is_variable(const char *name)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {

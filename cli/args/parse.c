@@ -43,7 +43,7 @@ static enum parse_verdict parse_usage_error(struct cursor *cursor, const char *f
     return PARSE_WRONG;
 }
 
-/* A negative number is none, nor is "-" alone. */
+/* A negative number is none, nor is "-" alone, which stands for standard input. */
 static bool parse_is_short_option(const char *argument)
 {
     return argument[0] == '-' && argument[1] != '\0' && argument[1] != '-' &&
@@ -171,7 +171,8 @@ static enum parse_verdict parse_unknown(struct cursor *cursor, const struct word
                              word->name, best);
 }
 
-/* Take the option's value: behind '=', or the next argument, unless that is an option itself.
+/* Take the option's value: behind '=', or the next argument, unless that is an option itself, of
+ * whatever command: then the value was forgotten. Another word that begins with a '-' is a value.
  * False: there is none. */
 static bool parse_take_value(struct cursor *cursor, struct word *word)
 {

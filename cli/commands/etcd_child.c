@@ -50,7 +50,8 @@ static struct sockaddr_in etcd_child_loopback(uint16_t port)
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-/* Ports that nobody has; both are held until both are known, so that they differ. */
+/* Ports that nobody has; both are held until both are known, so that they differ. Somebody else may
+ * take one before etcd does: then etcd ends, and its last line says so. */
 static enum status etcd_child_find_ports(uint16_t ports[2], struct detail *why)
 {
     int fds[2] = {-1, -1};
@@ -96,9 +97,7 @@ static enum status etcd_child_name_data(const char *data_dir, struct etcd_child 
 /* An etcd that somebody else has started there holds this file locked. */
 static bool etcd_child_is_in_use(const struct etcd_child *child)
 {
-    char path[sizeof(child->data) + sizeof(DATABASE) + 1];
-    snprintf(path, sizeof(path), "%s/" DATABASE, child->data);
-    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd = openat(child->directory, DATABASE, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     bool is_locked = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (fd >= 0)
         close(fd);
@@ -166,7 +165,8 @@ static void etcd_child_remove_data(const struct etcd_child *child)
         nftw(child->data, etcd_child_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Settings of another etcd on this machine would be taken by ours. */
+/* Settings of another etcd on this machine (ETCD_...) would be taken by ours. etcd 3.4, which is
+ * Debian 12's, starts on arm64 only where that is said to be meant. */
 static enum status etcd_child_execute(const char *program, uint16_t peer_port,
                                       struct etcd_child *child, struct detail *why)
 {
@@ -176,11 +176,9 @@ static enum status etcd_child_execute(const char *program, uint16_t peer_port,
     static const char *const set[] = {"ETCD_UNSUPPORTED_ARCH=arm64", NULL};
 #endif
     char clients[URL_SIZE], peers[URL_SIZE], cluster[URL_SIZE + 8];
-    char log_path[sizeof(child->data) + sizeof(LOG_NAME) + 1];
     snprintf(clients, sizeof(clients), "http://127.0.0.1:%u", child->port);
     snprintf(peers, sizeof(peers), "http://127.0.0.1:%u", peer_port);
     snprintf(cluster, sizeof(cluster), "dev=%s", peers);
-    snprintf(log_path, sizeof(log_path), "%s/" LOG_NAME, child->data);
     const char *const argv[] = {program,     "--name",
                                 "dev",       "--data-dir",
                                 child->data, "--listen-client-urls",
@@ -189,9 +187,10 @@ static enum status etcd_child_execute(const char *program, uint16_t peer_port,
                                 peers,       "--initial-advertise-peer-urls",
                                 peers,       "--initial-cluster",
                                 cluster,     NULL};
-    int log = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int log = openat(child->directory, LOG_NAME,
+                     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (log < 0)
-        return detail_set(why, STATUS_SYSTEM, "%s: %s", log_path, strerror(errno));
+        return detail_set(why, STATUS_SYSTEM, "%s/" LOG_NAME ": %s", child->data, strerror(errno));
     const struct process_options options = {.argv = argv,
                                             .set = set,
                                             .unset = "ETCD_",
@@ -256,11 +255,10 @@ enum status etcd_child_start(const char *data_dir, etcd_child_cancelled *cancell
 
 static void etcd_child_read_last_line(const struct etcd_child *child, char out[LAST_LINE_SIZE])
 {
-    char path[sizeof(child->data) + sizeof(LOG_NAME) + 1], line[LAST_LINE_SIZE];
-    snprintf(path, sizeof(path), "%s/" LOG_NAME, child->data);
+    char line[LAST_LINE_SIZE];
     out[0] = '\0';
     /* Not what a link leads to: etcd has not written that. */
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    int fd = openat(child->directory, LOG_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (fd >= 0 && !file)
         close(fd);

@@ -29,6 +29,7 @@ struct cells {
     char left[24];
 };
 
+/* What is no entry is shown as it is: others may have written it, and this is where one sees that. */
 static void list_cells_fill(struct cells *cells, const struct kind *kind, size_t prefix_len,
                             const struct scan_row *row)
 {

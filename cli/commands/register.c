@@ -94,7 +94,7 @@ static void register_on_event(void *arg, enum keeper_event event, enum status st
 static void register_on_ending(void *arg)
 {
     struct registering *registering = arg;
-    if (!registering->keeper)
+    if (!registering->keeper) /* it has ended, and the loop is about to */
         return;
     if (!registering->is_ending) {
         registering->is_ending = true;

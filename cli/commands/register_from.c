@@ -149,7 +149,8 @@ static void register_from_on_ending(void *arg)
     register_from_step(from);
 }
 
-/* libuv makes the file non-blocking, which others who have it open need not want. */
+/* libuv makes the file non-blocking, which others who have it open need not want; nor is it needed,
+ * as it is read only when there is something. */
 static void register_from_start_poll(struct register_from *from)
 {
     int flags = fcntl(from->fd, F_GETFL);

@@ -27,7 +27,8 @@ static int switch_say_set(const struct call *call, const char *before, const cha
     return 0;
 }
 
-/* To the value in the second operand and, where it is one, from that in the third. */
+/* To the value in the second operand and, where it is one, from that in the third. Only what is
+ * written must be fit for DNS: what others have put there can be read, turned over and removed. */
 static enum status switch_fill(const struct call *call, struct registrar_change *change,
                                struct detail *why)
 {

@@ -49,7 +49,7 @@ pid_t process_fork(sigset_t *before)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, before);
     pid_t pid = fork();
-    int error = errno;
+    int error = errno; /* what follows may change it */
     for (int number = 1; pid == 0 && number < NSIG; number++)
         if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
             signal(number, SIG_DFL);
@@ -59,6 +59,7 @@ pid_t process_fork(sigset_t *before)
     return pid;
 }
 
+/* None is overwritten before it was copied: what is given is in its own place already, or above 2. */
 static bool process_set_streams(const int streams[3])
 {
     for (int i = 0; i < 3; i++) {

@@ -5,11 +5,6 @@
 #define SECRET_SIZE sizeof(((struct answer_env *)0)->secrets[0])
 #define FILE_SIZE   4096
 
-struct cookie_secrets {
-    uint8_t octets[ANSWER_SECRETS_MAX][SECRET_SIZE];
-    uint8_t count;
-};
-
 static int cookie_secrets_digit(char c)
 {
     if (c >= '0' && c <= '9')
@@ -31,26 +26,25 @@ static bool cookie_secrets_read_line(const char *line, uint8_t *out)
     return line[2 * SECRET_SIZE + strspn(line + 2 * SECRET_SIZE, " \t\r\n")] == '\0';
 }
 
-static enum status cookie_secrets_read_lines(char *text, struct cookie_secrets *out,
-                                             struct detail *why)
+static enum status cookie_secrets_read_lines(char *text, struct answer_env *out, struct detail *why)
 {
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n"));) {
         if (line[strspn(line, " \t\r")] == '\0')
             continue;
-        if (out->count == ANSWER_SECRETS_MAX)
+        if (out->secret_count == ANSWER_SECRETS_MAX)
             return detail_set(why, STATUS_BAD_INPUT, "more than %d lines", ANSWER_SECRETS_MAX);
-        if (!cookie_secrets_read_line(line, out->octets[out->count++]))
+        if (!cookie_secrets_read_line(line, out->secrets[out->secret_count++]))
             return detail_set(why, STATUS_BAD_INPUT, "a line is not 32 hexadecimal digits");
     }
-    if (out->count == 0)
+    if (out->secret_count == 0)
         return detail_set(why, STATUS_BAD_INPUT, "no line in it");
     return STATUS_OK;
 }
 
 /* Only the first time may it be waited for. */
-static enum status cookie_secrets_read_file(const char *path, bool is_first,
-                                            struct cookie_secrets *out, struct detail *why)
+static enum status cookie_secrets_read_file(const char *path, bool is_first, struct answer_env *out,
+                                            struct detail *why)
 {
     struct file file;
     enum status status = file_read(path, FILE_SIZE, is_first, &file, why);
@@ -61,11 +55,11 @@ static enum status cookie_secrets_read_file(const char *path, bool is_first,
     return status;
 }
 
-static enum status cookie_secrets_make_random(struct cookie_secrets *out, struct detail *why)
+static enum status cookie_secrets_make_random(struct answer_env *out, struct detail *why)
 {
-    if (random_fill(out->octets[0], SECRET_SIZE) != STATUS_OK)
+    if (random_fill(out->secrets[0], SECRET_SIZE) != STATUS_OK)
         return detail_set(why, STATUS_SYSTEM, "no random numbers");
-    out->count = 1;
+    out->secret_count = 1;
     return STATUS_OK;
 }
 
@@ -73,18 +67,17 @@ enum status cookie_secrets_load(const struct options *options, struct answer_env
                                 struct detail *why)
 {
     const char *path = options_text(options, OPTION_COOKIE_SECRET);
-    struct cookie_secrets secrets = {0};
+    struct answer_env made = *env;
     enum status status;
     if (!path && env->secret_count > 0)
         return STATUS_OK;
-    status = path ? cookie_secrets_read_file(path, env->secret_count == 0, &secrets, why)
-                  : cookie_secrets_make_random(&secrets, why);
-    if (status == STATUS_OK) {
-        memcpy(env->secrets, secrets.octets, sizeof(env->secrets));
-        env->secret_count = secrets.count;
-    } else if (path) {
+    made.secret_count = 0;
+    status = path ? cookie_secrets_read_file(path, env->secret_count == 0, &made, why)
+                  : cookie_secrets_make_random(&made, why);
+    if (status == STATUS_OK)
+        *env = made;
+    else if (path)
         options_fault(options, OPTION_COOKIE_SECRET, path, why);
-    }
-    explicit_bzero(&secrets, sizeof(secrets));
+    explicit_bzero(&made, sizeof(made));
     return status;
 }

@@ -19,7 +19,8 @@ static void descriptors_raise_limit(unsigned wanted)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* How many of `needed` can be opened; *error says why no more. */
+/* How many of `needed` can be opened; *error says why no more. The limit alone does not tell: some
+ * are open already, inherited ones too, and the whole system has a limit. */
 static unsigned descriptors_try_open(unsigned needed, int *fds, int *error)
 {
     unsigned count = 0;
@@ -42,14 +43,10 @@ enum status descriptors_check(unsigned needed, unsigned wanted, struct detail *w
     free(fds);
     if (count == needed)
         return STATUS_OK;
-    if (error == EMFILE)
-        return detail_set(why, STATUS_SYSTEM,
-                          "too few file descriptors: %u can be opened, %u are needed (raise the "
-                          "limit: ulimit -n, or LimitNOFILE= of systemd)",
-                          count, needed);
+    const char *advice = "raise the limit: ulimit -n, or LimitNOFILE= of systemd";
     return detail_set(why, STATUS_SYSTEM,
                       "too few file descriptors: %u can be opened, %u are needed (%s)", count,
-                      needed, strerror(error));
+                      needed, error == EMFILE ? advice : strerror(error));
 }
 
 enum status descriptors_check_server(const struct options *options,

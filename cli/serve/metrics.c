@@ -64,13 +64,13 @@ static void metrics_gauge(struct buffer *out, const char *name, const char *help
     buffer_printf(out, "empusa_%s %" PRIu64 "\n", name, value);
 }
 
-/* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape. */
 static void metrics_counter(struct buffer *out, const char *name, const char *help, uint64_t value)
 {
     metrics_head(out, name, "counter", help);
     buffer_printf(out, "empusa_%s %" PRIu64 "\n", name, value);
 }
 
+/* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape. */
 static void metrics_info(struct buffer *out, const char *name, const char *help, const char *label,
                          const char *value)
 {
@@ -198,47 +198,39 @@ void metrics_write(const struct metrics_input *input, struct buffer *out)
     metrics_info(out, "build_info", "The version of empusa.", "version", input->version);
     metrics_gauge(out, "process_start_time_seconds", "When the process began, since the epoch.",
                   input->started_s);
-    if (process->has_resident_bytes)
+    if (process->resident_bytes > 0)
         metrics_gauge(out, "process_resident_memory_bytes", "Resident memory.",
                       process->resident_bytes);
-    if (process->has_open_fds)
+    if (process->open_fds > 0)
         metrics_gauge(out, "process_open_fds", "Open file descriptors.", process->open_fds);
 }
 
-static bool metrics_read_resident(uint64_t *out)
+/* proc(5): the second number of statm is the resident set, in pages. */
+static uint64_t metrics_read_resident(void)
 {
     char text[128];
     FILE *file = fopen("/proc/self/statm", "re");
     if (!file)
-        return false;
+        return 0;
     const char *line = fgets(text, sizeof(text), file);
     fclose(file);
     const char *second = line ? strchr(line, ' ') : NULL;
-    long page = sysconf(_SC_PAGESIZE);
-    if (!second || page <= 0)
-        return false;
-    *out = strtoull(second, NULL, 10) * (uint64_t)page;
-    return true;
+    return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-static bool metrics_count_fds(uint64_t *out)
+static uint64_t metrics_count_fds(void)
 {
     uint64_t count = 0;
     DIR *directory = opendir("/proc/self/fd");
     if (!directory)
-        return false;
+        return 0;
     for (const struct dirent *entry; count <= METRICS_FDS_MAX && (entry = readdir(directory));)
         count += entry->d_name[0] != '.';
     closedir(directory);
-    if (count == 0 || count > METRICS_FDS_MAX)
-        return false;
-    *out = count - 1; /* the directory's own */
-    return true;
+    return count > 0 && count <= METRICS_FDS_MAX ? count - 1 : 0; /* without the directory's own */
 }
 
 void metrics_process(struct metrics_process *out)
 {
-    *out = (struct metrics_process){0};
-    out->has_resident_bytes = metrics_read_resident(&out->resident_bytes);
-    out->has_open_fds = metrics_count_fds(&out->open_fds);
+    *out = (struct metrics_process){metrics_read_resident(), metrics_count_fds()};
 }

@@ -18,10 +18,10 @@
 #define METRICS_MAX          65536 /* octets of the text; it takes about 10,000 */
 #define METRICS_FDS_MAX      65536
 
+/* 0: not known. */
 struct metrics_process {
     uint64_t resident_bytes;
     uint64_t open_fds;
-    bool has_resident_bytes, has_open_fds;
 };
 
 /* All is borrowed. */
@@ -42,7 +42,7 @@ struct metrics_input {
 /* Append all metrics to `out`, a buffer of up to METRICS_MAX octets. */
 void metrics_write(const struct metrics_input *input, struct buffer *out);
 
-/* Memory and descriptors of this process. What cannot be read is left out, and so are more
+/* Memory and descriptors of this process. What cannot be read is not known, nor are more
  * descriptors than METRICS_FDS_MAX, because counting takes time. */
 void metrics_process(struct metrics_process *out);
 

@@ -37,6 +37,7 @@ enum status privileges_become(const struct privileges *user, struct detail *why)
 {
     if (user->uid != 0)
         harden_bounding_set();
+    /* Groups first: who is the user may not change them. */
     if (!privileges_take_groups(user) || setresgid(user->gid, user->gid, user->gid) != 0 ||
         setresuid(user->uid, user->uid, user->uid) != 0)
         return detail_set(why, STATUS_SYSTEM, "cannot become that user: %s", strerror(errno));

@@ -22,6 +22,7 @@ static void renewal_renew(struct renewal *renewal)
     struct detail why;
     enum status status = renewal_begin(renewal, &why);
     if (status == STATUS_OK) {
+        /* All that the server can lack. */
         detail_set(&why, STATUS_OK, "%s", status_text(STATUS_NO_MEMORY));
         status = server_set_env(*renewal->server, renewal->env);
     }
@@ -40,6 +41,7 @@ static void renewal_on_timer(uv_timer_t *timer)
 {
     struct renewal *renewal = timer->data;
     renewal_renew(renewal);
+    /* The pause counts from the end: reading may have taken longer than it. */
     uv_update_time(timer->loop);
     renewal->not_before_ms = uv_now(timer->loop) + INTERVAL_MS;
 }

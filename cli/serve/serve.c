@@ -95,7 +95,7 @@ static void serve_become_ready(struct serve *serve)
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
                counts.revision);
     sd_notify_ready(&serve->tell);
-    if (serve->hooks && serve->hooks->ready)
+    if (serve->hooks->ready)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
 }
 
@@ -203,15 +203,10 @@ static void serve_on_host(void *arg, const char *name, const struct resolver_add
     zone_set_host(serve->zone, name, addresses, count, ttl_s);
 }
 
-static enum serve_hangup serve_hangup_of(const struct serve *serve)
-{
-    return serve->hooks ? serve->hooks->hangup : SERVE_HANGUP_RELOADS;
-}
-
 static void serve_on_signal(uv_signal_t *handle, int number)
 {
     struct serve *serve = handle->data;
-    if (number == SIGHUP && serve_hangup_of(serve) == SERVE_HANGUP_RELOADS)
+    if (number == SIGHUP && serve->hooks->hangup == SERVE_HANGUP_RELOADS)
         renewal_ask(&serve->renewal);
     else if (number == SIGUSR1)
         summary_log(serve->log, serve->zone, serve->server, serve->env.state);
@@ -241,10 +236,10 @@ static void serve_start_handles(struct serve *serve)
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
         serve->signals[i].data = serve;
-        if (numbers[i] != SIGHUP || serve_hangup_of(serve) != SERVE_HANGUP_NOTHING)
+        if (numbers[i] != SIGHUP || serve->hooks->hangup != SERVE_HANGUP_NOTHING)
             uv_signal_start(&serve->signals[i], serve_on_signal, numbers[i]);
     }
-    if (serve->hooks && serve->hooks->step)
+    if (serve->hooks->step)
         uv_timer_start(&serve->step, serve_on_step, STEP_MS, STEP_MS);
 }
 
@@ -328,7 +323,9 @@ static enum status serve_open_pages(struct serve *serve, struct detail *why)
     return status;
 }
 
-/* Ports and certificates first, while we may; then the user, then threads. */
+/* Ports and certificates first, while we may; then the user; then threads, as capabilities are each
+ * thread's own and those of others could not be dropped. The mirror comes last: its events reach all
+ * the rest. */
 static enum status serve_start(struct serve *serve, struct detail *why)
 {
     enum status status = serve_start_hosts(serve, why);
@@ -425,5 +422,5 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
 
 int serve_command(struct call *call)
 {
-    return serve_run(call, OPTION_LISTEN, NULL);
+    return serve_run(call, OPTION_LISTEN, &(struct serve_hooks){.hangup = SERVE_HANGUP_RELOADS});
 }

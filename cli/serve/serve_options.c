@@ -73,7 +73,7 @@ static enum status serve_options_read_pair(const char *text, struct zone_address
     memcpy(made.address.octets, address.address, is_v4 ? 4 : 16);
     made.name = strndup(text, (size_t)(equals - text));
     if (!made.name)
-        return STATUS_NO_MEMORY;
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     *out = made;
     return STATUS_OK;
 }
@@ -88,10 +88,8 @@ static enum status serve_options_read_pairs(const struct options *options, enum 
     for (size_t i = 0; i < wanted; i++) {
         const char *text = options_item(options, id, i);
         enum status status = serve_options_read_pair(text, &list[i], why);
-        if (status == STATUS_BAD_INPUT)
-            return options_fault(options, id, text, why);
         if (status != STATUS_OK)
-            return detail_set(why, status, "%s", status_text(status));
+            return status == STATUS_BAD_INPUT ? options_fault(options, id, text, why) : status;
         *count = i + 1;
     }
     return STATUS_OK;

@@ -23,7 +23,7 @@ void shortage_init(struct shortage *shortage, uv_loop_t *loop, struct zone *cons
 
 void shortage_begin(struct shortage *shortage, enum status status)
 {
-    if (uv_is_active((uv_handle_t *)&shortage->timer))
+    if (uv_is_active((uv_handle_t *)&shortage->timer)) /* the load that is due tells this, too */
         return;
     if (shortage->pause_ms == 0)
         log_printf(shortage->log, LOG_LEVEL_ERROR,

@@ -156,6 +156,7 @@ static void status_http_on_beat(uv_timer_t *beat)
     uint64_t now_ns = uv_hrtime();
     if (pthread_mutex_trylock(&http->lock) != 0)
         return;
+    /* One that came after the look at the clock began after now_ns. */
     while ((client = status_http_oldest(http)) && client->since_ns <= now_ns &&
            now_ns - client->since_ns >= http->timeout_s * NS_PER_S)
         status_http_end(http, client);

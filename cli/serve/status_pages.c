@@ -27,6 +27,8 @@ void status_pages_init(struct status_pages *pages)
     pthread_mutex_init(&pages->lock, NULL);
 }
 
+/* Relaxed, as is the time of the turn: each tells of itself alone, and no memory is handed over with
+ * it. */
 void status_pages_set_state(struct status_pages *pages, enum answer_state state)
 {
     __atomic_store_n(&pages->state, state, __ATOMIC_RELAXED);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -39,7 +40,7 @@ struct place {
 struct xfr_child {
     uv_async_t wake;
     uv_signal_t on_child;
-    uv_mutex_t lock;
+    pthread_mutex_t lock;
     STAILQ_HEAD(, waiting) waiting; /* under the lock */
     size_t waiting_count;           /* under the lock */
     const struct zone *zone;
@@ -81,21 +82,24 @@ static bool xfr_child_is_gone(int fd, bool is_certain)
     return poll(&poll_fd, 1, 0) > 0;
 }
 
-/* Queue anew those that are still there. Under the lock. */
+/* Under the lock. */
+static void xfr_child_remove(struct xfr_child *transfers, struct waiting *item)
+{
+    STAILQ_REMOVE(&transfers->waiting, item, waiting, node);
+    transfers->waiting_count--;
+}
+
+/* Forget those that have gone away. Under the lock. */
 static void xfr_child_drop_gone(struct xfr_child *transfers)
 {
-    struct waiting *next, *item = STAILQ_FIRST(&transfers->waiting);
-    STAILQ_INIT(&transfers->waiting);
-    transfers->waiting_count = 0;
-    for (; item; item = next) {
+    struct waiting *next;
+    for (struct waiting *item = STAILQ_FIRST(&transfers->waiting); item; item = next) {
         next = STAILQ_NEXT(item, node);
-        if (xfr_child_is_gone(item->fd, false)) {
-            close(item->fd);
-            free(item);
-        } else {
-            STAILQ_INSERT_TAIL(&transfers->waiting, item, node);
-            transfers->waiting_count++;
-        }
+        if (!xfr_child_is_gone(item->fd, false))
+            continue;
+        xfr_child_remove(transfers, item);
+        close(item->fd);
+        free(item);
     }
 }
 
@@ -108,7 +112,8 @@ static unsigned xfr_child_waiting_of(const struct xfr_child *transfers, const st
     return count;
 }
 
-/* Queue it, under the lock. Else why not, as an rcode. */
+/* Queue it, under the lock. Else why not, as an rcode. Who has gone is asked only when there is no
+ * room: it takes a system call for each that waits. */
 static uint16_t xfr_child_queue(struct xfr_child *transfers, struct waiting *item)
 {
     if (transfers->waiting_count == XFR_CHILD_QUEUE_MAX ||
@@ -132,9 +137,9 @@ void xfr_child_take(void *arg, int fd, const struct axfr_request *request)
         return;
     }
     *item = (struct waiting){.fd = fd, .client = xfr_child_client_of(fd), .request = *request};
-    uv_mutex_lock(&transfers->lock);
+    pthread_mutex_lock(&transfers->lock);
     uint16_t rcode = xfr_child_queue(transfers, item);
-    uv_mutex_unlock(&transfers->lock);
+    pthread_mutex_unlock(&transfers->lock);
     if (rcode != 0)
         xfr_child_refuse(item, rcode);
     else
@@ -153,20 +158,20 @@ static bool xfr_child_may_begin(const struct xfr_child *transfers, const struct 
 /* The first that waits or, unless is_any, that may begin. */
 static struct waiting *xfr_child_next_waiting(struct xfr_child *transfers, bool is_any)
 {
-    uv_mutex_lock(&transfers->lock);
+    pthread_mutex_lock(&transfers->lock);
     struct waiting *item = STAILQ_FIRST(&transfers->waiting);
     while (item && !is_any && !xfr_child_may_begin(transfers, &item->client))
         item = STAILQ_NEXT(item, node);
-    if (item) {
-        STAILQ_REMOVE(&transfers->waiting, item, waiting, node);
-        transfers->waiting_count--;
-    }
-    uv_mutex_unlock(&transfers->lock);
+    if (item)
+        xfr_child_remove(transfers, item);
+    pthread_mutex_unlock(&transfers->lock);
     return item;
 }
 
-/* In the child. Sockets that it kept open would stay so when the server has closed them. */
-static void xfr_child_send(const struct xfr_child *transfers, const struct waiting *item)
+/* In the child. Sockets that it kept open would stay so when the server has closed them. SIGHUP and
+ * SIGUSR1 may come to all processes of a service and are meant for the server: by default they would
+ * end the transfer, as SIGALRM is to. */
+static _Noreturn void xfr_child_send(const struct xfr_child *transfers, const struct waiting *item)
 {
     sigset_t none;
     signal(SIGHUP, SIG_IGN);
@@ -183,15 +188,6 @@ static void xfr_child_send(const struct xfr_child *transfers, const struct waiti
     _exit(status == STATUS_OK ? 0 : 1);
 }
 
-static pid_t xfr_child_fork_child(const struct xfr_child *transfers, const struct waiting *item)
-{
-    sigset_t before;
-    pid_t pid = process_fork(&before);
-    if (pid == 0)
-        xfr_child_send(transfers, item);
-    return pid;
-}
-
 static struct place *xfr_child_free_place(struct xfr_child *transfers)
 {
     for (size_t i = 0; i < XFR_CHILD_MAX; i++) {
@@ -203,7 +199,11 @@ static struct place *xfr_child_free_place(struct xfr_child *transfers)
 
 static void xfr_child_begin(struct xfr_child *transfers, struct place *place, struct waiting *item)
 {
-    pid_t pid = xfr_child_is_gone(item->fd, true) ? 0 : xfr_child_fork_child(transfers, item);
+    sigset_t before;
+    bool is_gone = xfr_child_is_gone(item->fd, true);
+    pid_t pid = is_gone ? 0 : process_fork(&before);
+    if (pid == 0 && !is_gone)
+        xfr_child_send(transfers, item);
     if (pid < 0) {
         log_printf(&transfers->log, LOG_LEVEL_WARNING, "no zone transfer: fork: %s",
                    strerror(errno));
@@ -252,10 +252,8 @@ static void xfr_child_on_child(uv_signal_t *handle, int number)
 static void xfr_child_on_closed(uv_handle_t *handle)
 {
     struct xfr_child *transfers = handle->data;
-    if (--transfers->handles > 0)
-        return;
-    uv_mutex_destroy(&transfers->lock);
-    free(transfers);
+    if (--transfers->handles == 0)
+        free(transfers);
 }
 
 static void xfr_child_close_handle(struct xfr_child *transfers, uv_handle_t *handle)
@@ -274,12 +272,8 @@ enum status xfr_child_start(uv_loop_t *loop, const struct zone *zone, const stru
     transfers->zone = zone;
     transfers->log = *log;
     transfers->wake.data = transfers->on_child.data = transfers;
-    if (uv_mutex_init(&transfers->lock) != 0) {
-        free(transfers);
-        return STATUS_SYSTEM;
-    }
+    pthread_mutex_init(&transfers->lock, NULL);
     if (uv_async_init(loop, &transfers->wake, xfr_child_on_wake) != 0) {
-        uv_mutex_destroy(&transfers->lock);
         free(transfers);
         return STATUS_SYSTEM;
     }

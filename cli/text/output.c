@@ -124,7 +124,8 @@ static void output_tell_more(struct kind *kind)
     kind->more = 0;
 }
 
-/* Its place; that of the one which has been quiet for longest when it has none yet. */
+/* Its place; that of the one which has been quiet for longest when it has none yet. Formats are told
+ * apart by their addresses, as they are literals. */
 static struct kind *output_find_kind(const char *format)
 {
     struct kind *oldest = &output.kinds[0];
@@ -176,6 +177,7 @@ static void output_on_message(void *arg, enum log_level level, const char *forma
 
 struct log output_log(enum log_level level)
 {
+    /* A log has room for a pointer only, and may outlive whoever asked for it. */
     static enum log_level levels[] = {LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARNING,
                                       LOG_LEVEL_ERROR};
     return (struct log){output_on_message, &levels[level]};

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE 64 /* of a terminal that may say "room" and mean little */
+#define PIECE 64 /* of a terminal that may say "room" and mean little: a longer write would wait */
 
 static void sink_forget(struct sink *sink)
 {
@@ -26,6 +26,7 @@ static void sink_open_again(struct sink *sink)
     char path[32];
     if (!S_ISFIFO(sink->type) && !(S_ISCHR(sink->type) && isatty(sink->fd)))
         return;
+    /* proc(5): opening the link opens the file anew, while dup() would share the description. */
     snprintf(path, sizeof(path), "/proc/self/fd/%d", sink->fd);
     sink->own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }

@@ -90,30 +90,24 @@ void text_table_measure(struct text_table *table, const struct text_table_cell *
     }
 }
 
-static void text_table_print_repeated(FILE *file, char c, size_t count)
-{
-    while (count-- > 0)
-        putc(c, file);
-}
-
 static void text_table_print_line(const struct text_table *table, FILE *file, char edge)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         putc(i > 0 ? '+' : edge, file);
-        text_table_print_repeated(file, '-', table->columns[i].columns + 2);
+        for (size_t k = 0; k < table->columns[i].columns + 2; k++)
+            putc('-', file);
     }
     putc(edge, file);
     putc('\n', file);
 }
 
+/* Padded here and not by printf()'s field width, which counts octets. */
 static void text_table_print_cell(const struct column *column, const struct shown *cell, FILE *file)
 {
     bool is_right = column->has_number && !column->has_other;
-    size_t padding = column->columns > cell->columns ? column->columns - cell->columns : 0;
-    fputs("| ", file);
-    text_table_print_repeated(file, ' ', is_right ? padding : 0);
-    fwrite(cell->text, 1, cell->len, file);
-    text_table_print_repeated(file, ' ', is_right ? 1 : padding + 1);
+    int padding = column->columns > cell->columns ? (int)(column->columns - cell->columns) : 0;
+    fprintf(file, "| %*s%.*s%*s", is_right ? padding : 0, "", (int)cell->len, cell->text,
+            is_right ? 1 : padding + 1, "");
 }
 
 void text_table_begin(const struct text_table *table, FILE *file)

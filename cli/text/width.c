@@ -95,6 +95,7 @@ size_t width_show(const struct width *width, const char *text, size_t len, size_
         *columns = len;
         return len;
     }
+    /* There is no wcwidth_l(): the locale is this thread's for as long as it takes. */
     locale_t previous = width->locale ? uselocale(width->locale) : (locale_t)0;
     struct line line = width_run_show(width, text, len, max, out);
     if (previous)
