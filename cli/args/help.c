@@ -8,6 +8,7 @@
 #define SHOWN_SIZE    128
 #define FACTS_SIZE    256
 
+/* No word is broken, so that names can be copied: one that is longer than a line sticks out. */
 void help_wrap(const char *text, size_t indent, size_t width, FILE *file)
 {
     size_t column = 0;

@@ -88,6 +88,7 @@ static void readers_look_at_set(struct readers *readers, const struct dump_recor
         memcpy(readers->owner, record->owner, record->owner_len);
         readers->set_count = 0;
     }
+    /* At the first that is too many: a set counts once. */
     if (++readers->set_count != READERS_SET_MAX + 1)
         return;
     if (readers->large_sets++ == 0) {

@@ -91,6 +91,7 @@ static void metrics_lower(const char *name, char out[NAME_SIZE])
     out[i] = '\0';
 }
 
+/* Also the pairs at 0: of a series that appears with its first event rate() does not see that one. */
 static void metrics_write_table(struct buffer *out, const char *name, const char *label,
                                 const char *const *values, size_t count, const uint64_t *udp,
                                 const uint64_t *tcp)

@@ -9,7 +9,8 @@
 
 static const char *const default_listen[] = {"127.0.0.1:5300", "[::1]:5300"};
 
-/* Whether the machine has the address; asked of the defaults alone. */
+/* Whether the machine has the address; asked of the defaults alone, as a machine without IPv6 has no
+ * [::1]. What a person names has to be there. */
 static bool serve_options_is_there(const struct sockaddr_storage *address)
 {
     struct sockaddr_storage any_port = *address;

@@ -253,6 +253,7 @@ void output_count(struct output_counts *out)
 void output_exit(void)
 {
     output_catch_up(true);
+    /* What may wait for its reader does so for its last words, too. */
     while (!output.never_waits && !sink_flush(&output.error) && errno == EAGAIN &&
            sink_wait(&output.error, PATIENCE))
         continue;
