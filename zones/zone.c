@@ -303,7 +303,13 @@ static bool zone_is_later(uint32_t a, uint32_t b)
 }
 
 /* The store's revision, so that servers agree on it. Addresses of hosts change without one, and an etcd
- * that was restored may be behind: then it is one more than before, as it must not fall. */
+ * that was restored may be behind: then it is one more than before, as it must not fall.
+ *
+ * It comes last: who has seen it finds all that it stands for. Until then, for as long as a group of
+ * changes or a load takes, answers are newer than the serial that is shown beside them. No secondary
+ * is misled: it goes by the serial alone, and so asks again after this; and what it is then sent is
+ * one state, with its own serial, since a transfer is a copy that the control thread makes, and not
+ * between a change and the end of its group (cli/serve/xfr_child.h). */
 static void zone_set_serial(struct zone *zone, int64_t revision, bool was_changed)
 {
     uint32_t old = zone->view.serial, serial = (uint32_t)revision;
@@ -317,7 +323,7 @@ static void zone_set_serial(struct zone *zone, int64_t revision, bool was_change
     if (serial == 0)
         serial = 1;
     zone->has_served = zone->has_served || revision > 0;
-    __atomic_store_n(&zone->view.serial, serial, __ATOMIC_RELAXED);
+    rcu_publish(zone->view.serial, serial);
 }
 
 void zone_commit(struct zone *zone, int64_t revision)
