@@ -27,7 +27,7 @@ struct etcd_server {
 /* Not less than that, but for a signal. */
 void etcd_server_sleep_ms(long ms);
 
-/* A port that is free now; 0 = none. */
+/* A port that is free now, and that no other test takes while this process lives; 0 = none. */
 uint16_t etcd_server_free_port(void);
 
 /* One request; `body` NULL = GET. Returns the HTTP status, 0 = no answer; `reply` gets head and
@@ -69,8 +69,9 @@ void etcd_server_copy(const struct etcd_server *server, const char *from, const 
 /* End it and leave nothing behind. */
 void etcd_server_stop(struct etcd_server *server);
 
-/* Start `count` servers as one cluster and wait until each answers; `extra` as above, or NULL. False: to
- * be stopped all the same. */
+/* Start `count` servers as one cluster and wait until each answers; `extra` as above, or NULL. On
+ * other ports where somebody outside the tests took one first. False: to be stopped all the same;
+ * standard error says what one that has ended said last. */
 bool etcd_server_start(struct etcd_server *servers, size_t count, const char *const *extra);
 
 #endif
