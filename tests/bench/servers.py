@@ -1,6 +1,7 @@
 """The servers: how each is configured, started on one core with one worker, watched and stopped."""
 import ctypes
 import os
+import random
 import shutil
 import signal
 import socket
@@ -16,15 +17,17 @@ PR_SET_PDEATHSIG = 1
 
 
 def free_port():
-    """A loopback port that is free for UDP and TCP."""
+    """A loopback port that is free for UDP and TCP, below the ephemeral ones, which any connection may have in the
+    meantime, and above those that tests/end/process.py gives out."""
     while True:
+        address = "127.0.0.1", random.SystemRandom().randrange(30000, 32000)
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
             try:
-                udp.bind(tcp.getsockname())
+                tcp.bind(address)
+                udp.bind(address)
             except OSError:
                 continue
-            return tcp.getsockname()[1]
+            return address[1]
 
 
 def prepare(cpus, nice=0):

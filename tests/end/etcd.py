@@ -12,7 +12,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from process import Process, free_port, temporary_directory, wait_until
+from process import Process, free_port, on_free_ports, temporary_directory, wait_until
 
 
 def _choose():
@@ -98,7 +98,16 @@ class Etcd:
                 self.options += ["--client-cert-auth", "--trusted-ca-file", tls.ca]
                 self.context.load_cert_chain(tls.client_cert, tls.client_key)
         scheme = "https" if tls else "http"
-        self.members = [Member(f"m{i}", binary, scheme, self.directory) for i in range(members)]
+        self.members = []
+        self._begin(members, binary, scheme)
+
+    @on_free_ports
+    def _begin(self, count, binary, scheme):
+        """The first start; a later one is on the same ports."""
+        self.kill()
+        for member in self.members:
+            shutil.rmtree(member.data, ignore_errors=True)
+        self.members = [Member(f"m{i}", binary, scheme, self.directory) for i in range(count)]
         self.start()
 
     def start(self):
@@ -122,8 +131,8 @@ class Etcd:
 
     def _is_ready(self):
         for member in self.members:
-            assert not member.process or member.process.is_running(), "etcd ended:\n" + "\n".join(
-                member.process.err[-10:])
+            if member.process:
+                member.process.check()
         try:
             with self._open("/health") as reply:
                 return json.load(reply).get("health") == "true"

@@ -1,6 +1,7 @@
 """Processes, ports and patience: what the other modules of this harness share."""
 
 import ctypes
+import functools
 import os
 import random
 import re
@@ -13,6 +14,7 @@ import time
 
 # A sanitized build under load is slower: EMPUSA_PATIENCE=5 multiplies every time-out.
 PATIENCE = float(os.environ.get("EMPUSA_PATIENCE", "1"))
+ADDRESS_IN_USE = "(?i)address (already )?in use"
 _libc = ctypes.CDLL(None)
 
 
@@ -28,10 +30,38 @@ def wait_until(condition, timeout=15.0, what=None):
         time.sleep(0.02)
 
 
+# Below the ephemeral ones, which any connection may have.
+PORTS, BLOCK = range(10000, 30000), 100
+_claims = []
+
+
+def _own_ports():
+    """Ports that no other process of these tests has at the same time, neither the other workers nor the unit tests.
+
+    Abstract sockets are the network namespace's, as ports are, and go with the process: who has a block's name has its
+    ports. So one that is left for a while, as an etcd's that is killed and started again, is still there.
+    """
+    blocks = list(PORTS[::BLOCK])
+    random.SystemRandom().shuffle(blocks)
+    for first in blocks:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0empusa-tests-ports-{first}")
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        yield from range(first, first + BLOCK)
+    while True:  # few: whoever starts something on one must be ready to do it again
+        yield random.SystemRandom().choice(PORTS)
+
+
+_ports = _own_ports()
+
+
 def free_port():
-    """A loopback port that nobody has, neither UDP nor TCP, below the ephemeral ones."""
-    while True:
-        port = random.SystemRandom().randrange(10000, 30000)
+    """A loopback port that nobody has, neither UDP nor TCP."""
+    for port in _ports:
         try:
             for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
@@ -40,6 +70,24 @@ def free_port():
             return port
         except OSError:
             continue
+
+
+class PortTaken(AssertionError):
+    pass
+
+
+def on_free_ports(start):
+    """Of what starts something on ports that it chooses, and waits until that is up: it is called again where somebody
+    outside these tests took one in between."""
+    @functools.wraps(start)
+    def start_again(*args, **options):
+        for _ in range(4):
+            try:
+                return start(*args, **options)
+            except PortTaken:
+                pass
+        return start(*args, **options)
+    return start_again
 
 
 def temporary_directory():
@@ -75,6 +123,18 @@ class Process:
 
     def is_running(self):
         return self.child.poll() is None
+
+    def check(self):
+        """That it has not ended by itself, nor goes on without its port, as BIND does."""
+        if not self.is_running():
+            self.wait()
+        elif not self.find_line(ADDRESS_IN_USE):
+            return
+        else:
+            self.kill()
+        said = [*self.err, *self.out]
+        is_taken = any(re.search(ADDRESS_IN_USE, line) for line in said)
+        raise (PortTaken if is_taken else AssertionError)("\n".join([f"ended, or cannot go on: {self.argv}", *said[-20:]]))
 
     def send(self, number):
         self.child.send_signal(number)
@@ -113,6 +173,7 @@ class Process:
             if found is None and not self.is_running():
                 self.wait()
                 found = self.find_line(pattern, start)
-                assert found is not None, f"ended without {pattern!r}:\n" + "\n".join(self.err)
+                if found is None:
+                    self.check()
             return found
         return wait_until(look, timeout, f"{pattern!r} on standard error; it says {self.err[-5:]}")

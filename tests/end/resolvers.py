@@ -12,10 +12,11 @@ import pytest
 
 import readme
 from dns_client import Dns
-from process import Process, free_port, wait_until
+from process import Process, free_port, on_free_ports, wait_until
 
 RD = 0x0100
 DIGEST = "00" * 32
+STARTED = r"start of service| running$|: started, version"  # of unbound, BIND and dnsmasq
 
 UNBOUND = """
 server:
@@ -69,10 +70,11 @@ class Resolver(Process):
         super().__init__([*prefix, *argv])
         self.port, self.client = port, Dns(port)
         if not prefix:
+            self.wait_line(STARTED)  # what answers on its port may be somebody else
             wait_until(self._is_up, what=argv[0])
 
     def _is_up(self):
-        assert self.is_running(), "\n".join(self.err[-10:])
+        self.check()
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
@@ -93,6 +95,7 @@ def _settings(directory, port):
     return {"directory": directory, "port": port, "digest": DIGEST}
 
 
+@on_free_ports
 def start_unbound(directory, server_port, *changes):
     """`changes`: (a line of the README, what stands there instead)."""
     port = free_port()
@@ -116,6 +119,7 @@ def _named(directory, lines, port, prefix=(), without=""):
     return Resolver(["named", "-g", "-n", "1", "-c", path], port, prefix)
 
 
+@on_free_ports
 def start_named(directory, server_port):
     """With `forward`, which knows ports."""
     lines = readme.block("BIND 9.18.28 or later")
@@ -139,6 +143,7 @@ def start_named_on_port_53(directory, prefix, shares=True):
     return _named(directory, lines, 53, prefix, "    listen-on port 53 { 127.0.0.1; };\n")
 
 
+@on_free_ports
 def start_dnsmasq(directory, server_port):
     port = free_port()
     path = directory / "dnsmasq.conf"

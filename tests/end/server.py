@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from dns_client import Dns
-from process import PATIENCE, Process, die_with_parent, free_port
+from process import PATIENCE, Process, die_with_parent, free_port, on_free_ports, wait_until
 
 BINARY = os.path.abspath(os.environ.get("EMPUSA_BINARY", "build/empusa"))
 
@@ -95,6 +95,7 @@ class Registry:
     def delete(self, *parts):
         self.etcd.delete(self.key(*parts))
 
+    @on_free_ports
     def serve(self, *args, **options):
         """A running, ready server. Hosts are not looked up unless a test says so: DNS traffic stays here."""
         return self.serve_unready(*args, **options).wait_ready()

@@ -14,7 +14,7 @@ import pytest
 
 import readme
 import resolvers
-from process import PATIENCE, Process, die_with_parent, free_port, wait_until
+from process import PATIENCE, Process, die_with_parent, free_port, on_free_ports, wait_until
 from server import Registry
 from test_zone import HOSTS, example_sets, fill_example
 
@@ -228,6 +228,13 @@ frontend web
 """
 
 
+@on_free_ports
+def start_haproxy(*args):
+    started = Haproxy(*args)
+    wait_until(started.is_up, what="haproxy")
+    return started
+
+
 class Haproxy(Process):
     """The README's lines, but it asks again sooner, whatever the TTL, and takes servers that share an address."""
 
@@ -246,6 +253,11 @@ class Haproxy(Process):
         path = directory / "haproxy.cfg"
         path.write_text(HAPROXY.format(port=self.port, directory=directory) + lines)
         super().__init__(["haproxy", "-db", "-f", path])
+
+    def is_up(self):
+        self.check()
+        with socket.socket() as probe, socket.socket(socket.AF_UNIX) as control:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0 and control.connect_ex(self.control) == 0
 
     def servers(self):
         """{port: weight} of the servers that it knows."""
@@ -273,7 +285,7 @@ class Haproxy(Process):
 def haproxy(registry, shops, tmp_path):
     for name, shop in shops.items():
         registry.register("web", name, shop.location)
-    started = Haproxy(tmp_path, registry.serve().port)
+    started = start_haproxy(tmp_path, registry.serve().port)
     yield started
     started.stop()
 
@@ -306,8 +318,8 @@ def test_haproxy_keeps_its_servers_while_a_type_grows_and_shrinks(registry, tmp_
                                for i in range(first, end))
     put(0, 100)
     status = free_port()
-    process = Haproxy(tmp_path, registry.serve("--http", f"127.0.0.1:{status}").port,
-                      (" shop 20 ", " shop 320 "), (" check", ""))
+    process = start_haproxy(tmp_path, registry.serve("--http", f"127.0.0.1:{status}").port,
+                            (" shop 20 ", " shop 320 "), (" check", ""))
     try:
         wait_until(lambda: len(process.servers()) == 100, what="100 servers")
         for count in (150, 170, 300):
@@ -333,7 +345,7 @@ def test_haproxy_keeps_its_servers_while_a_type_grows_and_shrinks(registry, tmp_
 def test_haproxy_takes_a_crowd(registry, tmp_path, count, hosts):
     registry.etcd.put_many((registry.service_key("web", f"member-{i}"), f"127.0.{i % hosts}.1:{20000 + i}")
                            for i in range(count))
-    process = Haproxy(tmp_path, registry.serve().port, (" shop 20 ", f" shop {count} "), (" check", ""))
+    process = start_haproxy(tmp_path, registry.serve().port, (" shop 20 ", f" shop {count} "), (" check", ""))
     try:
         wait_until(lambda: len(process.servers()) == count, what=f"{count} servers")
     finally:

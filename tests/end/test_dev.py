@@ -10,7 +10,7 @@ import time
 import pytest
 
 from dns_client import Dns
-from process import Process, free_port, wait_until
+from process import Process, free_port, on_free_ports, wait_until
 from server import BINARY, clean_environment, run
 
 
@@ -28,6 +28,7 @@ def dev():
     """Starts dev; where it takes --listen on a port of our own, else on its fixed one."""
     started = []
 
+    @on_free_ports
     def start(*args):
         port = free_port()
         listen = ["--listen", f"127.0.0.1:{port}"] if "--listen" in run("dev", "--help").out else []

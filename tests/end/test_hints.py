@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from process import Process, free_port, wait_until
+from process import Process, free_port, on_free_ports, wait_until
 from test_tls_auth import authority, certificate, client_options, mutual, openssl, secure, tls  # noqa: F401
 
 PROTOCOL_HTTPS, PROTOCOL_HTTP = r"--etcd-protocol https\b", r"--etcd-protocol http\b(?!s)"
@@ -49,12 +49,14 @@ def tls_server():
     """Starts a TLS server that is no etcd; its endpoint."""
     started = []
 
+    @on_free_ports
     def start(key, cert, *options):
         port = free_port()
         started.append(Process(["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-www", "-quiet", "-key", key,
                                 "-cert", cert, *options]))
         wait_until(lambda: subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}"], check=False,
                                           stdin=subprocess.DEVNULL, capture_output=True).stdout.startswith(b"CONNECTED"))
+        started[-1].check()
         return f"127.0.0.1:{port}"
     yield start
     for process in started:

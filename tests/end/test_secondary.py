@@ -9,7 +9,7 @@ import pytest
 
 import readme
 from dns_client import Dns
-from process import Process, free_port, wait_until
+from process import Process, free_port, on_free_ports, wait_until
 
 REFRESH = 60  # the zone's SOA
 NAMED = """
@@ -26,6 +26,7 @@ statistics-channels {{ inet 127.0.0.1 port {statistics} allow {{ 127.0.0.1; }}; 
 """
 
 
+@on_free_ports
 def start(directory, server_port, *without):
     """A BIND with the README's zone, without these lines; its port, and that of its statistics."""
     if not shutil.which("named"):
@@ -41,6 +42,8 @@ def start(directory, server_port, *without):
     path.write_text(NAMED.format(directory=directory, port=port, statistics=statistics) + lines)
     process = Process(["named", "-g", "-n", "1", "-c", path])
     process.port, process.statistics = port, statistics
+    process.wait_line(" running$", 30)
+    process.check()
     return process
 
 

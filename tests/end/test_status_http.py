@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from process import PATIENCE, free_port, wait_until
+from process import PATIENCE, free_port, on_free_ports, wait_until
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 
@@ -70,6 +70,7 @@ def has_ended(client):
 def pages(registry):
     made = []
 
+    @on_free_ports
     def make(*args):
         made.append(Pages(registry, *args))
         return made[-1]
