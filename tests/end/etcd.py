@@ -265,7 +265,8 @@ class Etcd:
         return int(self.call("/kv/lease/timetolive", {"ID": str(lease)})["TTL"])
 
     def granted_ttl(self, lease):
-        return int(self.call("/kv/lease/timetolive", {"ID": str(lease)})["grantedTTL"])
+        """0 when it is gone."""
+        return int(self.call("/kv/lease/timetolive", {"ID": str(lease)}).get("grantedTTL", 0))
 
     def leader(self):
         for member in self.members:
