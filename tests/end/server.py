@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 
 from dns_client import Dns
@@ -109,6 +110,16 @@ class Registry:
         self.processes.append(server)
         return server
 
+    def wait_served(self, *clients, timeout=15.0):
+        """Until servers that look no hosts up have published all that was written, the last of it below this root.
+
+        A change is published piece by piece, the serial last: one name that is as it will be says nothing of the others.
+        """
+        revision = self.etcd.revision() & 0xFFFFFFFF
+        for dns in clients:
+            wait_until(lambda: (dns.serial() - revision) % (1 << 32) < 1 << 31,  # pylint: disable=cell-var-from-loop
+                       timeout, f"the serial is {revision}")
+
     def stop(self):
         """Whatever still runs must end well: exit 0 on SIGTERM, nothing said by a sanitizer."""
         problems = []
@@ -132,6 +143,13 @@ class Server(Process):
     def wait_ready(self, timeout=20):
         self.serving = self.wait_line(r"^INFO:root:serving ", timeout)
         return self
+
+    def said(self):
+        """All that it has logged up to now: the summary that it is asked for comes behind that."""
+        before = len(self.err)
+        self.send(signal.SIGUSR1)
+        self.wait_line(r"^INFO:root:\S+ is [a-z ]+: \d+ services of ", start=before)
+        return list(self.err)
 
 
 def cells(table):

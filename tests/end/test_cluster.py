@@ -183,6 +183,7 @@ def test_no_change_is_missed_when_the_watched_member_dies(cluster, registry):
     settled(cluster)
     registry.put("u", "last", "10.0.0.1:1")
     wait_until(lambda: server.dns.data("last._u._tcp", "SRV"), 30)
+    registry.wait_served(server.dns)
     truth = {kv.value.decode().split(":")[1] for kv in registry.etcd.get_prefix(registry.key("service", "t"))}
     assert {data.split()[2] for data in server.dns.data("_t._tcp", "SRV")} == truth
 

@@ -119,6 +119,7 @@ def test_a_history_and_a_fresh_load_agree(registry, seed, steps):
         two = registry.serve(*OPTIONS)
         for dns in (one, two.dns):
             wait_until(lambda: dns.data("last.switch", "TXT") == [f'"{chapter}"'])
+        registry.wait_served(one, two.dns)
         assert one.serial() == two.dns.serial() == revision
         instances = {target for label in LABELS for target in one.ask(label, "PTR", tcp=True).names()}
         left, right = view(one, instances), view(two.dns, instances)
@@ -131,5 +132,6 @@ def test_a_history_and_a_fresh_load_agree(registry, seed, steps):
     reader.finish()
     registry.etcd.delete_prefix(registry.root + "/")
     wait_until(lambda: one.ask("_services._dns-sd._udp", "PTR").answer_count == 0)
+    registry.wait_served(one)
     emptied = registry.serve(*OPTIONS).dns
     assert view(one, []) == view(emptied, [])

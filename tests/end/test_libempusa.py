@@ -149,6 +149,7 @@ def test_what_registers_is_seen_and_goes_at_once_when_stopped(registry, run_exam
     assert "web/shop" in registry.ok("service", "list").out
     target = "0 1 8080 10-1-2-3.addr.empusa.internal."
     wait_until(lambda: server.dns.data("_web._tcp", "SRV") == [target])
+    registry.wait_served(server.dns)
     if shutil.which("dig"):
         asked = ("dig", "@127.0.0.1", "-p", server.port, "+short", "web.service.empusa.internal", "A")
         assert tool(*asked).split() == ["10.1.2.3"]

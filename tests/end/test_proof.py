@@ -213,8 +213,7 @@ def test_what_the_watch_lost_is_mended(etcd, bind_registry, own_etcd, away):
         fault(cases[fault.__name__])
     try:
         watch_all(cases, start)
-        server = cases["put_withheld"].server
-        assert server.find_line(r"^WARNING:root:the watch of etcd had lost 1 event; mended$"), server.err
+        cases["put_withheld"].server.wait_line(r"^WARNING:root:the watch of etcd had lost 1 event; mended$")
         outage.join()
         assert outage.fault is None, outage.fault
     finally:

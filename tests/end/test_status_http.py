@@ -45,6 +45,9 @@ class Pages:
         self.clients.append(client)
         return client
 
+    def has_services(self, count):
+        return f"\nempusa_zone_services {count}\n" in self.get("/metrics")[1]
+
     def open(self):
         """Which of the clients the server has not ended."""
         return [client for client in self.clients if not has_ended(client)]
@@ -165,12 +168,13 @@ def test_a_control_thread_that_is_stuck_is_told_while_all_else_goes_on(pages, re
     registry.put("t", "n", "10.0.0.1:80")
     status = pages()
     assert_probed(status)
+    wait_until(lambda: status.has_services(1))  # as of its last turn
     with Stopped(status.server.pid):
         assert status.get("/healthz") == (200, "ok\n")
         wait_until(lambda: status.get("/healthz")[0] == 503)
         assert re.fullmatch(r"stuck: the control thread has not turned for \d+ s\n", status.get("/healthz")[1])
         assert status.get("/readyz") == (200, "ok\n")
-        assert "\nempusa_zone_services 1\n" in status.get("/metrics")[1]
+        assert status.has_services(1)
         assert status.server.dns.data("n._t._tcp", "SRV")
     wait_until(lambda: status.get("/healthz")[0] == 200)
 
@@ -183,7 +187,7 @@ def test_clients_do_not_cost_the_control_thread_a_turn(pages, registry):
     for i in range(5):
         registry.put("t", f"n{i}", "10.0.0.1:80")
         wait_until(lambda i=i: status.server.dns.data(f"n{i}._t._tcp", "SRV"), 2)
-        assert f"\nempusa_zone_services {i + 1}\n" in status.get("/metrics")[1]
+        wait_until(lambda i=i: status.has_services(i + 1), 2)
 
 
 def test_names_that_are_not_ours_get_probes_and_metrics_only(pages):
@@ -207,7 +211,10 @@ def tasks(pid):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_its_thread_has_no_rights_of_its_own(pages):
     status = pages("--user", "nobody")
-    found = {facts["Name"]: facts for _, facts in tasks(status.server.pid)}
+    def threads():
+        return {facts["Name"]: facts for _, facts in tasks(status.server.pid)}
+
+    found = wait_until(lambda: "MHD-single" in threads() and threads())  # it names itself
     for name, facts in found.items():
         assert set(facts["Uid"].split()) == {"65534"} and int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == 0, name
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):  # not for this thread

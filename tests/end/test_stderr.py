@@ -189,7 +189,7 @@ def test_a_server_goes_on(own_registry, start, sink):
     wait_until(lambda: dns.ask("n._t._tcp", "SRV", edns=1232).ede == EDE_STALE)
     wait_until(lambda: dns.ask("n._t._tcp", "SRV").rcode == SERVFAIL)
     assert page(pages, "/healthz") is not None
-    assert metric(pages, "log_lines_lost_total") > 0
+    wait_until(lambda: metric(pages, "log_lines_lost_total") > 0)
     server.send_signal(signal.SIGTERM)
     assert server.wait(15 * PATIENCE) == 0
 
