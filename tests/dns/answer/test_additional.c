@@ -119,6 +119,34 @@ static void what_does_not_fit_is_left_out_whole(void **state)
     world_close(&world);
 }
 
+/* Who is given one family alone may take it for all that there is. */
+static void a_target_has_all_its_addresses_or_none(void **state)
+{
+    (void)state;
+    unsigned seen[2] = {0};
+    world_open(&world, (struct zone_options){.hosts = hosts, .host_count = 3}, NULL, 0);
+    world_put(&world, "/service/http/baz", "baz:1", 0);
+    for (unsigned i = 0; i < 10; i++) {
+        char key[32], value[32];
+        snprintf(key, sizeof(key), "/service/http/n%u", i);
+        snprintf(value, sizeof(value), "10.0.0.%u:1", i);
+        world_put(&world, key, value, 0);
+    }
+    world_refresh(&world);
+    for (unsigned size = 512; size <= 1000; size++) {
+        struct ask_query query = ask_query("_http._tcp." Z, READ_SRV);
+        ask_opt(&query, size, 0, NULL, 0);
+        world.ask.rotation = size;
+        world_send(&world, &query, QUERY_UDP);
+        const char *text = world_text(&world, READ_ADDITIONAL);
+        bool has_a = strstr(text, "baz.host." Z " 10 A ");
+        assert_int_equal(has_a, strstr(text, "baz.host." Z " 10 AAAA ") != NULL);
+        seen[has_a]++;
+    }
+    assert_true(seen[false] > 10 && seen[true] > 10);
+    world_close(&world);
+}
+
 /* Two keys to each name, so that none goes the short way. */
 static void every_instance_of_a_large_type_has_its_addresses(void **state)
 {
@@ -285,6 +313,7 @@ int main(void)
         cmocka_unit_test(gives_what_the_client_would_ask_next),
         cmocka_unit_test(keys_of_one_name_are_one_rrset_in_the_additional_section),
         cmocka_unit_test(what_does_not_fit_is_left_out_whole),
+        cmocka_unit_test(a_target_has_all_its_addresses_or_none),
         cmocka_unit_test(an_instance_that_just_fits_is_there),
         cmocka_unit_test(every_instance_of_a_large_type_has_its_addresses),
         cmocka_unit_test(tcp_ends_optional_records_at_the_client_s_size),
