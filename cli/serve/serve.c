@@ -152,7 +152,7 @@ static void serve_on_commit(void *arg, int64_t revision)
     struct serve *serve = arg;
     zone_commit(serve->zone, revision);
     if (revision != 0)
-        xfr_child_hold(serve->transfers, false);
+        xfr_child_hold(serve->transfers, zone_is_partial(serve->zone));
     if (revision == 0 || zone_is_partial(serve->zone))
         return;
     if (shortage_end(&serve->shortage))

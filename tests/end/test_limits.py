@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -13,6 +14,7 @@ from process import wait_until
 from server import BINARY, Result
 
 LIMITS = [*range(4, 25), 30, 40, 50, 64]
+SERVFAIL = 2
 COMMANDS = ["service list", "switch get s", "switch set s v", "serve --listen 127.0.0.1:0", "dev --listen 127.0.0.1:0",
             "service register --service-type t --service-name n --service-location h:1", "zone",
             "service register --from /dev/null"]
@@ -70,3 +72,21 @@ def test_a_server_that_runs_out_of_them_goes_on(own_registry):
     resource.prlimit(server.pid, resource.RLIMIT_NOFILE, before)
     registry.put("t", "o", "10.0.0.1:80")
     wait_until(lambda: server.dns.data("o._t._tcp", "SRV"), 40)
+
+
+@pytest.mark.once  # a sanitizer ends the program where there is no memory
+def test_a_zone_that_lacks_entries_is_not_transferred(registry):
+    """A secondary that got it would say of what is registered that it does not exist."""
+    server = registry.serve("--allow-transfer", "127.0.0.1/32")
+    before = resource.prlimit(server.pid, resource.RLIMIT_DATA)
+    resource.prlimit(server.pid, resource.RLIMIT_DATA, (1 << 20, before[1]))  # it has more already
+    for i in range(200):
+        registry.etcd.put_many((registry.service_key("t", f"n{i}-{j}"), f"h{i}-{j}:1") for j in range(100))
+        if any("not all of the registry is served" in line for line in server.said()):
+            break
+    else:
+        pytest.fail("there was memory for all")
+    resource.prlimit(server.pid, resource.RLIMIT_DATA, before)
+    while (rcode := server.dns.ask("", "AXFR", tcp=True).rcode) == SERVFAIL:
+        time.sleep(0.05)
+    assert rcode == 0 and any("all of the registry is served again" in line for line in server.said())
