@@ -1,3 +1,8 @@
+/* libcurl says which sockets it waits for and until when; the loop's polls and one timer lead back
+ * into it by http_client_drive(), which then collects what has ended. Nothing of libcurl may be
+ * called from inside its callbacks, and our owners' callbacks may start, cancel and close. So
+ * `depth` counts both kinds of calls that are on the stack: meanwhile a request is only put into
+ * the list or marked, and whoever leaves last adds and removes, or destroys the client. */
 #include "http_client.h"
 
 #include "http_failure.h"
@@ -8,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+/* libcurl would keep up to four for each request under way: those of a burst would stay open. */
 #define HTTP_CLIENT_CONNECTIONS_KEPT     16
 #define HTTP_CLIENT_CONNECTIONS_MAX      64L
 #define HTTP_CLIENT_KEEPALIVE_IDLE_S     5
@@ -80,7 +86,8 @@ static void http_client_destroy(struct http_client *http)
     uv_close((uv_handle_t *)&http->timer, http_client_free_timer);
 }
 
-/* Add and remove what could not be from inside a callback of libcurl. */
+/* Add and remove what could not be from inside a callback of libcurl. A request that libcurl does
+ * not take stays in the list, and is offered again the next time. */
 static void http_client_run_deferred(struct http_client *http)
 {
     struct http_client_request *next;
@@ -126,6 +133,7 @@ static void http_client_finish(struct http_client_request *request, CURLcode cod
         http_client_explain(request, &result);
     http_client_done *done = request->done;
     void *arg = request->arg;
+    /* Freed first: `done` may close the client, which frees all that is in the list. */
     http_client_request_free(request);
     done(arg, &result);
 }
@@ -135,9 +143,11 @@ static void http_client_drive(struct http_client *http, curl_socket_t fd, int ev
     int running, left;
     http->depth++;
     curl_multi_socket_action(http->multi, fd, events, &running);
+    /* `done` may close the client: what else has ended is told to nobody then. */
     for (CURLMsg *message;
          !http->is_closing && (message = curl_multi_info_read(http->multi, &left));) {
         struct http_client_request *request = NULL;
+        /* Read now: the message goes with the request's easy handle. */
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
         if (request->is_cancelled)
@@ -157,6 +167,7 @@ static int http_client_set_timer(CURLM *multi, long timeout_ms, void *arg)
 {
     struct http_client *http = arg;
     (void)multi;
+    /* Not at once even when it is due at once: libcurl is on the stack here. */
     if (timeout_ms < 0)
         return uv_timer_stop(&http->timer);
     return uv_timer_start(&http->timer, http_client_on_timer, (uint64_t)timeout_ms, 0);
@@ -197,6 +208,8 @@ static int http_client_set_socket(CURL *easy, curl_socket_t fd, int what, void *
     struct http_client_socket *socket = assigned;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
+        /* Now: libcurl closes the descriptor next, and the number may come back with the next
+         * connection before the loop has closed the handle. */
         if (socket) {
             uv_poll_stop(&socket->poll);
             uv_close((uv_handle_t *)&socket->poll, http_client_free_socket);
@@ -204,6 +217,8 @@ static int http_client_set_socket(CURL *easy, curl_socket_t fd, int what, void *
         }
         return 0;
     }
+    /* -1 makes libcurl fail all requests that are under way, which their owners can repeat; one on
+     * a socket that nobody watches would hang. */
     if (!socket && !(socket = http_client_new_socket(http, fd)))
         return -1;
     int events =
@@ -247,7 +262,7 @@ void http_client_close(struct http_client *http)
     http->is_closing = true;
     struct http_client_request *request = LIST_FIRST(&http->requests);
     for (; request; request = LIST_NEXT(request, node))
-        request->is_cancelled = true;
+        request->is_cancelled = true; /* libcurl may be on the stack, and still call back */
     if (http->depth == 0)
         http_client_destroy(http);
 }
@@ -309,7 +324,7 @@ static int http_client_on_cert_asked(SSL *ssl, void *arg)
     struct http_client_request *request = arg;
     (void)ssl;
     request->is_cert_asked = true;
-    return 1;
+    return 1; /* go on, with what libcurl has set */
 }
 
 /* The callback's argument is the request that opened the connection, which may be gone while the
@@ -372,6 +387,8 @@ static bool http_client_set_options(struct http_client_request *request,
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    /* Else libcurl ignores SIGPIPE during each call and then puts back what it found, which another
+     * thread may have changed meanwhile. */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)HTTP_CLIENT_KEEPALIVE_IDLE_S);
@@ -385,6 +402,7 @@ static bool http_client_set_options(struct http_client_request *request,
         !http_client_set_place(easy, CURLOPT_CONNECT_TO, options->connect_to, &request->connect_to))
         return false;
     if (options->body) {
+        /* Before the body, of which libcurl else copies strlen() octets. */
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->body_len);
         if (curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, options->body) != CURLE_OK)
             return false;
@@ -415,6 +433,7 @@ struct http_client_request *http_client_start(struct http_client *http,
         http_client_request_free(request);
         return NULL;
     }
+    /* Added now, unless a call is on the stack. */
     http->has_deferred = true;
     http->depth++;
     http_client_leave(http);

@@ -1,3 +1,10 @@
+/* c-ares neither blocks nor waits. It says by resolver_on_socket() which sockets to watch, and by
+ * ares_timeout() when to call it next; the loop's polls and one timer do. It may end a look-up
+ * inside the very call that begins it (hosts file, no memory), so each result waits in its struct
+ * resolver_query until that one's own timer delivers it.
+ *
+ * c-ares reads resolv.conf once, when a channel is made. When the file has changed, a new channel
+ * takes the old one's place: destroying that ends its queries, and the new one gets them. */
 #include "resolver.h"
 
 #include <ares.h>
@@ -72,6 +79,7 @@ static void resolver_rearm(struct resolver *resolver)
         return;
     }
     const struct timeval *next = ares_timeout(resolver->channel, &tick, &left);
+    /* Rounded up: called a fraction too early, c-ares would not find the time-out reached. */
     uint64_t next_ms = (uint64_t)next->tv_sec * 1000 + (uint64_t)next->tv_usec / 1000 + 1;
     uv_timer_start(&resolver->timer, resolver_on_timer, next_ms, 0);
 }
@@ -81,6 +89,7 @@ static void resolver_on_poll(uv_poll_t *poll, int status, int events)
     struct resolver_socket *socket = poll->data;
     struct resolver *resolver = socket->resolver;
     ares_socket_t fd = socket->fd;
+    /* An error is found by reading or writing. */
     ares_process_fd(resolver->channel, status < 0 || events & UV_READABLE ? fd : ARES_SOCKET_BAD,
                     status < 0 || events & UV_WRITABLE ? fd : ARES_SOCKET_BAD);
     resolver_rearm(resolver);
@@ -120,6 +129,7 @@ static void resolver_on_socket(void *arg, ares_socket_t fd, int is_readable, int
     }
     if (!socket)
         socket = resolver_open_socket(resolver, fd);
+    /* Without memory for it nothing is watched: the look-up ends by its time-out. */
     if (socket)
         uv_poll_start(&socket->poll,
                       (is_readable ? UV_READABLE : 0) | (is_writable ? UV_WRITABLE : 0),
@@ -136,6 +146,7 @@ static int resolver_open_channel(struct resolver *resolver, ares_channel *out)
         .sock_state_cb_data = resolver,
     };
     struct stat configuration = {0};
+    /* Before c-ares reads it: what is written in between counts as a change, and is read again. */
     (void)stat(RESOLVER_CONFIGURATION, &configuration);
     int error = ares_init_options(out, &options,
                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
@@ -199,7 +210,7 @@ void resolver_close(struct resolver *resolver)
     if (!resolver)
         return;
     resolver->is_closing = true;
-    ares_destroy(resolver->channel); /* ends the queries under way */
+    ares_destroy(resolver->channel); /* ends the queries under way: their callbacks come now */
     struct resolver_query *query;
     while ((query = LIST_FIRST(&resolver->queries))) {
         query->status = STATUS_CANCELLED;
@@ -238,7 +249,7 @@ static void resolver_fail(struct resolver_query *query, int error)
     detail_set(&query->why, query->status, "cannot look up %s: %s", query->name, text);
 }
 
-/* Report it on the loop's next turn. */
+/* Report it on the loop's next turn; while the resolver closes, resolver_close() does. */
 static void resolver_finish(struct resolver_query *query)
 {
     struct resolver *resolver = query->resolver;
@@ -248,6 +259,7 @@ static void resolver_finish(struct resolver_query *query)
         uv_timer_start(&query->timer, resolver_deliver, 0, 0);
 }
 
+/* False: no more is taken. A reply is a stranger's, and as long as it likes. */
 static bool resolver_take_node(struct resolver_query *query, const struct ares_addrinfo_node *node)
 {
     struct resolver_address *address = &query->addresses[query->count];
@@ -263,6 +275,7 @@ static bool resolver_take_node(struct resolver_query *query, const struct ares_a
     } else {
         return true;
     }
+    /* The addresses are used as one set, so the shortest TTL is that of all. */
     uint32_t ttl_s = node->ai_ttl > 0 ? (uint32_t)node->ai_ttl : 0;
     if (query->count == 0 || ttl_s < query->ttl_s)
         query->ttl_s = ttl_s;
@@ -335,7 +348,8 @@ static void resolver_on_srv(void *arg, int error, int timeouts, unsigned char *r
     resolver_finish(query);
 }
 
-/* Not sorted (RFC 6724): c-ares would connect a socket to each address for that. */
+/* Not sorted (RFC 6724): c-ares would connect a socket to each address for that. The name of an SRV
+ * record is whole: ares_query() appends none of the search list. */
 static void resolver_ask(struct resolver_query *query)
 {
     const struct ares_addrinfo_hints hints = {
@@ -349,7 +363,9 @@ static void resolver_ask(struct resolver_query *query)
     resolver_rearm(query->resolver);
 }
 
-/* Whatever is written changes the status' time, too. */
+/* The status' time, since that of the contents can be set back: a copy with "cp -p" has the
+ * original's. A file that is put in the place of another has another inode. While there is none,
+ * the old servers stay: it is mostly being replaced. */
 static bool resolver_is_outdated(const struct resolver *resolver)
 {
     struct stat now;
@@ -360,8 +376,8 @@ static bool resolver_is_outdated(const struct resolver *resolver)
            now.st_ctim.tv_nsec != then->st_ctim.tv_nsec;
 }
 
-/* c-ares reads resolv.conf only once; a machine that starts, or moves, writes it again. What is
- * under way is asked anew, from the new servers. */
+/* A machine that starts, or moves, writes resolv.conf while look-ups are under way: they would wait
+ * for servers that cannot be reached. */
 static void resolver_follow(struct resolver *resolver)
 {
     ares_channel channel;
@@ -384,7 +400,7 @@ static void resolver_on_timer(uv_timer_t *timer)
 {
     struct resolver *resolver = timer->data;
     resolver_follow(resolver);
-    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs alone */
     resolver_rearm(resolver);
 }
 

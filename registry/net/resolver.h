@@ -1,7 +1,7 @@
 /* registry/net/resolver.h - every DNS look-up that empusa itself makes: c-ares on a libuv loop.
  *
- * A server that is silent is asked again after 0.5, 1 and 2 s (of several, each in turn), and
- * given up 4 s later. An error's text names the name, and DNS: "cannot look up etcd.example: ...".
+ * A server that is silent is asked again after 1, 2 and 4 s (of several, each in turn), and given
+ * up 8 s later. An error's text names the name, and DNS: "cannot look up etcd.example: ...".
  *
  * Threads: belongs to the thread that runs its loop. Callbacks come exactly once, from the loop, or
  * with CANCELLED from resolver_close(). */

@@ -16,6 +16,8 @@ static int tls_files_no_password(char *out, int size, int is_writing, void *arg)
     return 0;
 }
 
+/* The thread's queue of errors is left empty, as SSL_get_error(3) demands of it before each use of
+ * a connection: libcurl's are on the same thread. */
 static enum status tls_files_fail(const char *what, const char *path, struct detail *why)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -34,7 +36,8 @@ static enum status tls_files_read(const char *what, const char *path, bool may_w
     return detail_set(why, STATUS_BAD_INPUT, "%s %s: %s", what, path, reason.text);
 }
 
-/* At least one certificate. */
+/* At least one certificate. Without any, libcurl would fail at each connection, in words that do
+ * not name the file. */
 static bool tls_files_is_bundle(BIO *bio)
 {
     int count = 0;
@@ -45,7 +48,8 @@ static bool tls_files_is_bundle(BIO *bio)
     return count > 0;
 }
 
-/* The first certificate is the client's; all that follow must be readable, too. */
+/* The first certificate is the client's; all that follow must be readable, too, since libcurl reads
+ * them at each connection and fails at one that is not. */
 static bool tls_files_take_chain(SSL_CTX *context, BIO *bio)
 {
     X509 *cert = PEM_read_bio_X509_AUX(bio, NULL, tls_files_no_password, NULL);
@@ -58,7 +62,8 @@ static bool tls_files_take_chain(SSL_CTX *context, BIO *bio)
     return is_good && ERR_peek_error() == 0;
 }
 
-/* OpenSSL compares it with the certificate. */
+/* Behind the certificate, with which OpenSSL then compares it. The other way round nothing
+ * fails: a certificate that does not fit drops the key that was there. */
 static bool tls_files_take_key(SSL_CTX *context, BIO *bio)
 {
     EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, tls_files_no_password, NULL);
@@ -110,6 +115,7 @@ static enum status tls_files_load_authorities(struct tls_files *tls, const char 
                                               bool may_wait, struct detail *why)
 {
     struct stat st;
+    /* Nothing to check: OpenSSL opens a file by the hash of an issuer's name, when it needs it. */
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         tls->ca_directory = strdup(path);
         return tls->ca_directory ? STATUS_OK : detail_set(why, STATUS_NO_MEMORY, "out of memory");
