@@ -20,7 +20,8 @@ bool auth_is_needed(const struct client_auth *auth)
     return auth->user && !auth->token && !auth->is_off;
 }
 
-/* Nobody finds a password or a token in freed memory. */
+/* A core dump or a later use of the memory shall not show a password or a token. libcurl does not
+ * wipe its copies. */
 static void auth_wipe(char **secret)
 {
     if (*secret)
@@ -29,11 +30,14 @@ static void auth_wipe(char **secret)
     *secret = NULL;
 }
 
+/* Requests that were under way with one token are refused one after the other. Only the first drops
+ * it: the others would each drop the next one. etcd that asks for a token where none was sent has
+ * authentication switched on again, whatever it said before. */
 void auth_forget(struct client_auth *auth, const char *token)
 {
     bool is_same = token ? auth->token && strcmp(auth->token, token) == 0 : !auth->token;
     if (!is_same)
-        return; /* there is a newer one meanwhile */
+        return;
     auth_wipe(&auth->token);
     auth->is_off = false;
 }
@@ -44,6 +48,7 @@ bool auth_doubt(struct client_auth *auth, unsigned kind, const char *token, uint
     if (!auth->user)
         return false;
     bool is_current = token ? auth->token && strcmp(auth->token, token) == 0 : !auth->token;
+    /* Another request has dropped it: one new token answers the doubts of both. */
     if (!is_current)
         return true;
     if (now_ms < doubt->until_ms || (token && now_ms - auth->fetched_ms < AUTH_FRESH_MS))
@@ -74,6 +79,7 @@ enum status auth_set_password(struct client_auth *auth, const char *password)
     char *copy = strdup(password);
     if (!copy)
         return STATUS_NO_MEMORY;
+    /* The token goes, too: etcd voids those of a user whose password changes. */
     auth_wipe(&auth->password);
     auth_wipe(&auth->token);
     auth->password = copy;
@@ -82,6 +88,7 @@ enum status auth_set_password(struct client_auth *auth, const char *password)
     return STATUS_OK;
 }
 
+/* Called twice: when the client closes, before its HTTP client does, and when its memory goes. */
 void auth_clear(struct client_auth *auth)
 {
     if (auth->request)
@@ -102,7 +109,7 @@ static bool auth_on_data(void *arg, long status, const char *octets, size_t len)
     return etcd->auth.reply.status == STATUS_OK;
 }
 
-/* It goes into a header line. */
+/* It goes into a header line: a line break in it would begin another header. */
 static bool auth_is_token(const cJSON *token)
 {
     if (!cJSON_IsString(token) || !token->valuestring[0])
@@ -132,10 +139,12 @@ static bool auth_take_token(struct client_auth *auth)
 static void auth_fail(struct client_auth *auth, uint64_t now_ms)
 {
     if (auth->error.class == GATEWAY_REPLY_NO_AUTH) {
-        auth_switch_off(auth);
+        auth_switch_off(auth); /* no failure: whoever waits goes on without */
         return;
     }
     auth->failures++;
+    /* Only what etcd says of the password: that a member is away holds back no attempt on
+     * another. */
     if (auth->error.class == GATEWAY_REPLY_FINAL)
         auth->refused_until_ms =
             now_ms + backoff_pause(AUTH_REFUSED_MS, AUTH_REFUSED_MAX_MS, ++auth->refusals);
@@ -153,6 +162,7 @@ static void auth_on_done(void *arg, const struct http_client_result *result)
         etcd->wake(etcd);
         return;
     }
+    /* UNDONE: to ask for a token changes nothing, so another member may be asked. */
     auth->error = (struct gateway_reply_error){STATUS_BAD_REPLY, GATEWAY_REPLY_UNDONE,
                                                "no token in the reply"};
     if (result->code != CURLE_OK) {
@@ -181,7 +191,7 @@ enum status auth_fetch(struct etcd *etcd, struct member *member)
 {
     struct client_auth *auth = &etcd->auth;
     if (auth->request)
-        return STATUS_OK;
+        return STATUS_OK; /* its end wakes this one, too, whichever member was asked */
     char url[sizeof(member->endpoint.url) + 40];
     snprintf(url, sizeof(url), "%s%s/auth/authenticate", member->request_url, member->prefix);
     char *body = auth_body(auth);

@@ -101,8 +101,8 @@ MUST_USE enum status auth_set_password(struct client_auth *auth, const char *pas
 
 void auth_clear(struct client_auth *auth);
 
-/* discovery.c: where the members are: SRV discovery and host addresses, each in one
- * flight. */
+/* discovery.c: where the members are: SRV discovery and host addresses. Of each there is one
+ * look-up at a time, for all that wait. */
 
 enum discovery_state { DISCOVERY_READY, DISCOVERY_PENDING, DISCOVERY_FAILED };
 

@@ -4,10 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Every rpc that begins without members asks for a discovery, and every one that gives up for
+ * another: these bound what DNS gets of that. */
 #define DISCOVERY_RETRY_MS   1000
 #define DISCOVERY_REFRESH_MS 30000
 #define DISCOVERY_KEEP_MS    5000 /* until old addresses are looked up again when that failed */
 
+/* Not before something needs it: for endpoints that are addresses nothing does. */
 static enum status discovery_open_resolver(struct etcd *etcd, struct detail *why)
 {
     if (etcd->resolver)
@@ -17,7 +20,8 @@ static enum status discovery_open_resolver(struct etcd *etcd, struct detail *why
 
 static void discovery_discover(struct etcd *etcd);
 
-/* A member of what an SRV record says. */
+/* A member of what an SRV record says. Priority and weight are not looked at, as etcd's own client
+ * does not. One unusable record does not spoil the others. */
 static void discovery_add(struct etcd *etcd, const struct resolver_srv *record, bool is_https)
 {
     char text[sizeof(record->target) + 16];
@@ -38,8 +42,10 @@ static void discovery_discovered(void *arg, enum status status, const struct res
     struct client_discovery *discovery = &etcd->discovery;
     discovery->is_busy = false;
     if (etcd->is_closing)
-        return;
+        return; /* told so by resolver_close(): whoever waited has been told, too */
     bool is_https = discovery->is_https || discovery->is_second;
+    /* Members are only ever added: rpcs hold pointers to them, and one that DNS no longer names
+     * costs no more than its back-off. */
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         discovery_add(etcd, &records[i], is_https);
     if (etcd->members.count == 0 && !is_https) {
@@ -121,6 +127,7 @@ static void discovery_found(void *arg, enum status status, const struct resolver
     if (status == STATUS_OK) {
         member->is_look_up_failing = false;
     } else if (member->addresses) {
+        /* Else every request would begin another look-up. */
         member->addresses_until_ms = now_ms + DISCOVERY_KEEP_MS;
         discovery_warn(etcd, member, why);
     } else {
@@ -138,6 +145,7 @@ enum discovery_state discovery_addresses(struct etcd *etcd, struct member *membe
         snprintf(member->reason, sizeof(member->reason), "%.319s", why.text);
         return DISCOVERY_FAILED;
     }
+    /* The member outlives its look-up: the resolver closes before the client's memory goes. */
     member->etcd = etcd;
     member->is_looking_up = true;
     resolver_host(etcd->resolver, member->endpoint.host, discovery_found, member);

@@ -8,6 +8,7 @@
 
 #define ENDPOINT_BLANKS " \t\r\n"
 
+/* RFC 3986 3.1: in a scheme, case does not matter. */
 static bool endpoint_has_prefix(const char *text, size_t len, const char *prefix)
 {
     size_t prefix_len = strlen(prefix);
@@ -35,13 +36,14 @@ static bool endpoint_strip_scheme(const char **text, size_t *len, bool *is_https
     return false;
 }
 
-/* Of a URL it is not a location's fault that is to be said: one may stand here. NULL: none. */
+/* What is wrong with it as a URL, which address_parse() would call a fault of its host or its port.
+ * NULL: nothing. */
 static const char *endpoint_fault_of_url(const char *rest, size_t len, bool has_scheme)
 {
     if (!has_scheme && memmem(rest, len, ":/", 2))
         return "a URL has to begin with http:// or https://";
     for (size_t i = 0; i < len; i++)
-        if (strchr("/?#", rest[i]) && rest[i])
+        if (strchr("/?#", rest[i]) && rest[i]) /* strchr() finds a NUL, too */
             return "nothing may follow HOST:PORT";
     return NULL;
 }
@@ -74,6 +76,8 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
     endpoint.host[location.host_len] = '\0';
     endpoint.port = location.port;
     endpoint.is_literal = location.kind != HOST_KIND_NAME;
+    /* Put together anew, so that two spellings of one endpoint are one; RFC 3986 3.2.2 asks for the
+     * brackets. */
     bool has_colon = strchr(endpoint.host, ':');
     snprintf(endpoint.url, sizeof(endpoint.url), "%s://%s%s%s:%u",
              endpoint.is_https ? "https" : "http", has_colon ? "[" : "", endpoint.host,
@@ -82,6 +86,7 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
     return STATUS_OK;
 }
 
+/* RFC 4343: in a host's name, case does not matter. */
 static bool endpoint_is_known(const struct endpoint *list, size_t count,
                               const struct endpoint *endpoint)
 {

@@ -20,6 +20,8 @@ static void etcd_free(struct etcd *etcd)
     free(etcd);
 }
 
+/* On the loop's next turn: it may be a callback of the client that closes it, and functions further
+ * up the stack still look at it. */
 static void etcd_on_anchor_closed(uv_handle_t *handle)
 {
     etcd_free(handle->data);
@@ -53,7 +55,9 @@ static bool etcd_copy_options(struct etcd *etcd, const struct etcd_options *opti
            etcd_copy(&etcd->auth.password, options->password);
 }
 
-/* Reading a system's CA bundle takes longer than all else that a one-shot command does. */
+/* Without TLS no file is read: a CA bundle, which the environment may name for other programs,
+ * takes longer than all else that a one-shot command does. Discovery may find TLS where https was
+ * not asked for. A client certificate that was named is checked even if nothing will use it. */
 static bool etcd_may_use_tls(const struct etcd_options *options)
 {
     bool may = options->discovery_srv || options->cert || options->key;
@@ -71,6 +75,7 @@ static void etcd_warn_of_key(const struct etcd *etcd, const struct tls_files *tl
                    etcd->key ? etcd->key : etcd->cert);
 }
 
+/* may_wait: at the start only; a running loop must not stand still for the other end of a pipe. */
 static enum status etcd_load_tls(const struct etcd *etcd, bool may_wait, struct tls_files **out,
                                  struct detail *why)
 {
@@ -92,7 +97,7 @@ static enum status etcd_open_http(struct etcd *etcd, struct detail *why)
     return status;
 }
 
-/* It becomes part of URLs. */
+/* It becomes part of URLs. The port is for address_parse(), which reads a location. */
 static enum status etcd_check_domain(const char *domain, struct detail *why)
 {
     struct address location;
@@ -118,6 +123,8 @@ enum status etcd_open(uv_loop_t *loop, const struct etcd_options *options, struc
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     }
     etcd->loop = loop;
+    /* By a pointer: discovery.c and auth.c, which need it, are called by rpc.c and know nothing of
+     * it. */
     etcd->wake = rpc_resume_all;
     etcd->may_use_tls = etcd_may_use_tls(options);
     enum status status = etcd_open_http(etcd, why);
@@ -136,6 +143,8 @@ void etcd_close(struct etcd *etcd)
     if (!etcd)
         return;
     etcd->is_closing = true;
+    /* First the rpcs, whose owners may still ask the client something; the HTTP client last, since
+     * the others cancel requests of it. */
     rpc_close(etcd);
     auth_clear(&etcd->auth);
     resolver_close(etcd->resolver);
@@ -150,6 +159,8 @@ enum status etcd_reload(struct etcd *etcd, const char *password, struct detail *
     enum status status = etcd_load_tls(etcd, false, &tls, why);
     if (status != STATUS_OK)
         return status;
+    /* All or nothing: the files are good, and they are used only if there is memory for the
+     * password. */
     if (password && (status = auth_set_password(&etcd->auth, password)) != STATUS_OK)
         detail_set(why, status, "%s", status_text(status));
     if (status == STATUS_OK) {

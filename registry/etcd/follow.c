@@ -1,3 +1,11 @@
+/* A follow has one timer, whose turn does what is due: load, if what is held cannot be gone on
+ * with; knock, if the cluster has failed more than once; else join a watch; and while one stands,
+ * look after it every half a second. Every failure takes the same way back there: all that is under
+ * way is halted, what has to be done again is noted (needs_load, needs_check) and the timer is set.
+ * So no part has to undo what another has begun, and nothing of before reports later.
+ *
+ * Loads and watches meet at revisions: a load is the store as of one, the watch begins at the next,
+ * so that nothing is missed and nothing comes twice, whichever member serves either. */
 #include "follow.h"
 
 #include "follow_state.h"
@@ -5,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOLLOW_SLICE           4096  /* keys of a load between two commits */
+/* Keys of a load between two commits: of a large tree the first are served while the last are
+ * read. */
+#define FOLLOW_SLICE           4096
 #define FOLLOW_LOAD_TIMEOUT_MS 10000 /* without progress */
 #define FOLLOW_LOST_MAX        3     /* in vain, before what cannot be followed is loaded */
 #define FOLLOW_KEY_MAX         (2U << 20)
@@ -17,7 +27,8 @@ void follow_load_again(struct follow *follow, const char *reason)
     follow_state_reload(follow, reason);
 }
 
-/* Not before there is something to tell: an etcd that is away is asked again and again. */
+/* Not before there is something to tell: an etcd that is away is asked again and again. The newest
+ * key may be of a store that is no more; from now on it is one of this load. */
 static void follow_begin_load(struct follow *follow)
 {
     if (follow->has_begun)
@@ -32,6 +43,7 @@ static bool follow_on_load_kv(void *arg, const struct kv *kv)
 {
     struct follow *follow = arg;
     follow_begin_load(follow);
+    /* Each callback may stop the follow; its memory stays until the loop's next turn. */
     if (follow->is_stopped)
         return false;
     follow->last_seen_ms = follow_state_now_ms(follow);
@@ -108,7 +120,8 @@ static void follow_on_knock(void *arg, enum status status, const struct kv_range
         follow_state_fail(follow, status, why);
         return;
     }
-    /* Reads are answered, but nothing can be followed. */
+    /* Reads are answered, but nothing can be followed: then all is loaded instead, no more often
+     * than a watch would be proven. */
     uint64_t age_ms = follow_state_now_ms(follow) - follow->proving.done_ms;
     if (follow->watches_lost >= FOLLOW_LOST_MAX && age_ms >= follow->proving.every_ms)
         follow_load(follow);
@@ -116,7 +129,8 @@ static void follow_on_knock(void *arg, enum status status, const struct kv_range
         follow_watch_join(follow);
 }
 
-/* A watch has one member to be on; whether any is back, a read of all of them tells. */
+/* A watch is tried on one member, which may be one that is away; a read goes round all of them. The
+ * one that answers it is the first that member_find() names, so the watch is tried there. */
 static void follow_knock(struct follow *follow)
 {
     follow->state = FOLLOW_KNOCKING;
@@ -183,7 +197,7 @@ enum status follow_start(struct etcd *etcd, const char *prefix, size_t prefix_le
     uv_timer_init(etcd->loop, &follow->timer);
     follow->timer.data = follow;
     follow->on_timer = follow_on_timer;
-    follow_state_pause(follow, 0);
+    follow_state_pause(follow, 0); /* no callback before this has returned */
     *out = follow;
     return STATUS_OK;
 }

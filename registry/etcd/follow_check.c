@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#define FOLLOW_CHECK_KEY_MAX (2U << 20)
+#define FOLLOW_CHECK_KEY_MAX (2U << 20) /* etcd takes requests of 1.5 MiB by default */
 
 /* BEFORE: at the revision before the newest key; only if it is a deleted key. */
 enum follow_check_step {
@@ -25,6 +25,7 @@ struct follow_check {
     void *arg;
 };
 
+/* FNV-1a: chance is what it guards against. Whoever could forge a collision may write to etcd. */
 uint64_t follow_check_hash(const struct kv *kv)
 {
     uint64_t hash = 14695981039346656037U ^ (uint64_t)kv->lease;
@@ -80,6 +81,7 @@ static const char *follow_check_compare(const struct follow_check *check, enum s
     if (check->step == FOLLOW_CHECK_NOW)
         return follow_check_compare_now(check, result);
     if (status == STATUS_COMPACTED) {
+        /* The step NOW has seen the key in its present state, which compaction keeps. */
         is_same = !newest_key->is_deleted && check->is_as_seen[FOLLOW_CHECK_NOW];
         return is_same ? NULL : "its history cannot be compared any more";
     }
@@ -93,7 +95,8 @@ static const char *follow_check_compare(const struct follow_check *check, enum s
 
 static bool follow_check_begin_step(struct follow_check *check);
 
-/* False: there is none left. */
+/* False: there is none left. That a deleted key is not there is true of many a store; that it was
+ * there one revision earlier, hardly of another one: hence BEFORE, for deletions alone. */
 static bool follow_check_next_step(struct follow_check *check)
 {
     check->step++;
@@ -111,6 +114,7 @@ static void follow_check_on_done(void *arg, enum status status,
         follow_check_finish(check, FOLLOW_CHECK_UNKNOWN, why);
         return;
     }
+    /* A step that shows a difference ends it; SAME needs all of them. */
     const char *difference = follow_check_compare(check, status, result);
     struct detail text = {""};
     if (difference) {
@@ -126,9 +130,11 @@ static void follow_check_on_done(void *arg, enum status status,
 static bool follow_check_begin_step(struct follow_check *check)
 {
     const struct buffer *newest_key = &check->newest_key.key;
+    /* Of a deleted key it counts only whether it is there. */
     struct kv_range range = {.key = newest_key->data,
                              .key_len = newest_key->len,
                              .keys_only = check->newest_key.is_deleted};
+    /* Without a newest key there is only the header to compare: any key brings one. */
     if (newest_key->len == 0)
         range = (struct kv_range){.key = check->expected.prefix,
                                   .key_len = check->expected.prefix_len,
@@ -155,6 +161,7 @@ struct follow_check *follow_check_start(struct etcd *etcd, struct member *member
                                    .newest_key = *expected->newest_key,
                                    .done = done,
                                    .arg = arg};
+    /* What the assignment copied is the follow's buffer: this one gets its own. */
     buffer_init(&check->newest_key.key, FOLLOW_CHECK_KEY_MAX);
     buffer_add(&check->newest_key.key, expected->newest_key->key.data,
                expected->newest_key->key.len);

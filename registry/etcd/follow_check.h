@@ -2,8 +2,8 @@
  *
  * A store that was wiped or restored and then written to looks, by its revision alone, like the old
  * one. A few small reads tell: the store is not behind (revision, raft term, cluster ID), and the
- * newest key (the newest event that was told), is in its history just as it was told, value and lease
- * included: who writes in the same order writes at the same revisions. A deleted key was
+ * newest key (the newest event that was told) is in its history just as it was told, value and
+ * lease included: who writes in the same order writes at the same revisions. A deleted key was
  * there at the revision before, and is not at its own. What is compacted testifies to nothing,
  * unless the newest key is still there unchanged.
  *

@@ -90,6 +90,7 @@ static void follow_prove_switch_watch(struct follow *follow, const struct follow
     watch_stop(follow->watch);
     follow->watch = proof->watch;
     watch_hand_over(proof->watch, follow->watch_events);
+    /* It asks the member that is left. */
     if (follow->probe)
         range_cancel(follow->probe);
     follow->probe = NULL;
@@ -118,6 +119,7 @@ static void follow_prove_finish(struct follow *follow)
         follow_prove_switch_watch(follow, &proof);
         follow_state_commit(follow, NULL);
     } else if (lost) {
+        /* Only reads have shown it: there is no second watch to go on with. */
         follow_state_abandon_member(follow, STATUS_BAD_REPLY,
                                     &(struct detail){"the watch loses events"});
     }
@@ -329,8 +331,8 @@ void follow_prove_tick(struct follow *follow)
         follow_prove_count(follow);
 }
 
-/* For the second watch: another member than the one that is watched, if there is one that answers.
- */
+/* For the second watch: another member than the one that is watched, if there is one that answers;
+ * each failure begins the search one further on, since it may be the member that fails. */
 static struct member *follow_prove_other_member(const struct follow *follow)
 {
     struct member_set *members = &follow->etcd->members;

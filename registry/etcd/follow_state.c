@@ -25,6 +25,7 @@ void follow_state_end_proof(struct follow *follow)
 
 void follow_state_halt(struct follow *follow)
 {
+    /* Any of these may be what calls this: none of them calls back once it is cancelled. */
     if (follow->load)
         range_cancel(follow->load);
     if (follow->probe)
@@ -56,7 +57,8 @@ void follow_state_set_live(struct follow *follow)
     follow->events.on_connection(follow->arg, true, &(struct detail){""});
 }
 
-/* Whether this outage has not had this reason yet: two that alternate are told once. */
+/* Whether this outage has not had this reason yet: two that alternate are told once, and a server
+ * with ever new ones does not fill the log. */
 static bool follow_state_is_new_reason(struct follow *follow, const char *text)
 {
     uint64_t hash;
@@ -99,11 +101,13 @@ void follow_state_reload(struct follow *follow, const char *reason)
     follow_state_halt(follow);
     follow->facts.reloads++;
     follow->needs_load = true;
+    /* A store that differs after each load must not be read without a pause. */
     bool is_soon = follow_state_now_ms(follow) - follow->load_began_ms < FOLLOW_RELOAD_MS;
     follow_state_pause(follow, is_soon ? FOLLOW_RELOAD_MS : 0);
 }
 
-/* False: there is a newer one. A key for which there is no memory is none. */
+/* False: there is a newer one, since a second watch or a read tells what is older, too. A key for
+ * which there is no memory is none. */
 static bool follow_state_note(struct follow *follow, const char *key, size_t key_len,
                               int64_t revision, bool is_deleted)
 {
@@ -133,10 +137,13 @@ void follow_state_abandon_member(struct follow *follow, enum status status,
                                  const struct detail *why)
 {
     member_fail(follow->member, follow_state_now_ms(follow), status, why->text);
+    /* Until another member is reached, the store may be wiped or restored. */
     follow->needs_check = true;
     follow_state_fail(follow, status, why);
 }
 
+/* The reply's header is what is wanted, whether or not that key is there. It is within the range
+ * that is followed: to read outside of it may not be permitted. */
 struct range *follow_state_ask(struct follow *follow, struct member *member, uint32_t timeout_ms,
                                kv_range_done *done)
 {

@@ -1,3 +1,8 @@
+/* A watch is silent as long as nothing changes, and so is one whose member hangs: the connection
+ * stays, as the kernel answers for a process that is stopped. Over HTTP/1.1 the gateway cannot be
+ * asked for a sign of life on the stream, since it answers nothing before the request's body has
+ * ended (etcd#8237), and progress notifications come every ten minutes. So while a watch is silent
+ * its member is sent a linearizable read: what answers that lives and has a leader. */
 #include "follow_state.h"
 
 #define FOLLOW_TICK_MS    500
@@ -17,7 +22,8 @@ static void follow_watch_on_probe_done(void *arg, enum status status,
     follow->probe = NULL;
     if (status == STATUS_OK && result->revision > follow->newest)
         follow->newest = result->revision;
-    /* A role that was withdrawn does not end a running watch. */
+    /* A role that was withdrawn does not end a running watch. Another error may come of an
+     * election, which a watch outlives: several in a row count, but silence at once. */
     if (status == STATUS_OK || status == STATUS_DENIED) {
         follow->probes_failed = 0;
         follow->last_seen_ms = follow_state_now_ms(follow);
@@ -26,7 +32,6 @@ static void follow_watch_on_probe_done(void *arg, enum status status,
     }
 }
 
-/* The member lives, and has a leader. */
 static void follow_watch_probe(struct follow *follow)
 {
     uint64_t now_ms = follow_state_now_ms(follow), seen_ms = watch_last_seen_ms(follow->watch);
@@ -61,7 +66,9 @@ static void follow_watch_check(struct follow *follow)
                                        follow_watch_on_check_done, follow);
 }
 
-/* The watch goes on no further here. What cannot be followed is loaded. */
+/* The watch goes on no further here. Once may be the connection's fault, or the member's; the
+ * second time behind the same revision it is what comes next that cannot be followed, and is
+ * loaded. */
 static void follow_watch_stall(struct follow *follow, enum status status, const struct detail *why)
 {
     if (follow->stalled_at != follow->revision)
@@ -82,6 +89,8 @@ void follow_watch_tick(struct follow *follow)
                                     &(struct detail){"watch: no answer in time"});
         return;
     }
+    /* Not when it is created: a watch that is lost as soon as it stands would be tried without
+     * pauses. */
     if (now_ms - follow->joined_ms >= FOLLOW_STEADY_MS)
         follow->failures = follow->watches_lost = 0;
     if (watch_in_batch(follow->watch) &&
@@ -90,6 +99,7 @@ void follow_watch_tick(struct follow *follow)
                            &(struct detail){"the watch has stopped amid an event"});
         return;
     }
+    /* What another source told while the watch stood inside a line. */
     follow_state_commit(follow, NULL);
     if (follow->is_stopped)
         return;
@@ -105,6 +115,8 @@ void follow_watch_tick(struct follow *follow)
 /* What the member's first words say about its store. False: it must be loaded again. */
 static bool follow_watch_accept(struct follow *follow, const struct gateway_reply_header *header)
 {
+    /* A small tree is loaded without a thought, a large one only if a store could have been
+     * restored. */
     bool is_outage = follow_state_is_small(follow) ||
                      follow_state_now_ms(follow) - follow->last_seen_ms >= FOLLOW_OUTAGE_MS;
     /* A load does not tell what was deleted last: an older key shows nothing. */
@@ -156,7 +168,7 @@ static void follow_watch_on_batch_end(void *arg, int64_t revision)
     struct follow *follow = arg;
     follow->last_seen_ms = follow_state_now_ms(follow);
     follow_state_reach(follow, revision);
-    follow_state_commit(follow, follow->watch);
+    follow_state_commit(follow, follow->watch); /* which still counts as in its line */
 }
 
 static void follow_watch_on_lost(void *arg, enum status status, const struct detail *why)
@@ -182,6 +194,7 @@ void follow_watch_join(struct follow *follow)
     range.revision = follow->revision + 1;
     follow->state = FOLLOW_JOINING;
     uv_timer_start(&follow->timer, follow->on_timer, FOLLOW_JOIN_MS, 0);
+    /* Not NULL: a load has been answered, and members are never removed. */
     follow->member = member_find(&follow->etcd->members, 0, follow_state_now_ms(follow));
     follow->watch_events = &follow_watch_events;
     follow->watch = watch_start(follow->etcd, follow->member, &range, &follow_watch_events, follow);

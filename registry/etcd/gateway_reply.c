@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* cJSON stops behind the first value; a reply that something follows is not etcd's. */
 cJSON *gateway_reply_parse(const char *text, size_t len)
 {
     const char *end = NULL;
@@ -109,7 +110,8 @@ bool gateway_reply_header(const cJSON *object, struct gateway_reply_header *out)
 
 #define GATEWAY_REPLY_TEXT_MAX ((size_t)KV_OCTETS_MAX / 3 * 4)
 
-/* Decode a member's base64 where it lies, as far as it may be long. */
+/* Decode a member's base64 where it lies: what it stands for is shorter. Of one that is too long
+ * the beginning is taken, GATEWAY_REPLY_TEXT_MAX being whole groups of four. */
 static bool gateway_reply_octets(cJSON *item, const char **octets, size_t *len, bool *is_cut)
 {
     if (!cJSON_IsString(item))
@@ -147,6 +149,8 @@ static bool gateway_reply_kv_number(const cJSON *item, struct kv *out)
     return true;
 }
 
+/* A key or a value that comes twice is refused: which of the two counts is left open (RFC 8259
+ * 4). */
 static bool gateway_reply_kv_member(cJSON *item, struct kv *kv)
 {
     if (strcmp(item->string, "key") == 0)
@@ -172,6 +176,7 @@ bool gateway_reply_kv(cJSON *object, struct kv *out)
     return true;
 }
 
+/* etcd's order of keys: octet by octet, without signs. */
 static int gateway_reply_compare(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
@@ -202,6 +207,7 @@ static const struct {
     {"larger than max", STATUS_TOO_LARGE, GATEWAY_REPLY_FINAL},
     {"request is too large", STATUS_TOO_LARGE, GATEWAY_REPLY_FINAL},
     {"too many operations", STATUS_TOO_MANY, GATEWAY_REPLY_FINAL},
+    /* an alarm of the whole cluster, until an operator ends it: */
     {"database space exceeded", STATUS_NO_SPACE, GATEWAY_REPLY_FINAL},
     {"invalid auth token", STATUS_DENIED, GATEWAY_REPLY_TOKEN},
     {"user name is empty", STATUS_DENIED, GATEWAY_REPLY_TOKEN},
@@ -212,15 +218,17 @@ static const struct {
     {"revision in header is old", STATUS_DENIED, GATEWAY_REPLY_TOKEN},
     {"permission denied", STATUS_DENIED, GATEWAY_REPLY_PERMISSION},
     {"PermissionDenied", STATUS_DENIED, GATEWAY_REPLY_PERMISSION},
+    /* the gateway's, in plain text, to a client certificate that names somebody (etcd#10392): */
     {"CommonName of client", STATUS_DENIED, GATEWAY_REPLY_FINAL},
     {"too many requests", STATUS_UNREACHABLE, GATEWAY_REPLY_UNDONE},
     {"no leader", STATUS_UNREACHABLE, GATEWAY_REPLY_UNDONE},
+    /* a write that has timed out may be carried out later: */
     {"request timed out", STATUS_TIMED_OUT, GATEWAY_REPLY_UNKNOWN},
     {"context deadline exceeded", STATUS_TIMED_OUT, GATEWAY_REPLY_UNKNOWN},
 };
 
 /* gRPC codes of other messages. What etcd calls an invalid argument is none of the command line:
- * BAD_INPUT is not among them. */
+ * BAD_INPUT is not among them. 1 (cancelled) is what a member says that shuts down. */
 static const struct {
     int64_t code;
     enum status status;
@@ -249,7 +257,7 @@ static void gateway_reply_classify(int64_t code, long http_status, struct gatewa
             return;
         }
     }
-    /* Only 4xx says that nothing was done. */
+    /* Mostly a proxy's, of whose answers only 4xx says that nothing was done. */
     out->status = http_status >= 500 ? STATUS_UNREACHABLE : STATUS_BAD_REPLY;
     out->class =
         http_status >= 400 && http_status < 500 ? GATEWAY_REPLY_UNDONE : GATEWAY_REPLY_UNKNOWN;
@@ -271,6 +279,7 @@ static void gateway_reply_print(struct gateway_reply_error *out, const char *tex
 void gateway_reply_error_message(const char *message, struct gateway_reply_error *out)
 {
     gateway_reply_print(out, message, strlen(message));
+    /* The code stands in words here; of the others the messages are known. */
     gateway_reply_classify(strstr(message, "code = Unauthenticated") ? 16 : 0, 200, out);
 }
 

@@ -1,10 +1,9 @@
 /* registry/etcd/gateway_reply.h - what etcd's gateway answers, in both of its dialects.
  *
  * Upstream 3.3-3.5 speak the first ({"error":M,"message":M,"code":N}), 3.6 and Debian's 3.5 the
- * second
- * ({"code":N, "message":M}). Whole numbers of 64 bits are strings; false, 0 and empty are left out;
- * octets are base64. The same HTTP status means many things, so errors are told apart by their
- * message, then by their gRPC code.
+ * second ({"code":N, "message":M}). Whole numbers of 64 bits are strings; false, 0 and empty are
+ * left out; octets are base64. The same HTTP status means many things, so errors are told apart by
+ * their message, then by their gRPC code.
  *
  * Threads: pure. */
 #ifndef REGISTRY_ETCD_GATEWAY_REPLY_H

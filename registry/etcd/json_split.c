@@ -11,8 +11,7 @@
  *     separator  the array between two elements (in_array, element_depth 0): blanks, one comma, or
  *                the ']' that leads back to the outer text.
  *     element    one object of the array (element_depth: its open brackets), scanned for the
- *     bracket
- *                that closes it, and handed over where it lies in the received piece.
+ *                bracket that closes it, and handed over where it lies in the received piece.
  *
  * Strings cut across these: between quotes brackets and commas mean nothing (in_string), and a
  * backslash takes the next octet's meaning away (is_escaped). Both survive from one piece to the

@@ -34,6 +34,8 @@ static void kv_add_octets(struct buffer *body, const char *name, const char *oct
     buffer_add_text(body, "\"");
 }
 
+/* A key alone, without range_end. A put without a lease names lease 0, which takes an earlier one
+ * off. */
 static void kv_add_op(struct buffer *body, const struct kv_op *op)
 {
     static const char *const kinds[] = {[KV_PUT] = "{\"request_put\":{\"key\":\"",
@@ -59,7 +61,8 @@ static void kv_add_ops(struct buffer *body, const char *name, const struct kv_op
     buffer_add_text(body, "]");
 }
 
-/* A compare names its target: etcd takes one without for the key's version. */
+/* A compare names its target: etcd takes one without for the key's version. Of a key that is not
+ * there the revision is 0, so one comparison serves both "unchanged" and "absent". */
 static void kv_add_txn(struct buffer *body, const struct kv_txn *txn)
 {
     buffer_add_text(body, "{\"compare\":[");
@@ -75,6 +78,7 @@ static void kv_add_txn(struct buffer *body, const struct kv_txn *txn)
     buffer_add_text(body, "}");
 }
 
+/* Built once, while what it is made of was still there; each attempt sends a copy. */
 static void kv_build_txn(void *arg, const struct member *member, struct buffer *body)
 {
     struct kv_transaction *transaction = arg;
@@ -99,6 +103,7 @@ static void kv_free_txn(struct kv_transaction *transaction)
     free(transaction);
 }
 
+/* The result borrows from the reply, which lives until `done` has returned. */
 static void kv_finish_txn(void *arg, enum status status, const struct detail *why)
 {
     struct kv_transaction *transaction = arg;
@@ -139,6 +144,7 @@ void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void
 
 void kv_prefix_end(const char *prefix, size_t len, struct kv_key *out)
 {
+    /* 0xff has no successor: the octet before it has. */
     while (len > 0 && (uint8_t)prefix[len - 1] == 0xff)
         len--;
     out->len = len > 0 ? len : 1;

@@ -2,8 +2,8 @@
  *
  * Every call is asynchronous: it returns at once and calls `done` exactly once, from the loop or
  * with CANCELLED from etcd_close(); from inside the call itself only when there is no memory for
- * it, or the client is closing. All inputs are copied
- * before the call returns. `why` in a callback is never NULL and is borrowed for the call.
+ * it, or the client is closing. All inputs are copied before the call returns. `why` in a callback
+ * is never NULL and is borrowed for the call.
  *
  * Threads: as etcd.h. */
 #ifndef REGISTRY_ETCD_KV_H

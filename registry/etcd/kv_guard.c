@@ -17,6 +17,7 @@ void kv_guard_init(struct kv_guard *guard, const char *key, size_t key_len, int6
 
 const struct kv *kv_guard_found(const struct kv_txn_result *result)
 {
+    /* Of a transaction that got no reply there are no results. */
     bool has_one = !result->succeeded && result->op_count > 0 && result->ops[0].is_found;
     return has_one ? &result->ops[0].kv : NULL;
 }

@@ -1,3 +1,9 @@
+/* A page is a hash table of the keys that have changed: of each the newest revision and who told of
+ * it. `now` holds what came after the proven revision, `before` what the last proof settled. What
+ * is older is in neither: the floor is the revision up to which nothing is recorded. Normally the
+ * floor is the revision proven before the last one. When there are too many keys, both pages are
+ * emptied and the floor rises above the proven revision; then not all that is to be proven is
+ * recorded, and whoever proves has to count (ledger_is_whole()). */
 #include "ledger.h"
 
 #include "registry/base/random.h"
@@ -24,6 +30,7 @@ static unsigned ledger_sources(const struct ledger_entry *entry)
     return (unsigned)(entry->stamp & LEDGER_SOURCES);
 }
 
+/* Three bits for the sources leave 61 for a revision, which no store reaches. */
 static uint64_t ledger_stamp(int64_t revision, unsigned sources)
 {
     return (uint64_t)revision * (LEDGER_SOURCES + 1) | sources;
@@ -101,6 +108,8 @@ static bool ledger_set(struct ledger_page *page, const struct ledger_entry *entr
     return true;
 }
 
+/* With a secret: whoever may write keys shall not find two that pass for each other, of which one
+ * would hide the other's events. */
 static uint64_t ledger_hash(const struct ledger *ledger, const char *key, size_t key_len)
 {
     uint64_t hash;
@@ -128,6 +137,7 @@ bool ledger_take(struct ledger *ledger, const char *key, size_t key_len, int64_t
             known->stamp |= source;
         return false;
     }
+    /* Told before the last proof: a watch that is late tells it once more. */
     const struct ledger_entry *earlier = ledger_find(&ledger->before, hash);
     if (ledger_is_forgotten(ledger, revision, source) ||
         (earlier && ledger_revision(earlier) >= revision))
@@ -173,7 +183,9 @@ void ledger_compare(const struct ledger *ledger, int64_t revision, uint64_t *los
     }
 }
 
-/* The entries of what came after the proven revision go on. */
+/* The entries of what came after the proven revision go on. The first watch, if replaced, takes
+ * what it told with it: what the second has told, the watch that is followed has told now; what it
+ * has not told is recorded, so that it is no news, but as told by nobody. */
 static void ledger_carry(struct ledger *ledger, const struct ledger_page *old, bool is_replaced)
 {
     for (size_t i = 0; i < old->size; i++) {
@@ -193,7 +205,7 @@ void ledger_prove(struct ledger *ledger, int64_t revision, bool is_replaced)
 {
     struct ledger_page old = ledger->now;
     ledger->now = (struct ledger_page){0};
-    ledger_free_page(&ledger->before);
+    ledger_free_page(&ledger->before); /* which held what came up to the revision proven so far */
     if (ledger->floor < ledger->proven)
         ledger->floor = ledger->proven;
     ledger->proven = revision;

@@ -15,6 +15,7 @@
 #define MEMBER_TTL_MIN_S    5 /* also between two look-ups when the member fails */
 #define MEMBER_TTL_MAX_S    300
 
+/* The target comes from the URL, where an IPv6 address has the brackets that libcurl asks for. */
 static void member_set_domain(struct member *member, const char *domain)
 {
     const char *target = strstr(member->endpoint.url, "://") + 3;
@@ -26,6 +27,8 @@ static void member_set_domain(struct member *member, const char *domain)
 
 void member_add(struct member_set *set, const struct endpoint *endpoint, const char *domain)
 {
+    /* The first stays: an endpoint that was given is verified by its own name, though discovery
+     * finds it, too. */
     for (size_t i = 0; i < set->count; i++)
         if (strcmp(set->list[i].endpoint.url, endpoint->url) == 0)
             return;
@@ -34,7 +37,7 @@ void member_add(struct member_set *set, const struct endpoint *endpoint, const c
     struct member *member = &set->list[set->count++];
     *member = (struct member){.endpoint = *endpoint};
     memcpy(member->request_url, endpoint->url, sizeof(endpoint->url));
-    if (domain && endpoint->is_https)
+    if (domain && endpoint->is_https) /* without TLS nothing vouches for a name */
         member_set_domain(member, domain);
 }
 
@@ -55,6 +58,7 @@ void member_clear(struct member_set *set)
     set->count = 0;
 }
 
+/* ENDPOINT_LIST_MAX is 32: a bit for each. */
 uint32_t member_mask(const struct member_set *set, const struct member *member)
 {
     return UINT32_C(1) << (member - set->list);

@@ -57,7 +57,8 @@ struct range {
     bool is_dead;     /* to be freed once it has returned */
 };
 
-/* `each` may cancel the range, in the middle of json_split_feed(), whose buffers are in use then. */
+/* `each` may cancel the range, in the middle of json_split_feed(), whose buffers are in use
+ * then. */
 static void range_free(struct range *range)
 {
     if (range->is_feeding) {
@@ -350,6 +351,8 @@ static void range_on_done(void *arg, enum status status, const struct detail *wh
 
 static bool range_begin_page(struct range *range)
 {
+    /* An attempt's 2 s are for an answer that is due at once. A long page may take etcd longer
+     * before its first octet, so that it has all the range's time. */
     bool is_short =
         range->end.len == 0 || (range->range.page && range->range.page <= RANGE_SHORT_PAGE);
     struct rpc_request request = {
@@ -365,7 +368,7 @@ static bool range_begin_page(struct range *range)
         .arg = range,
     };
     range->rpc = rpc_start(range->etcd, &request);
-    range->begun_ms = uv_now(range->etcd->loop);
+    range->begun_ms = uv_now(range->etcd->loop); /* up to date: rpc_start() has seen to that */
     range->octets = 0;
     return range->rpc;
 }

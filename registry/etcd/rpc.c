@@ -8,8 +8,8 @@
 
 #define RPC_PAUSE_MS     25U
 #define RPC_PAUSE_MAX_MS 400
-#define RPC_REPLY_MAX    (8U << 20)
-#define RPC_BODY_MAX     (4U << 20)
+#define RPC_REPLY_MAX    (8U << 20) /* of what is collected: not of ranges and watches */
+#define RPC_BODY_MAX     (4U << 20) /* etcd takes 1.5 MiB by default, of which base64 makes 2 */
 
 static void rpc_give_up(struct rpc *rpc)
 {
@@ -17,11 +17,11 @@ static void rpc_give_up(struct rpc *rpc)
         member_explain(&rpc->etcd->members, rpc->tried_ever, &rpc->why);
     else
         detail_set(&rpc->why, rpc->status, "no answer in time");
-    discovery_refresh(rpc->etcd);
+    discovery_refresh(rpc->etcd); /* they may have moved; for the next rpc */
     rpc_state_finish(rpc, rpc->status);
 }
 
-/* Every member has failed once more. */
+/* Every member has failed once more. A pause that would last until the deadline is not begun. */
 static void rpc_end_round(struct rpc *rpc)
 {
     uint32_t pause_ms =
@@ -36,6 +36,8 @@ static void rpc_end_round(struct rpc *rpc)
     rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, pause_ms);
 }
 
+/* What one member lacks is waited for as long as an attempt has, then the others get their turn.
+ * Without members there are no others. */
 static void rpc_wait(struct rpc *rpc)
 {
     rpc_state_set_phase(rpc, RPC_PHASE_WAITING, rpc->member ? RPC_ATTEMPT_MS : UINT32_MAX);
@@ -94,6 +96,7 @@ static bool rpc_has_token(struct rpc *rpc)
     struct client_auth *auth = &rpc->etcd->auth;
     if (!auth_is_needed(auth))
         return true;
+    /* The fetch that was waited for has failed, or it is too early for another. */
     if (rpc->auth_failures != auth->failures || auth_is_refused(auth, uv_now(rpc->etcd->loop))) {
         rpc->auth_failures = auth->failures;
         rpc_lack_token(rpc);
@@ -122,6 +125,8 @@ static bool rpc_pick(struct rpc *rpc)
     return true;
 }
 
+/* Goes through all that an attempt needs, from the top each time: what was there before a wait,
+ * such as a token, another rpc may have found to be of no use. */
 static void rpc_step(struct rpc *rpc)
 {
     if (!rpc->member) {
@@ -161,6 +166,7 @@ static void rpc_on_timer(uv_timer_t *timer)
         rpc_state_fail(rpc, STATUS_UNRESOLVED, reason, true);
         return;
     }
+    /* What still waited for a connection was not done, and GET /version does nothing. */
     bool was_sent = rpc->http && http_client_cancel(rpc->http) && rpc->phase == RPC_PHASE_SENT;
     rpc->http = NULL;
     if (was_sent && !rpc->request.is_idempotent)
@@ -227,6 +233,7 @@ void rpc_resume_all(struct etcd *etcd)
 void rpc_close(struct etcd *etcd)
 {
     struct rpc *rpc;
+    /* From the first each time: `done` may cancel any other. It cannot begin new ones. */
     while ((rpc = LIST_FIRST(&etcd->rpcs))) {
         detail_set(&rpc->why, STATUS_CANCELLED, "cancelled");
         rpc_state_finish(rpc, STATUS_CANCELLED);

@@ -41,7 +41,7 @@ void rpc_retry_answered(struct rpc *rpc)
     rpc_state_finish(rpc, status);
 }
 
-/* It is the answer. */
+/* It is the answer; the member that gave it is well. */
 static void rpc_retry_final(struct rpc *rpc, const struct gateway_reply_error *error)
 {
     member_mark_up(&rpc->etcd->members, rpc->member);
@@ -125,6 +125,7 @@ void rpc_retry_refused(struct rpc *rpc, long http_status)
     gateway_reply_error(http_status, rpc->reply.data, rpc->reply.len, &error);
     switch (error.class) {
     case GATEWAY_REPLY_UNDONE:
+        /* A 4xx that is not etcd's, mostly a proxy's, will be the same in a moment. */
         rpc_state_fail(rpc, error.status, error.message, error.status == STATUS_UNREACHABLE);
         break;
     case GATEWAY_REPLY_UNKNOWN:
@@ -179,7 +180,8 @@ static const char *rpc_retry_reason(const struct rpc *rpc, const struct http_cli
 void rpc_retry_broken(struct rpc *rpc, const struct http_client_result *result)
 {
     bool was_sent = rpc->phase == RPC_PHASE_SENT && result->was_sent;
-    /* Some releases of etcd close the connection instead of saying that a token is bad. */
+    /* Some releases of etcd close the connection instead of saying that a token is bad (etcd#15256,
+     * #20332). One new token for an rpc: other closed connections have nothing to do with it. */
     if (was_sent && rpc_retry_is_closed(result) && rpc->token && rpc->request.is_idempotent &&
         !rpc->tokens) {
         rpc->tokens++;
@@ -195,6 +197,8 @@ void rpc_retry_broken(struct rpc *rpc, const struct http_client_result *result)
     bool is_connect = result->code == CURLE_COULDNT_CONNECT;
     if (is_connect)
         rpc->member->prefix = NULL; /* what comes back may be another version */
+    /* What could not be connected to is worth no second round: a person reads so at once
+     * instead. */
     rpc_state_fail(rpc, rpc_retry_kind(rpc, result),
                    rpc_retry_reason(rpc, result, reason, sizeof(reason)),
                    was_sent || result->code == CURLE_OPERATION_TIMEDOUT);

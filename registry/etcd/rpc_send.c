@@ -29,10 +29,12 @@ static void rpc_send_on_done(void *arg, const struct http_client_result *result)
 static bool rpc_send_on_data(void *arg, long status, const char *octets, size_t len)
 {
     struct rpc *rpc = arg;
+    /* An error is collected whole, also where the answer is taken in pieces. */
     if (status != 200 || !rpc->request.data || rpc->phase == RPC_PHASE_VERSION) {
         buffer_add(&rpc->reply, octets, len);
         return rpc->reply.status == STATUS_OK;
     }
+    /* A stream that has been accepted may idle: its timer stays as rpc_settle() has left it. */
     if (!rpc->request.is_stream) {
         rpc_state_extend(rpc);
         rpc_state_set_phase(rpc, RPC_PHASE_SENT, rpc_state_attempt_ms(rpc));
@@ -68,6 +70,7 @@ static void rpc_send_start(struct rpc *rpc, const struct http_client_options *op
         rpc_state_fail(rpc, STATUS_NO_MEMORY, "out of memory", false);
 }
 
+/* Without a token: etcd asks for none here, even with authentication switched on. */
 void rpc_send_version(struct rpc *rpc)
 {
     char url[sizeof(rpc->member->endpoint.url) + 16];
@@ -88,6 +91,8 @@ static bool rpc_send_add_header(struct curl_slist **headers, const char *text)
     return longer;
 }
 
+/* The rpc remembers which token it sent: should etcd refuse it, there may be a newer one by
+ * then. */
 static bool rpc_send_add_token(struct rpc *rpc, struct curl_slist **headers)
 {
     const char *token = rpc->etcd->auth.token;
@@ -103,8 +108,9 @@ static bool rpc_send_add_token(struct rpc *rpc, struct curl_slist **headers)
 }
 
 /* With "hasleader" etcd ends a stream on a member that has lost its leader, which would be silent
- * otherwise. For all else it gets the attempt's time: its own limit is 7 s, in which several members
- * could be asked. "Expect:" is emptied, since libcurl would ask leave for a body of 1 MB and wait. */
+ * otherwise. For all else it gets the attempt's time: its own limit is 7 s, in which several
+ * members could be asked. "Expect:" is emptied, since libcurl would ask leave for a body of 1 MB
+ * and wait. */
 static bool rpc_send_add_headers(struct rpc *rpc, struct curl_slist **headers)
 {
     char deadline[40];
@@ -127,6 +133,8 @@ void rpc_send(struct rpc *rpc)
     rpc->why.text[0] = '\0';
     buffer_reset(&rpc->body);
     buffer_reset(&rpc->reply);
+    /* Anew for each attempt: a range goes on behind what has come, in pages that suit the
+     * member. */
     rpc->request.build(rpc->request.arg, member, &rpc->body);
     struct curl_slist *headers = NULL;
     if (rpc->body.status != STATUS_OK || !rpc_send_add_headers(rpc, &headers)) {
@@ -137,6 +145,8 @@ void rpc_send(struct rpc *rpc)
         rpc_state_finish(rpc, status);
         return;
     }
+    /* libcurl's limit lies behind the timer's, which knows whether an outcome is unknown then. What
+     * comes in pieces has none there, as each piece gives more time. */
     struct http_client_options options = {
         .url = url,
         .addresses = member->addresses,

@@ -11,7 +11,7 @@ static void rpc_state_free(uv_handle_t *handle)
     free(rpc);
 }
 
-/* Take the rpc out of everything; its memory lives until the loop's next turn. */
+/* The memory goes on the loop's next turn, as functions further up the stack still look at it. */
 void rpc_state_end(struct rpc *rpc)
 {
     if (rpc->http)
@@ -22,7 +22,7 @@ void rpc_state_end(struct rpc *rpc)
     uv_close((uv_handle_t *)&rpc->timer, rpc_state_free);
 }
 
-/* The last thing that is done with an rpc: `done` may close the client. */
+/* Ended first: `done` may close the client, which ends all rpcs that are in its list. */
 void rpc_state_finish(struct rpc *rpc, enum status status)
 {
     rpc_state_end(rpc);
@@ -42,7 +42,6 @@ void rpc_state_set_phase(struct rpc *rpc, enum rpc_phase phase, uint32_t limit_m
     uv_timer_start(&rpc->timer, rpc->on_timer, limit_ms < left_ms ? limit_ms : left_ms, 0);
 }
 
-/* A write that may not be repeated is given all its time at once. */
 uint32_t rpc_state_attempt_ms(const struct rpc *rpc)
 {
     uint32_t left_ms = rpc_state_left_ms(rpc), limit_ms = rpc->request.attempt_ms;
@@ -51,7 +50,7 @@ uint32_t rpc_state_attempt_ms(const struct rpc *rpc)
     return limit_ms < left_ms ? limit_ms : left_ms;
 }
 
-/* The attempt has failed; go on with the next member on the loop's next turn. */
+/* By the timer, not by a call: rpc.c, which leads to the next member, stands on this file. */
 void rpc_state_fail(struct rpc *rpc, enum status status, const char *reason, bool is_retryable)
 {
     if (rpc->http)
@@ -71,7 +70,7 @@ void rpc_state_fail(struct rpc *rpc, enum status status, const char *reason, boo
     rpc_state_set_phase(rpc, RPC_PHASE_PAUSE, 0);
 }
 
-/* Nobody knows whether the write was done. */
+/* TIMED_OUT whatever has failed: to its owner that means an outcome that is unknown. */
 void rpc_state_fail_unknown(struct rpc *rpc, const char *reason)
 {
     detail_set(&rpc->why, STATUS_TIMED_OUT, "%s: %s; whether it was done is unknown",

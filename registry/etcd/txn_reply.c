@@ -4,6 +4,7 @@
 
 #define TXN_REPLY_OCTETS_MAX (4U << 20) /* of the keys asked for: as in the request's body */
 
+/* Only of reads the keys are kept: a put and a deletion are answered without theirs. */
 static enum status txn_reply_shape_take(struct txn_shape_branch *branch, const struct kv_op *ops,
                                         size_t count)
 {
@@ -35,7 +36,8 @@ void txn_shape_clear(struct txn_shape *shape)
     buffer_clear(&shape->branches[1].keys);
 }
 
-/* What a request_range inside the transaction found: this key, or nothing. */
+/* What a request_range inside the transaction found: this key, or nothing. What has another count,
+ * more keys to come or a member that is not a range's answers another question. */
 static bool txn_reply_read_get(cJSON *range, const char *key, size_t key_len,
                                struct kv_op_result *out)
 {
@@ -52,6 +54,8 @@ static bool txn_reply_read_get(cJSON *range, const char *key, size_t key_len,
                               gateway_reply_kv_is_within(&out->kv, key, key_len, NULL, 0));
 }
 
+/* The name tells the kind. Of a put there is nothing more to read: the value before is not asked
+ * for. */
 static bool txn_reply_read_op(cJSON *response, const char *key, const struct txn_shape_op *op,
                               struct kv_op_result *out)
 {
@@ -70,6 +74,7 @@ static enum status txn_reply_read_root(const struct txn_shape *shape, struct txn
     static const char *const members[] = {"header", "succeeded", "responses", NULL};
     struct kv_txn_result *result = &reply->result;
     struct gateway_reply_header header;
+    /* Without a root, which was no JSON, there is no header either: cJSON's look-ups take NULL. */
     cJSON *list = cJSON_GetObjectItemCaseSensitive(reply->root, "responses");
     if (!gateway_reply_header(reply->root, &header) ||
         !gateway_reply_has_only(reply->root, members) ||
@@ -77,10 +82,12 @@ static enum status txn_reply_read_root(const struct txn_shape *shape, struct txn
         (list && !cJSON_IsArray(list)))
         return STATUS_BAD_REPLY;
     result->revision = header.revision;
+    /* Which branch was done is for etcd to say; what its operations were is known here. */
     const struct txn_shape_branch *branch = &shape->branches[result->succeeded];
     size_t count = (size_t)cJSON_GetArraySize(list);
     if (count != branch->count)
         return STATUS_BAD_REPLY;
+    /* One more: of none calloc() may return NULL, which here means that there is no memory. */
     reply->ops = calloc(count + 1, sizeof(*reply->ops));
     if (!reply->ops)
         return STATUS_NO_MEMORY;

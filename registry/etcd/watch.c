@@ -33,6 +33,9 @@ static void watch_free(struct watch *watch)
     free(watch);
 }
 
+/* Without "fragment", which bounds a line's length in a time that grows squarely (20 s for 200,000
+ * events; the splitter needs no such bound), and without "progress_notify": what comes every ten
+ * minutes is no sign of life. */
 static void watch_build(void *arg, const struct member *member, struct buffer *body)
 {
     const struct kv_range *range = &((struct watch *)arg)->range;
@@ -60,7 +63,8 @@ static bool watch_read_type(const cJSON *event, bool *is_put)
     return false;
 }
 
-/* Of the keys that are watched, and no older than what was asked for or told. */
+/* Of the keys that are watched, and no older than what was asked for or told; as old it may be,
+ * since all events of a transaction have one revision. */
 static bool watch_is_due(const struct watch *watch, const struct kv *kv)
 {
     const struct kv_range *range = &watch->range;
@@ -78,7 +82,7 @@ static void watch_tell(struct watch *watch, bool is_put, const struct kv *kv)
         watch->events->remove(watch->arg, kv->key, kv->key_len, kv->mod_revision);
 }
 
-/* {"type":"DELETE","kv":{..}}; a PUT has no type. */
+/* {"type":"DELETE","kv":{..}}, told before its line ends: that may be 40 MB later. */
 static enum status watch_on_element(void *arg, const char *text, size_t len)
 {
     struct watch *watch = arg;
@@ -95,7 +99,8 @@ static enum status watch_on_element(void *arg, const char *text, size_t len)
     return is_good ? STATUS_OK : STATUS_BAD_REPLY;
 }
 
-/* Why the server ended the watch. With compact_revision it says nothing else. */
+/* Why the server ended the watch. With compact_revision it says nothing else. etcd leaves the
+ * stream open after it, and silent: not to return OK is what ends it. */
 static enum status watch_cancelled(struct watch *watch, const cJSON *result)
 {
     const cJSON *reason = cJSON_GetObjectItemCaseSensitive(result, "cancel_reason");
@@ -116,6 +121,7 @@ static enum status watch_on_result(struct watch *watch, const cJSON *result)
     if (gateway_reply_bool(result, "canceled"))
         return watch_cancelled(watch, result);
     bool is_created = gateway_reply_bool(result, "created");
+    /* The first line and no other says "created"; no line is older than its events. */
     if (!gateway_reply_header(result, &header) || is_created == watch->is_created ||
         (watch->has_events && header.revision < watch->range.revision))
         return STATUS_BAD_REPLY;
@@ -139,7 +145,7 @@ static enum status watch_on_outer(void *arg, const char *text, size_t len)
     enum status status;
     if (cJSON_IsObject(result)) {
         status = watch_on_result(watch, result);
-    } else {
+    } else { /* HTTP's status went out with the first line: an error comes as the last one */
         gateway_reply_error(200, text, len, &error);
         status = detail_set(&watch->why, error.status, "watch: %s", error.message);
     }
@@ -151,6 +157,7 @@ static enum status watch_on_data(void *arg, const char *octets, size_t len, stru
 {
     struct watch *watch = arg;
     watch->last_seen_ms = uv_now(watch->etcd->loop);
+    /* A callback may stop the watch: it is freed here then, once the splitter has returned. */
     watch->is_feeding = true;
     enum status status = json_split_feed(&watch->split, octets, len);
     watch->is_feeding = false;
@@ -172,7 +179,7 @@ static void watch_on_done(void *arg, enum status status, const struct detail *wh
         status = detail_set(&text, STATUS_UNREACHABLE, "watch: the stream ended");
     const struct watch_events *events = watch->events;
     void *owner = watch->arg;
-    watch->rpc = NULL;
+    watch->rpc = NULL; /* ended: there is nothing to cancel */
     watch_free(watch);
     events->on_closed(owner, status, &text);
 }
@@ -187,6 +194,8 @@ struct watch *watch_start(struct etcd *etcd, struct member *member, const struct
         return NULL;
     *watch = (struct watch){.etcd = etcd, .events = events, .arg = arg, .range = *range};
     json_split_init(&watch->split, "result", "events", &stream_events, watch);
+    /* One attempt on one member: whoever follows decides where to go on, and from which
+     * revision. */
     struct rpc_request request = {
         .method = RPC_WATCH,
         .is_idempotent = true,
