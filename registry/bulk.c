@@ -1,8 +1,8 @@
 /* Three things make it fast. Puts share a transaction, as etcd commits each to its disk by itself;
  * a few transactions are under way at once, so that neither side waits for the other; and keys
  * share leases, as granting one costs a commit, too. The price is that things come apart: a
- * transaction waits until all its leases are granted, while others that need none go ahead; one
- * that is too large for this etcd is halved, and so are all that follow.
+ * transaction waits until all its leases are granted, and those behind it wait with it; one that
+ * is too large for this etcd is halved, and so are all that follow.
  *
  * A batch first learns at which revision each key is, then writes where it still is there. That no
  * key is there yet is asked for by itself, and first, as it is what a new tree needs: comparing
@@ -20,6 +20,8 @@
 #define BULK_OCTETS        (1U << 20) /* etcd takes requests of 1.5 MiB */
 #define BULK_TRIES         32         /* others change the same keys: it looks and writes again */
 
+/* HOPES: compares alone, that none of the keys is there. LOOKS: reads their revisions. WRITES:
+ * puts, where they still have these. Whenever a comparison fails, the batch looks again. */
 enum bulk_step { BULK_HOPES, BULK_LOOKS, BULK_WRITES };
 
 /* The puts of a transaction; each key is in one block with its value. */
@@ -82,6 +84,7 @@ static struct bulk_batch *bulk_take_first(struct bulk *bulk)
 /* Nothing more is sent: from now on nothing waits. */
 static enum status bulk_fail(struct bulk *bulk, enum status status, const struct detail *why)
 {
+    /* The first reason stands: other batches that fail after it often do so because of it. */
     if (bulk->status == STATUS_OK) {
         bulk->status = status;
         bulk->why = *why;
@@ -128,7 +131,8 @@ static void bulk_split(struct bulk *bulk, struct bulk_batch *batch)
     bulk->waiting_count++;
 }
 
-/* Smaller ones from now on. */
+/* Smaller ones from now on: half of this batch, not of the limit, since others of the old size are
+ * under way, are refused as well and would halve it once more each. */
 static void bulk_shrink(struct bulk *bulk, enum status status, struct bulk_batch *batch)
 {
     size_t count_max = (batch->count + 1) / 2, octets_max = batch->octets / 2;
@@ -176,6 +180,8 @@ static void bulk_go_on(struct bulk_batch *batch, const struct kv_txn_result *res
 
 static void bulk_pump(struct bulk *bulk);
 
+/* After a failure, too, what was under way ends here: what etcd has written of it is counted, for
+ * whoever is told how much is done, and what would have to be sent again is dropped. */
 static void bulk_on_sent(void *arg, enum status status, const struct kv_txn_result *result,
                          const struct detail *why)
 {
@@ -232,6 +238,7 @@ static bool bulk_is_granted(const struct bulk_batch *batch)
     return true;
 }
 
+/* A put that is alone goes whatever its size: it cannot be halved, and etcd says what is wrong. */
 static bool bulk_is_small(const struct bulk *bulk, const struct bulk_batch *batch)
 {
     return batch->count == 1 ||
@@ -292,6 +299,7 @@ void bulk_free(struct bulk *bulk)
     free(bulk);
 }
 
+/* After a failure the batch stays where it is, and bulk_free() releases it. */
 static void bulk_close_batch(struct bulk *bulk)
 {
     struct bulk_batch *batch = bulk->filling;
@@ -358,6 +366,7 @@ enum status bulk_add(struct bulk *bulk, const struct kv_key *key, const char *va
         shared_lease_release(lease);
         return bulk_fail_plainly(bulk, STATUS_NO_MEMORY);
     }
+    /* A new lease is asked for now, so that it may be there by the time the batch is full. */
     bulk_pump(bulk);
     if (bulk->filling && bulk->filling->count >= bulk->count_max)
         bulk_close_batch(bulk);
@@ -370,6 +379,8 @@ void bulk_flush(struct bulk *bulk, uint64_t before_ms)
         bulk_close_batch(bulk);
 }
 
+/* Leases count, too: where each entry has a TTL of its own, leases pile up faster than batches
+ * fill, and reading would run ahead of etcd. */
 static size_t bulk_pending(const struct bulk *bulk)
 {
     return bulk->sent + bulk->waiting_count + bulk->leases.grants + bulk->leases.waiting_count;

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* What a program can do about it, rather than what it was: all that is wrong with TLS is one code,
+ * and a name that is not found in DNS is an etcd that cannot be reached. COMPACTED: reading took
+ * longer than etcd keeps its history. CANCELLED: the client was closed before the answer came. */
 static const int codes[STATUS_COUNT] = {
     [STATUS_OK] = EMPUSA_OK,
     [STATUS_BAD_INPUT] = EMPUSA_E_BAD_INPUT,
@@ -32,7 +35,8 @@ static const int codes[STATUS_COUNT] = {
     [STATUS_CANCELLED] = EMPUSA_E_TIMED_OUT,
 };
 
-/* Of this thread's last call that failed. */
+/* Of this thread's last call that failed. `registry` is compared and never followed: it may be
+ * closed by the time somebody asks. */
 static __thread struct {
     const struct empusa *registry;
     const char *field;
@@ -75,6 +79,8 @@ int empusa_caller_check(const struct empusa *registry)
 {
     if (!registry)
         return empusa_caller_refuse(NULL, EMPUSA_E_BAD_INPUT, "registry", "registry: is NULL");
+    /* The process first: in a child of fork() there is no thread to wait for, and the lock may be
+     * held for ever by a thread that only the parent has. */
     if (registry->pid != getpid())
         return empusa_caller_refuse(registry, EMPUSA_E_FORKED, NULL,
                                     "another process has opened the registry, before fork()");
@@ -102,6 +108,8 @@ int empusa_caller_copy(const struct empusa *registry, void *own, size_t own_size
         return empusa_caller_refuse(registry, EMPUSA_E_BAD_INPUT, "size",
                                     "size: the struct is not initialised");
     memcpy(own, given, size < own_size ? size : own_size);
+    /* As openat2(2) has it: what is zero asks for nothing. So a program that was built with a newer
+     * header works as long as it uses nothing of what is new there. */
     for (size_t i = own_size; i < size; i++) {
         if (octets[i] != 0)
             return empusa_caller_refuse(registry, EMPUSA_E_BAD_INPUT, "size",

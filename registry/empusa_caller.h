@@ -25,8 +25,8 @@ int empusa_caller_check(const struct empusa *registry);
 /* Remember that a parameter is NULL. */
 void empusa_caller_note_null(const struct empusa *registry, const char *name);
 
-/* Whether one that may not be NULL is given: EMPUSA_OK or BAD_INPUT. Here, so that the analyzer sees
- * what is returned for which. */
+/* Whether one that may not be NULL is given: EMPUSA_OK or BAD_INPUT. Here, so that the analyzer
+ * sees what is returned for which. */
 static inline int empusa_caller_check_given(const struct empusa *registry, bool is_given,
                                             const char *name)
 {

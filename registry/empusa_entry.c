@@ -1,3 +1,5 @@
+/* An entry becomes one block with a NUL behind each text: it outlives the reply that it was read
+ * from, may go to another thread, and is released by one free() wherever it ends. */
 #include "empusa_entry.h"
 
 #include "entry.h"
@@ -45,12 +47,15 @@ static const enum empusa_protocol protocols[] = {
 static enum status empusa_entry_copy(const struct key_parts *key, const struct entry *entry,
                                      int64_t revision, struct empusa_entry_copy **out)
 {
+    /* 4 are the NULs behind type, name, location and host; those of the lists are in their
+     * sizes. */
     size_t size = sizeof(**out) + empusa_entry_list_size(entry->txt, entry->txt_count) +
                   empusa_entry_list_size(entry->subtypes, entry->subtype_count) + key->type_len +
                   key->name_len + entry->location_text.len + entry->location.host_len + 4;
     struct empusa_entry_copy *copy = malloc(size);
     if (!copy)
         return STATUS_NO_MEMORY;
+    /* The arrays first, as they are aligned behind the struct; the texts need no alignment. */
     struct empusa_text *txt = (struct empusa_text *)(copy + 1), *subtypes = txt + entry->txt_count;
     struct empusa_entry_writer writer = {(char *)(subtypes + entry->subtype_count)};
     empusa_entry_put_list(&writer, txt, entry->txt, entry->txt_count);
@@ -76,6 +81,7 @@ static enum status empusa_entry_copy(const struct key_parts *key, const struct e
     return STATUS_OK;
 }
 
+/* A key with a NUL in it is refused: as a string it would pass for another one. */
 static bool empusa_entry_split(const struct key_root *root, const char *key, size_t key_len,
                                struct key_parts *out)
 {
@@ -103,6 +109,7 @@ enum status empusa_entry_read(const struct key_root *root, const struct kv *kv,
 {
     struct key_parts key;
     struct entry entry;
+    /* What was cut has lost its end, and may look like a whole entry all the same. */
     if (kv->is_key_cut || kv->is_value_cut ||
         !empusa_entry_split(root, kv->key, kv->key_len, &key) || key.kind != KEY_KIND_SERVICE)
         return STATUS_NOT_FOUND;

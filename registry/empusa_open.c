@@ -13,6 +13,8 @@
 /* Of the first struct empusa_options that there was. */
 #define OPTIONS_SIZE (offsetof(struct empusa_options, arg) + sizeof(void *))
 
+/* In this order: a follow must be stopped before its client is closed. `wake` goes last; the thread
+ * ends by itself when all handles are closed, so that nothing needs to tell it. */
 static void empusa_open_finish(struct empusa *registry)
 {
     registry->is_finished = false;
@@ -37,6 +39,7 @@ static enum status empusa_open_start(struct empusa *registry, struct empusa_opti
         status = empusa_thread_start(registry, why);
     if (status == STATUS_OK)
         return status;
+    /* There is no thread: empusa_thread_clear() runs the loop here until its handles are closed. */
     if (registry->etcd)
         etcd_close(registry->etcd);
     empusa_thread_stop(registry);
@@ -69,6 +72,7 @@ int empusa_open(const struct empusa_options *options, struct empusa **out)
 
 static void empusa_open_leave(struct empusa_call *call)
 {
+    /* From here on no event is reported: what it would name is about to be freed. */
     call->registry->is_closing = true;
     empusa_registration_leave_all(call->registry, EMPUSA_CLOSE_MS);
     empusa_thread_end(call);
@@ -79,6 +83,7 @@ void empusa_close(struct empusa *registry)
     struct empusa_call close_call = {.run = empusa_open_leave};
     if (!registry || empusa_caller_check(registry) != EMPUSA_OK)
         return;
+    /* This returns as soon as leaving has begun; it is the join that waits for its end. */
     empusa_thread_call(registry, &close_call);
     empusa_thread_join(registry);
     empusa_registration_clear_all(registry);

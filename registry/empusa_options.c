@@ -37,6 +37,8 @@ static const char *empusa_options_variable(const char *name)
     return text && *text ? text : NULL;
 }
 
+/* A password is completed as a whole: one that the program gives, in whichever form, must not be
+ * mixed with the environment's, whose file would be taken instead of it. */
 static void empusa_options_complete(struct empusa_options *options)
 {
     bool has_password = options->password || options->password_file;
@@ -61,6 +63,7 @@ static enum status empusa_options_timeout(const struct empusa_options *options, 
         return STATUS_OK;
     char *end;
     unsigned long number = strtoul(text, &end, 10);
+    /* A digit first: strtoul() takes blanks and a sign, too, and -1 for a large number. */
     if (*text < '0' || *text > '9' || *end || number < 1 || number > EMPUSA_TIMEOUT_MAX_S)
         return detail_set(why, STATUS_BAD_INPUT,
                           "EMPUSA_ETCD_TIMEOUT \"%s\": not a whole number from 1 to %d", text,
@@ -106,6 +109,7 @@ static enum status empusa_options_password(const struct empusa_options *options,
 {
     if (!options->user)
         return STATUS_OK;
+    /* A copy, so that file_clear() overwrites it: the program's own is not ours to touch. */
     if (options->password && !options->password_file) {
         out->data = strdup(options->password);
         out->len = strlen(options->password);
@@ -113,6 +117,7 @@ static enum status empusa_options_password(const struct empusa_options *options,
     }
     if (!options->password_file)
         return detail_set(why, STATUS_BAD_INPUT, "a user needs a password");
+    /* It may wait: a password may come through a pipe from whatever keeps it. */
     enum status status = file_read(options->password_file, EMPUSA_SECRET_MAX, true, out, why);
     if (status != STATUS_OK)
         return detail_wrap(why, status, "\"%s\"", options->password_file);
@@ -128,7 +133,8 @@ static enum status empusa_options_root(const struct empusa_options *options, str
     return key_root_parse(options->tree_root, root, why);
 }
 
-/* What is checked here, each under its name. */
+/* What is checked here, each under its name: *field is left at the one that fails. The protocol
+ * comes before the endpoints, which have it unless they name another. */
 static enum status empusa_options_check(const struct empusa_options *options,
                                         struct etcd_options *wanted, struct endpoint *endpoints,
                                         struct file *password, const char **field,
@@ -176,10 +182,12 @@ enum status empusa_options_connect(struct empusa_options *options, uv_loop_t *lo
     if (status == STATUS_OK)
         status = empusa_options_check(options, &wanted, endpoints, &password, field, why);
     if (status == STATUS_OK) {
+        /* What may go wrong now, such as in a certificate file, says by itself what it is about. */
         *field = NULL;
         wanted.password = password.data;
         status = etcd_open(loop, &wanted, etcd, why);
     }
+    /* etcd_open() has copied what it needs. */
     file_clear(&password);
     free(endpoints);
     return status;

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+/* On the stack of the caller, who goes on as soon as empusa_thread_end() was called. */
 struct empusa_read {
     struct empusa_call call;
     struct kv_key prefix, end;
@@ -25,6 +26,7 @@ static void empusa_read_done(void *arg, enum status status, const struct kv_rang
 {
     struct empusa_read *read = arg;
     (void)result;
+    /* Where `each` has ended the range, that one is merely CANCELLED: `each` knows why. */
     if (read->status == STATUS_OK) {
         read->status = status;
         read->why = *why;
@@ -52,6 +54,8 @@ static int empusa_read_wait(struct empusa *registry, struct empusa_read *read)
     return empusa_caller_fail(registry, read->status, NULL, NULL, &read->why);
 }
 
+/* What is no entry is passed over, lest one bad value hide all others. Nor does a failure half way
+ * leave half a list: the caller frees what came. */
 static bool empusa_read_each_entry(void *arg, const struct kv *kv)
 {
     struct empusa_read *read = arg;
@@ -81,6 +85,7 @@ int empusa_service_list(struct empusa *registry, const char *type, empusa_on_ent
     else if (key_type_prefix(&registry->root, type, &read.prefix, &read.why) != STATUS_OK)
         return empusa_caller_fail(registry, STATUS_BAD_INPUT, "type", NULL, &read.why);
     code = empusa_read_wait(registry, &read);
+    /* In order and from this thread; freed also where nothing is to be told. */
     while (read.first) {
         struct empusa_entry_copy *copy = read.first;
         read.first = copy->next;
@@ -91,6 +96,7 @@ int empusa_service_list(struct empusa *registry, const char *type, empusa_on_ent
     return code;
 }
 
+/* In a block of its own, as the program is to free() it. */
 static bool empusa_read_each_value(void *arg, const struct kv *kv)
 {
     struct empusa_read *read = arg;
@@ -122,6 +128,7 @@ int empusa_switch_get(struct empusa *registry, const char *path, char **value, s
     if (key_of_switch(&registry->root, path, &read.prefix, &read.why) != STATUS_OK)
         return empusa_caller_fail(registry, STATUS_BAD_INPUT, "path", NULL, &read.why);
     code = empusa_read_wait(registry, &read);
+    /* To etcd a range without keys is no failure. */
     if (code == EMPUSA_OK && !read.value) {
         (void)detail_set(&read.why, STATUS_NOT_FOUND, "there is no switch \"%s\"", path);
         code = empusa_caller_fail(registry, STATUS_NOT_FOUND, NULL, NULL, &read.why);

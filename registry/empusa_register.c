@@ -65,6 +65,7 @@ static int empusa_register_build(struct empusa *registry, const struct empusa_se
 {
     struct fault fault = {.field = REGISTRATION_ENTRY};
     const char *text;
+    /* A copy first: the struct of a program that was built with an older header is shorter. */
     int code = empusa_caller_copy(registry, service, sizeof(*service), given, SERVICE_SIZE);
     if (code != EMPUSA_OK)
         return code;
@@ -107,6 +108,8 @@ static int empusa_register_wait(struct empusa_registration *registration)
         code = empusa_caller_fail(registry, registration->status, NULL, NULL, &registration->why);
     else if (registration->is_written)
         code = EMPUSA_OK;
+    /* Under the lock, so that each thing is told once: what has happened by now is this call's to
+     * return, what comes later is told by events, as the program has the registration then. */
     registration->is_handed_out = !registration->is_ended;
     pthread_mutex_unlock(&registry->lock);
     return code;
@@ -136,6 +139,8 @@ int empusa_register(struct empusa *registry, const struct empusa_service *servic
         code = empusa_caller_fail(registry, start.status, NULL, NULL, &start.why);
     else
         code = empusa_register_wait(start.registration);
+    /* PENDING, too: then the program has it. Of what was refused the keeper is gone by now, and the
+     * program never sees it. */
     if (code <= EMPUSA_OK)
         *out = start.registration;
     else if (start.registration)
@@ -158,6 +163,7 @@ static int empusa_register_check(const struct empusa_registration *registration)
     return empusa_caller_check(registration ? registration->registry : NULL);
 }
 
+/* These are its key and its lease: with another of them it would be another registration. */
 static int empusa_register_match(const struct empusa_registration *registration,
                                  const struct empusa_service *service)
 {
@@ -216,6 +222,7 @@ int empusa_undrain(struct empusa_registration *registration)
 
 int empusa_is_registered(const struct empusa_registration *registration)
 {
+    /* Not empusa_caller_check(), which callbacks fail: this does not wait for the thread. */
     if (!registration || registration->registry->pid != getpid())
         return 0;
     pthread_mutex_lock(&registration->registry->lock);
@@ -235,11 +242,13 @@ int empusa_unregister(struct empusa_registration *registration)
     struct empusa_registration_call leave = {.call.run = empusa_registration_leave,
                                              .registration = registration};
     pthread_mutex_lock(&registry->lock);
+    /* Refused after PENDING: there is nothing to leave, and its status is not of this call. */
     bool was_refused = registration->is_ended;
     pthread_mutex_unlock(&registry->lock);
     if (!was_refused)
         empusa_thread_call(registry, &leave.call);
     pthread_mutex_lock(&registry->lock);
+    /* Without a deadline: the keeper has one, and ends by it. */
     while (!registration->is_ended)
         pthread_cond_wait(&registry->changed, &registry->lock);
     pthread_mutex_unlock(&registry->lock);

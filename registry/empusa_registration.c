@@ -7,11 +7,13 @@
 #include <stdlib.h>
 
 #define MS_PER_S        1000
-#define BEATS_PER_TTL   3
+#define BEATS_PER_TTL   3     /* as etcd's own client */
 #define BEAT_MAX_MS     60000 /* what vanished is back within a minute, however long the TTL */
 #define LEAVING_AT_ONCE 32    /* connections to etcd, when a thousand go */
 
-/* Leases of one TTL are in the list as often as they are full. */
+/* A lease of this registry: of one TTL there are several once one has all the keys that it may
+ * have. They stay until the registry is closed; one without registrations is renewed by nobody, and
+ * runs out. */
 struct empusa_leases {
     struct kept_lease *lease;
     uint32_t ttl_s;
@@ -59,7 +61,9 @@ static bool empusa_registration_note(struct empusa_registration *registration,
 
 static void empusa_registration_leave_some(struct empusa *registry);
 
-/* The last that the thread does with it. */
+/* The last that the thread does with it: who waits for is_ended frees it. So the keeper, whose
+ * events point to it, goes before that is said, and nothing of it is touched after the lock is
+ * given up. */
 static void empusa_registration_end(struct empusa_registration *registration)
 {
     struct empusa *registry = registration->registry;
@@ -99,6 +103,8 @@ static void empusa_registration_on_event(void *arg, enum keeper_event event, enu
         empusa_registration_end(registration);
         return;
     }
+    /* Before the program has the registration, what becomes of it is empusa_register()'s to
+     * return. */
     bool is_known = empusa_registration_note(registration, event, status, why);
     if (is_known && told[event].is_told)
         empusa_registration_tell(registration, told[event].kind, status, why->text);
@@ -108,7 +114,8 @@ static void empusa_registration_on_event(void *arg, enum keeper_event event, enu
         empusa_thread_regain(registry, &registration->is_away);
 }
 
-/* One that is not full. */
+/* Under a lease that is not full, which only trying shows. A new one stays in the list even if
+ * there is no keeper for it: the next registration takes it. */
 static enum status empusa_registration_keep(struct empusa_registration *registration,
                                             struct keeper_options *options)
 {
@@ -169,6 +176,8 @@ void empusa_registration_change(struct empusa_call *call)
             keeper_set_value(keeper, change->value->value, change->value->value_len, &change->why);
     else if (keeper)
         change->status = keeper_set_draining(keeper, change->is_draining, &change->why);
+    /* Now and not by the next event: the caller waits for it next, and would take what holds for
+     * the old value as if it held for the new one. */
     pthread_mutex_lock(&call->registry->lock);
     registration->is_written = keeper && keeper_is_written(keeper);
     pthread_mutex_unlock(&call->registry->lock);
@@ -183,7 +192,9 @@ void empusa_registration_leave(struct empusa_call *call)
     empusa_thread_end(call);
 }
 
-/* Only some at a time; the thread calls `finish` when all are gone. */
+/* Only some at a time; the thread calls `finish` when all are gone. Those that begin late have what
+ * is left of the common deadline. The lock may be held: keeper_stop() tells nothing by itself, its
+ * events come from the loop. */
 static void empusa_registration_leave_some(struct empusa *registry)
 {
     uint64_t now_ms = uv_now(&registry->loop);
@@ -218,6 +229,7 @@ struct empusa_registration *empusa_registration_new(struct empusa *registry,
         calloc(1, sizeof(*registration) + type_size + name_size);
     if (!registration)
         return NULL;
+    /* Events name them as long as it lives, which the program's own strings need not. */
     char *names = (char *)(registration + 1);
     memcpy(names, service->type, type_size);
     memcpy(names + type_size, service->name, name_size);

@@ -1,4 +1,5 @@
-/* registry/empusa_registration.h - what a registry of libempusa keeps registered: the thread's side.
+/* registry/empusa_registration.h - what a registry of libempusa keeps registered: the thread's
+ * side.
  *
  * A registration is a keeper on the registry's thread and a few facts under the lock, which the
  * keeper's events write and those who wait read. The lock's condition wakes them all; there are

@@ -8,6 +8,7 @@
 #define NS_PER_MS 1000000L
 #define NS_PER_S  1000000000L
 
+/* Calls are taken one by one and run without the lock, which each takes to say that it is done. */
 static struct empusa_call *empusa_thread_take(struct empusa *registry)
 {
     pthread_mutex_lock(&registry->lock);
@@ -21,6 +22,7 @@ static struct empusa_call *empusa_thread_take(struct empusa *registry)
     return call;
 }
 
+/* libuv makes one wake of several that were sent: all calls that are there are run. */
 static void empusa_thread_on_wake(uv_async_t *wake)
 {
     struct empusa *registry = wake->data;
@@ -43,6 +45,7 @@ static int empusa_thread_init_lock(struct empusa *registry)
     int error = pthread_condattr_init(&attributes);
     if (error)
         return error;
+    /* Whoever sets the machine's clock must not lengthen a wait. */
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     error = pthread_cond_init(&registry->changed, &attributes);
     pthread_condattr_destroy(&attributes);
@@ -89,6 +92,7 @@ static void empusa_thread_run_loop(struct empusa *registry)
 
 void empusa_thread_clear(struct empusa *registry)
 {
+    /* Handles are closed on the loop's next turns; before that it could not be closed. */
     empusa_thread_run_loop(registry);
     uv_loop_close(&registry->loop);
     empusa_thread_clear_lock(registry);
@@ -140,6 +144,7 @@ void empusa_thread_call(struct empusa *registry, struct empusa_call *call)
     *registry->last = call;
     registry->last = &call->next;
     uv_async_send(&registry->wake); /* with the lock: behind it, closing may be over already */
+    /* One condition serves all: whoever wakes looks for what it waits for. */
     while (!call->is_done)
         pthread_cond_wait(&registry->changed, &registry->lock);
     pthread_mutex_unlock(&registry->lock);
@@ -150,6 +155,7 @@ void empusa_thread_end(struct empusa_call *call)
     struct empusa *registry = call->registry;
     pthread_mutex_lock(&registry->lock);
     call->is_done = true;
+    /* Once the lock is given up *call may be gone: it is on the stack of the thread that waits. */
     pthread_cond_broadcast(&registry->changed);
     pthread_mutex_unlock(&registry->lock);
 }
@@ -173,6 +179,8 @@ void empusa_thread_tell(struct empusa *registry, const struct empusa_event *even
         registry->on_event(registry->arg, event);
 }
 
+/* All that is kept goes through one client, so one outage reaches each registration by itself, at
+ * its next beat. Counting makes one event of them. */
 void empusa_thread_lose(struct empusa *registry, bool *is_away, int code, const char *why)
 {
     if (*is_away)
@@ -197,6 +205,7 @@ void empusa_thread_regain(struct empusa *registry, bool *is_away)
     empusa_thread_tell(registry, &event);
 }
 
+/* Without an event: contact is not back because something that had none has ended. */
 void empusa_thread_forget(struct empusa *registry, bool *is_away)
 {
     registry->away -= *is_away;

@@ -56,8 +56,8 @@ MUST_USE enum status empusa_thread_init(struct empusa *registry, struct detail *
 void empusa_thread_clear(struct empusa *registry);
 
 MUST_USE enum status empusa_thread_start(struct empusa *registry, struct detail *why);
-/* Have `finish` called once, from the loop and not from inside a callback of etcd's client, which may
- * not be closed there. From the thread. */
+/* Have `finish` called once, from the loop and not from inside a callback of etcd's client, which
+ * may not be closed there. From the thread. */
 void empusa_thread_finish(struct empusa *registry);
 /* The thread ends when all handles of the loop are closed: `wake` is closed here. From the thread.
  */

@@ -1,6 +1,8 @@
 /* A load tells every key again, changed or not, and none that is gone. So the revision of each key
  * that was told is kept: what has not changed is not told twice, and what a load did not name is
- * told to be gone. The keys are in a tree, to be found, and in a list, to be swept. */
+ * told to be gone. The keys are in a tree, to be found, and in a list, to be swept. Where memory
+ * was short something was not told, and nobody knows what: everything is loaded once more, and what
+ * was told before is not told again. */
 #include "empusa_watch.h"
 
 #include "empusa_caller.h"
@@ -38,6 +40,7 @@ struct empusa_watch {
 
 #define RETRY_MS 1000
 
+/* Octets: a key may hold a NUL. */
 static int empusa_watch_compare(const void *left, const void *right)
 {
     const struct empusa_watch_key *a = left, *b = right;
@@ -45,6 +48,8 @@ static int empusa_watch_compare(const void *left, const void *right)
     return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
 }
 
+/* By a timer, as no load may be asked for from inside a callback of follow's; and a second later,
+ * as memory would most likely still be short at once. */
 static void empusa_watch_on_retry(uv_timer_t *timer)
 {
     struct empusa_watch *watch = timer->data;
@@ -95,6 +100,7 @@ static void empusa_watch_drop(struct empusa_watch *watch, struct empusa_watch_ke
     free(key);
 }
 
+/* A removal comes without a value, so all that is told is the name, which the key has. */
 static void empusa_watch_tell_gone(struct empusa_watch *watch, struct empusa_watch_key *key,
                                    int64_t revision)
 {
@@ -166,15 +172,19 @@ static void empusa_watch_on_put(void *arg, const struct kv *kv)
         empusa_watch_run_short(watch);
         return;
     }
+    /* Marked before anything can fail: it is there, whether it can be told or not. */
     key->load = watch->load;
     if (key->revision == kv->mod_revision)
         return;
     enum status status = watch->on_service ? empusa_watch_tell_service(watch, kv)
                                            : empusa_watch_tell_switch(watch, kv);
+    /* Its revision stays the old one, so that the next load tells it. */
     if (status == STATUS_NO_MEMORY) {
         empusa_watch_run_short(watch);
         return;
     }
+    /* What is no entry any more is gone to the program. It keeps its place with its revision, so
+     * that it is not read again with every load. */
     if (status != STATUS_OK)
         empusa_watch_tell_gone(watch, key, kv->mod_revision);
     key->is_told = status == STATUS_OK;
@@ -205,7 +215,8 @@ static void empusa_watch_on_loaded(void *arg, int64_t revision)
     watch->is_due = true;
 }
 
-/* Where memory was short, not all was told: another load is to come. */
+/* Revision 0 is that of a slice of a load, behind which others come. Where memory was short, not
+ * all was told: another load is to come. */
 static void empusa_watch_on_commit(void *arg, int64_t revision)
 {
     struct empusa_watch *watch = arg;
@@ -244,6 +255,8 @@ static void empusa_watch_free(uv_handle_t *handle)
     free(handle->data);
 }
 
+/* Before etcd_close(), as follow_stop() wants it. The struct goes when libuv has closed the timer,
+ * which is in it. */
 static void empusa_watch_end(struct empusa_watch *watch)
 {
     empusa_thread_forget(watch->registry, &watch->is_away);
@@ -274,6 +287,8 @@ static void empusa_watch_start(struct empusa_call *call)
     struct empusa_watch_call *start = (struct empusa_watch_call *)call;
     struct empusa *registry = call->registry;
     struct empusa_watch *watch = start->watch;
+    /* In the list before it is known whether it starts: empusa_watch_end() takes it out either
+     * way. */
     watch->registry = registry;
     watch->next = registry->watches;
     watch->link = &registry->watches;
@@ -294,6 +309,7 @@ static int empusa_watch_open(struct empusa *registry, struct empusa_watch *watch
 {
     struct empusa_watch_call start = {.call.run = empusa_watch_start, .watch = watch};
     empusa_thread_call(registry, &start.call);
+    /* The thread has released it by then. */
     if (start.status != STATUS_OK)
         return empusa_caller_fail(registry, start.status, NULL, NULL, &(struct detail){""});
     *out = watch;
@@ -346,6 +362,8 @@ int empusa_switch_watch(struct empusa *registry, const char *path, empusa_on_swi
         return code;
     watch->on_switch = on_switch;
     watch->arg = arg;
+    /* Of one path, too, a prefix is followed: switches may be below it
+     * (empusa_watch_is_meant()). */
     key_prefix(&registry->root, KEY_SWITCHES, &watch->prefix);
     if (path && key_of_switch(&registry->root, path, &watch->path, &why) != STATUS_OK) {
         free(watch);

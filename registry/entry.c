@@ -24,6 +24,8 @@ static size_t entry_key_len_of(const char *pair, size_t len)
     return equals ? (size_t)(equals - pair) : len;
 }
 
+/* RFC 6763 6.4: a key is printable ASCII without '=', and not empty. A string of a TXT record has
+ * one octet for its length (RFC 1035 3.3): 255 is the most it says. */
 enum status entry_check_txt(const char *pair, size_t len, struct detail *why)
 {
     size_t key_len = entry_key_len_of(pair, len);
@@ -37,6 +39,7 @@ enum status entry_check_txt(const char *pair, size_t len, struct detail *why)
     return STATUS_OK;
 }
 
+/* People write subtypes as they stand in DNS, with an underscore, or without: both mean one. */
 static void entry_strip_underscore(const char **subtype, size_t *len)
 {
     if (*len > 0 && **subtype == '_') {
@@ -70,8 +73,8 @@ static size_t entry_whole_len_of(const char *text, size_t len)
     return len;
 }
 
-/* Keep the first of the strings whose keys are the same name, and sort. Returns how many stay. Each is
- * compared with each, since only the order in which they came says which is the first; they are
+/* Keep the first of the strings whose keys are the same name, and sort. Returns how many stay. Each
+ * is compared with each, since only the order in which they came says which is the first; they are
  * ENTRY_TXT_MAX at most. */
 static uint16_t entry_sort_strings(struct entry_string *strings, uint16_t count,
                                    size_t (*key_len)(const char *text, size_t len))
@@ -86,6 +89,7 @@ static uint16_t entry_sort_strings(struct entry_string *strings, uint16_t count,
         if (j == kept)
             strings[kept++] = strings[i];
     }
+    /* qsort() must not be given NULL, not even to sort nothing. */
     if (kept > 1)
         qsort(strings, kept, sizeof(*strings), entry_compare_strings);
     return kept;
@@ -114,6 +118,7 @@ static enum status entry_read_location(struct reader *reader, const cJSON *item,
     struct entry *entry = reader->entry;
     if (!cJSON_IsString(item))
         return detail_set(why, STATUS_BAD_INPUT, "not a string");
+    /* The address will point into this copy, which lives as long as the entry; cJSON's does not. */
     entry->location_text.text = reader->text;
     size_t len = entry_copy_text(reader, reader->text, item->valuestring);
     entry->location_text.len = entry_text_len(reader->text, len);
@@ -132,6 +137,7 @@ static bool entry_read_protocol(struct reader *reader, const cJSON *item)
     return true;
 }
 
+/* JSON has one kind of number: 10.0 and 1e1 are 10, and 10.5 is refused. */
 static bool entry_read_u16(const cJSON *item, bool *has, uint16_t *out)
 {
     if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= UINT16_MAX) ||
@@ -160,6 +166,9 @@ static bool entry_read_state(struct reader *reader, const cJSON *item)
     return reader->entry->is_draining || strcmp(item->valuestring, "up") == 0;
 }
 
+/* `true` is a key without '=', which says something else than an empty value (RFC 6763 6.4). A key
+ * with an '=' would be read back as a shorter one. The text of a pair that is refused is written
+ * over by what comes next. */
 static bool entry_read_pair(struct reader *reader, const cJSON *item)
 {
     struct entry *entry = reader->entry;
@@ -230,7 +239,8 @@ static size_t entry_child_count(const cJSON *object, const char *name, size_t ma
 }
 
 /* One block for the arrays and, behind them, all strings: decoded, with '=' instead of the quotes
- * and the colon, they are never longer than the value they come from. */
+ * and the colon, they are never longer than the value they come from, as each of its members is
+ * read once: of two with one name cJSON always gives the first. */
 static bool entry_allocate(struct reader *reader, const cJSON *object, size_t len)
 {
     size_t txt = entry_child_count(object, "txt", ENTRY_TXT_MAX);
@@ -274,6 +284,7 @@ static enum status entry_read_members(struct reader *reader, const cJSON *object
     if (dropped > 0)
         entry_note_ignored(reader->entry, "txt");
     reader->entry->ignored += dropped;
+    /* Where there are none it is NULL, even if room was made for some that were refused. */
     if (reader->entry->txt_count == 0)
         reader->entry->txt = NULL;
     if (reader->entry->subtype_count == 0)
@@ -281,7 +292,8 @@ static enum status entry_read_members(struct reader *reader, const cJSON *object
     return STATUS_OK;
 }
 
-/* Read the text of an object with nothing but blanks behind it. */
+/* Read the text of an object with nothing but blanks behind it: cJSON stops at its end and does not
+ * look at what follows. */
 static enum status entry_parse_text(const char *text, size_t len, cJSON **out, struct detail *why)
 {
     const char *end = NULL;
@@ -332,12 +344,15 @@ size_t entry_text_len(const char *value, size_t len)
 
 enum status entry_parse(const char *value, size_t len, struct entry *out, struct detail *why)
 {
+    /* RFC 2782 has 0 for those who need no weights, but to HAProxy a weight of 0 is a server that
+     * gets no clients: that is how an instance that is draining is published. */
     struct entry entry = {.weight = 1};
     enum status status;
     if (len > ENTRY_VALUE_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ENTRY_VALUE_MAX);
     len = entry_text_len(value, len);
     entry.location_text = (struct entry_string){value, len};
+    /* No host begins with a '{', so the two forms cannot be confused. */
     if (len > 0 && value[0] == '{')
         status = entry_parse_json(value, len, &entry, why);
     else

@@ -71,9 +71,8 @@ void entry_clear(struct entry *entry);
 unsigned entry_sort(struct entry *entry);
 
 /* Check one "KEY=VALUE" or "KEY" for a TXT record: key at least one octet of printable ASCII
- * without
- * '=', at most ENTRY_TXT_PAIR_MAX octets in all (RFC 6763 6.4). Check a subtype: 1-62 octets of
- * clean UTF-8 after one leading '_', which may be there. BAD_INPUT with *why. */
+ * without '=', at most ENTRY_TXT_PAIR_MAX octets in all (RFC 6763 6.4). Check a subtype: 1-62
+ * octets of clean UTF-8 after one leading '_', which may be there. BAD_INPUT with *why. */
 MUST_USE enum status entry_check_txt(const char *pair, size_t len, struct detail *why);
 MUST_USE enum status entry_check_subtype(const char *subtype, size_t len, struct detail *why);
 
@@ -95,9 +94,9 @@ struct entry_json {
 void entry_render_members(struct buffer *out, const struct entry *entry,
                           const struct entry_json *json);
 
-/* entry_text.c: the JSON of a value, made such that cJSON takes it, which refuses a whole object for a
- * lone surrogate, for a number of 63 characters and for what is nested a thousand deep, and whose
- * strings end at a NUL. None of these is a reason to lose an instance.
+/* entry_text.c: the JSON of a value, made such that cJSON takes it, which refuses a whole object
+ * for a lone surrogate, for a number of 63 characters and for what is nested a thousand deep, and
+ * whose strings end at a NUL. None of these is a reason to lose an instance.
  *
  * Copy a value of at most ENTRY_VALUE_MAX octets to `out`, which has room for as many. A lone
  * surrogate becomes U+FFFD, a long number one of 17 digits, what is nested deeper than any member
@@ -106,9 +105,9 @@ void entry_render_members(struct buffer *out, const struct entry *entry,
  * Returns the length; 0: no JSON. What is left to find fault with, cJSON will. */
 size_t entry_text_prepare(const char *value, size_t len, char *out, uint8_t *nul);
 
-/* entry_state.c: change the `state` of an entry's value and not an octet more. The value is edited as
- * text, not read and written anew: members that empusa does not know, numbers of any size and the
- * order of members stay as they are.
+/* entry_state.c: change the `state` of an entry's value and not an octet more. The value is edited
+ * as text, not read and written anew: members that empusa does not know, numbers of any size and
+ * the order of members stay as they are.
  *
  * OK: *out is the value with "state":"draining", or without "state" where it shall be up;
  * malloc()ed and NUL-terminated, the caller's. What is left with nothing but a location becomes

@@ -22,6 +22,7 @@ static void entry_json_render_quoted(struct buffer *out, const char *text, size_
 
 static const struct entry_json entry_render_json = {",", ":", entry_json_render_quoted};
 
+/* The reverse of entry_read_pair(): a key without '=' is `true`. */
 static void entry_json_render_txt(struct buffer *out, const struct entry *entry,
                                   const struct entry_json *json)
 {
@@ -78,6 +79,7 @@ void entry_render_members(struct buffer *out, const struct entry *entry,
         entry_json_render_txt(out, entry, json);
     if (entry->subtype_count > 0)
         entry_json_render_subtypes(out, entry, json);
+    /* "up" is not written: an entry without a state is up. */
     if (entry->is_draining)
         buffer_printf(out, "%s\"state\"%s\"draining\"", comma, colon);
 }

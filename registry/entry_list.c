@@ -26,6 +26,7 @@ void entry_list_write(struct buffer *out, const struct scan_row *row, bool is_se
     buffer_add_text(out, is_service ? ", \"location\": " : ", \"value\": ");
     if (is_entry)
         buffer_add_json(out, entry.location_text.text, entry.location_text.len);
+    /* Not a string: whatever it held could be taken for the value. */
     else if (row->is_cut)
         buffer_add_text(out, "null");
     else
@@ -41,6 +42,7 @@ void entry_list_write(struct buffer *out, const struct scan_row *row, bool is_se
     buffer_add_text(out, "}");
 }
 
+/* A list is read to be written: a name that is misspelt would silently lose what it says. */
 static bool entry_list_is_known(const char *name)
 {
     static const char *const known[] = {"service", "location", "ttl",      "protocol", "priority",
@@ -58,6 +60,7 @@ static enum status entry_list_check_names(const cJSON *object, struct detail *wh
     {
         if (!entry_list_is_known(item->string))
             return detail_set(why, STATUS_BAD_INPUT, "unknown member \"%s\"", item->string);
+        /* cJSON gives the first of two, other readers the last: nobody can know which is meant. */
         if (cJSON_GetObjectItemCaseSensitive(object, item->string) != item)
             return detail_set(why, STATUS_BAD_INPUT, "member \"%s\" is given twice", item->string);
     }
@@ -88,7 +91,8 @@ static enum status entry_list_read_key(const cJSON *object, const struct key_roo
     return key_of_service(root, type, name + type_len + 1, out, why);
 }
 
-/* A lease in its last second has 0 left. */
+/* A lease in its last second has 0 left, and what was listed then must be readable: it gets 1. Up
+ * to etcd's bound cJSON's doubles are exact. */
 static enum status entry_list_read_ttl(const cJSON *object, uint64_t *out, struct detail *why)
 {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "ttl");
@@ -103,6 +107,9 @@ static enum status entry_list_read_ttl(const cJSON *object, uint64_t *out, struc
     return STATUS_OK;
 }
 
+/* The element is read as if it were a value, since entry_parse() ignores the members that it does
+ * not know: `service` and `ttl`. What it makes of the others is rendered anew, without those
+ * two. */
 static enum status entry_list_read_value(const char *text, size_t len, struct entry_list_item *item,
                                          struct detail *why)
 {
@@ -163,6 +170,7 @@ static enum status entry_list_read_members(const struct entry_list *list, const 
 static enum status entry_list_read(struct entry_list *list, const char *text, size_t len,
                                    struct entry_list_item *item)
 {
+    /* No JSON has a raw NUL, at which a string of cJSON's would end. */
     errno = 0; /* cJSON returns NULL for both; malloc() tells them apart */
     cJSON *object = memchr(text, '\0', len) ? NULL : entry_list_parse(text, len);
     enum status status = object ? STATUS_OK : errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_BAD_INPUT;
@@ -175,7 +183,8 @@ static enum status entry_list_read(struct entry_list *list, const char *text, si
     return status;
 }
 
-/* Whether it came before. 8 octets of each key are kept. */
+/* Whether it came before: else the order of the list would not say which of two counts, as
+ * transactions overtake each other. 8 octets of each key are kept. */
 static enum status entry_list_remember(struct entry_list *list, const struct kv_key *key,
                                        struct detail *why)
 {
@@ -251,6 +260,7 @@ enum status entry_list_finish(const struct entry_list *list, struct detail *why)
 {
     if (!json_split_at_boundary(&list->stream))
         return detail_set(why, STATUS_BAD_REPLY, "cut off behind entry %" PRIu64, list->count);
+    /* Most likely what was to write it has failed: nothing to register is an empty array. */
     if (!list->has_value)
         return detail_set(why, STATUS_BAD_REPLY, "empty: not even an empty array");
     return STATUS_OK;

@@ -25,6 +25,7 @@ static void entry_state_skip_blanks(struct entry_state_scan *scan)
         scan->at++;
 }
 
+/* An escaped octet never ends it. It may stop one behind a text that ends too soon. */
 static void entry_state_skip_string(struct entry_state_scan *scan)
 {
     for (scan->at++; scan->at < scan->len && scan->text[scan->at] != '"'; scan->at++) {
@@ -75,6 +76,7 @@ static bool entry_state_next_member(struct entry_state_scan *scan, struct entry_
     out->value_end = scan->at;
     while (out->value_end > out->value && (unsigned char)scan->text[out->value_end - 1] <= ' ')
         out->value_end--;
+    /* The text is well-formed, but no offset may lie outside if ever one is not. */
     return scan->at <= scan->len && out->value_end <= scan->len;
 }
 
@@ -86,6 +88,7 @@ struct entry_state_layout {
     size_t end;   /* of its '}' */
 };
 
+/* Of several the first counts, as it does in entry_parse(). */
 static void entry_state_lay_out(const char *value, size_t len, struct entry_state_layout *out)
 {
     static const char name[] = "\"state\"";
@@ -130,7 +133,8 @@ static enum status entry_state_splice(const char *value, size_t len, size_t from
     return STATUS_OK;
 }
 
-/* A second "state", or one spelt with escapes, would go on saying the same. */
+/* What was edited is read once more: a second "state", or one spelt with escapes, would go on
+ * saying the same, and who drains an instance must be able to rely on it. */
 static enum status entry_state_check(const char *value, size_t len, bool is_draining,
                                      struct detail *why)
 {
@@ -147,6 +151,7 @@ static enum status entry_state_check(const char *value, size_t len, bool is_drai
 static enum status entry_state_change(const struct entry *entry, const char *value, size_t len,
                                       bool is_draining, char **out, size_t *out_len)
 {
+    /* A shallow copy will do: it is rendered, and never cleared. */
     struct entry changed = *entry;
     struct entry_state_layout layout = {0};
     bool is_object = len > 0 && value[0] == '{';
@@ -198,6 +203,8 @@ enum status entry_state_set(const char *value, size_t len, bool is_draining, cha
 bool entry_state_differs_only(const char *value, size_t len, const char *found, size_t found_len,
                               bool *is_draining)
 {
+    /* Whoever drains edits the text as we do, so the octets can be compared. `value` already has
+     * one of the two states: that is CONFLICT, and no match. */
     bool is_same = false;
     for (unsigned i = 0; i < 2 && !is_same; i++) {
         char *other = NULL;

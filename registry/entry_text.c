@@ -1,3 +1,7 @@
+/* One pass that copies the text and rewrites what cJSON would refuse. It knows strings, numbers and
+ * brackets and no grammar: commas and colons are copied, and cJSON finds what is wrong with them.
+ * Only that brackets match is looked after here, since cJSON does not see those that are left out.
+ * Nothing becomes longer than it was, so the copy fits where the value did. */
 #include "entry.h"
 
 #include <math.h>
@@ -17,7 +21,7 @@ struct text {
     bool has_nul;
     size_t depth;
     char *deep;                    /* where it began to be too deep */
-    uint8_t brackets[BRACKET_MAX]; /* those that are open, from DEPTH_MAX on: 1 is a '[' */
+    uint8_t brackets[BRACKET_MAX]; /* a bit for each that is open: 1 is a '[' */
 };
 
 /* An octet that stands for U+0000; 0 when the value has all of them in it. Above 0xf4 none is UTF-8
@@ -79,6 +83,7 @@ static void entry_text_copy_unit(struct text *text, int unit)
     }
 }
 
+/* A raw NUL is no JSON (RFC 8259 7), and a string of cJSON's would end at it. */
 static bool entry_text_copy_string(struct text *text)
 {
     entry_text_copy(text, 1);
@@ -99,7 +104,8 @@ static bool entry_text_copy_string(struct text *text)
     return true;
 }
 
-/* What is copied is never longer than what it comes from: there is room for the NUL. */
+/* What is copied is never longer than what it comes from: there is room for the NUL. 17 digits give
+ * the same double back; 1e999 is read as infinity again, which no member takes. */
 static bool entry_text_copy_number(struct text *text)
 {
     char *number = text->out, *stop, made[32];
@@ -144,6 +150,7 @@ static bool entry_text_close_bracket(struct text *text)
     if (is_array != (*text->at == ']'))
         return false;
     entry_text_copy(text, 1);
+    /* All of it goes, back to where it began: a number is of the wrong type, too. */
     if (bit == DEPTH_MAX) {
         text->out = text->deep;
         *text->out++ = '0';

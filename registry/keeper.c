@@ -54,6 +54,8 @@ static void keeper_tell(struct keeper *keeper, enum keeper_event event)
     keeper_tell_why(keeper, event, STATUS_OK, &(struct detail){""});
 }
 
+/* Whoever is told may free the keeper in the event. Its memory stays all the same, until the timer
+ * is closed. */
 static void keeper_end(struct keeper *keeper)
 {
     keeper_tell(keeper, KEEPER_ENDED);
@@ -77,7 +79,8 @@ static void keeper_wait(struct keeper *keeper, uint64_t delay_ms)
         keeper_wake_in(keeper, delay_ms);
 }
 
-/* It has ended with all as it should be. */
+/* It has ended with all as it should be. The next is due from when this one began, lest slow
+ * answers stretch the time between renewals. */
 static void keeper_rest(struct keeper *keeper)
 {
     uint64_t now_ms = uv_now(keeper->loop), due_ms = keeper->beat_ms + keeper->refresh_ms;
@@ -87,7 +90,9 @@ static void keeper_rest(struct keeper *keeper)
                 due_ms > now_ms && !kept_value_is_news(&keeper->value) ? due_ms - now_ms : 0);
 }
 
-/* It has ended without: etcd did not do what it should. */
+/* It has ended without: etcd did not do what it should. What is permanent ends a keeper only as
+ * long as nothing was registered: a role that is taken away from a service that runs may be given
+ * back. A beat is shorter than the lease, the back-off need not be. */
 static void keeper_retry(struct keeper *keeper, enum status status, const struct detail *why)
 {
     keeper->why = *why;
@@ -135,6 +140,7 @@ static bool keeper_is_ours(const struct keeper *keeper, const struct kv *found)
  * we keep. A value that was given meanwhile takes it over, and is still to be written. */
 static bool keeper_adopt_state(struct keeper *keeper, const struct kv *found)
 {
+    /* Without a lease nothing in the entry says whose it is: before we wrote one it is not ours. */
     bool is_draining, is_own = keeper->lease.id != 0 || keeper->is_registered;
     if (!is_own || found->lease != keeper->lease.id ||
         !kept_value_adopt(&keeper->value, found, &is_draining))
@@ -186,6 +192,8 @@ static void keeper_put_back(struct keeper *keeper, const struct kv *found)
     /* As it should be: written by us, though the answer may have been lost. */
     bool is_kept =
         found && found->lease == keeper->lease.id && kept_value_is(&keeper->value, found);
+    /* A keeper that leaves puts nothing back. Tries are bounded, as two processes that keep the
+     * same entry would overwrite each other without end. */
     if (keeper->is_leaving) {
         keeper_wait(keeper, 0);
     } else if (is_kept || (found && keeper_adopt_state(keeper, found))) {
@@ -207,7 +215,7 @@ static void keeper_dispose(struct keeper *keeper)
     free(keeper);
 }
 
-/* A callback has come. False: too late. */
+/* A callback has come. False: too late. The last one, be it the timer's or a request's, frees. */
 static bool keeper_is_awaited(struct keeper *keeper)
 {
     if (--keeper->requests == 0) {
@@ -248,6 +256,9 @@ static bool keeper_has_left(struct keeper *keeper, const struct kv_txn_result *r
         keeper_tell(keeper, is_deleted ? KEEPER_UNREGISTERED : KEEPER_ALREADY_UNREGISTERED);
         return true;
     }
+    /* Another revision than ours, with our value and under our lease: a write of ours whose answer
+     * was lost. Without a lease another process may have written the same value; it is ours only
+     * where such a write is known to be missing. */
     bool is_own = keeper_is_ours(keeper, found) && (found->lease != 0 || keeper->is_unsure);
     if (keeper->leaves < KEEPER_TRIES_MAX && (is_own || keeper_adopt_state(keeper, found))) {
         keeper_see(keeper, found);
@@ -276,10 +287,12 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
     struct keeper *keeper = arg;
     if (!keeper_is_awaited(keeper))
         return;
+    /* Nothing else is under way since leaving began: this answers the deletion. */
     if (keeper->leaves > 0) {
         keeper_on_left(keeper, status, result, why);
         return;
     }
+    /* An answer ends the doubt: the transaction has seen what is there. */
     keeper->is_unsure = status != STATUS_OK && (keeper->is_unsure || keeper->tries > 0);
     if (status != STATUS_OK) {
         if (status == STATUS_NOT_FOUND && keeper->lease.lease)
@@ -299,7 +312,8 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
 }
 
 /* Without a lease a beat is a write: that is what `--refresh-every` alone has always meant. But
- * what such an entry takes the place of is seen first. */
+ * what such an entry takes the place of is seen first. With one, the entry is written where it is
+ * under another lease than the one that is alive now, or has another value. */
 static void keeper_check(struct keeper *keeper)
 {
     bool is_write = keeper->is_registered;
@@ -340,6 +354,7 @@ static void keeper_leave(struct keeper *keeper)
 {
     struct kv_op removal = {.kind = KV_DELETE, .key = keeper->key, .key_len = keeper->key_len};
     uint64_t now_ms = uv_now(keeper->loop);
+    /* 1 and not 0, which is the client's own time limit. */
     uint64_t left_ms = keeper->deadline_ms > now_ms ? keeper->deadline_ms - now_ms : 1;
     keeper->is_busy = true;
     keeper->leaves++;
@@ -369,6 +384,8 @@ void keeper_stop(struct keeper *keeper, uint64_t deadline_ms)
         return;
     keeper->is_leaving = true;
     keeper->deadline_ms = uv_now(keeper->loop) + deadline_ms;
+    /* Not at once, as no event comes from inside a call. While a beat goes on, the timer is the
+     * deadline, and the beat's end goes on with leaving. */
     keeper_wake_in(keeper, keeper->is_busy ? deadline_ms : 0);
 }
 
@@ -448,6 +465,8 @@ void keeper_free(struct keeper *keeper)
 {
     if (!keeper)
         return;
+    /* The lease's answer is not waited for, as it no longer points here; those of our own requests
+     * do. */
     keeper->is_over = true;
     kept_lease_cancel(&keeper->lease);
     uv_close((uv_handle_t *)&keeper->timer, keeper_on_closed);

@@ -53,6 +53,7 @@ enum status kept_lease_own(struct etcd *etcd, uv_loop_t *loop, uint64_t ttl_s, v
     enum status status = kept_lease_new(etcd, loop, ttl_s, &lease);
     if (status != STATUS_OK)
         return status;
+    /* From here on the share alone holds it. */
     status = kept_lease_join(lease, arg, out);
     kept_lease_release(lease);
     return status;
@@ -83,7 +84,8 @@ void kept_lease_cancel(struct kept_lease_share *share)
     share->is_waiting = false;
 }
 
-/* What the user knows from now on. */
+/* What the user knows from now on. Its entry may still stand under the lease that was lost: that
+ * one counts as its own, too. */
 static void kept_lease_show(struct kept_lease_share *share)
 {
     int64_t id = share->lease->id;
@@ -112,6 +114,7 @@ static void kept_lease_end(struct kept_lease *lease, enum status status, const s
         share->node.le_prev = &LIST_FIRST(&answered); /* sys/queue.h has no move of a list */
     while ((share = LIST_FIRST(&answered))) {
         kept_lease_cancel(share);
+        /* After a failure nobody knows: the ID that the user has may be good still. */
         if (status == STATUS_OK)
             kept_lease_show(share);
         share->done(share->arg, status, why);
@@ -119,6 +122,7 @@ static void kept_lease_end(struct kept_lease *lease, enum status status, const s
     kept_lease_release(lease);
 }
 
+/* That the lease is gone is an answer and no failure: OK with ID 0. */
 static void kept_lease_on_renewed(void *arg, const struct lease_result *result)
 {
     struct kept_lease *lease = arg;
@@ -173,6 +177,7 @@ void kept_lease_renew(struct kept_lease_share *share, uint64_t beat_ms, kept_lea
         lease_keep_alive(lease->etcd, lease->id, kept_lease_on_renewed, lease);
 }
 
+/* Another share may have learnt it before, and a new lease may be there: that one is not lost. */
 void kept_lease_lose(struct kept_lease_share *share)
 {
     if (share->lease->id == share->id)
@@ -196,6 +201,8 @@ static void kept_lease_on_revoked(void *arg, const struct lease_result *result)
 void kept_lease_revoke(struct kept_lease_share *share, kept_lease_done *done)
 {
     struct kept_lease *lease = share->lease;
+    /* A request under way is one of a share that has left. It may be granting the lease just now;
+     * waiting for that is not worth it, as a lease without keys runs out by itself. */
     bool is_last = lease->shares == 1 && !lease->is_busy;
     if (!is_last || lease->id == 0 || lease->is_spared) {
         done(share->arg, STATUS_OK, &(struct detail){""});

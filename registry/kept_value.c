@@ -10,6 +10,7 @@ enum status kept_value_init(struct kept_value *out, const char *text, size_t len
     char *copy = buffer_copy(text, len);
     if (!copy)
         return STATUS_NO_MEMORY;
+    /* Counted from 1, as 0 says that none was sent or written yet. */
     *out = (struct kept_value){.text = copy, .len = len, .number = 1};
     return STATUS_OK;
 }
@@ -47,6 +48,8 @@ static bool kept_value_is_draining(const struct kept_value *value)
     return is_draining;
 }
 
+/* The program says what its entry is, operators whether it is to get clients: a new value must not
+ * bring an instance back that somebody has drained. */
 enum status kept_value_set(struct kept_value *value, const char *text, size_t len,
                            struct detail *why)
 {
@@ -94,6 +97,7 @@ bool kept_value_is_news(const struct kept_value *value)
     return value->written != value->number;
 }
 
+/* Line ends behind it come from echo and etcdctl; the entry is the same. */
 static bool kept_value_equals(const char *text, size_t len, const struct kv *found)
 {
     return text && entry_text_len(found->value, found->value_len) == len &&
@@ -124,6 +128,8 @@ bool kept_value_adopt(struct kept_value *value, const struct kv *found, bool *is
         return false;
     if (kept_value_set_draining(value, *is_draining, NULL) != STATUS_OK)
         return false;
+    /* This value with the state that it has just taken over is what was found: it is written. Had
+     * it been the one before, this one would still have to be. */
     if (is_this) {
         kept_value_send(value);
         (void)kept_value_confirm(value, value->number);

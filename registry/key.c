@@ -16,7 +16,8 @@ static enum status key_refuse(struct detail *why, const char *what, const char *
     return detail_wrap(why, STATUS_BAD_INPUT, "%s \"%s\"", what, shown);
 }
 
-/* What is wrong with any text that goes into a key; NULL = nothing. */
+/* What is wrong with any text that goes into a key; NULL = nothing. Keys stand in messages and
+ * tables, and their parts become labels of DNS. */
 static const char *key_text_fault(const char *text)
 {
     if (*text == '\0')
@@ -39,6 +40,7 @@ static const char *key_part_fault(const char *text)
     return NULL;
 }
 
+/* One form for all spellings, as etcd compares octets: /foo and /foo/ are one tree. */
 enum status key_root_parse(const char *text, struct key_root *out, struct detail *why)
 {
     const char *fault = key_text_fault(text);
@@ -104,6 +106,7 @@ enum status key_of_switch(const struct key_root *root, const char *path, struct 
 {
     const char *fault = key_text_fault(path);
     size_t len = strlen(path);
+    /* Each part becomes a label of DNS, and only the root's is empty. */
     if (!fault && (path[0] == '/' || path[len - 1] == '/' || strstr(path, "//")))
         fault = "a part between two '/' is empty";
     if (!fault && root->len + sizeof(switch_part) - 1 + len > KV_KEY_MAX)
@@ -123,6 +126,7 @@ void key_prefix(const struct key_root *root, enum key_part part, struct kv_key *
     key_join(out, root, parts[part], "", "", "");
 }
 
+/* It ends in a '/': "web" must not list what is of type "webmail". */
 enum status key_type_prefix(const struct key_root *root, const char *type, struct kv_key *out,
                             struct detail *why)
 {
@@ -155,6 +159,7 @@ void key_split(const char *key, size_t len, struct key_parts *out)
     /* A name may have a '/' in it, a type may not: the first one ends the type. */
     const char *slash = memchr(key, '/', len);
     size_t type_len = slash ? (size_t)(slash - key) : len;
+    /* An empty name is none: "/service/web/" is no service. */
     if (type_len == 0 || type_len + 1 >= len)
         return;
     *out = (struct key_parts){.kind = KEY_KIND_SERVICE,
@@ -187,6 +192,8 @@ void key_type_base(const char *type, size_t len, struct key_base *out)
     }
 }
 
+/* Below _dns-sd._udp are the names of DNS-SD itself (RFC 6763 9 and 11), which a type may not have.
+ * As the zone folds it into a label: upper and lower case are one, and '_' becomes '-'. */
 bool key_is_reserved(const struct key_base *base)
 {
     static const char reserved[] = "dns-sd";

@@ -2,6 +2,7 @@
 
 #include "registry/base/random.h"
 
+/* 8, 8 and 47 bits: the sign bit of the int64_t that an ID is to etcd stays 0. */
 #define LEASE_ID_TAG         0x45
 #define LEASE_ID_TAG_SHIFT   55
 #define LEASE_ID_TTL_SHIFT   47
@@ -28,6 +29,7 @@ uint32_t lease_id_ttl_s(int64_t id)
     uint64_t bits = (uint64_t)id;
     if (id == 0)
         return 0;
+    /* An ID that others chose may have our tag by chance; with a TTL of 0 it is surely theirs. */
     uint32_t ttl_s = bits >> LEASE_ID_TTL_SHIFT & 0xff;
     return bits >> LEASE_ID_TAG_SHIFT == LEASE_ID_TAG && ttl_s ? ttl_s : LEASE_ID_TTL_ASSUMED_S;
 }

@@ -5,7 +5,8 @@
 #define OUTAGE_BACKOFF_MIN_MS 250
 #define OUTAGE_BACKOFF_MAX_MS 1500
 
-/* Different faces of one outage are reported once. */
+/* Different faces of one outage are reported once: while members go down and come back, what they
+ * answer changes from one try to the next. */
 static enum status outage_kind(enum status status)
 {
     bool is_away = status == STATUS_TIMED_OUT || status == STATUS_UNRESOLVED ||
@@ -14,6 +15,8 @@ static enum status outage_kind(enum status status)
     return is_away ? STATUS_UNREACHABLE : status;
 }
 
+/* A full database is not among them, nor what is wrong with TLS: an operator makes room, and a
+ * certificate that has run out is replaced. */
 bool outage_is_permanent(enum status status)
 {
     return status == STATUS_DENIED || status == STATUS_BAD_INPUT || status == STATUS_TOO_LARGE ||

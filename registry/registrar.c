@@ -115,7 +115,8 @@ static void registrar_on_granted(void *arg, const struct lease_result *result)
         registrar_end(registrar, result->status, result->why);
 }
 
-/* Write or delete, under a lease of its own where one is wanted. */
+/* Write or delete, under a lease of its own where one is wanted. One that was granted for an
+ * earlier try serves the next: else each would leave a lease behind that holds nothing. */
 static void registrar_change(struct registrar *registrar)
 {
     int64_t id;
@@ -142,6 +143,8 @@ static void registrar_on_renewed(void *arg, const struct lease_result *result)
     registrar_change(registrar);
 }
 
+/* What is to be done about what is there now. Attempts that were not answered belonged to what was
+ * decided before: they do not count for this. */
 static void registrar_decide(struct registrar *registrar)
 {
     registrar->status = STATUS_OK;
@@ -156,7 +159,8 @@ static void registrar_decide(struct registrar *registrar)
         registrar_change(registrar);
 }
 
-/* Whether what is there, which is not what the change was to find, is what it would have left. */
+/* Whether what is there, which is not what the change was to find, is what it would have left. A
+ * key that was made anew had been deleted before. */
 static bool registrar_is_done(const struct registrar *registrar)
 {
     const struct registrar_seen *seen = &registrar->seen;
@@ -219,6 +223,7 @@ static void registrar_on_read(void *arg, enum status status, const struct kv_ran
 static void registrar_read(struct registrar *registrar)
 {
     struct kv_range range = {.key = registrar->key.text, .key_len = registrar->key.len};
+    /* A key for which registrar_each() is not called is not there. */
     (void)registrar_see(registrar, NULL);
     kv_range(registrar->etcd, &range, registrar_each, registrar_on_read, registrar);
 }
@@ -227,6 +232,7 @@ static void registrar_on_sent(void *arg, enum status status, const struct kv_txn
                               const struct detail *why)
 {
     struct registrar *registrar = arg;
+    /* What may not be repeated may have been done only where it is TIMED_OUT (etcd.h). */
     if (status == STATUS_TIMED_OUT && registrar->traits->is_once) {
         registrar->why = *why;
         registrar->is_resolving = true;
@@ -240,7 +246,9 @@ static void registrar_on_sent(void *arg, enum status status, const struct kv_txn
     }
 }
 
-/* A change of which it must be known who made it is sent once, and with a time limit of its own. */
+/* A change of which it must be known who made it is sent once. With a time limit of its own: a
+ * member whose leader was lost keeps silent for 7 s, and then nothing would be left of the client's
+ * 5 s for looking what became of it. */
 static void registrar_send(struct registrar *registrar)
 {
     const struct kv_key *key = &registrar->key;
@@ -265,6 +273,7 @@ static enum registrar_step registrar_stop(struct registrar *registrar,
     return REGISTRAR_STOP;
 }
 
+/* Renewing is for a lease of ours: of others' the ID does not say which TTL they have. */
 static enum registrar_step registrar_plan_put(struct registrar *registrar)
 {
     const struct registrar_seen *seen = &registrar->seen;
@@ -323,6 +332,7 @@ static enum registrar_step registrar_plan_state(struct registrar *registrar)
     return registrar_stop(registrar, REGISTRAR_UNFIT);
 }
 
+/* isspace() of the C locale, in any locale. */
 static bool registrar_is_blank(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -393,6 +403,8 @@ enum status registrar_start(struct etcd *etcd, const struct registrar_change *ch
     registrar->expected = buffer_copy(change->expected, change->expected_len);
     registrar->expected_len = change->expected_len;
     registrar->ttl_s = change->ttl_s;
+    /* Who turns a switch over and loses the race is late: to turn it once more would undo what the
+     * winner, who may have wanted the same, has done. */
     registrar->tries_left = change->kind == REGISTRAR_TOGGLE_SWITCH ? 1 : REGISTRAR_TRIES;
     registrar->is_starting = true;
     if (registrar->value && registrar->expected)
@@ -400,6 +412,7 @@ enum status registrar_start(struct etcd *etcd, const struct registrar_change *ch
     else
         registrar_fail(registrar, STATUS_NO_MEMORY, "out of memory");
     registrar->is_starting = false;
+    /* Without memory the client's answer comes from inside the call. */
     if (registrar->is_over) {
         enum status status = registrar->status;
         registrar_free(registrar);

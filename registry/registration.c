@@ -12,6 +12,8 @@ static enum status registration_fault(struct fault *fault, enum registration_fie
     return status;
 }
 
+/* Each part by itself: key_of_service() says only in its text which of the two is wrong, and the
+ * caller needs the field. */
 enum status registration_key(const struct key_root *root, const char *type, const char *name,
                              struct kv_key *out, struct fault *fault)
 {
@@ -30,7 +32,8 @@ struct registration_list {
     enum status (*check)(const char *text, size_t len, struct detail *why);
 };
 
-/* Check them. OK: *out is one block, NULL where there are none. */
+/* Check them. OK: *out is one block, NULL where there are none. The texts stay the caller's:
+ * nothing is copied before the whole is rendered. */
 static enum status registration_strings(const struct registration_list *list,
                                         struct entry_string **out, uint16_t *count,
                                         struct fault *fault)
@@ -100,6 +103,7 @@ static enum status registration_fill(const struct registration_fields *fields, s
         status = registration_pairs(fields, entry, fault);
     if (status == STATUS_OK)
         status = registration_subtypes(fields, entry, fault);
+    /* A reader would drop one of the two, and it need not be the one that is meant. */
     if (status == STATUS_OK && entry_sort(entry) > 0) {
         detail_set(&fault->why, STATUS_BAD_INPUT, "a key is given twice");
         status = registration_fault(fault, REGISTRATION_TXT, NULL, STATUS_BAD_INPUT);
@@ -123,6 +127,7 @@ enum status registration_build(const struct key_root *root,
         status = registration_fill(fields, &entry, fault);
     if (status == STATUS_OK) {
         made.is_unspecified = address_is_unspecified(&entry.location);
+        /* Its own form, and not what was given: plain text wherever the location says all. */
         status = entry_render(&entry, &made.value, &made.value_len);
         if (status != STATUS_OK)
             detail_set(&fault->why, status, "%s", status_text(status));

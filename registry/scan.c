@@ -51,6 +51,8 @@ static void scan_free(struct scan *scan)
     free(scan);
 }
 
+/* Freed first, as the owner may begin another scan in the callback; the reason may be in what is
+ * freed. */
 static void scan_end(struct scan *scan, enum status status, const struct detail *why)
 {
     scan_done *on_done = scan->on_done;
@@ -79,7 +81,8 @@ static struct scan_lease *scan_find(struct scan_lease *leases, size_t count, int
     return count ? bsearch(&wanted, leases, count, sizeof(wanted), scan_compare) : NULL;
 }
 
-/* Add the leases of the page that are not known, sorted, each once. */
+/* Add the leases of the page that are not known, sorted, each once. Where nearly each key has a
+ * lease of its own, remembering saves no question and only grows: then all are forgotten. */
 static enum status scan_collect(struct scan *scan)
 {
     if (scan->known > SCAN_LEASES_KEPT)
@@ -107,7 +110,8 @@ static enum status scan_collect(struct scan *scan)
     return STATUS_OK;
 }
 
-/* Fill in what the rows' leases have left; drop rows whose lease is gone. */
+/* Fill in what the rows' leases have left; drop rows whose lease is gone: their keys went with it,
+ * though at the revision that is read they are still there. */
 static void scan_fill_in(struct scan *scan)
 {
     size_t kept = 0;
@@ -160,6 +164,7 @@ static void scan_ask(struct scan *scan)
         scan_give_page(scan);
 }
 
+/* After a failure those that are under way are waited for: their answers point to the scan. */
 static void scan_on_lease(void *arg, const struct lease_result *result)
 {
     struct scan *scan = arg;
@@ -176,7 +181,8 @@ static void scan_on_lease(void *arg, const struct lease_result *result)
     scan_ask(scan);
 }
 
-/* Keys and values move while the page grows: where they lie is told when it is whole. */
+/* Keys and values move while the page grows: where they lie is told when it is whole. The first of
+ * a page is taken whatever its size, or nothing would ever get past it. */
 static bool scan_on_key(void *arg, const struct kv *kv)
 {
     struct scan *scan = arg;
@@ -225,6 +231,8 @@ static void scan_on_range(void *arg, enum status status, const struct kv_range_r
                           const struct detail *why)
 {
     struct scan *scan = arg;
+    /* A range that scan_on_key() has ended is CANCELLED: no failure where the page is full, and
+     * where there was no memory the buffer says so. */
     if (status != STATUS_OK && !scan->is_full && scan->octets.status == STATUS_OK) {
         scan_end(scan, status, why);
         return;

@@ -81,7 +81,7 @@ void shared_lease_clear(struct shared_leases *leases)
 }
 
 /* Whether the lease takes a key more. What is left of a lease is what its keys live: one that comes
- * late must not live for a moment only. Half the TTL is what a keeper lets pass, too. */
+ * late must not live for a moment only. */
 static bool shared_lease_has_room(const struct shared_leases *leases,
                                   const struct shared_lease *lease)
 {
