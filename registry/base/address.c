@@ -6,6 +6,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+/* RFC 1035 2.3.4: a label has 63 octets and a name 255, with an octet of length before each label
+ * and the root's: as text without a last dot that is 253. */
 #define HOST_NAME_MAX_LEN 253
 #define LABEL_MAX_LEN     63
 #define PORT_DIGITS_MAX   5
@@ -25,6 +27,8 @@ static enum status address_parse_port(const char *text, size_t len, uint16_t *ou
                                       struct detail *why)
 {
     uint32_t port = 0;
+    /* One digit more than a port has, and no further: the number stays within 32 bits, and the
+     * length says what is wrong. */
     for (size_t i = 0; i < len && i <= PORT_DIGITS_MAX; i++) {
         if (!address_is_digit(text[i]))
             return detail_set(why, STATUS_BAD_INPUT, "the port is not a number");
@@ -38,7 +42,8 @@ static enum status address_parse_port(const char *text, size_t len, uint16_t *ou
     return STATUS_OK;
 }
 
-/* Four numbers of digits and dots, without leading zeros: what a million keys have. */
+/* Four numbers of digits and dots; what else there might be the caller has refused. By hand, as a
+ * million keys have one. No leading zeros: inet_aton() and its like read 010 as 8. */
 static bool address_parse_ipv4(const char *text, size_t len, uint8_t out[4])
 {
     size_t at = 0;
@@ -86,6 +91,8 @@ static enum status address_parse_brackets(const char *text, size_t len, struct a
     return STATUS_OK;
 }
 
+/* RFC 952 and 1123 2.1: no hyphen at the ends. They know no underscore, but names of real hosts
+ * have it. */
 static enum status address_check_label(const char *label, size_t len, struct detail *why)
 {
     if (len == 0)
@@ -154,6 +161,8 @@ static enum status address_parse_host(const char *text, size_t len, struct addre
     enum status status = address_check_characters(text, len, &is_numeric, why);
     if (status != STATUS_OK)
         return status;
+    /* Only digits and dots are an address or nothing: what looks up "10.1" as a name takes it for
+     * 10.0.0.1. */
     if (!is_numeric)
         return address_parse_name(text, len, out, why);
     if (!address_parse_ipv4(text, len, out->address))
@@ -170,9 +179,11 @@ enum status address_parse(const char *text, size_t len, struct address *out, str
     struct address location = {.kind = HOST_KIND_NAME};
     if (!text || len == 0)
         return detail_set(why, STATUS_BAD_INPUT, "no ':' and port after the host");
+    /* The last ':', as an IPv6 address has others; one before the ']' is of the address alone. */
     const char *colon = memrchr(text, ':', len), *bracket = memrchr(text, ']', len);
     if (len > ADDRESS_TEXT_MAX)
         return detail_set(why, STATUS_BAD_INPUT, "longer than %d octets", ADDRESS_TEXT_MAX);
+    /* Said by itself: else it would be a fault of the port, where nobody looks for it. */
     if (memmem(text, len, ":/", 2))
         return detail_set(why, STATUS_BAD_INPUT, "a URL, not HOST:PORT");
     if (!colon || (bracket && bracket > colon))
@@ -228,6 +239,7 @@ static bool address_split_brackets(const char **text, size_t *len, const char **
 static bool address_parse_ip_port(const char *text, struct address *out, unsigned *port)
 {
     size_t len = strlen(text);
+    /* Before a ':' is sought, which here would be one of the address. */
     if (address_parse_ip(text, len, out)) /* "::1" alone */
         return true;
     bool is_bracketed = text[0] == '[';
@@ -280,9 +292,11 @@ enum status address_parse_prefix(const char *text, struct address_prefix *out, s
         return detail_set(why, STATUS_BAD_INPUT, "not an address or prefix");
     bool is_v4 = address.kind == HOST_KIND_IPV4;
     unsigned max = is_v4 ? 32 : 128, bits = max;
+    /* A length has one form, too: no /08. */
     bool has_zero = slash && slash[1] == '0' && slash[2] != '\0';
     if (slash && (has_zero || !address_parse_number(slash + 1, 3, max, &bits)))
         return detail_set(why, STATUS_BAD_INPUT, "its length is not 0-%u", max);
+    /* IPv4 is compared as v4-mapped: one list serves sockets of both families. */
     bits += 128 - max;
     memcpy(prefix.address + (is_v4 ? 12 : 0), address.address, is_v4 ? 4 : 16);
     if (address_has_bits_beyond(prefix.address, bits))

@@ -1,5 +1,5 @@
-/* registry/base/address.h - HOST:PORT, ADDR:PORT and ADDR/BITS: every address that a person, a file or
- * etcd may give.
+/* registry/base/address.h - HOST:PORT, ADDR:PORT and ADDR/BITS: every address that a person, a file
+ * or etcd may give.
  *
  * A service is at a location:
  *
@@ -51,8 +51,8 @@ struct address_prefix {
     uint8_t bits;        /* 0-128 */
 };
 
-/* Read "10.0.0.0/8", "fd00::/8" or a single address. BAD_INPUT: not a prefix, or bits are set beyond
- * its length. */
+/* Read "10.0.0.0/8", "fd00::/8" or a single address. BAD_INPUT: not a prefix, or bits are set
+ * beyond its length. */
 MUST_USE enum status address_parse_prefix(const char *text, struct address_prefix *out,
                                           struct detail *why);
 

@@ -49,6 +49,7 @@ static uint32_t base64_bits(const char *text)
     uint32_t b = (uint32_t)base64_values[(uint8_t)text[1]] - 1;
     uint32_t c = (uint32_t)base64_values[(uint8_t)text[2]] - 1;
     uint32_t d = (uint32_t)base64_values[(uint8_t)text[3]] - 1;
+    /* The table's 0 is -1 here, and so has bits above the six: one test for all four. */
     if ((a | b | c | d) & ~UINT32_C(63))
         return UINT32_MAX;
     return a << 18 | b << 12 | c << 6 | d;
@@ -62,7 +63,7 @@ static char *base64_write(uint32_t bits, size_t len, char *out)
 }
 
 /* The last four characters, of which one or two are padding. NULL: bad, or bits that count are
- * lost. */
+ * lost. RFC 4648 3.5 lets a decoder refuse those, so that no value has two forms. */
 static char *base64_decode_last(const char *text, size_t padding, char *out)
 {
     char last[4] = {text[0], text[1], padding == 2 ? 'A' : text[2], 'A'};

@@ -24,11 +24,14 @@ void buffer_reset(struct buffer *buffer)
     buffer->status = STATUS_OK;
 }
 
-/* Make room for `len` octets and a NUL behind what is there. */
+/* Make room for `len` octets and a NUL behind what is there, doubling, so that adding octet by
+ * octet is linear. The first time it gets some to spare: most buffers are small, and grow again at
+ * once. */
 static char *buffer_grow(struct buffer *buffer, size_t len)
 {
     if (buffer->status != STATUS_OK)
         return NULL;
+    /* This way round it cannot overflow: buffer->len is never above max. */
     if (len > buffer->max - buffer->len) {
         buffer->status = STATUS_TOO_LARGE;
         return NULL;
@@ -62,6 +65,7 @@ void buffer_add_text(struct buffer *buffer, const char *text)
     buffer_add(buffer, text, strlen(text));
 }
 
+/* Twice: the first run says how much room it takes. */
 void buffer_printf(struct buffer *buffer, const char *format, ...)
 {
     va_list args, again;
@@ -75,6 +79,8 @@ void buffer_printf(struct buffer *buffer, const char *format, ...)
     va_end(args);
 }
 
+/* RFC 8259 7 wants the quote, the backslash and control characters escaped. All else may stay as it
+ * is, but must be UTF-8 (8.1). */
 void buffer_add_json(struct buffer *buffer, const char *text, size_t len)
 {
     size_t octets;
@@ -101,6 +107,7 @@ void buffer_add_base64(struct buffer *buffer, const void *octets, size_t len)
         base64_encode(octets, len, end);
 }
 
+/* One octet more, so that an empty one is not NULL, which means that there is no memory. */
 char *buffer_copy(const void *octets, size_t len)
 {
     char *copy = malloc(len + 1);

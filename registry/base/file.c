@@ -22,6 +22,9 @@ static enum status file_read_all(int fd, struct file *file, size_t size, struct 
     return STATUS_OK;
 }
 
+/* A pipe has no length, so there is room for all that it may bring; a file that says less than it
+ * has, as those of /proc do, gets FILE_FIRST. The mode of a pipe or a device says little about who
+ * reads what comes through it. */
 static enum status file_read_open(int fd, size_t max, struct file *file, struct detail *why)
 {
     struct stat st;
@@ -50,6 +53,8 @@ enum status file_read(const char *path, size_t max, bool may_wait, struct file *
                       struct detail *why)
 {
     struct file file = {0};
+    /* O_NOCTTY: a terminal must not become the controlling one of who has none. O_NONBLOCK: open()
+     * would wait for somebody who writes to a pipe. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (may_wait ? 0 : O_NONBLOCK));
     if (fd < 0)
         return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
@@ -65,6 +70,8 @@ enum status file_read(const char *path, size_t max, bool may_wait, struct file *
 void file_clear(struct file *file)
 {
     if (file->data)
+        /* memset() before free() may be left out by the compiler, as nobody reads what it
+         * writes. */
         explicit_bzero(file->data, file->len);
     free(file->data);
     *file = (struct file){0};

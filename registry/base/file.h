@@ -15,9 +15,9 @@ struct file {
     bool is_open_to_others; /* everybody on this machine may read or change it */
 };
 
-/* Of at most `max` octets. may_wait false: a pipe without data fails at once. *out is
- * the caller's, to be given to file_clear(). SYSTEM, TOO_LARGE, NO_MEMORY: *why says the reason,
- * without the path. */
+/* Of at most `max` octets. may_wait false: a pipe is not waited for; it fails, or is empty where
+ * nobody writes to it. *out is the caller's, to be given to file_clear(). SYSTEM, TOO_LARGE,
+ * NO_MEMORY: *why says the reason, without the path. */
 MUST_USE enum status file_read(const char *path, size_t max, bool may_wait, struct file *out,
                                struct detail *why);
 

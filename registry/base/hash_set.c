@@ -12,6 +12,7 @@ static size_t hash_set_size(const struct hash_set *set)
     return set->words * sizeof(*set->rows);
 }
 
+/* An element has one word or two: the first and the last are all of it. */
 static bool hash_set_is_zero(const struct hash_set *set, const uint64_t *element)
 {
     return element[0] == 0 && element[set->words - 1] == 0;
@@ -48,11 +49,14 @@ static enum status hash_set_grow(struct hash_set *set)
 
 enum status hash_set_add(struct hash_set *set, const uint64_t *element, bool *is_new)
 {
+    /* A row of zeros is an empty one, so this element has a flag instead of a row. */
     if (hash_set_is_zero(set, element)) {
         *is_new = !set->has_zero;
         set->has_zero = true;
         return STATUS_OK;
     }
+    /* A quarter stays empty: linear probing gets slow when rows are nearly full, and needs an empty
+     * one to end at. */
     enum status status = set->count >= set->capacity / 4 * 3 ? hash_set_grow(set) : STATUS_OK;
     if (status != STATUS_OK)
         return status;

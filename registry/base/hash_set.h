@@ -1,4 +1,5 @@
-/* registry/base/hash_set.h - a set of 64-bit words, or of pairs of them, that grows: what came before.
+/* registry/base/hash_set.h - a set of 64-bit words, or of pairs of them, that grows: what came
+ * before.
  *
  * Open addressing in one block: a set is filled and dropped, and nothing is ever taken out of it.
  * Texts are kept as a hash of theirs (siphash.h): two of a million are taken for the same with a

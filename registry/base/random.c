@@ -22,7 +22,9 @@ enum status random_fill(void *out, size_t len)
 uint32_t random_below(uint32_t limit)
 {
     uint32_t number;
+    /* Early at boot random_fill() would wait; a retry must not wait for that. */
     if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
         return 0;
+    /* Uneven by less than limit / 2^32, too little to matter for spreading. */
     return number % limit;
 }

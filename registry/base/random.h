@@ -10,8 +10,8 @@
  * SYSTEM: there are none; *out is undefined then. */
 MUST_USE enum status random_fill(void *out, size_t len);
 
-/* A number below `limit` (> 0), for spreading things; not for secrets. Never blocks: 0 when there are
- * no random numbers, since all in a row is better than not at all. */
+/* A number below `limit` (> 0), for spreading things; not for secrets. Never blocks: 0 when there
+ * are no random numbers, since all in a row is better than not at all. */
 uint32_t random_below(uint32_t limit);
 
 #endif

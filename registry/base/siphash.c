@@ -22,6 +22,7 @@ static inline void siphash_round(uint64_t v[4])
     v[2] = siphash_rotate(v[2], 32);
 }
 
+/* Little-endian on any machine: servers that share a secret must make the same cookies. */
 static inline uint64_t siphash_load(const uint8_t *at)
 {
     uint64_t word;
@@ -47,7 +48,8 @@ void siphash(const uint8_t key[16], const void *data, size_t len, uint8_t out[8]
     size_t whole = len & ~(size_t)7;
     for (size_t i = 0; i < whole; i += 8)
         siphash_absorb(v, siphash_load(octets + i));
-    /* What is left over, and on top the length: texts that end in zeros differ by it. */
+    /* What is left over, and on top the length: texts that end in zeros differ by it. Two rounds a
+     * word and four at the end are SipHash-2-4, which DNS cookies ask for (RFC 9018). */
     uint8_t last[8] = {0};
     memcpy(last, octets + whole, len - whole);
     last[7] = (uint8_t)len;

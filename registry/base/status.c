@@ -18,6 +18,7 @@ const char *status_text(enum status status)
     return (unsigned)status < STATUS_COUNT ? statuses[status].text : "unknown status";
 }
 
+/* They stand together in STATUS_LIST. */
 bool status_is_tls(enum status status)
 {
     return status >= STATUS_NOT_PLAIN && status <= STATUS_CLIENT_CERT;
@@ -43,6 +44,7 @@ enum status detail_wrap(struct detail *detail, enum status status, const char *f
 {
     if (!detail)
         return status;
+    /* Put together before it is cut, so that its middle goes and not the reason at its end. */
     char whole[2 * sizeof(detail->text) + 2];
     va_list args;
     va_start(args, format);

@@ -7,7 +7,9 @@
 #define DOTS     "..."
 #define DOTS_LEN 3
 
-/* The number of octets that the first one announces and the bits of the character in it. */
+/* The number of octets that the first one announces and the bits of the character in it; 0 where it
+ * can be none: 0x80-0xbf go on, 0xc0 and 0xc1 could only be overlong, 0xf5 and up would be above
+ * U+10FFFF (RFC 3629). */
 static size_t utf8_first_octet(uint8_t octet, uint32_t *bits)
 {
     if (octet < 0x80) {
@@ -64,6 +66,8 @@ bool utf8_is_clean(const char *text, size_t len)
     return true;
 }
 
+/* Not only a matter of looks: what stands behind one of them in a line can be made to look like
+ * what stands before it. */
 bool utf8_is_bidirectional(uint32_t character)
 {
     return character == 0x061c || character == 0x200e || character == 0x200f ||
@@ -76,8 +80,8 @@ static size_t utf8_show_octet(uint8_t octet, char *out)
     return (size_t)snprintf(out, 5, "\\x%02x", octet);
 }
 
-/* What is to be shown of the text's first character, at most 8 octets and a NUL. *taken: those it takes of
- * the text. */
+/* What is to be shown of the text's first character, at most 8 octets and a NUL. *taken: those it
+ * takes of the text. */
 static size_t utf8_show_first(const char *text, size_t len, char *out, size_t *taken)
 {
     uint32_t character = 0;
@@ -104,6 +108,7 @@ size_t utf8_show(const char *text, size_t len, char *out, size_t size)
         char shown[2 * UTF8_SHOW_MAX + 1];
         size_t taken;
         size_t shown_len = utf8_show_first(text + at, len - at, shown, &taken);
+        /* Whole or not at all: half an escape would read as something else. */
         if (shown_len >= size - written)
             break;
         memcpy(out + written, shown, shown_len);
@@ -126,6 +131,9 @@ void utf8_shorten(const char *text, size_t len, char *out, size_t size)
         out[len] = '\0';
         return;
     }
+    /* At least four octets are left out, so that the dots never write over what is still to be
+     * moved where `out` is `text`. A character has three octets behind its first at most; of what
+     * is no UTF-8 no more is given up either. */
     size_t room = size - 1 - DOTS_LEN, head = room / 2, tail = len - (room - head);
     for (int i = 0; i < 3 && head > 0 && utf8_is_continuation(text[head]); i++)
         head--;
@@ -141,6 +149,7 @@ void utf8_format(char *out, size_t size, const char *format, va_list args)
 {
     va_list again;
     va_copy(again, args);
+    /* Nearly everything fits: it is formatted once and needs no memory. */
     int len = vsnprintf(out, size, format, args);
     if (len < 0) {
         out[0] = '\0';
