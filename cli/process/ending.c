@@ -21,6 +21,7 @@ void ending_start(struct ending *ending, uv_loop_t *loop, ending_asked *asked, v
     static const int numbers[ENDING_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     *ending = (struct ending){.asked = asked, .arg = arg};
     for (size_t i = 0; i < ENDING_SIGNALS; i++) {
+        /* nohup starts a command with SIGHUP ignored, so that it outlives the terminal. */
         if (numbers[i] == SIGHUP && ending_is_ignored(SIGHUP))
             continue;
         uv_signal_t *signal = &ending->signals[ending->count++];

@@ -17,6 +17,7 @@ void harden_environment(void)
 
 void harden_secrets(void)
 {
+    /* Hard and soft, so that it cannot be raised again; children inherit it. */
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 }
 
@@ -25,7 +26,8 @@ void harden_execution(void)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* Only who has CAP_SETPCAP may; for others no_new_privs makes the set worthless. */
+/* Only who has CAP_SETPCAP may; for others no_new_privs makes the set worthless. The kernel says
+ * itself which capability is its last: there may be more than when this was compiled. */
 void harden_bounding_set(void)
 {
     for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0;
@@ -37,6 +39,7 @@ enum status harden_capabilities(struct detail *why)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    /* A kernel that does not know ambient capabilities (before 4.3) has none to clear. */
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (syscall(SYS_capset, &header, none) != 0)
         return detail_set(why, STATUS_SYSTEM, "capabilities could not be dropped: %s",

@@ -24,8 +24,8 @@ static bool process_leaves_out(const struct process_options *options, const char
            (options->unset && strncmp(entry, options->unset, strlen(options->unset)) == 0);
 }
 
-/* Made before fork(): where there are other threads, a child may not allocate. The strings are
- * borrowed, the array is the caller's. */
+/* Made before fork(): where there are other threads, a child may call only what is safe in a signal
+ * handler (POSIX), and malloc() is not. The strings are borrowed, the array is the caller's. */
 static const char **process_environment(const struct process_options *options)
 {
     size_t count = 0, set_count = 0, used = 0;
@@ -49,6 +49,8 @@ pid_t process_fork(sigset_t *before)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, before);
     pid_t pid = fork();
+    /* All signals stay blocked until the handlers are gone: one that came in between would run the
+     * parent's in the child. What was ignored stays so, as for any child. */
     int error = errno; /* what follows may change it */
     for (int number = 1; pid == 0 && number < NSIG; number++)
         if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
@@ -59,7 +61,8 @@ pid_t process_fork(sigset_t *before)
     return pid;
 }
 
-/* None is overwritten before it was copied: what is given is in its own place already, or above 2. */
+/* None is overwritten before it was copied: what is given is in its own place already, or above
+ * 2. */
 static bool process_set_streams(const int streams[3])
 {
     for (int i = 0; i < 3; i++) {
@@ -76,12 +79,16 @@ static void process_execute(const struct process_options *options, const char *c
 {
     signal(SIGPIPE, SIG_DFL); /* ignored by ourselves: output_init() */
     signal(SIGXFSZ, SIG_DFL);
+    /* Before execve(), for which the parent waits: so the group is there when it is signalled. */
     if (options->has_group)
         setpgid(0, 0);
+    /* The signal is for a death that is to come. A parent that died before has been replaced by
+     * another, of whose death we would be told instead: so it is looked at afterwards. */
     prctl(PR_SET_PDEATHSIG, options->death_signal);
     if (options->death_signal != 0 && getppid() != parent)
         _exit(NOT_STARTED); /* it has gone already */
     if (process_set_streams(options->streams)) {
+        /* Only now: what was blocked meanwhile finds the defaults. */
         pthread_sigmask(SIG_SETMASK, mask, NULL);
         /* It changes neither. */
         execvpe(options->argv[0], (char *const *)(uintptr_t)options->argv,
@@ -104,6 +111,8 @@ static int process_read_report(int fd)
     return len == (ssize_t)sizeof(error) ? error : 0;
 }
 
+/* The pipe's end in the child has FD_CLOEXEC: execve() closes it, and reading here ends without an
+ * octet. So it is known whether the program runs, and not only that there is a process. */
 static int process_try(const struct process_options *options, const char *const *entries,
                        struct process *out)
 {
@@ -116,10 +125,12 @@ static int process_try(const struct process_options *options, const char *const 
     if (pid == 0)
         process_execute(options, entries, parent, &before, report[1]);
     int error = pid < 0 ? errno : 0;
+    /* Else the pipe would never end: it has a writer as long as we hold this. */
     close(report[1]);
     if (pid > 0)
         error = process_read_report(report[0]);
     close(report[0]);
+    /* It has written why and is ending: who gets an error has no process to wait for. */
     if (pid > 0 && error != 0)
         waitpid(pid, NULL, 0);
     else if (pid > 0)
@@ -148,6 +159,8 @@ void process_signal(const struct process *process, int number)
 
 bool process_has_ended(struct process *process, int *status)
 {
+    /* Also where waitpid() fails: then the child is not ours any more, and its number may be
+     * another's soon. */
     if (process->pid > 0 && waitpid(process->pid, status, WNOHANG) != 0)
         process->pid = 0;
     return process->pid == 0;

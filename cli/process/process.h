@@ -5,8 +5,8 @@
  * nohup has it.
  *
  * A child begins with the signals, mask and directory that this process was started with, with none
- * of our descriptors above 2, as all have FD_CLOEXEC, and without EMPUSA_ETCD_PASSWORD.
- * Whoever needs a shell's exit status makes it of what waitpid() says: 127 for NOT_FOUND and 126 for
+ * of our descriptors above 2, as all have FD_CLOEXEC, and without EMPUSA_ETCD_PASSWORD. Whoever
+ * needs a shell's exit status makes it of what waitpid() says: 127 for NOT_FOUND and 126 for
  * another failure of process_start(), 128 + n for a signal.
  *
  * Threads: process_start() from the main thread, as the kernel takes the end of the thread that
