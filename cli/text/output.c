@@ -1,3 +1,8 @@
+/* All that is written to standard error takes one lock and goes through two sieves. Of warnings and
+ * errors a struct kind counts how many there were of a format within a second; beyond ten only the
+ * last is kept, to be told with their number. And what the sink does not take is counted, and the
+ * count is what is written first once it takes something again. Neither is a queue: memory is
+ * bounded whatever happens. */
 #include "output.h"
 
 #include "sink.h"
@@ -14,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A line is one write() of PIPE_BUF at most, which a pipe takes whole (POSIX): so lines of several
+ * processes that share it do not mix. */
 #define LINE_SIZE  SINK_MAX
 #define PATIENCE   5000 /* ms that a command which may wait waits for a reader */
 #define TURN_MS    1000
@@ -70,15 +77,18 @@ static uint64_t output_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* errno is the write's: EAGAIN is a reader that is slow, all else one that will never read. */
 static bool output_try_line(const char *line, size_t len)
 {
     if (sink_write(&output.error, line, len))
         return true;
-    /* Once it has waited in vain, it does not wait again until something was read. */
+    /* Once it has waited in vain, it does not wait again until something was read: a command that
+     * has much to say would else hang for seconds at each line. */
     return errno == EAGAIN && !output.never_waits && output.lost == 0 &&
            sink_wait(&output.error, PATIENCE) && sink_write(&output.error, line, len);
 }
 
+/* Before anything else is written, so that it stands where the lines are missing. */
 static bool output_tell_lost(void)
 {
     char line[80];
@@ -124,8 +134,8 @@ static void output_tell_more(struct kind *kind)
     kind->more = 0;
 }
 
-/* Its place; that of the one which has been quiet for longest when it has none yet. Formats are told
- * apart by their addresses, as they are literals. */
+/* Its place; that of the one which has been quiet for longest when it has none yet. Formats are
+ * told apart by their addresses, as they are literals. */
 static struct kind *output_find_kind(const char *format)
 {
     struct kind *oldest = &output.kinds[0];
@@ -141,7 +151,8 @@ static struct kind *output_find_kind(const char *format)
     return oldest;
 }
 
-/* At most KIND_BURST warnings of a kind in KIND_MS. */
+/* At most KIND_BURST warnings of a kind in KIND_MS: what a stranger can cause, by a query or by
+ * what is registered, must not fill a disk. */
 static bool output_admit(enum log_level level, const char *format, const char *text)
 {
     if (level < LOG_LEVEL_WARNING)
@@ -207,7 +218,8 @@ bool output_print(const char *text)
     return len <= SINK_MAX && sink_write(&output.result, text, len);
 }
 
-/* Say what is due: of the kinds whose time is over, of what was lost. */
+/* Say what is due: of the kinds whose time is over, of what was lost. A kind that is quiet from now
+ * on would never be told otherwise. Standard output needs no lock: it is the main thread's. */
 static void output_catch_up(bool is_last)
 {
     uint64_t now = output_now_ms();
@@ -230,11 +242,14 @@ static void output_on_turn(uv_timer_t *timer)
 
 void output_begin(uv_loop_t *loop)
 {
+    /* Before privileges are given up: who was started as root may not open the terminal again
+     * later. */
     sink_prepare(&output.error);
     sink_prepare(&output.result);
     output.never_waits = true;
     uv_timer_init(loop, &output.turn);
     uv_timer_start(&output.turn, output_on_turn, TURN_MS, TURN_MS);
+    /* A timer that repeats would keep the loop running for ever. */
     uv_unref((uv_handle_t *)&output.turn);
 }
 
@@ -266,6 +281,8 @@ static bool output_has_no_reader(int fd)
     return poll(&asked, 1, 0) > 0 && (asked.revents & POLLERR);
 }
 
+/* Only here is it known: stdio buffers, and what a full disk refuses may show at the last flush. A
+ * reader that went away, as head(1) does, has had what it wanted. */
 int output_finish(const struct log *log, int exit_status)
 {
     errno = 0;
@@ -281,6 +298,7 @@ int output_finish(const struct log *log, int exit_status)
 
 void output_value(FILE *file, const char *text, size_t len)
 {
+    /* A program that reads it is to get what was stored; only a terminal acts on octets. */
     if (!isatty(fileno(file))) {
         fwrite(text, 1, len, file);
         return;

@@ -39,6 +39,8 @@ void sink_prepare(struct sink *sink)
         sink_forget(sink);
         return;
     }
+    /* Looked at with each write, as the number may mean another file by now; what is left of a line
+     * for the one before must not go there. */
     if (sink->is_known && now.st_dev == sink->device && now.st_ino == sink->inode)
         return;
     sink_forget(sink);
@@ -59,6 +61,8 @@ bool sink_wait(struct sink *sink, int timeout_ms)
 /* What a pipe, a terminal or a socket has no room for waits; a file takes what it gets. */
 static ssize_t sink_write_some(struct sink *sink, const char *text, size_t len)
 {
+    /* MSG_DONTWAIT and MSG_NOSIGNAL are of this call alone, so a socket need not be opened again,
+     * which it cannot be. */
     if (S_ISSOCK(sink->type))
         return send(sink->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sink->own >= 0)
@@ -103,6 +107,7 @@ bool sink_write(struct sink *sink, const char *text, size_t len)
     size_t done;
     if (!sink_flush(sink))
         return false;
+    /* Once a part of it is out, the line counts as written: its rest goes before all else. */
     if (!sink_write_all(sink, text, len, &done) && done == 0)
         return false;
     sink->rest_len = len - done;

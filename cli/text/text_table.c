@@ -17,6 +17,7 @@ struct text_table {
     struct width width;
     struct column columns[TEXT_TABLE_COLUMNS_MAX];
     size_t column_count;
+    /* 32 KiB: much for a stack, and not to be allocated for each row. */
     char shown[TEXT_TABLE_COLUMNS_MAX][WIDTH_OCTETS_MAX]; /* the cells of one row */
 };
 
@@ -37,6 +38,7 @@ enum status text_table_new(const char *const *headers, size_t columns, struct te
     for (size_t i = 0; i < columns; i++) {
         struct column *column = &table->columns[i];
         column->header = headers[i];
+        /* Headers are our own words, in ASCII: an octet is a column. */
         column->header_columns = strlen(headers[i]);
         column->columns = column->header_columns + HEADER_PADDING;
     }
@@ -64,6 +66,7 @@ static void text_table_show(struct text_table *table, const struct text_table_ce
     }
 }
 
+/* tabulate aligns columns of numbers to the right. */
 static bool text_table_is_whole_number(const char *text, size_t len)
 {
     size_t at = len > 0 && (*text == '-' || *text == '+') ? 1 : 0;
@@ -75,6 +78,8 @@ static bool text_table_is_whole_number(const char *text, size_t len)
     return true;
 }
 
+/* Shown to be measured and once more to be printed: to keep what was shown would take memory for
+ * each row. */
 void text_table_measure(struct text_table *table, const struct text_table_cell *cells)
 {
     struct shown shown[TEXT_TABLE_COLUMNS_MAX];

@@ -8,6 +8,8 @@
 #define DOTS     "..."
 #define DOTS_LEN 3
 
+/* The process stays in the locale "C", as nobody calls setlocale(): there wcwidth() knows ASCII
+ * alone, so this brings its own. */
 void width_init(struct width *width)
 {
     width->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
@@ -43,6 +45,8 @@ struct line {
 static bool width_add(struct line *line, const char *shown, size_t len, size_t columns, size_t max,
                       char *out)
 {
+    /* Octets are bounded as well, for combining characters take no column: a cell could be
+     * endless. */
     if (line->columns + columns > max || line->len + len > WIDTH_OCTETS_MAX)
         return false;
     memcpy(out + line->len, shown, len);
@@ -63,6 +67,7 @@ static struct line width_run_show(const struct width *width, const char *text, s
         char shown[2 * UTF8_SHOW_MAX + 1];
         uint32_t character;
         size_t octets = utf8_decode(text + at, len - at, &character);
+        /* What is no UTF-8 goes octet by octet. */
         octets += octets == 0;
         size_t shown_len = utf8_show(text + at, octets, shown, sizeof(shown));
         if (!width_add(&line, shown, shown_len, width_columns_of(width, shown, shown_len), max,
