@@ -54,6 +54,10 @@ static enum status apex_enter_browsing(struct zone *zone, const char *name)
     return apex_enter(zone, fixed ? &fixed->node : NULL);
 }
 
+/* They are there although nothing may be registered: to say NXDOMAIN for _tcp would be to deny all
+ * that will stand below it (RFC 8020), for as long as resolvers remember. And who enters a type or
+ * an address need not look for a parent. Of RFC 6763 11 r and dr are left out, as nobody can
+ * register by DNS. */
 static enum status apex_enter_subtrees(struct zone *zone)
 {
     static const char *const empty[] = {"\4_tcp", "\4_udp", "\4addr", "\7service",
@@ -175,6 +179,7 @@ static enum status apex_enter_ns(struct zone *zone, const struct zone_options *o
                                  size_t first, struct view_ns *ns)
 {
     size_t relative, max = options->ns_count - first;
+    /* The addresses of one elsewhere are another zone's to tell. */
     if (!apex_is_inside(zone, &ns->wire, &relative))
         return STATUS_OK;
     struct fixed *fixed =
@@ -227,6 +232,8 @@ static enum status apex_enter_name_servers(struct zone *zone, const struct zone_
     return status;
 }
 
+/* In the letters of --domain, as every answer shows them; `folded` is what questions are compared
+ * with. */
 static enum status apex_set_names(struct zone *zone, const struct zone_options *options,
                                   struct detail *why)
 {
@@ -245,6 +252,7 @@ static enum status apex_set_names(struct zone *zone, const struct zone_options *
         view->label_count++;
     name_to_text(view->wire.octets, view->wire.len, zone->domain);
     zone->domain[strlen(zone->domain) - 1] = '\0';
+    /* RFC 2142: the mailbox that every domain has for its DNS. */
     static const char admin[] = "\12hostmaster";
     memcpy(view->rname.octets, admin, sizeof(admin) - 1);
     memcpy(view->rname.octets + sizeof(admin) - 1, view->wire.octets, view->wire.len);
@@ -266,6 +274,7 @@ static enum status apex_set_host_domain(struct zone *zone, const char *text, str
         view->host.len = (uint8_t)(5 + view->wire.len);
     }
     zone->host_is_inside = apex_is_inside(zone, &view->host, &relative);
+    /* Anywhere else in the zone a host could have the name of a type, a view or a switch. */
     if (zone->host_is_inside && (relative != 5 || !apex_is_same(view->host.octets, "\4host", 5)))
         return detail_set(why, STATUS_BAD_INPUT,
                           "the host domain \"%s\" lies inside the zone, where it can only be "

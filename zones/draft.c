@@ -18,6 +18,8 @@ static void draft_set_txt(const struct entry *entry, struct draft *draft)
 }
 
 /* <label>.<type>.<_tcp|_udp> */
+/* Two names have to fit into 255 octets: its own, and that of its host, which stands in the data of
+ * its SRV record. */
 static enum skip draft_set_name(const struct zone *zone, const struct entry *entry,
                                 struct draft *draft)
 {
@@ -82,6 +84,7 @@ struct instance *draft_instance(const struct draft *draft, const struct entry *e
     instance->host_is_whole = entry->location.is_dotted;
     instance->position = MEMBER_VECTOR_NONE;
     instance->ignored = (uint16_t)entry->ignored;
+    /* In the order in which node.h takes them apart: instance_txt() and what follows. */
     uint8_t *at = (uint8_t *)(instance + 1) + draft->name.len;
     at = mempcpy(at, draft->txt, draft->txt_len);
     at = mempcpy(at, entry->location_text.text, location);

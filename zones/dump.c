@@ -36,6 +36,7 @@ static uint64_t dump_pair_hash(const void *seed, const uint64_t *pair)
     return name_hash_pair(seed, pair[0], pair[1]);
 }
 
+/* By what a record is made from instead of its octets: two words for each, however long it is. */
 static bool dump_is_new(struct dump *dump, uint64_t a, uint64_t b)
 {
     bool added = false;
@@ -99,8 +100,9 @@ static void dump_put_type(struct dump *dump, const struct node *node)
     }
 }
 
-/* The table holds names in the order of a random hash: they are sorted, so that two dumps of the
- * same data are the same. */
+/* The table holds names in the order of a random hash: they are sorted, so that two dumps of one
+ * zone can be compared. Instances follow their type in the order of its members, so that a million
+ * of them need no row here. */
 struct row {
     uint64_t order; /* kind and beginning of the name: mostly enough */
     const struct node *node;

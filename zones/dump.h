@@ -2,8 +2,9 @@
  *
  * Every RRset that a question could bring is there, its records together, none twice, with the TTL
  * that an answer would give it. First comes the SOA record, once; then what the configuration
- * makes, and the rest in an order that follows from the names. Empty non-terminals, and hosts
- * without an address, have no records, so a copy made from these does not know their names.
+ * makes, and the rest in an order that follows from the names, but for a type's instances, which
+ * come in the order of its members. Empty non-terminals, and hosts without an address, have no
+ * records, so a copy made from these does not know their names.
  *
  * Units: *_s is seconds. Memory: while it runs, 16 octets for each name that is no instance's and
  * at most 64 for each record of the largest RRset. Threads: the control thread, between two

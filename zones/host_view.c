@@ -18,6 +18,8 @@ size_t host_view_to_key(uint8_t *name, size_t len, const uint8_t *labels, unsign
     return len - SERVICE_LEN + 1 + PROTOCOL_LEN;
 }
 
+/* Another kind of node may have the name: "dns-sd.service" leads to _dns-sd._udp, an empty
+ * non-terminal, and is no view. */
 static bool host_view_add_node(const struct node *node, struct instance_source *out, unsigned i)
 {
     if (node && node_kind(node) == NODE_TYPE)
@@ -29,6 +31,8 @@ static bool host_view_add_node(const struct node *node, struct instance_source *
     return true;
 }
 
+/* Nothing is stored for a view, so that no change of a type has to keep one true; the price is a
+ * second look-up, for _udp, with each question. */
 bool host_view_find(const struct view *view, struct name_padded key, uint64_t hash,
                     struct instance_source *out)
 {

@@ -9,6 +9,9 @@
 #include <sys/param.h>
 #include <sys/queue.h>
 
+/* A TTL of a second must not cost a look-up every second; and one of a day must not keep an address
+ * that has changed for longer than five minutes. DNS that fails does so for all hosts and comes
+ * back for all, so none waits for long after it; a host that does not exist mostly stays away. */
 #define REFRESH_MIN_S  5U
 #define REFRESH_MAX_S  300U
 #define REFRESH_FILE_S 30 /* of what has no TTL: the hosts file */
@@ -76,6 +79,8 @@ enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct
         TAILQ_INIT(&hosts->queues[i]);
     uv_timer_init(loop, &hosts->pump);
     hosts->pump.data = hosts;
+    /* Unreferenced, as the hosts' timers are: to refresh addresses is no reason for a loop to go
+     * on. */
     uv_unref((uv_handle_t *)&hosts->pump);
     *out = hosts;
     return STATUS_OK;
@@ -139,6 +144,7 @@ static void hosts_admit(struct hosts *hosts)
     hosts_dequeue(host);
     hosts->admitted++;
     if (host->failures)
+        /* What it failed for is not remembered: the longer pause. */
         hosts_look_up_in(host, hosts_retry_s(host, STATUS_NOT_FOUND));
     else
         hosts_enqueue(host, HOST_NEW);
@@ -228,6 +234,7 @@ static void hosts_pump(uv_timer_t *pump)
         host->state = HOST_LOOKING_UP;
         hosts->lookups++;
         hosts->counts.lookups++;
+        /* Last, since without memory it calls back before it returns. */
         resolver_host(hosts->resolver, host->name, hosts_on_host, host);
     }
 }
@@ -304,6 +311,9 @@ void hosts_count(const struct hosts *hosts, struct hosts_counts *out)
     *out = hosts ? hosts->counts : (struct hosts_counts){0};
 }
 
+/* A node of tsearch(3) begins with a pointer to what it holds, so the tree can be emptied from its
+ * root. No look-up is under way any more (hosts.h asks for resolver_close() first), so each host
+ * goes with its own timer, and the rest with the pump. */
 void hosts_stop(struct hosts *hosts)
 {
     if (!hosts)

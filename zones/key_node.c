@@ -33,6 +33,8 @@ struct name_padded key_node_key(const struct key_node *key_node, uint8_t buffer[
     return (struct name_padded){buffer, key_node_derive_key(key_node, buffer)};
 }
 
+/* By their octets, as etcd orders them: which key of one name comes first is the same on every
+ * server, whatever the order in which they came. */
 int key_node_compare(const struct key_node *a, const struct key_node *b)
 {
     uint8_t buffer_a[KEY_NODE_SIZE], buffer_b[KEY_NODE_SIZE];
@@ -41,6 +43,8 @@ int key_node_compare(const struct key_node *a, const struct key_node *b)
     return order ? order : (key_a.len > key_b.len) - (key_a.len < key_b.len);
 }
 
+/* In its own letters, as keys that differ by case are different keys. Copied, because hashing reads
+ * blocks, and behind a key in the reply of etcd memory may end. */
 uint64_t key_node_hash_key(const struct zone *zone, const char *key, size_t len)
 {
     uint8_t padded[KEY_NODE_SIZE];
@@ -68,6 +72,8 @@ struct key_node *key_node_find(const struct zone *zone, const char *key, size_t 
     return NULL;
 }
 
+/* It is kept though nothing is served of it: a load that brings it again knows it by its revision,
+ * and neither parses nor logs it once more. */
 struct key_node *key_node_new_skipped(const struct change *change, enum skip skip)
 {
     struct skipped *skipped = malloc(sizeof(*skipped) + change->key_len + NAME_PAD);

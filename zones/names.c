@@ -2,6 +2,9 @@
 
 #include <stdlib.h>
 
+/* One block: a reader finds the name and its data behind the pointer that it has, and retiring that
+ * frees them. What follows the fixed part is not cleared, since the caller fills it in before
+ * anybody sees it. */
 void *names_new(enum node_kind kind, size_t size, const uint8_t *name, size_t name_len,
                 size_t data_len)
 {
@@ -41,6 +44,8 @@ struct node *names_find(const struct zone *zone, struct name_padded name)
     return names_find_in(zone, &zone->view.names, name);
 }
 
+/* Its parent does not count it, and needs not: _tcp, addr and host are there for ever (apex.c), and
+ * a type stays as long as instances name it; its node is reaped after theirs (zone_commit()). */
 enum status names_add(struct zone *zone, struct node *node)
 {
     enum status status = ptr_table_insert(&zone->view.names, names_hash(zone, node), node);
@@ -92,6 +97,8 @@ static enum status names_hold_parent(struct zone *zone, struct name_padded name)
     return STATUS_OK;
 }
 
+/* The other way round: a parent that was made for its children goes with the last of them, and its
+ * own parent perhaps with it. One that has records, or that apex.c entered, stays. */
 static void names_drop_parent(struct zone *zone, struct name_padded name)
 {
     struct node *node = name.len ? names_find(zone, name) : NULL;
@@ -135,6 +142,8 @@ void names_remove_deep(struct zone *zone, struct node *node)
     names_drop_parent(zone, parent);
 }
 
+/* Doubled, as the sweep of a load puts off thousands before it commits; room that was made once is
+ * kept. */
 enum status names_reserve_reaps(struct zone *zone, size_t count)
 {
     if (zone->to_reap_count + count <= zone->to_reap_capacity)
@@ -148,6 +157,8 @@ enum status names_reserve_reaps(struct zone *zone, size_t count)
     return STATUS_OK;
 }
 
+/* Must not fail, as what removes a key cannot: so whoever changes one has reserved room for all
+ * that this may put off (REAPS_PER_KEY in zone.c). */
 void names_defer_reap(struct zone *zone, struct node *node)
 {
     assert(zone->to_reap_count < zone->to_reap_capacity);

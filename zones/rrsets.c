@@ -4,7 +4,11 @@
 
 static_assert(RRSETS_DATA_MAX >= ENTRY_TXT_SIZE_MAX + 2 * 256, "any instance's TXT for its type");
 
-/* What each kind of name has, in the order in which it is shown. */
+/* A table instead of a switch for each kind of name: a row says that names of its kind may have an
+ * RRset of its type, and which function gives the records of that one by one. rrset_iter_next()
+ * steps from row to row of one kind and sets up what any of the functions may begin from: a
+ * position, the instances, the addresses of a target. A record lies either in the zone, and is
+ * pointed at (rrsets_is_stored()), or is put together in iter->data (rrsets_is_written()). */
 struct rrsets_row {
     uint8_t kind;
     uint16_t type;
@@ -78,6 +82,8 @@ static bool rrsets_next_ptr(struct rrset_iter *iter)
            rrsets_write_ptr(iter, instance_label(instance), 1u + instance_label(instance)[0]);
 }
 
+/* The key is the target, not its name as it is written: two that give one host in other letters say
+ * the same (RFC 4343), and an RRset has no record twice (RFC 2181 5). */
 static bool rrsets_next_srv(struct rrset_iter *iter)
 {
     const struct instance *instance = instance_iter_next(&iter->instances);
@@ -162,6 +168,8 @@ static const struct rrsets_row rows[] = {
     {.next_record = NULL},
 };
 
+/* By the functions that answers call for theirs, so that a copy of the zone gives the TTL that a
+ * question would. */
 static uint32_t rrsets_ttl_of(const struct rrset_iter *iter)
 {
     switch (iter->row->kind) {

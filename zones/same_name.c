@@ -29,6 +29,9 @@ static struct key_node *same_name_predecessor(struct key_node *head, const struc
     return before;
 }
 
+/* A reader may stand anywhere in the list meanwhile. So `fresh` knows what follows it before
+ * anything leads to it, and one that is taken out goes on pointing there until it is freed: from
+ * either, a reader finds the rest. */
 struct key_node *same_name_link(struct key_node *head, struct key_node *old, struct key_node *fresh)
 {
     /* Mostly a name has one key, which need not be compared with itself. */

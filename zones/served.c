@@ -81,6 +81,8 @@ static struct switch_node *served_as_switch(struct key_node *key_node)
     return key_node && key_node->node.kind == NODE_SWITCH ? (struct switch_node *)key_node : NULL;
 }
 
+/* A key says whether it is a service's or a switch's, so an instance never becomes a switch: one of
+ * the two swaps alone has something to do. */
 enum status served_enter(struct zone *zone, struct key_node *old, struct key_node *fresh)
 {
     enum status status = STATUS_OK;

@@ -58,6 +58,8 @@ enum status service_type_add_user(struct zone *zone, struct service_type *set, u
     return status;
 }
 
+/* Reaped at the end of the commit, not here: until its members are published without the last of
+ * them, readers find them in it. */
 void service_type_remove_user(struct zone *zone, struct service_type *set, uint32_t ttl_s)
 {
     ttl_counts_remove(&set->ttls, ttl_s, zone->view.record_ttl_s);

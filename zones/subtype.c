@@ -9,6 +9,7 @@ static struct instance *subtype_next_of(const struct instance *instance)
     return (struct instance *)instance->key.next;
 }
 
+/* A scan, of ENTRY_SUBTYPES_MAX at most. */
 static uint32_t *subtype_row_position(const struct instance *instance,
                                       const struct service_type *set)
 {
@@ -73,6 +74,8 @@ enum status subtype_new(struct zone *zone, struct instance *instance, const stru
     return status;
 }
 
+/* So an entry that is written again, perhaps with another TTL, moves no member of a subtype: the set
+ * goes on pointing at the name's head, which subtype_replace_head() exchanges if that is `old`. */
 void subtype_inherit(struct instance *old, struct instance *fresh)
 {
     struct instance_subtypes *subtypes = old->subtypes;
@@ -132,6 +135,8 @@ void subtype_join(struct zone *zone, struct instance *head, struct instance *fre
         if (subtype_held_position(head, set))
             continue;
         uint32_t position;
+        /* The instance has been entered, and there is no way back: without memory the set lacks the
+         * name, and the service itself is served. */
         if (member_vector_append(&set->members, head, &position) == STATUS_OK)
             subtypes->rows[i].position = position;
         else
@@ -139,6 +144,7 @@ void subtype_join(struct zone *zone, struct instance *head, struct instance *fre
     }
 }
 
+/* Whichever instance of the name stands for it in a set, what the set holds is the head. */
 void subtype_replace_head(struct instance *old_head, struct instance *head)
 {
     for (struct instance *at = head; at; at = subtype_next_of(at)) {

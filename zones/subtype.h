@@ -25,7 +25,8 @@ MUST_USE enum status subtype_new(struct zone *zone, struct instance *instance,
 void subtype_drop(struct zone *zone, struct instance *instance);
 /* The new value of a key takes over the positions of the old. */
 void subtype_inherit(struct instance *old, struct instance *fresh);
-/* After and before the list of instances with one name, beginning at `head`, gets and loses one. */
+/* After the list of instances with one name, now beginning at `head`, has got or lost one; NULL: it
+ * has none left. */
 void subtype_join(struct zone *zone, struct instance *head, struct instance *fresh);
 void subtype_leave(struct zone *zone, struct instance *head, struct instance *old);
 /* Another instance is the first of the name. */

@@ -18,6 +18,7 @@ enum status switch_node_new(const struct zone *zone, const struct key_parts *par
     if (status != STATUS_OK)
         return STATUS_BAD_INPUT;
     *skip = SKIP_NAME_TOO_LONG;
+    /* label_switch() knows no zone. */
     if (len + 7 + zone->view.wire.len > NAME_MAX_LEN)
         return STATUS_BAD_INPUT;
     memcpy(name + len, below, 7);
@@ -31,6 +32,7 @@ enum status switch_node_new(const struct zone *zone, const struct key_parts *par
     if (!node)
         return STATUS_NO_MEMORY;
     node->key.ttl_s = change->ttl_s;
+    /* Always stored, unlike an instance's: switches are few, and their names say it backwards. */
     node->key.key_len = (uint16_t)change->key_len;
     node->txt_len = (uint16_t)txt_len;
     uint8_t *at = mempcpy((uint8_t *)(node + 1) + len, txt, txt_len);
@@ -52,6 +54,8 @@ static enum status switch_node_enter(struct zone *zone, struct key_node *head, s
     return STATUS_OK;
 }
 
+/* Its name may go at once, unlike an instance's: no record points at a switch, so nothing names
+ * what is NXDOMAIN then. */
 static void switch_node_leave(struct zone *zone, struct key_node *old)
 {
     struct key_node *head = same_name_head(zone, old), *first = same_name_unlink(head, old);

@@ -11,6 +11,8 @@
  * are counted, and the addresses that are looked up for it are part of host views. It stands in
  * zone.elsewhere, which readers do not know: they come to it from its instances alone. */
 
+/* Lengths need no check: address_parse() takes labels of at most 63 octets, 253 in all with their
+ * dots, which is 255 in wire form. */
 size_t target_host_wire(const struct address *location, uint8_t out[NAME_MAX_LEN])
 {
     size_t len = 0, host_len = location->host_len;
@@ -52,12 +54,16 @@ static size_t target_inside_name(const struct address *location, uint8_t name[NA
     return len + 5;
 }
 
+/* The name of a host that is absolute ends in the root label; that of a dotless one is relative, to
+ * the zone or to the host domain. */
 static bool target_is_dotless(const struct target *target)
 {
     const uint8_t *name = node_name(&target->node);
     return target->node.kind == NODE_HOST && name[target->node.name_len - 1] != 0;
 }
 
+/* Folded, since the registry's "baz" and "BAZ" are one target, and one host to look up. Those of
+ * the configuration are not looked up at all. */
 static void target_notify_host(struct zone *zone, const struct target *target, bool is_added)
 {
     void (*notify)(void *, const char *) = is_added ? zone->host_added : zone->host_removed;
@@ -182,6 +188,8 @@ enum status target_get(struct zone *zone, const struct address *location, struct
     return STATUS_OK;
 }
 
+/* One word that stands for itself: readers may see it a moment before or after what it goes
+ * with. */
 static void target_set_ttl(struct zone *zone, struct target *target)
 {
     uint32_t ttl_s = ttl_counts_min(&target->ttls, zone->view.record_ttl_s);
@@ -318,6 +326,8 @@ static struct target *target_find_host(struct zone *zone, const char *name)
     return target_find(zone, (struct name_padded){wire, wire_len}, !zone->host_is_inside);
 }
 
+/* A TTL that changes alone is no change of the zone: each refresh brings another, and the serial
+ * would move with all of them. */
 bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
                      size_t count, uint32_t ttl_s)
 {
@@ -329,6 +339,8 @@ bool target_set_host(struct zone *zone, const char *name, const struct resolver_
     return target_set_addresses(zone, target, addresses, count);
 }
 
+/* Each row makes the host's list anew from all rows so far that name it, so the last one's is
+ * whole, and what is sorted and without duplicates stays so. */
 enum status target_add_fixed(struct zone *zone, const struct zone_address *rows, size_t row,
                              struct detail *why)
 {

@@ -8,6 +8,8 @@
 
 #define FIXED_LEN 11 /* the root as owner, type, class, TTL, length */
 
+/* Made once for all lines: a record may have 64 KiB, and a zone millions of records. `wire` is what
+ * ldns reads, `line` what it writes. */
 struct text {
     ldns_buffer *line;
     uint8_t wire[FIXED_LEN + UINT16_MAX];
@@ -152,5 +154,6 @@ enum status text_zone(const struct zone *zone, FILE *file)
         return status;
     status = dump_zone(zone, text_write_line, &output);
     text_free(output.text);
+    /* It is text_write_line() that breaks off, and knows why. */
     return status == STATUS_CANCELLED ? output.status : status;
 }

@@ -22,6 +22,8 @@ static uint8_t label_fold_type(uint8_t c)
     return c == '_' ? '-' : name_fold_octet(c);
 }
 
+/* Without a key, as every server, and whoever computes a label by hand, must come to the same.
+ * Names that are made to collide share a label, as those that differ by case do. */
 uint32_t label_fnv1a(const void *octets, size_t len)
 {
     const uint8_t *at = octets;
@@ -139,11 +141,13 @@ static size_t label_cut_of(const char *name, size_t len)
     if (len <= CUT_MAX)
         return len;
     size_t cut = CUT_MAX;
+    /* Bounded, since octets that are no UTF-8 may all look like continuations. */
     while (cut > CUT_MAX - UTF8_BACK_MAX && ((uint8_t)name[cut] & 0xc0) == 0x80)
         cut--;
     return cut;
 }
 
+/* What is mangled is cut even if it is not too long: the hash has to fit behind it. */
 void label_instance(const char *name, size_t len, struct label *out, bool *is_mangled)
 {
     *is_mangled = len == 0 || len > NAME_LABEL_MAX || label_is_wildcard(name, len);
@@ -172,6 +176,8 @@ static void label_append_number(struct label *label, unsigned number, unsigned b
         label_append(label, (uint8_t) "0123456789abcdef"[number / divisor % base]);
 }
 
+/* IPv6 is written out: the short form could put "--" where a host's label must not have it: at its
+ * beginning, or as its third and fourth octets, where RFC 5890 reserves it. */
 void label_address(const uint8_t *octets, size_t len, struct label *out)
 {
     out->len = 0;

@@ -43,6 +43,9 @@ enum status name_from_text(const char *text, struct name_buffer *out, struct det
     return STATUS_OK;
 }
 
+/* Escaped is what the reader of a master file would take for something else: the end of a label, a
+ * comment, a quote, parentheses, the origin, a directive; and, as numbers, what is no printable
+ * ASCII. */
 static char *name_octet_to_text(uint8_t octet, char *at)
 {
     if (octet <= 0x20 || octet >= 0x7f)

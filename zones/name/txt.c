@@ -41,6 +41,7 @@ static size_t txt_finish(struct cursor *cursor)
     return cursor->is_full ? 0 : cursor->len;
 }
 
+/* RFC 6763 6.4: keys are compared without case, and one without a value is a key, too. */
 static bool txt_has_type_key(const struct entry_string *pair)
 {
     const size_t len = sizeof(type_key) - 1;
@@ -55,6 +56,8 @@ static bool txt_is_before(const struct entry_string *pair)
     return memcmp(prefix, pair->text, MIN(sizeof(prefix) - 1, pair->len)) < 0;
 }
 
+/* The base of a type may be of any length, so this is what txt_append() may have to cut; a pair has
+ * at most ENTRY_TXT_PAIR_MAX octets. */
 static void txt_append_type(struct cursor *cursor, const char *base, size_t base_len,
                             struct txt_place *place)
 {

@@ -146,6 +146,9 @@ enum status member_vector_append(struct member_vector *list, const void *item, u
     return STATUS_OK;
 }
 
+/* A removal in the draft may have moved the member, so that what is published has it elsewhere and
+ * is left as it is: readers see the old one until the commit, which is when it is freed at the
+ * earliest (rcu.h). */
 static void member_vector_replace_in(struct member_version *vector, uint32_t position,
                                      const void *old, const void *item)
 {

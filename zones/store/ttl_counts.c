@@ -38,6 +38,7 @@ void ttl_counts_remove(struct ttl_counts *ttls, uint32_t ttl_s, uint32_t max_ttl
     struct ttl_counts_rows *rows = ttls->rows;
     if (ttl_s >= max_ttl_s || !rows)
         return;
+    /* The rows have no order, so the last can take the place of one that goes. */
     for (uint32_t i = 0; i < rows->count; i++) {
         if (rows->row[i].ttl_s != ttl_s)
             continue;
