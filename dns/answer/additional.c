@@ -68,6 +68,7 @@ static bool additional_put_targets(struct reply *reply, unsigned first)
     return true;
 }
 
+/* One target, as an instance has, needs no look for duplicates. */
 void additional_srv(struct reply *reply)
 {
     if (reply->ref_count == 1)
@@ -77,6 +78,8 @@ void additional_srv(struct reply *reply)
 }
 
 /* All records of one name, or none. */
+/* The references of what is rolled back are not: they have room, as they were in a message, and
+ * nobody reads them after the one that failed. */
 static bool additional_put_chain(struct reply *reply, const struct instance *instance,
                                  uint16_t owner)
 {

@@ -18,6 +18,7 @@ enum where {
     WHERE_NOWHERE  /* in the zone, and cannot exist */
 };
 
+/* RFC 8767 recommends it for stale data: soon asked again, not at once. */
 #define STALE_TTL_S 30
 
 struct answer_scratch *answer_scratch_new(void)
@@ -34,6 +35,8 @@ void answer_scratch_free(struct answer_scratch *scratch)
     free(scratch);
 }
 
+/* Where a label begins: "notempusa.internal" ends in the octets of "empusa.internal", too, but not
+ * in its labels. */
 static inline bool answer_is_in_zone(const struct view *view, const struct query *query)
 {
     size_t zone_len = view->wire.len;
@@ -64,6 +67,7 @@ static inline enum where answer_locate(const struct view *view, struct query *qu
         query->zone_at = (uint16_t)(QUERY_HEADER + len);
         if (labels < 2 || !host_view_is(query->folded, len, query->labels[labels - 1]))
             return WHERE_INSIDE;
+        /* The copy is changed; the question, which is echoed and pointed at, stays as it came. */
         size_t key_len = host_view_to_key(query->folded, len, query->labels, labels);
         if (key_len == 0)
             return WHERE_NOWHERE;
@@ -104,6 +108,7 @@ static inline void answer_fetch_owner(const struct ptr_table_slots *slots, struc
         answer_fetch_lines(query->candidate, 3);
 }
 
+/* An SRV record copies its target's name: the next thing to wait for, once the instance is here. */
 static inline void answer_fetch_target(const struct query *query)
 {
     if (query->type == TYPE_SRV && query->candidate && node_kind(query->candidate) == NODE_INSTANCE)
@@ -272,6 +277,8 @@ struct refusal {
 };
 
 /* Why a question is not for the zone to answer; NOERROR: it is. */
+/* What is not ours comes first: it is refused also while nothing is loaded, since SERVFAIL would
+ * have the client try again. */
 static struct refusal answer_refusal(const struct answer_env *env, const struct query *query)
 {
     if (query->verdict == QUERY_ERROR)
@@ -287,6 +294,7 @@ static struct refusal answer_refusal(const struct answer_env *env, const struct 
         return (struct refusal){RCODE_SERVFAIL, EDE_NOT_READY};
     if (env->state == ANSWER_EXPIRED)
         return (struct refusal){RCODE_SERVFAIL, EDE_INVALID_DATA};
+    /* A name in the zone, but no zone's. */
     if (answer_is_transfer(query) && query->key_len > 0)
         return (struct refusal){RCODE_NOTAUTH, EDE_NONE};
     return (struct refusal){RCODE_NOERROR, EDE_NONE};
@@ -365,6 +373,8 @@ void answer(const struct zone *zone, const struct answer_env *env, const struct 
     if (!answer_is_fast(env, query) && answer_not_from_zone(env, query, out, size, result))
         return;
     *result = (struct answer_result){.type = query->type};
+    /* Its room is kept from the beginning: it is written last, and whoever sent an OPT record gets
+     * one whatever else fits (RFC 6891 6.1.1). */
     size_t opt_size = edns_size(env, query);
     message_begin(&reply, query, out, message_size(env, query, size) - opt_size);
     reply.view = zone_view(zone);

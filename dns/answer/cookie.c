@@ -11,6 +11,7 @@
 #define COOKIE_EXPIRE_S 3600
 #define COOKIE_AHEAD_S  300
 
+/* RFC 9018 4.4: of the client's address, not of its port, which is another with each question. */
 static void cookie_hash(const uint8_t secret[16], const uint8_t *client, const uint8_t *head,
                         const struct sockaddr *address, uint8_t out[8])
 {

@@ -25,6 +25,8 @@ static void dedup_new_edition(struct dedup *dedup)
     dedup->edition = 1;
 }
 
+/* The first few are never moved to the table, so a pair is looked for among them first: most
+ * messages have no more, and never touch its memory. */
 bool dedup_add_slowly(struct dedup *dedup, uint64_t a, uint64_t b)
 {
     uint32_t few = dedup->count < DEDUP_FEW ? dedup->count : DEDUP_FEW;

@@ -1,8 +1,8 @@
 /* dns/answer/dedup.h - what a message already holds, so that no record stands in it twice.
  *
  * A set of pairs of words in fixed memory, emptied by starting a new edition: the first few are
- * compared one by one, more go to a hash table. It never fills: once half full it
- * takes every further pair for a duplicate.
+ * compared one by one, more go to a hash table. It never fills: once half full it takes every
+ * further pair for a duplicate.
  *
  * What is added was chosen by whoever registers (addresses, ports), so the hash has a secret: else
  * a few thousand of them, chosen to fall together, would make each answer quadratic.

@@ -2,6 +2,8 @@
 
 #include "cookie.h"
 
+/* Never less than edns_put_options() writes: records end where this begins, and nothing checks
+ * again. */
 size_t edns_size_of_options(const struct answer_env *env, unsigned wants)
 {
     size_t size = 0;
@@ -51,6 +53,8 @@ static uint8_t *edns_put_cookie(const struct answer_env *env, const struct query
     return at + COOKIE_CLIENT + COOKIE_SERVER;
 }
 
+/* To secondaries we are the primary, whose data does not age: all of the time until expiry is
+ * left. */
 static uint8_t *edns_put_zone_options(const struct query *query, const struct edns *edns,
                                       uint8_t *at)
 {
@@ -79,6 +83,7 @@ uint8_t *edns_put_options(const struct answer_env *env, const struct query *quer
         memcpy(at, env->nsid, env->nsid_len);
         at += env->nsid_len;
     }
+    /* Only asked for over TCP (query_read_option()): RFC 7828 forbids it over UDP. */
     if ((query->wants & QUERY_WANTS_KEEPALIVE) && env->tcp_idle_100ms) {
         at = edns_put_option(at, EDNS_OPTION_KEEPALIVE, 2);
         rr_put16(at, env->tcp_idle_100ms);

@@ -12,6 +12,8 @@ void message_limit_additional(struct reply *reply, size_t opt_size)
         reply->limit = reply->at;
 }
 
+/* It always fits: the header, the longest question and the largest OPT record (EDNS_MAX) take less
+ * than the 512 octets that any client accepts. */
 void message_bare(const struct answer_env *env, const struct query *query, uint16_t rcode,
                   bool is_truncated, uint16_t ede, uint8_t *out, size_t size,
                   struct answer_result *result)
@@ -23,6 +25,8 @@ void message_bare(const struct answer_env *env, const struct query *query, uint1
     message_finish(&reply, env, &edns, false, is_truncated, result);
 }
 
+/* Without an NSID nobody is to tell this server from others: then these are names like any in that
+ * class, and refused. */
 bool message_chaos(const struct answer_env *env, const struct query *query, uint8_t *out,
                    size_t size, struct answer_result *result)
 {
@@ -59,6 +63,7 @@ void message_bad_key(const struct answer_env *env, const struct query *query, ui
         message_bare(env, query, RCODE_NOTAUTH, true, EDE_NONE, out, size, result);
         return;
     }
+    /* Behind the OPT record: RFC 8945 5.1 wants it last. */
     tsig_write(&tsig, RCODE_BADKEY, out + result->len);
     result->len += tsig_len(&tsig);
     rr_put16(out + 10, rr_get16(out + 10) + 1u);

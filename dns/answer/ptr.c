@@ -45,6 +45,7 @@ static inline uint8_t *ptr_put_ptr(struct reply *reply, uint32_t ttl_s, struct n
     return data;
 }
 
+/* No type is remembered: RFC 6763 12 knows nothing additional to a list of types. */
 static bool ptr_to_types(struct reply *reply, const struct member_version *members,
                          struct shared_tail *tail)
 {

@@ -65,6 +65,7 @@ bool records_instance_srv(struct reply *reply, const struct instance *instance, 
     return true;
 }
 
+/* Beginning at another each time, as clients mostly take the first. */
 bool records_addresses(struct reply *reply, const struct target *target, uint16_t owner,
                        uint16_t type)
 {
@@ -86,6 +87,8 @@ void records_host(struct reply *reply, const struct target *host, uint16_t owner
     (void)records_addresses(reply, host, owner, TYPE_AAAA);
 }
 
+/* ANY brings both families into one message, so the second word of an IPv4 address is one that
+ * hardly any IPv6 address has. */
 static bool records_is_new_address(struct reply *reply, const uint8_t *octets, uint16_t type)
 {
     uint64_t pair[2] = {0, 0};
@@ -144,6 +147,8 @@ void records_target_far(struct reply *reply, const struct target *target, const 
     }
 }
 
+/* What additional_put_chain() does in steps that may each fail, with one comparison: a browse
+ * answer over TCP may have hundreds of these. */
 bool records_instance(struct reply *reply, const struct instance *instance, uint16_t owner)
 {
     const struct target *target = instance->target;
@@ -167,6 +172,8 @@ bool records_instance(struct reply *reply, const struct instance *instance, uint
         ttl_s = reply_ttl(reply, rrsets_target_ttl(target));
         at = reply_head(at, (uint16_t)(0xc000u | reply_offset(reply, srv + RRSETS_SRV_FIXED)),
                         is_v4 ? TYPE_A : TYPE_AAAA, ttl_s, address_len);
+        /* Of a fixed length, which is one store: what it writes beyond an IPv4 address is
+         * overwritten by the next record or lies in ANSWER_SLACK. */
         memcpy(at, target->address, NAME_PAD);
         at += address_len;
     }
@@ -185,6 +192,8 @@ static bool records_put_type_txt(struct reply *reply, const struct instance *ins
     return at != NULL;
 }
 
+/* No records_end(): each member looked at is a record, and a message is full of those long before
+ * REPLY_VISITS_MAX. */
 bool records_type_txt(struct reply *reply, const struct member_version *members)
 {
     struct instance_source source = {.sets = {members}};
@@ -219,6 +228,7 @@ static bool records_copy(struct reply *reply, uint16_t owner, uint16_t type, uin
     return at != NULL;
 }
 
+/* Not rotated: additional_ns() finds them in the order of view->ns. */
 bool records_ns(struct reply *reply)
 {
     const struct view_ns *ns = reply->view->ns, *end = ns + reply->view->ns_count;

@@ -24,6 +24,8 @@ static bool acl_matches(const struct address_prefix *prefix, const uint8_t addre
     return rest == 0 || ((prefix->address[whole] ^ address[whole]) & (0xff00 >> rest) & 0xff) == 0;
 }
 
+/* In one form: IPv4 addresses as v4-mapped ones, which is how address_parse_prefix() gives
+ * prefixes. */
 bool acl_has(const struct acl *acl, const struct sockaddr *address)
 {
     uint8_t found[16], mapped[16] = {[10] = 0xff, [11] = 0xff};

@@ -25,6 +25,7 @@ void batch_begin(struct batch *batch)
     batch->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* What was read of it may look whole. What is an error or denied already stays that. */
 void batch_cut(struct batch *batch, unsigned i)
 {
     struct query *query = &batch->queries[i];
@@ -34,6 +35,7 @@ void batch_cut(struct batch *batch, unsigned i)
     }
 }
 
+/* By answer(), so that state, EDNS and TTL are as for any SOA record. */
 static void batch_answer_soa(struct batch *batch, const struct query *query, uint8_t *out,
                              size_t size, struct answer_result *result)
 {

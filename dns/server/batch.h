@@ -63,7 +63,7 @@ void batch_not_from_zone(struct batch *batch, const struct query *query, uint8_t
                          struct answer_result *result);
 
 /* Write the i-th reply to `out` (see answer()); its length, or 0: nothing is to be sent. Does not
- * count it as a reply: it may yet be rate_limited. 0 and result->is_transfer (over TCP alone): the
+ * count it as a reply: the rate limit may yet drop it. 0 and result->is_transfer (over TCP alone): the
  * client is to get the whole zone; see xfr_query_keep(). */
 static inline size_t batch_answer(struct batch *batch, unsigned i, uint8_t *out, size_t size,
                                   struct answer_result *result)

@@ -71,9 +71,8 @@ static inline void counters_query(struct counters *counters, enum query_transpor
                                                : &counters->cookies_other);
 }
 
-/* Then, if the reply is not rate_limited: its rcode, and whether it is truncated, a window or a
- * FORMERR.
- */
+/* Then, unless the rate limit drops the reply: its rcode, and whether it is truncated, a window or a
+ * FORMERR. */
 static inline void counters_reply(struct counters *counters, enum query_transport transport,
                                   const struct answer_result *result)
 {

@@ -1,8 +1,8 @@
 /* dns/server/rate_limit.h - how many answers a second a network is sent over UDP.
  *
  * UDP addresses can be forged, so answers may be aimed at a victim: each client prefix (prefix.h)
- * has a bucket of one second's answers. A bucket is one 64-bit word, the moment at which
- * it would be full again (the generic cell rate algorithm), shared by all workers and changed by
+ * has a bucket of one second's answers. A bucket is one 64-bit word, the moment at which it would be
+ * full again (the generic cell rate algorithm), shared by all workers and changed by
  * compare-and-swap; only clients of one prefix ever contend for a word. The table never grows: a
  * keyed hash chooses a cache line of 8 buckets for a prefix, which takes over the least used of them
  * when all are taken, so that a flood of prefixes evicts the idle, not the busy.

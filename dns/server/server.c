@@ -44,6 +44,8 @@ static enum status server_check(const struct server_options *options, struct det
     return STATUS_OK;
 }
 
+/* With SO_REUSEPORT the kernel would let each worker bind one address twice, and spread its clients
+ * over both sockets. */
 static bool server_is_claimed(const struct server *server, const struct sockaddr_storage *address)
 {
     for (size_t i = 0; i < server->address_count; i++)
@@ -76,6 +78,7 @@ static enum status server_claim_addresses(struct server *server,
     return server->address_count != 0 ? STATUS_OK : STATUS_SYSTEM;
 }
 
+/* Not needed once workers have sockets, or cannot have them: from then on those keep the port. */
 static void server_release_guards(struct server *server)
 {
     for (size_t i = 0; i < SERVER_LISTEN_MAX; i++) {
@@ -102,6 +105,8 @@ static enum status server_open_sockets(struct server *server, struct worker *wor
     return STATUS_OK;
 }
 
+/* All sockets in the caller's thread, before the first worker starts: a port below 1024 needs
+ * privileges, which the caller drops next. */
 static enum status server_open_workers(struct server *server, unsigned count, struct detail *why)
 {
     server->workers = calloc(count, sizeof(struct worker *));
@@ -123,6 +128,7 @@ static enum status server_make_limit(struct server *server, uint32_t rate)
 {
     if (rate == 0)
         return STATUS_OK;
+    /* A line of buckets is to be one cache line. */
     server->limit = aligned_alloc(alignof(struct rate_limit), sizeof(struct rate_limit));
     if (!server->limit)
         return STATUS_NO_MEMORY;
@@ -144,10 +150,12 @@ static enum status server_fill(struct server *server, const struct server_option
     server->shared.tcp_share.transfer_arg = options->transfer_arg;
     server->shared.tcp_share.limit = options->tcp_connections;
     server->shared.tcp_idle_ms = options->tcp_idle_s * 1000;
+    /* What calloc() left would be descriptor 0. */
     memset(server->guards, -1, sizeof(server->guards));
 
     unsigned workers = options->workers != 0 ? options->workers : uv_available_parallelism();
     server->shared.tcp_share.workers = workers;
+    /* Before the rate limit, which copies it. */
     enum status status = name_seed_init(&server->shared.tcp_share.seed);
     if (status != STATUS_OK)
         return detail_set(why, status, "no random numbers");

@@ -41,6 +41,7 @@ static uint64_t tcp_clients_key_of(const union socket_address *client)
 }
 
 /* Where the client with this key stands, or would. */
+/* The secret keeps a client that has many networks at hand from filling one bucket with them. */
 static struct tcp_client **tcp_clients_place_of(const struct tcp *tcp, uint64_t key)
 {
     const struct name_seed *seed = &tcp->share->seed;
@@ -62,6 +63,8 @@ struct tcp_client *tcp_clients_top(const struct tcp *tcp)
     return TAILQ_FIRST(&tcp->clients.levels[tcp->clients.top_level]);
 }
 
+/* At the end of its level, so that of those who hold as many the one who has for longest is the
+ * first (tcp_clients_top()). */
 static void tcp_clients_set_count(struct tcp *tcp, struct tcp_client *client, unsigned count)
 {
     struct tcp_level *levels = tcp->clients.levels;
@@ -95,6 +98,8 @@ bool tcp_clients_join(struct tcp *tcp, struct tcp_conn *conn)
     return true;
 }
 
+/* It goes with its last connection: memory follows the connections, not the networks that have been
+ * seen. */
 void tcp_clients_leave(struct tcp *tcp, struct tcp_conn *conn)
 {
     struct tcp_client *client = conn->client;

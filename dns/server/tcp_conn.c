@@ -50,6 +50,7 @@ bool tcp_conn_open(struct tcp *tcp, int fd, const union socket_address *client)
     conn->tcp = tcp;
     conn->fd = fd;
     conn->address = *client;
+    /* libuv holds the handle until its callback; of the descriptor it lets go at once. */
     if (!tcp_conn_poll_for(conn, UV_READABLE) || !tcp_list_join(tcp, conn)) {
         uv_close((uv_handle_t *)&conn->poll, tcp_conn_on_closed);
         return false;
@@ -170,6 +171,8 @@ static enum flow tcp_conn_flush(struct tcp_conn *conn)
     return flow;
 }
 
+/* Progress only when all of it is gone: one who takes an octet now and then would keep its slot for
+ * ever. */
 static enum flow tcp_conn_drain(struct tcp_conn *conn)
 {
     size_t at = conn->output_at;

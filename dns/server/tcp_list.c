@@ -31,6 +31,8 @@ static void tcp_list_append(struct tcp *tcp, struct tcp_conn *conn)
     TAILQ_INSERT_TAIL(&tcp->conns, conn, by_progress);
 }
 
+/* The last step of opening a connection, which may fail: what it did not count it need not take
+ * back. */
 bool tcp_list_join(struct tcp *tcp, struct tcp_conn *conn)
 {
     if (!tcp_clients_join(tcp, conn))

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* The last rounds are those of stopping: what has been received is answered, but of a flood, which
+ * has no end, not more than that. */
 #define UDP_ROUNDS      8 /* batches in one go, before TCP gets its turn */
 #define UDP_LAST_ROUNDS 1024
 
@@ -37,6 +39,7 @@ struct worker {
 
 enum status worker_new(struct worker_shared *shared, unsigned index, struct worker **out)
 {
+    /* calloc() does not align to a cache line. */
     struct worker *worker = aligned_alloc(alignof(struct worker), sizeof(*worker));
     if (!worker)
         return STATUS_NO_MEMORY;
@@ -84,8 +87,8 @@ static void worker_on_udp(uv_poll_t *poll, int status, int events)
     udp_serve(&socket->worker->udp, socket->fd, socket->is_wildcard, UDP_ROUNDS);
 }
 
-/* A prepare handle runs right before the loop waits for events. First
- * tcp_turn(), which reads the zone; then offline, since who waits online holds up every grace period. */
+/* A prepare handle runs right before the loop waits for events. First tcp_turn(), which reads the
+ * zone; then offline, since who waits online holds up every grace period. */
 static void worker_on_sleep(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
@@ -93,6 +96,8 @@ static void worker_on_sleep(uv_prepare_t *prepare)
     batch_sleep(&worker->batch);
 }
 
+/* poll.data says whether there is a handle: a start that failed halfway leaves sockets without
+ * one. */
 static void worker_close_udp(struct worker *worker)
 {
     for (unsigned i = 0; i < worker->socket_count; i++) {
@@ -121,6 +126,8 @@ static void worker_on_stop(uv_async_t *async)
     uv_unref((uv_handle_t *)&worker->sleep);
 }
 
+/* The loop was made by the server's thread, and is this one's until pthread_join(). A reader is a
+ * thread, so it registers itself. */
 static void *worker_run(void *arg)
 {
     struct worker *worker = arg;
@@ -197,6 +204,8 @@ const struct counters *worker_counters(const struct worker *worker)
     return &worker->counters;
 }
 
+/* A worker may be freed whatever has become of it (worker.h), so each part is looked at whether it
+ * is there. */
 void worker_free(struct worker *worker)
 {
     if (!worker)

@@ -120,6 +120,7 @@ static void axfr_put_record(struct axfr *transfer, const struct dump_record *rec
     /* As if nothing of it could be compressed. */
     size_t max_len =
         (size_t)record->owner_len + RR_FIXED + record->rdata_len + axfr_opt_len(transfer);
+    /* A record too large for that has a message of its own, of up to 64 KiB. */
     if (transfer->count > 0 && transfer->len + max_len > MESSAGE_LEN) {
         axfr_end_message(transfer);
         axfr_begin_message(transfer);
@@ -187,6 +188,8 @@ static uint64_t axfr_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Counted is what the kernel took, up to SEND_OCTETS more than the client has: axfr_linger() sees
+ * to the rest. */
 static bool axfr_keeps_pace(const struct sending *sending)
 {
     uint64_t ms = axfr_now_ms() - sending->begun_ms;
@@ -276,6 +279,8 @@ enum status axfr_serve(const struct zone *zone, const struct axfr_request *reque
     return status == STATUS_CANCELLED ? STATUS_UNREACHABLE : status;
 }
 
+/* The head was made without a rcode (xfr_query_keep()), for the transfer that there should have
+ * been. */
 void axfr_refuse(const struct axfr_request *request, uint16_t rcode, int fd)
 {
     uint8_t bytes[FRAMING_PREFIX + AXFR_HEAD_MAX];

@@ -47,6 +47,8 @@ enum transfer_kind xfr_query_kind(const struct query *query, const struct view *
     return has_news ? TRANSFER_WHOLE : TRANSFER_SOA;
 }
 
+/* The whole reply without records, so that the transfer, which may begin later and in another
+ * process, needs neither the query nor the environment. */
 void xfr_query_keep(const struct answer_env *env, const struct query *query,
                     struct axfr_request *out)
 {

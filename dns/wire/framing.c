@@ -9,6 +9,7 @@ bool framing_next(struct framing *framing, const uint8_t **message, size_t *mess
 
     if (left < FRAMING_PREFIX)
         return false;
+    /* 0 is a length like any other: it is the parser that drops what is no message. */
     size_t len = rr_get16(bytes);
     if (left - FRAMING_PREFIX < len)
         return false;

@@ -19,6 +19,8 @@ static inline void query_set_question(struct query *query, const uint8_t *name, 
     query->has_question = true;
 }
 
+/* Folded octet by octet, unlike on the fast path: the message may end with the question, and the
+ * buffer with the message. */
 static bool query_read_question(struct query *query, size_t len)
 {
     const uint8_t *name = query->bytes + QUERY_HEADER;

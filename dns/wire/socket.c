@@ -14,8 +14,8 @@
 /* The kernel holds twice that for a connection whose client does not read, and no more. Left alone
  * it would grow to 4 MB. */
 #define REPLY_OCTETS  65536
-#define FAST_OPEN_MAX 256
-#define PORT_TRIES    32
+#define FAST_OPEN_MAX 256 /* that ask before their handshake is over; more begin as always */
+#define PORT_TRIES    32  /* one that is free for TCP may be taken for UDP */
 
 /* For whom an option is set. */
 enum {
@@ -33,6 +33,7 @@ static const struct option {
     unsigned purposes;
     bool is_required;
 } options[] = {
+    /* Else [::] would be the wildcard of IPv4, too, and nobody could listen at IPv6 alone. */
     {AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, 1, FOR_ALL, true},
     {AF_UNSPEC, SOL_SOCKET, SO_REUSEPORT, 1, FOR_UDP | FOR_TCP, true},
     /* Forgives TIME_WAIT, but no listener. */
@@ -51,6 +52,8 @@ static const struct option {
     {AF_UNSPEC, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_OCTETS, FOR_UDP, false},
     /* Inherited by the connections. */
     {AF_UNSPEC, SOL_SOCKET, SO_SNDBUF, REPLY_OCTETS, FOR_TCP, false},
+    /* Replies leave in as few writes as may be; Nagle's algorithm would hold the second of them
+     * back until the client has acknowledged the first. */
     {AF_UNSPEC, IPPROTO_TCP, TCP_NODELAY, 1, FOR_TCP, false},
     {AF_UNSPEC, IPPROTO_TCP, TCP_FASTOPEN, FAST_OPEN_MAX, FOR_TCP, false},
 };
@@ -132,6 +135,8 @@ static bool socket_is_for(const struct option *option, const struct sockaddr_sto
 }
 
 /* The errno of the first required option that failed, else 0. */
+/* What is not required, an older kernel or a container may refuse: answers are right without it,
+ * but slower, fragmented or fewer in a burst. */
 static int socket_set_options(int fd, const struct sockaddr_storage *address, unsigned purpose)
 {
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {

@@ -7,8 +7,8 @@
 #define TAIL_LEN  6    /* original ID, error, other length */
 #define NO_END    0x40 /* begins nothing in a name */
 
-/* Octets of the labels at `at`, without what ends them; *last is that: 0, or 0xc0
- * and more. Those that do not end within `len` octets end in NO_END. */
+/* Octets of the labels at `at`, without what ends them; *last is that: 0, or 0xc0 and more. Those
+ * that do not end within `len` octets end in NO_END. */
 static size_t tsig_labels_len(const uint8_t *at, size_t len, uint8_t *last)
 {
     size_t used = 0;
@@ -54,6 +54,7 @@ bool tsig_read(const struct query *query, struct tsig *tsig)
         return false;
     const uint8_t *data = query->tsig + at + FIXED_LEN, *end = query->tsig + query->tsig_len;
     size_t len = tsig_labels_len(data, (size_t)(end - data), &last);
+    /* RFC 3597 4: a name in the data of a record of this type is never compressed. */
     if (last != 0 || len >= NAME_MAX_LEN)
         return false;
     tsig->algorithm = data;
