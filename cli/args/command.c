@@ -53,9 +53,9 @@ static size_t command_least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Optimal string alignment: Levenshtein's distance, but that an exchange of neighbours counts as one,
- * so "sevre" is one slip from "serve" and not two. No cell depends on what is more than two rows above
- * it: three rows of the matrix suffice, taken in turns. */
+/* Optimal string alignment: Levenshtein's distance, but that an exchange of neighbours counts as
+ * one, so "sevre" is one slip from "serve" and not two. No cell depends on what is more than two
+ * rows above it: three rows of the matrix suffice, taken in turns. */
 size_t command_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     size_t rows[3][WORD_MAX + 1];
@@ -87,8 +87,8 @@ static size_t command_slip(const char *typed, size_t len, const char *word, size
     return is_slip ? distance : SIZE_MAX;
 }
 
-/* Whether a part of `word`, from a '-' or its beginning on, begins with `typed` or almost is it. What
- * is short to the whole word is a part of too many to mean any. */
+/* Whether a part of `word`, from a '-' or its beginning on, begins with `typed` or almost is it.
+ * What is short to the whole word is a part of too many to mean any. */
 static bool command_is_part(const char *typed, size_t len, const char *word)
 {
     size_t word_len = strlen(word);
@@ -158,6 +158,7 @@ bool command_nearest(const struct command_table *table, const char *group, const
     out[0] = '\0';
     if (!group && command_group(table, best))
         command_add_meant(best, out, size);
+    /* All of that name, as "list" is a command of two groups. */
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
         if (command_may_follow(group, command) && strcmp(command->name, best) == 0)

@@ -15,7 +15,8 @@ static void completion_print_words(const struct command_table *table, const char
         printf("%s ", word);
 }
 
-/* "a|b", or NULL: any value will do. */
+/* "a|b", or NULL: any value will do. Of the levels those that help names; what else is taken is for
+ * old scripts. */
 static const char *completion_choices(const struct option_row *row)
 {
     return row->kind == OPTION_LEVEL    ? "DEBUG|INFO|WARNING|ERROR"
@@ -32,6 +33,7 @@ static void completion_print_choices(const char *text)
     putchar('\'');
 }
 
+/* By what help calls the value: a row need not say it twice. */
 static bool completion_is_file(const struct option_row *row)
 {
     return row->argument &&
@@ -76,6 +78,8 @@ static void completion_print_valued_options(const char *between)
     }
 }
 
+/* By the words that are found: a group is followed by its commands, a command by its own
+ * options. */
 static void completion_print_command_cases(const struct command_table *table)
 {
     for (size_t i = 0; i < table->group_count; i++) {
@@ -98,7 +102,8 @@ static void completion_print_command_cases(const struct command_table *table)
 }
 
 /* In parts[0..count-1] are the words as far as the cursor; found are what is being typed, in
- * `current` without the "--option=" that may stand before it in `prefix`, and what may be meant. */
+ * `current` without the "--option=" that may stand before it in `prefix`, and what may be meant. In
+ * pieces, between which completion_print_sh() puts the words of the rows. */
 static const char find_head[] = "_empusa_find() {\n"
                                 "    local command='' option='' ended='' names='' flags='' word i\n"
                                 "    current=${parts[count - 1]} prefix='' files=''\n"
@@ -131,6 +136,10 @@ static const char find_middle[] =
     "    case $command in\n"
     "    '') names='";
 
+/* bash has cut "--a=b:c" into words: those between which COMP_LINE has no blank are one. Where
+ * there is no COMP_LINE, a word of nothing but ':', '=' and '@' is taken to be one with its
+ * neighbours. And what is put into COMPREPLY takes the place of the last of bash's words alone, so
+ * the candidates lose what stands before that (`cut`). */
 static const char bash_functions[] =
     "\n"
     "# bash splits the words at what is in COMP_WORDBREAKS, too.\n"
@@ -184,6 +193,8 @@ static const char bash_functions[] =
     "}\n"
     "complete -F _empusa empusa";
 
+/* emulate -L holds for the function around it: an anonymous one, as _files and compadd need zsh as
+ * it is. */
 static const char zsh_functions[] =
     "\n"
     "_empusa() {\n"
@@ -207,8 +218,8 @@ static const char zsh_functions[] =
     "    compdef _empusa empusa\n"
     "fi";
 
-/* For bash and zsh, which differ in what fills parts[] and takes the candidates; zsh emulates sh, in
- * which arrays begin at 0. */
+/* For bash and zsh, which differ in what fills parts[] and takes the candidates; zsh emulates sh,
+ * in which arrays begin at 0. */
 static void completion_print_sh(const struct command_table *table, const char *head,
                                 const char *functions)
 {
@@ -237,14 +248,15 @@ static void completion_print_sh(const struct command_table *table, const char *h
     puts(functions);
 }
 
-/* A description between single quotes. */
+/* A description. Between single quotes fish, unlike sh, knows \' for one of them. */
 static void completion_print_quoted(const char *text)
 {
     for (; *text; text++)
         fputs(*text == '\'' ? "\\'" : (char[]){*text, '\0'}, stdout);
 }
 
-/* Of this command, or (NULL) of all. */
+/* Of this command, or (NULL) of all. To fish -x is a value that is no file, -r a value, and -F
+ * allows files again, which the first line of the script forbids. */
 static void completion_print_fish_option(const char *command, const struct option_row *row)
 {
     const char *choices = completion_choices(row);

@@ -29,8 +29,8 @@ static bool config_is_name(const char *text)
     return *text && !(*text >= '0' && *text <= '9') && text[strspn(text, octets)] == '\0';
 }
 
-/* A quote without its other half is refused: kept as a part of the value, a password's say, it would
- * be found much later. */
+/* A quote without its other half is refused: kept as a part of the value, a password's say, it
+ * would be found much later. */
 static enum status config_unquote(char **value, struct detail *why)
 {
     char quote = **value;
@@ -70,6 +70,7 @@ static enum status config_read_lines(struct config *config, struct detail *why)
     size_t mark = strlen(BYTE_ORDER_MARK);
     char *rest = config->file.data, *line;
     const char *end = rest + config->file.len;
+    /* Editors of Windows put it there; the first name would begin with it. */
     if (strncmp(rest, BYTE_ORDER_MARK, mark) == 0)
         rest += mark;
     for (unsigned number = 1; (line = strsep(&rest, "\n")); number++) {
@@ -88,6 +89,7 @@ static enum status config_read_file(const char *path, struct config *config, str
     enum status status = file_read(path, CONFIG_SIZE_MAX, true, &config->file, why);
     if (status != STATUS_OK)
         return status;
+    /* No line is more than one item. */
     size_t line_count = 1;
     for (size_t i = 0; i < config->file.len; i++)
         line_count += config->file.data[i] == '\n';
@@ -117,6 +119,7 @@ void config_clear(struct config *config)
 
 const struct config_item *config_find(const struct config *config, const char *name)
 {
+    /* From the end: of several lines with this name the last one counts. */
     for (size_t i = config ? config->count : 0; i > 0; i--) {
         if (strcmp(config->items[i - 1].name, name) == 0)
             return &config->items[i - 1];

@@ -36,7 +36,8 @@ static enum status connect_read_endpoints(const struct options *options, bool is
     return STATUS_OK;
 }
 
-/* Secrets may come; and of a file that others may read it is said. */
+/* Secrets may come; and of a file that others may read it is said. Where none come, a core file
+ * gives nothing away, and may be of use. */
 static void connect_protect(const struct options *options, const struct log *log)
 {
     enum option_id holder = OPTION_ETCD_PASSWORD;
@@ -106,6 +107,7 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
         wanted.password = wanted.user ? password : NULL;
         status = etcd_open(loop, &wanted, out, why);
     }
+    /* The client has copies of its own. */
     connect_forget(password);
     free(endpoints);
     return status;

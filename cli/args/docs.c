@@ -1,4 +1,6 @@
-
+/* Manual pages and the README's tables, of the rows that also parse and help: the gate docs
+ * compares the README with what is printed here, and has man read the pages. What no row knows,
+ * such as the exit statuses, stands here once. */
 #include "cli/text/output.h"
 #include "help.h"
 
@@ -8,7 +10,9 @@
 #define NAME_SIZE  64
 #define FACTS_SIZE 256
 
-/* No backslash, hyphen or leading control character means anything else than itself. */
+/* No backslash, hyphen or leading control character means anything else than itself. A plain '-'
+ * may become U+2010, which looks the same but is no option's to a shell it is copied to; a '.' or
+ * '\'' at the beginning of a line makes it a request to roff, unless the empty \& is before it. */
 static void docs_roff_octet(char octet, bool at_start)
 {
     if (at_start && (octet == '.' || octet == '\''))
@@ -74,6 +78,7 @@ static void docs_roff_command(const struct command *command)
         putchar(' ');
         docs_roff(command->operands);
     }
+    /* Summaries begin with a small letter, as in lists; here one is a sentence. */
     printf("\n%c", command->summary[0] - ('a' - 'A'));
     docs_roff(command->summary + 1);
     fputs(".\n", stdout);
@@ -83,7 +88,8 @@ static void docs_roff_command(const struct command *command)
     }
 }
 
-/* `title` is roff, such as "EMPUSA 1". */
+/* `title` is roff, such as "EMPUSA 1". There is no date, so that the same version always has the
+ * same page. */
 static void docs_roff_head(const char *title, const char *name, const char *summary)
 {
     printf(".TH %s \"\" \"empusa " EMPUSA_VERSION "\"\n.SH NAME\n", title);
@@ -133,6 +139,7 @@ static void docs_man_empusa(const struct command_table *table)
          ".TP\n\\fB\\-\\-version\\fR\nshow the version\n.SH COMMANDS");
     for (size_t i = 0; i < table->count; i++) {
         const struct command *command = &table->commands[i];
+        /* Those of serve are many, and dev has them, too: they have a page of their own. */
         bool has_page = strcmp(command->name, "serve") == 0 || strcmp(command->name, "dev") == 0;
         if (command->is_hidden)
             continue;

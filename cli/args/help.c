@@ -4,7 +4,7 @@
 
 #define WIDTH         80
 #define OPTION_INDENT 10
-#define COMMAND_WIDTH 33
+#define COMMAND_WIDTH 33 /* "switch cas SWITCH VALUE EXPECTED" has 32 */
 #define SHOWN_SIZE    128
 #define FACTS_SIZE    256
 
@@ -39,6 +39,7 @@ static void help_fact(char *out, size_t size, const char *word, const char *text
     snprintf(out + len, size - len, "%s%s%s", len > 0 ? ", " : "", word, text);
 }
 
+/* In the order in which they are looked at: what the first does not have, the next may. */
 void help_facts(const struct option_row *row, char *out, size_t size)
 {
     out[0] = '\0';
@@ -84,6 +85,7 @@ static void help_print_command(const struct command *command, FILE *file)
     fprintf(file, "  %-*s %s\n", COMMAND_WIDTH, shown, command->summary);
 }
 
+/* group NULL: of all groups, so that a person who knows none finds every command in one list. */
 static void help_print_commands(const struct command_table *table, const char *group, FILE *file)
 {
     fputs("\nCommands:\n", file);
@@ -126,6 +128,7 @@ void help_group(const struct command_table *table, const struct command_group *g
             group->name);
 }
 
+/* Without the options of every command, which would bury its own. */
 void help_command(const struct command *command, FILE *file)
 {
     fprintf(file, "Usage: empusa %s%s%s [OPTION...]\n\n%c", command->full_name,

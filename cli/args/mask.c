@@ -17,6 +17,7 @@ static size_t mask(char *text, size_t len)
     size_t secret_len = (size_t)(at - secret), stars = strlen(STARS);
     if (!memchr(secret, ':', secret_len))
         return len;
+    /* It never gets longer: the text is the caller's memory. */
     if (secret_len < stars)
         stars = secret_len;
     memcpy(secret, STARS, stars);

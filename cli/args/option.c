@@ -30,6 +30,8 @@ struct option_word {
     int value;
 };
 
+/* The names that Python's logging has, which scripts may have set for the tool in Python. A level
+ * that we do not have is the nearest one that hides nothing of it. */
 static const struct option_word levels[] = {
     {"DEBUG", LOG_LEVEL_DEBUG}, {"INFO", LOG_LEVEL_INFO},    {"WARNING", LOG_LEVEL_WARNING},
     {"ERROR", LOG_LEVEL_ERROR}, {"WARN", LOG_LEVEL_WARNING}, {"CRITICAL", LOG_LEVEL_ERROR},
@@ -121,6 +123,7 @@ static enum status option_append(struct option_value *value, const char *text, s
 {
     char *copy = strndup(text, len);
     char **texts = realloc(value->texts, (value->count + 1) * sizeof(*texts));
+    /* It may have moved the array even where there is no copy to be put into it. */
     if (texts)
         value->texts = texts;
     if (!copy || !texts) {
@@ -131,8 +134,8 @@ static enum status option_append(struct option_value *value, const char *text, s
     return STATUS_OK;
 }
 
-/* One value of the option, checked. It is kept before it is checked: options_fault() looks at all of
- * them for what may be a password. */
+/* One value of the option, checked. It is kept before it is checked: options_fault() looks at all
+ * of them for what may be a password. */
 static enum status option_add_one(struct options *options, enum option_id id, const char *text,
                                   size_t len, struct detail *why)
 {
@@ -145,7 +148,8 @@ static enum status option_add_one(struct options *options, enum option_id id, co
     return status == STATUS_OK ? status : options_fault(options, id, copy, why);
 }
 
-/* Between two items stands a comma, blanks, or both. */
+/* Between two items stands a comma, blanks, or both. Between two commas, or behind the last one, is
+ * an empty item, which option_check() refuses: something was forgotten there. */
 static enum status option_add_list(struct options *options, enum option_id id, const char *text,
                                    struct detail *why)
 {
@@ -177,6 +181,7 @@ enum status options_set(struct options *options, enum option_id id, const char *
 {
     struct option_value *value = &options->values[id];
     bool is_repeatable = rows[id].kind == OPTION_LIST || rows[id].kind == OPTION_REPEATED;
+    /* The first one of the command line takes the place of all that came from elsewhere. */
     if (!is_repeatable || value->source != OPTION_ARGUMENT)
         option_value_clear(value);
     value->source = OPTION_ARGUMENT;
@@ -193,11 +198,13 @@ static const char *option_look_up(struct option_value *value, const struct optio
                                   const struct config *config)
 {
     const char *const names[] = {row->variable, row->second_variable};
+    /* Each name's empty value counts as unset, so the second one is still asked. */
     for (size_t i = 0; i < COUNT(names) && names[i]; i++) {
         const struct config_item *item = config_find(config, names[i]);
         const char *found = item ? item->value : NULL, *text = config ? found : getenv(names[i]);
         if (!text || !*text)
             continue;
+        /* Known before the value is checked: a fault says where it came from. */
         value->source = config ? OPTION_FILE : OPTION_VARIABLE;
         value->variable = names[i];
         value->line = item ? item->line : 0;
@@ -235,6 +242,8 @@ static bool option_is_variable(const char *name)
     return false;
 }
 
+/* Of names that begin as ours alone: the file may be systemd's for the whole unit, with variables
+ * that are for others. */
 void options_warn(const struct options *options, const struct config *config, const struct log *log)
 {
     const char *file = options_text(options, OPTION_CONFIG);
@@ -293,6 +302,7 @@ enum log_level options_level(const struct options *options)
 
 const char *options_secret_file(const struct options *options, enum option_id id)
 {
+    /* Both are the row's own string, so comparing the pointers suffices. */
     bool is_itself = options->values[id].variable == rows[id].second_variable;
     return is_itself ? NULL : options_text(options, id);
 }
@@ -306,6 +316,7 @@ enum status options_secret(const struct options *options, enum option_id id, cha
         enum status status = file_read(path, SECRET_MAX, true, &file, why);
         if (status != STATUS_OK)
             return detail_wrap(why, status, "--%s \"%s\"", rows[id].name, path);
+        /* Editors, and echo, put a LF at the end, which is no part of it. */
         file.data[strcspn(file.data, "\r\n")] = '\0';
     } else if (text && !(file.data = strdup(text))) {
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
@@ -329,6 +340,7 @@ static const char *option_quotable(const struct option_value *from, const char *
 {
     if (!strchr(value, '@'))
         return option_may_be_secret(from) ? "***" : value;
+    /* Not cut first: that may take away the '@' by which a password is known. */
     if (strlen(value) >= size)
         return "***";
     memcpy(space, value, strlen(value) + 1);
@@ -340,6 +352,7 @@ enum status options_fault(const struct options *options, enum option_id id, cons
                           struct detail *why)
 {
     const struct option_value *from = &options->values[id];
+    /* What *why says is quoted in what takes its place: a copy. */
     struct detail said = *why, space, shown, fault, file, origin = {""};
     const char *name = rows[id].name, *sentence = said.text;
     if (!value)

@@ -66,6 +66,7 @@ static struct word parse_split(const char *argument)
 
 static bool parse_next_word(struct cursor *cursor, struct word *out)
 {
+    /* The first one alone; another "--" behind it is an operand. */
     if (cursor->at < cursor->argc && !cursor->has_ended &&
         strcmp(cursor->argv[cursor->at], "--") == 0) {
         cursor->has_ended = true;
@@ -116,6 +117,8 @@ static bool parse_find_option(const struct cursor *cursor, const struct word *wo
     return false;
 }
 
+/* Of any command: a known option is not taken for the value of the one before it, even where it
+ * does not belong to this command. */
 static bool parse_is_any_option(const struct word *word)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
@@ -144,7 +147,8 @@ static enum parse_verdict parse_unknown_operand(struct cursor *cursor, const str
         call->command ? command_operand(call->command, call->operand_count, &len) : NULL;
     char help[NAME_MAX_SHOWN], parse_option[WORD_SHOWN], whole[WORD_SHOWN];
     parse_help_of(cursor, help);
-    /* Not the value: it may be a secret. */
+    /* Without the value, which may be a secret; but what may be an operand is shown as it would
+     * have to be typed. */
     utf8_shorten(word->text, word->kind == WORD_OPTION ? word->name_len + 2 : strlen(word->text),
                  parse_option, sizeof(parse_option));
     utf8_shorten(word->text, strlen(word->text), whole, sizeof(whole));
@@ -203,6 +207,8 @@ static enum parse_verdict parse_set_option(struct cursor *cursor, enum option_id
 static enum parse_verdict parse_pass_option(struct cursor *cursor, struct word *word)
 {
     enum option_id id;
+    /* It needs no command. Behind --help it is passed by, as help wants to know of which
+     * command. */
     if (parse_is_named(word, "version") && !cursor->wants_help)
         return PARSE_VERSION;
     cursor->wants_help = cursor->wants_help || parse_is_help(word);
@@ -280,6 +286,8 @@ static enum parse_verdict parse_operand(struct cursor *cursor, const char *word)
 
 static enum parse_verdict parse_words(struct cursor *cursor)
 {
+    /* The command's own words come again: the first plain ones, as nothing but options may stand
+     * before. */
     size_t of_name = cursor->call->command->group ? 2 : 1;
     struct word word;
     cursor->at = 1;
@@ -298,6 +306,8 @@ static enum parse_verdict parse_words(struct cursor *cursor)
     return PARSE_RUN;
 }
 
+/* Anywhere, even where it might have been a value: asked only when the line is wrong, and whoever
+ * typed it wants to know what is right. */
 static bool parse_asks_for_help(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -328,7 +338,8 @@ static enum parse_verdict parse_check_operands(struct cursor *cursor)
                              call->command->full_name, call->command->operands);
 }
 
-/* What the environment and the file of --config give. */
+/* What the environment and the file of --config give. That option first: the others may be in its
+ * file. */
 static enum parse_verdict parse_complete(struct cursor *cursor)
 {
     struct call *call = cursor->call;
@@ -349,6 +360,7 @@ static enum parse_verdict parse_check_options(struct cursor *cursor)
 {
     const struct call *call = cursor->call;
     const struct command *command = call->command;
+    /* Not by is_required alone: one of the two suffices, and some commands need neither. */
     if (!command->needs_no_etcd && !options_has(&call->options, OPTION_ETCD_ENDPOINT) &&
         !options_has(&call->options, OPTION_ETCD_DISCOVERY_SRV))
         return parse_missing(cursor, OPTION_ETCD_ENDPOINT);
@@ -382,9 +394,12 @@ enum parse_verdict parse(int argc, char **argv, struct call *call, struct detail
         verdict = parse_no_command(&cursor);
     else if (verdict == PARSE_RUN)
         verdict = parse_words(&cursor);
+    /* Where the command is unknown nobody knows whose help a --help behind it asks for. */
     bool is_help = cursor.is_lost ? cursor.wants_help : parse_asks_for_help(argc, argv);
     if (verdict == PARSE_WRONG && is_help)
         return PARSE_HELP;
+    /* The line first, then what the environment and the file say, then what nobody has said: a
+     * person is told of his own mistake before that of others. */
     if (verdict == PARSE_RUN)
         verdict = parse_check_operands(&cursor);
     if (verdict == PARSE_RUN)

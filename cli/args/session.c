@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-/* What a person may do about it. */
+/* What a person may do about it, in the names of options: the libraries that report these know
+ * none. */
 static const char *const advice[STATUS_COUNT] = {
     [STATUS_UNREACHABLE] = "is etcd running there? See --etcd-endpoint",
     [STATUS_NOT_PLAIN] =
@@ -26,6 +27,7 @@ static const char *const advice[STATUS_COUNT] = {
     [STATUS_CONFLICT] = "try again",
 };
 
+/* Only what waiting does not mend: whether etcd is running is what trying again is about. */
 const char *session_outage_advice(enum status status)
 {
     bool is_settled = status_is_tls(status) || status == STATUS_NO_GATEWAY;
@@ -56,6 +58,7 @@ enum status session_loop_init(uv_loop_t *loop, struct detail *why)
 enum status session_open(struct session *session, const struct call *call)
 {
     *session = (struct session){.call = call, .log = &call->log};
+    /* Before the loop, so that a wrong root leaves nothing to be closed. */
     const char *root = options_text(&call->options, OPTION_TREE_ROOT);
     enum status status = key_root_parse(root, &session->root, &session->why);
     if (status != STATUS_OK)
@@ -75,6 +78,8 @@ enum status session_open(struct session *session, const struct call *call)
     return status;
 }
 
+/* May come twice: whoever has handles on its own stack disconnects before it returns,
+ * session_close() does again. */
 void session_disconnect(struct session *session)
 {
     etcd_close(session->etcd);
@@ -100,6 +105,8 @@ int session_run(const struct call *call, session_use *use, void *arg)
     return exit_status;
 }
 
+/* Not until the loop is empty: the client keeps its connections, and their timers, for the next
+ * call. It may have ended already, from inside the call that began it (kv.h). */
 enum status session_wait(struct session *session)
 {
     while (!session->is_done)
@@ -110,6 +117,7 @@ enum status session_wait(struct session *session)
 
 void session_end_wait(struct session *session, enum status status, const struct detail *why)
 {
+    /* Copied: it is the caller's for this call alone. */
     session->status = status;
     session->why = *why;
     session->is_done = true;
@@ -123,6 +131,7 @@ struct get {
 static bool session_get_each(void *arg, const struct kv *kv)
 {
     struct session_value *out = &((struct get *)arg)->found;
+    /* Borrowed until this returns. */
     out->text = buffer_copy(kv->value, kv->value_len);
     if (!out->text)
         return false;
