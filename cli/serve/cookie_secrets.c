@@ -14,6 +14,9 @@ static int cookie_secrets_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
+/* RFC 9018 hashes with SipHash-2-4, whose key has 16 octets. What stands behind the digits is
+ * refused, as nobody can know what was meant. The NUL of a line that is too short is no digit:
+ * nothing behind it is read. */
 static bool cookie_secrets_read_line(const char *line, uint8_t *out)
 {
     for (size_t i = 0; i < SECRET_SIZE; i++) {
@@ -32,6 +35,7 @@ static enum status cookie_secrets_read_lines(char *text, struct answer_env *out,
     for (char *line; (line = strsep(&rest, "\n"));) {
         if (line[strspn(line, " \t\r")] == '\0')
             continue;
+        /* Not ignored: it would be taken for a secret that is in force. */
         if (out->secret_count == ANSWER_SECRETS_MAX)
             return detail_set(why, STATUS_BAD_INPUT, "more than %d lines", ANSWER_SECRETS_MAX);
         if (!cookie_secrets_read_line(line, out->secrets[out->secret_count++]))
@@ -42,7 +46,8 @@ static enum status cookie_secrets_read_lines(char *text, struct answer_env *out,
     return STATUS_OK;
 }
 
-/* Only the first time may it be waited for. */
+/* A pipe may be waited for at the start alone: later the control thread would stand still
+ * meanwhile, and changes of the registry with it. */
 static enum status cookie_secrets_read_file(const char *path, bool is_first, struct answer_env *out,
                                             struct detail *why)
 {
@@ -69,8 +74,10 @@ enum status cookie_secrets_load(const struct options *options, struct answer_env
     const char *path = options_text(options, OPTION_COOKIE_SECRET);
     struct answer_env made = *env;
     enum status status;
+    /* Random ones outlast SIGHUP: the cookies that clients have are made with them. */
     if (!path && env->secret_count > 0)
         return STATUS_OK;
+    /* Into a copy, so that a file that is right in its first line only changes nothing. */
     made.secret_count = 0;
     status = path ? cookie_secrets_read_file(path, env->secret_count == 0, &made, why)
                   : cookie_secrets_make_random(&made, why);

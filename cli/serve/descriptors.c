@@ -10,6 +10,9 @@
 
 #define WORKER 8 /* descriptors of a thread that answers, without its sockets */
 
+/* The soft limit is usually 1024, for the sake of programs that use select(2); up to the hard one,
+ * often far above, anybody may raise it. Whether that went well shows when descriptors are
+ * opened. */
 static void descriptors_raise_limit(unsigned wanted)
 {
     struct rlimit limit;
@@ -20,7 +23,8 @@ static void descriptors_raise_limit(unsigned wanted)
 }
 
 /* How many of `needed` can be opened; *error says why no more. The limit alone does not tell: some
- * are open already, inherited ones too, and the whole system has a limit. */
+ * are open already, inherited ones too, and the whole system has a limit. An eventfd takes nothing
+ * else: no file, no port. */
 static unsigned descriptors_try_open(unsigned needed, int *fds, int *error)
 {
     unsigned count = 0;
@@ -52,11 +56,16 @@ enum status descriptors_check(unsigned needed, unsigned wanted, struct detail *w
 enum status descriptors_check_server(const struct options *options,
                                      const struct server_options *server, struct detail *why)
 {
+    /* server_open() makes a worker for each CPU that this process may use: no more than are
+     * online. */
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned workers =
         server->workers ? server->workers : (unsigned)(processors > 0 ? processors : 1);
+    /* Each worker has sockets of its own at every address, one for UDP and one for TCP. */
     unsigned sockets = 2 * (unsigned)server->listen_count;
     unsigned needed = DESCRIPTORS_COMMAND + workers * (WORKER + sockets);
+    /* Wanted, not needed: with fewer there are fewer connections, and UDP is answered all the
+     * same. */
     unsigned clients = server->tcp_connections;
     if (options_has(options, OPTION_HTTP)) {
         needed += STATUS_HTTP_DESCRIPTORS;

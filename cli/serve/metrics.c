@@ -41,7 +41,8 @@ static const char *const types[COUNTERS_TYPE_COUNT] = {
 #undef TYPE_NAME
         [COUNTERS_TYPE_OTHER] = "OTHER"};
 
-/* IANA's names; 12 to 15 are unassigned. */
+/* IANA's names; 12 to 15 are unassigned. 16 has two: as the rcode of a message, which only EDNS
+ * makes that large, it is BADVERS, and not the BADSIG of a TSIG record. */
 static const char *const rcodes[COUNTERS_RCODES] = {
     "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",  "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET",
     "NXRRSET", "NOTAUTH", "NOTZONE",  "DSOTYPENI", "RCODE12", "RCODE13", "RCODE14",  "RCODE15",
@@ -53,6 +54,7 @@ static const char *const skips[SKIP_COUNT] = {
 #undef SKIP_NAME
 };
 
+/* Once for each name, in front of all its series: the format has them in one group. */
 static void metrics_head(struct buffer *out, const char *name, const char *type, const char *help)
 {
     buffer_printf(out, "# HELP empusa_%s %s\n# TYPE empusa_%s %s\n", name, help, name, type);
@@ -70,7 +72,8 @@ static void metrics_counter(struct buffer *out, const char *name, const char *he
     buffer_printf(out, "empusa_%s %" PRIu64 "\n", name, value);
 }
 
-/* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape. */
+/* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape.
+ * utf8_show() leaves no LF either, which would have to be escaped, too. */
 static void metrics_info(struct buffer *out, const char *name, const char *help, const char *label,
                          const char *value)
 {
@@ -91,7 +94,8 @@ static void metrics_lower(const char *name, char out[NAME_SIZE])
     out[i] = '\0';
 }
 
-/* Also the pairs at 0: of a series that appears with its first event rate() does not see that one. */
+/* Also the pairs at 0: of a series that appears with its first event rate() does not see that
+ * one. */
 static void metrics_write_table(struct buffer *out, const char *name, const char *label,
                                 const char *const *values, size_t count, const uint64_t *udp,
                                 const uint64_t *tcp)
@@ -153,10 +157,13 @@ static void metrics_write_state(struct buffer *out, const struct metrics_input *
                       i == (size_t)input->state);
     metrics_head(out, "etcd_silence_seconds", "gauge",
                  "Time since the last sign of life of etcd; +Inf: there was none yet.");
+    /* Not 0, which would be the best of news: an alarm on silence shall ring for an etcd that was
+     * never there. */
     if (input->heard_ms == 0) {
         buffer_printf(out, "empusa_etcd_silence_seconds +Inf\n");
         return;
     }
+    /* The control thread may have heard of etcd after now_ms was taken. */
     uint64_t silence_ms = input->now_ms > input->heard_ms ? input->now_ms - input->heard_ms : 0;
     buffer_printf(out, "empusa_etcd_silence_seconds %" PRIu64 ".%03u\n", silence_ms / 1000,
                   (unsigned)(silence_ms % 1000));
@@ -199,6 +206,7 @@ void metrics_write(const struct metrics_input *input, struct buffer *out)
     metrics_info(out, "build_info", "The version of empusa.", "version", input->version);
     metrics_gauge(out, "process_start_time_seconds", "When the process began, since the epoch.",
                   input->started_s);
+    /* What cannot be read is left out: a 0 would pass for a measurement. */
     if (process->resident_bytes > 0)
         metrics_gauge(out, "process_resident_memory_bytes", "Resident memory.",
                       process->resident_bytes);
@@ -219,6 +227,7 @@ static uint64_t metrics_read_resident(void)
     return second ? strtoull(second, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+/* Up to a bound: the thread that counts them has probes to answer, too. */
 static uint64_t metrics_count_fds(void)
 {
     uint64_t count = 0;

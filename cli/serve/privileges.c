@@ -12,6 +12,7 @@ enum status privileges_find(const char *name, struct privileges *out, struct det
 {
     errno = 0;
     const struct passwd *entry = getpwnam(name);
+    /* Of a user that does not exist some sources say nothing, others ENOENT (getpwnam(3)). */
     if (!entry && errno != 0 && errno != ENOENT)
         return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
     if (!entry)
@@ -35,9 +36,11 @@ static bool privileges_take_groups(const struct privileges *user)
 
 enum status privileges_become(const struct privileges *user, struct detail *why)
 {
+    /* It takes CAP_SETPCAP, which goes with root. */
     if (user->uid != 0)
         harden_bounding_set();
-    /* Groups first: who is the user may not change them. */
+    /* Groups first: who is the user may not change them. All three IDs each, since a saved one may
+     * be taken back. */
     if (!privileges_take_groups(user) || setresgid(user->gid, user->gid, user->gid) != 0 ||
         setresuid(user->uid, user->uid, user->uid) != 0)
         return detail_set(why, STATUS_SYSTEM, "cannot become that user: %s", strerror(errno));

@@ -13,6 +13,7 @@ enum status renewal_begin(struct renewal *renewal, struct detail *why)
     const char *path = options_text(renewal->options, OPTION_COOKIE_SECRET);
     enum status status = cookie_secrets_load(renewal->options, renewal->env, why);
     if (status == STATUS_OK && path)
+        /* Each time, as it may be another file by now. */
         harden_warn(renewal->log, option_row(OPTION_COOKIE_SECRET)->name, path);
     return status;
 }
@@ -29,6 +30,8 @@ static void renewal_renew(struct renewal *renewal)
     if (status != STATUS_OK)
         log_printf(renewal->log, LOG_LEVEL_WARNING, "the cookie secrets stay as they are: %s",
                    why.text);
+    /* Whatever became of the cookies: a certificate that is about to expire cannot wait for
+     * them. */
     enum status connection = connect_reload(*renewal->etcd, renewal->options, &why);
     if (connection != STATUS_OK)
         log_printf(renewal->log, LOG_LEVEL_WARNING,
@@ -52,6 +55,9 @@ void renewal_start(struct renewal *renewal, uv_loop_t *loop)
     renewal->timer.data = renewal;
 }
 
+/* The timer is idle again before it reads, so a signal that comes meanwhile, perhaps for what was
+ * just written, starts it anew; those that come while it is running are answered by the same
+ * reading. */
 void renewal_ask(struct renewal *renewal)
 {
     uint64_t now_ms = uv_now(renewal->timer.loop);

@@ -15,6 +15,8 @@ bool sd_notify_send(const char *state)
     const char *path = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     size_t len = path ? strlen(path) : 0;
+    /* '@' stands for the NUL of an abstract name. Neither kind needs a NUL at its end: what counts
+     * is the length (unix(7)). */
     if (len < 2 || (path[0] != '/' && path[0] != '@') || len > sizeof(address.sun_path))
         return true;
     memcpy(address.sun_path, path, len);
@@ -24,7 +26,8 @@ bool sd_notify_send(const char *state)
     if (fd < 0)
         return false;
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
-    /* A manager that does not read may not hold us up. */
+    /* A manager that does not read may not hold us up. A full queue gets empty again; other errors
+     * stay, and trying again would be in vain. */
     bool is_full = sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
                           (const struct sockaddr *)&address, size) < 0 &&
                    (errno == EAGAIN || errno == ENOBUFS);

@@ -1,5 +1,5 @@
 /* cli/serve/sd_notify.h - tell the service manager (sd_notify(3)) through the socket in
- * $SD_NOTIFY_SOCKET. */
+ * $NOTIFY_SOCKET. */
 #ifndef CLI_SERVE_SD_NOTIFY_H
 #define CLI_SERVE_SD_NOTIFY_H
 

@@ -1,3 +1,12 @@
+/* What joins the rest: follow reports the registry, the zone takes each change, the workers read
+ * the zone. All of it is callbacks of one loop, so nothing here needs a lock.
+ *
+ * What workers have to know besides the zone is in `env`; a change of it publishes a copy of the
+ * whole. Its state is NOT_READY until the first load is complete, then FRESH; STALE while etcd is
+ * away or some keys found no memory; EXPIRED once etcd has been away for --stale-limit.
+ *
+ * A transfer forks and shows the zone of that moment. So none begins between the first change of a
+ * group and its commit: the zone is then no state that etcd ever had. */
 #include "serve.h"
 
 #include "cli/args/connect.h"
@@ -56,6 +65,7 @@ static void serve_set_state(struct serve *serve, enum answer_state state)
 {
     if (serve->env.state == state)
         return;
+    /* It stays set also where it cannot be published: whatever publishes next takes it along. */
     serve->env.state = state;
     status_pages_set_state(&serve->pages, state);
     enum status status = server_set_env(serve->server, &serve->env);
@@ -94,6 +104,7 @@ static void serve_become_ready(struct serve *serve)
                "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
                counts.revision);
+    /* Not before: what systemd starts after us may ask at once, and would get SERVFAIL. */
     sd_notify_ready(&serve->tell);
     if (serve->hooks->ready)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
@@ -106,7 +117,8 @@ static void serve_on_load_begin(void *arg)
     xfr_child_hold(serve->transfers, true);
 }
 
-/* A zone that lacks something is neither fresh nor to be copied. */
+/* A zone that lacks something is not fresh, and who waits for its next commit, to copy it, is
+ * refused: what it lacks stays lacking until a load. */
 static void serve_weigh_memory(struct serve *serve, bool is_short)
 {
     xfr_child_break(serve->transfers, is_short || serve->is_lost);
@@ -126,6 +138,7 @@ static void serve_on_put(void *arg, const struct kv *kv)
                  kv->value_len, kv->mod_revision, kv->lease);
     if (status == STATUS_OK)
         return;
+    /* Only for want of memory: what cannot be served is no error of zone_put(). */
     shortage_begin(&serve->shortage, status);
     serve_weigh_memory(serve, true);
 }
@@ -143,6 +156,7 @@ static void serve_on_load_end(void *arg, int64_t revision)
 {
     (void)revision;
     struct serve *serve = arg;
+    /* Ready is said by the commit that follows: what was put is published there. */
     zone_load_end(serve->zone);
     serve->is_loaded = true;
 }
@@ -150,6 +164,8 @@ static void serve_on_load_end(void *arg, int64_t revision)
 static void serve_on_commit(void *arg, int64_t revision)
 {
     struct serve *serve = arg;
+    /* 0: a slice of a load. It can be asked for at once, but shows no revision: nothing may be
+     * copied or called whole before the last one. */
     zone_commit(serve->zone, revision);
     if (revision != 0)
         xfr_child_hold(serve->transfers, zone_is_partial(serve->zone));
@@ -167,6 +183,7 @@ static void serve_lose_contact(struct serve *serve, const struct detail *why)
     log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
                why->text, *advice ? "; " : "", advice,
                serve->is_ready ? "answering what is known" : "queries fail until it is there");
+    /* An outage is reported again for each further reason: the limit runs from the first. */
     if (serve->is_ready && !serve->is_lost)
         serve_become_stale(serve);
     xfr_child_break(serve->transfers, true);
@@ -185,6 +202,7 @@ static void serve_on_contact(void *arg, bool is_live, const struct detail *why)
         log_printf(serve->log, LOG_LEVEL_INFO, "contact with etcd again: %s",
                    etcd_last_endpoint(serve->etcd));
     serve->is_lost = false;
+    /* Not simply fresh: some keys may still be without memory. */
     serve_weigh_memory(serve, zone_is_partial(serve->zone));
 }
 
@@ -203,6 +221,8 @@ static void serve_on_host(void *arg, const char *name, const struct resolver_add
     zone_set_host(serve->zone, name, addresses, count, ttl_s);
 }
 
+/* SIGHUP is by custom what makes a daemon read its files again; for dev it is the end of its
+ * terminal. */
 static void serve_on_signal(uv_signal_t *handle, int number)
 {
     struct serve *serve = handle->data;
@@ -223,6 +243,9 @@ static void serve_on_step(uv_timer_t *timer)
     uv_stop(&serve->loop);
 }
 
+/* Before anything is bound or started: a SIGTERM that comes meanwhile is kept in libuv's pipe, and
+ * ends the loop in its first turn. A SIGHUP that nohup had ignored would not be so any more once
+ * libuv has a handler for it. */
 static void serve_start_handles(struct serve *serve)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
@@ -243,6 +266,7 @@ static void serve_start_handles(struct serve *serve)
         uv_timer_start(&serve->step, serve_on_step, STEP_MS, STEP_MS);
 }
 
+/* Before the zone is made: it reports its hosts from its first key on. */
 static enum status serve_start_hosts(struct serve *serve, struct detail *why)
 {
     if (!serve->options.resolves_hosts)
@@ -324,8 +348,8 @@ static enum status serve_open_pages(struct serve *serve, struct detail *why)
 }
 
 /* Ports and certificates first, while we may; then the user; then threads, as capabilities are each
- * thread's own and those of others could not be dropped. The mirror comes last: its events reach all
- * the rest. */
+ * thread's own and those of others could not be dropped. The mirror comes last: its events reach
+ * all the rest. */
 static enum status serve_start(struct serve *serve, struct detail *why)
 {
     enum status status = serve_start_hosts(serve, why);
@@ -348,6 +372,9 @@ static enum status serve_start(struct serve *serve, struct detail *why)
     return status;
 }
 
+/* Whoever reads goes before what is read: when the zone is freed, the threads of the pages and of
+ * the workers are joined and follow reports nothing more. The workers also go before the transfers,
+ * which they hand over to. */
 static void serve_stop(struct serve *serve)
 {
     uv_close((uv_handle_t *)&serve->stale, NULL);
@@ -384,6 +411,7 @@ static enum status serve_read_options(struct serve *serve, enum option_id listen
                                       .env = &serve->env,
                                       .server = &serve->server,
                                       .etcd = &serve->etcd};
+    /* All of this before the loop is made: libuv aborts where it gets no descriptor. */
     status = renewal_begin(&serve->renewal, why);
     if (status == STATUS_OK)
         status = descriptors_check_server(options, &serve->options.server, why);
@@ -396,6 +424,8 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
 {
     static struct serve serve; /* large; a process serves once */
     struct detail why = {""};
+    /* Before the first secret is read. no_new_privs is a thread's own and inherited: before there
+     * are others, too. */
     harden_secrets();
     harden_execution();
     serve = (struct serve){.call = call, .log = &call->log, .hooks = hooks};

@@ -7,10 +7,12 @@
 #define DNS_PORT 53
 #define MS_PER_S 1000
 
+/* Reached by this machine alone, at a port that takes no privilege: a server that is open to others
+ * is one that somebody asked for. */
 static const char *const default_listen[] = {"127.0.0.1:5300", "[::1]:5300"};
 
-/* Whether the machine has the address; asked of the defaults alone, as a machine without IPv6 has no
- * [::1]. What a person names has to be there. */
+/* Whether the machine has the address; asked of the defaults alone, as a machine without IPv6 has
+ * no [::1]. What a person names has to be there. */
 static bool serve_options_is_there(const struct sockaddr_storage *address)
 {
     struct sockaddr_storage any_port = *address;
@@ -69,6 +71,8 @@ static enum status serve_options_read_pair(const char *text, struct zone_address
         return detail_set(why, STATUS_BAD_INPUT, "not NAME=ADDR");
     if (!address_parse_ip(equals + 1, strlen(equals + 1), &address))
         return detail_set(why, STATUS_BAD_INPUT, "what follows the = is no IP address");
+    /* A v4-mapped address stays an IPv6 one (address_parse_ip()): it becomes an AAAA record as it
+     * was given. */
     bool is_v4 = address.kind == HOST_KIND_IPV4;
     made.address.family = is_v4 ? AF_INET : AF_INET6;
     memcpy(made.address.octets, address.address, is_v4 ? 4 : 16);
@@ -91,12 +95,14 @@ static enum status serve_options_read_pairs(const struct options *options, enum 
         enum status status = serve_options_read_pair(text, &list[i], why);
         if (status != STATUS_OK)
             return status == STATUS_BAD_INPUT ? options_fault(options, id, text, why) : status;
+        /* At once: where a later one is wrong, these are to be freed. */
         *count = i + 1;
     }
     return STATUS_OK;
 }
 
-/* ns.<zone> where we listen; a wildcard is no address that others could be told. */
+/* ns.<zone> where we listen; a wildcard is no address that others could be told. One row for each
+ * address: rows of the same name are one name server. */
 static enum status serve_options_default_ns(struct serve_options *out, struct detail *why)
 {
     for (size_t i = 0; i < out->server.listen_count && out->zone.ns_count < ZONE_NS_MAX; i++) {
@@ -151,6 +157,8 @@ static enum status serve_options_read_zone(const struct options *options, struct
     return status;
 }
 
+/* RFC 5001 leaves open what it says. The machine's name tells servers apart that share an
+ * address. */
 static enum status serve_options_read_nsid(const struct options *options, struct answer_env *env,
                                            struct detail *why)
 {
@@ -179,6 +187,7 @@ static enum status serve_options_read_server(const struct options *options,
     server->rate_limit = (uint32_t)options_number(options, OPTION_RATE_LIMIT);
     out->env.state = ANSWER_NOT_READY;
     out->env.max_udp_size = (uint16_t)options_number(options, OPTION_MAX_UDP_SIZE);
+    /* RFC 7828 counts in tenths of a second, in 16 bits: --tcp-idle is at most 3600 s. */
     out->env.tcp_idle_100ms = (uint16_t)(server->tcp_idle_s * 10);
     enum status status =
         serve_options_read_acl(options, OPTION_ALLOW_QUERY, &server->allow_query, why);
@@ -196,6 +205,7 @@ enum status serve_options_read(const struct options *options, enum option_id lis
     memset(out, 0, sizeof(*out));
     out->stale_limit_ms = options_number(options, OPTION_STALE_LIMIT) * MS_PER_S;
     out->resolves_hosts = !options_flag(options, OPTION_NO_RESOLVE_HOSTS);
+    /* Where we listen comes first: unless --ns says otherwise, the zone's name server is there. */
     enum status status = serve_options_read_listen(options, listen, out, why);
     if (status == STATUS_OK)
         status = serve_options_read_zone(options, out, why);
@@ -229,6 +239,8 @@ enum status serve_options_fault(const struct options *options, const struct serv
                                          [ZONE_HOST_DOMAIN] = OPTION_HOST_DOMAIN,
                                          [ZONE_NS] = OPTION_NS,
                                          [ZONE_HOST] = OPTION_HOST};
+    /* A row that no option gave, as those of the default name server, has no item: the sentence has
+     * to do. */
     const struct zone_fault *fault = &read->fault;
     enum option_id id = ids[fault->part];
     const char *text = options_item(options, id, fault->row);
@@ -245,6 +257,7 @@ enum status serve_options_take(const struct options *options, enum option_id lis
     const char *name = options_text(options, OPTION_USER);
     if (key_root_parse(text, root, why) != STATUS_OK)
         return options_fault(options, OPTION_TREE_ROOT, text, why);
+    /* Long before it is needed: of a user that does not exist it is said before a port is bound. */
     if (name && privileges_find(name, user, why) != STATUS_OK)
         return options_fault(options, OPTION_USER, name, why);
     return serve_options_read(options, listen, out, why);

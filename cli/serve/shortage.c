@@ -3,12 +3,16 @@
 #include "registry/etcd/follow.h"
 #include "zones/zone.h"
 
+/* A change that found no memory is lost, and the watch does not bring it again: only a load does.
+ * That reads the whole tree, and where memory is short it rarely is there a second later, so the
+ * pause grows. */
 #define PAUSE_MS     1000
 #define PAUSE_MAX_MS 60000
 
 static void shortage_on_timer(uv_timer_t *timer)
 {
     struct shortage *shortage = timer->data;
+    /* A load for another reason may have brought everything meanwhile. */
     if (*shortage->follow && zone_is_partial(*shortage->zone))
         follow_load_again(*shortage->follow, "not all of it could be kept");
 }
@@ -30,6 +34,8 @@ void shortage_begin(struct shortage *shortage, enum status status)
                    "not all of the registry is served, questions for what is not known fail: %s "
                    "(trying again)",
                    status_text(status));
+    /* The timer has run out when its load begins: what finds no memory in that comes here again,
+     * and the pause doubles. */
     uint64_t pause_ms = 2 * shortage->pause_ms;
     pause_ms = pause_ms > PAUSE_MS ? pause_ms : PAUSE_MS;
     shortage->pause_ms = pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;

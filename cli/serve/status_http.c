@@ -45,7 +45,8 @@ struct status_http {
 
 static bool status_http_add_headers(struct MHD_Response *response, const struct status_page *page)
 {
-    /* A kept connection would be closed as its client is about to use it. */
+    /* A kept connection would be closed as its client is about to use it. RFC 9110: 405 has to say
+     * what is allowed. A cache would answer a probe with how things were. */
     return MHD_add_response_header(response, "Connection", "close") == MHD_YES &&
            MHD_add_response_header(response, "Content-Type", page->content_type) == MHD_YES &&
            MHD_add_response_header(response, "Cache-Control", "no-store") == MHD_YES &&
@@ -53,7 +54,8 @@ static bool status_http_add_headers(struct MHD_Response *response, const struct 
             MHD_add_response_header(response, "Allow", "GET, HEAD") == MHD_YES);
 }
 
-/* MHD_NO closes the connection without a reply. */
+/* MHD_NO closes the connection without a reply. Answered as soon as the head is there: no page
+ * takes a body. */
 static enum MHD_Result status_http_on_request(void *arg, struct MHD_Connection *connection,
                                               const char *path, const char *method,
                                               const char *version, const char *body,
@@ -78,7 +80,8 @@ static enum MHD_Result status_http_on_request(void *arg, struct MHD_Connection *
     return result;
 }
 
-/* Under the lock. libmicrohttpd then finds it closed, and closes it. */
+/* Under the lock. libmicrohttpd then finds it shut down, and closes it. Not close(): the number
+ * could be another connection's while libmicrohttpd still uses it. */
 static void status_http_end(struct status_http *http, struct status_http_client *client)
 {
     shutdown(client->fd, SHUT_RDWR);
@@ -177,7 +180,9 @@ static enum status status_http_fail(const char *listen, int error, struct detail
 
 /* Bound by ourselves: libmicrohttpd does not say why it could not. A page that was written and that
  * nobody reads would stay in the kernel for as long as its client says that it is there, long after
- * the connection is closed: connections inherit the limit on that. */
+ * the connection is closed: connections inherit the limit on that. We close first, so the port has
+ * connections in TIME_WAIT, which without SO_REUSEADDR a server that restarts would have to wait
+ * for. V6ONLY: [::] leaves the same port of 0.0.0.0 to others. */
 static enum status status_http_bind(struct status_http *http, const char *listen_text,
                                     struct sockaddr_storage *address, struct detail *why)
 {
@@ -207,6 +212,8 @@ static enum status status_http_bind(struct status_http *http, const char *listen
 static struct status_http *status_http_new(struct status_pages *pages, uint32_t timeout_s)
 {
     unsigned limit = (unsigned)options_number(pages->options, OPTION_HTTP_CONNECTIONS);
+    /* libmicrohttpd counts those that are being ended, too, and accepts nobody at its own limit: a
+     * probe would wait for what it is to replace. */
     unsigned places = limit + STATUS_HTTP_SPARE;
     struct status_http *http = calloc(1, sizeof(*http) + places * sizeof(http->clients[0]));
     if (!http)
@@ -259,6 +266,9 @@ enum status status_http_start(struct status_http *http, struct detail *why)
     sigset_t all, before;
     if (!http)
         return STATUS_OK;
+    /* The first turn, for pages that are asked for before the loop's. The timer also sees to it
+     * that the loop turns where nothing happens: /healthz takes 5 s without a turn for a
+     * standstill. */
     status_http_on_turn(&http->turn);
     uv_prepare_start(&http->turn, status_http_on_turn);
     uv_timer_start(&http->beat, status_http_on_beat, BEAT_MS, BEAT_MS);
@@ -291,6 +301,7 @@ void status_http_stop(struct status_http *http)
 {
     if (!http)
         return;
+    /* libmicrohttpd closes the socket that it was given to listen on. */
     if (http->daemon)
         MHD_stop_daemon(http->daemon);
     else

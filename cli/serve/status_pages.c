@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The loop turns once a second at least (status_http.c). */
 #define STALL_MS  5000
 #define NS_PER_MS 1000000
 
@@ -27,8 +28,8 @@ void status_pages_init(struct status_pages *pages)
     pthread_mutex_init(&pages->lock, NULL);
 }
 
-/* Relaxed, as is the time of the turn: each tells of itself alone, and no memory is handed over with
- * it. */
+/* Relaxed, as is the time of the turn: each tells of itself alone, and no memory is handed over
+ * with it. */
 void status_pages_set_state(struct status_pages *pages, enum answer_state state)
 {
     __atomic_store_n(&pages->state, state, __ATOMIC_RELAXED);
@@ -37,6 +38,7 @@ void status_pages_set_state(struct status_pages *pages, enum answer_state state)
 void status_pages_turn(struct status_pages *pages)
 {
     __atomic_store_n(&pages->turned_ms, uv_hrtime() / NS_PER_MS, __ATOMIC_RELAXED);
+    /* A page is copying the figures. */
     if (pthread_mutex_trylock(&pages->lock) != 0)
         return;
     zone_counts(pages->zone, &pages->zone_counts);
@@ -75,6 +77,9 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
         .lines_lost = lines.lost,
         .lines_rate_limited = lines.rate_limited,
     };
+    /* Copied, and written without the lock: a turn that finds it taken leaves the figures as they
+     * are. Workers and log count for themselves, and the zone's name never changes: none of them
+     * needs it. */
     pthread_mutex_lock(&pages->lock);
     zone = pages->zone_counts;
     input.hosts = pages->hosts_counts;
@@ -108,6 +113,8 @@ static void status_pages_show_health(struct status_pages *pages, struct status_p
     status_pages_fill(page, MHD_HTTP_SERVICE_UNAVAILABLE, text);
 }
 
+/* Stale is ready: who took such servers out of service would take out all of them whenever etcd is
+ * away, which is what stale answers are for. */
 static void status_pages_show_readiness(struct status_pages *pages, struct status_page *page)
 {
     static const struct {
@@ -135,7 +142,8 @@ static bool status_pages_is_name(const char *host, size_t len, const char *name)
 }
 
 /* A name that is not ours may be an attacker's that leads here: a browser would let his page read
- * what we say. An address cannot be made to lead elsewhere. */
+ * what we say. An address cannot be made to lead elsewhere, and what sends no Host is no
+ * browser. */
 static bool status_pages_is_host(const struct status_pages *pages, const char *host)
 {
     struct sockaddr_storage address;

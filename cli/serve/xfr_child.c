@@ -16,7 +16,8 @@
 #define TRANSFER_S  600 /* a slower client has its transfer broken off */
 #define TRANSFER_FD 3   /* the child's; everything above is closed */
 
-/* So that the places come back whatever clients do. */
+/* So that the places come back whatever clients do. At this speed a large zone would still take
+ * long: that is what TRANSFER_S is for. */
 static const struct axfr_pace pace = {.patience_ms = 10000, .octets_per_s = 8192};
 
 /* Who asks. */
@@ -155,7 +156,8 @@ static bool xfr_child_may_begin(const struct xfr_child *transfers, const struct 
     return count < XFR_CHILD_CLIENT_MAX;
 }
 
-/* The first that waits or, unless is_any, that may begin. */
+/* The first that waits or, unless is_any, that may begin: it passes by those of a network that has
+ * its share already, so that they hold up nobody else. */
 static struct waiting *xfr_child_next_waiting(struct xfr_child *transfers, bool is_any)
 {
     pthread_mutex_lock(&transfers->lock);
@@ -169,8 +171,9 @@ static struct waiting *xfr_child_next_waiting(struct xfr_child *transfers, bool 
 }
 
 /* In the child. Sockets that it kept open would stay so when the server has closed them. SIGHUP and
- * SIGUSR1 may come to all processes of a service and are meant for the server: by default they would
- * end the transfer, as SIGALRM is to. */
+ * SIGUSR1 may come to all processes of a service and are meant for the server: by default they
+ * would end the transfer, as SIGALRM is to. _exit(), as exit() would write once more what the
+ * server's streams hold. */
 static _Noreturn void xfr_child_send(const struct xfr_child *transfers, const struct waiting *item)
 {
     sigset_t none;
@@ -200,6 +203,8 @@ static struct place *xfr_child_free_place(struct xfr_child *transfers)
 static void xfr_child_begin(struct xfr_child *transfers, struct place *place, struct waiting *item)
 {
     sigset_t before;
+    /* A fork() copies the page tables of the whole zone: not for a client that is certainly
+     * gone. */
     bool is_gone = xfr_child_is_gone(item->fd, true);
     pid_t pid = is_gone ? 0 : process_fork(&before);
     if (pid == 0 && !is_gone)
@@ -210,6 +215,7 @@ static void xfr_child_begin(struct xfr_child *transfers, struct place *place, st
         xfr_child_refuse(item, RCODE_SERVFAIL);
         return;
     }
+    /* The child's is the only descriptor from here on: the connection ends with it. */
     *place = (struct place){.pid = pid, .client = item->client};
     close(item->fd);
     free(item);
@@ -232,7 +238,8 @@ static void xfr_child_on_wake(uv_async_t *wake)
     xfr_child_begin_some(wake->data);
 }
 
-/* Only those that are ours: others in this program have children, too. */
+/* Only those that are ours: others in this program have children, too: dev has its etcd. All of
+ * ours are asked, as one SIGCHLD may stand for several. */
 static void xfr_child_on_child(uv_signal_t *handle, int number)
 {
     (void)number;
@@ -242,6 +249,7 @@ static void xfr_child_on_child(uv_signal_t *handle, int number)
         pid_t pid = transfers->places[i].pid;
         if (pid == 0 || waitpid(pid, &status, WNOHANG) == 0)
             continue;
+        /* Also after an error: what cannot be waited for is no child of ours. */
         transfers->places[i].pid = 0;
         log_printf(&transfers->log, LOG_LEVEL_DEBUG, "a zone transfer has ended%s",
                    status == 0 ? "" : " before it was complete");
