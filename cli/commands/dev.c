@@ -43,6 +43,8 @@ static void dev_guard_end(struct dev *dev)
     signal(SIGHUP, SIG_IGN);
 }
 
+/* The guard's loop turns here alone: while etcd starts no loop runs, and later it is that of
+ * serve. */
 static bool dev_is_interrupted(void *arg)
 {
     struct dev *dev = arg;
@@ -88,6 +90,7 @@ static void dev_print_hints(void *arg, const char *addresses, const char *domain
              "Ctrl-C ends it.\n",
              options_text(&dev->call->options, OPTION_ETCD_ENDPOINT),
              options_text(&dev->call->options, OPTION_TREE_ROOT), server, domain);
+    /* The loop of serve calls this: a terminal that was stopped with Ctrl-S must not hold it up. */
     if (!output_print(text))
         log_printf(&dev->call->log, LOG_LEVEL_WARNING, "standard output cannot be written: %s",
                    strerror(errno));
@@ -106,7 +109,8 @@ static bool dev_check_child(void *arg)
     return false;
 }
 
-/* Our own etcd and tree, whatever the environment says of another cluster. */
+/* Our own etcd and tree, whatever the environment says of another cluster, its certificates and its
+ * users: ours has neither. */
 static enum status dev_set_options(struct call *call, uint16_t port, struct detail *why)
 {
     static const enum option_id others[] = {
@@ -139,6 +143,7 @@ static int dev_run(struct dev *dev)
                                     is_hangup_ignored ? SERVE_HANGUP_NOTHING : SERVE_HANGUP_ENDS,
                                 .arg = dev};
     int exit_status = serve_run(dev->call, OPTION_LISTEN_DEV, &hooks);
+    /* dev_check_child() ends serve with 1 for a signal, too, and that is what was asked for. */
     return dev->is_interrupted ? 0 : exit_status;
 }
 
@@ -149,6 +154,7 @@ int dev_command(struct call *call)
     enum status status = session_loop_init(&dev.loop, &why);
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
+    /* Before etcd, so that there is no moment at which a signal leaves it, or its data, behind. */
     ending_start(&dev.guard, &dev.loop, dev_on_interrupt, &dev);
     status = etcd_child_start(options_text(&call->options, OPTION_DATA_DIR), dev_is_interrupted,
                               &dev, &dev.child, &why);

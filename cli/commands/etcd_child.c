@@ -22,11 +22,15 @@
 #define URL_SIZE       48
 #define LAST_LINE_SIZE 300
 
+/* Looking again is all there is to do: no event says that etcd takes connections, and no loop runs
+ * here that could wait for its end. It has 30 s, as it reads its whole log before it listens. */
 static void etcd_child_pause_a_little(void)
 {
     nanosleep(&(struct timespec){.tv_nsec = TRY_NS}, NULL);
 }
 
+/* Before anything is made, so that nothing has to be taken back. An empty part of PATH, the working
+ * directory to execvp(3), is passed over. */
 static enum status etcd_child_find_etcd(char *out, size_t size, struct detail *why)
 {
     const char *path = getenv("PATH");
@@ -94,7 +98,8 @@ static enum status etcd_child_name_data(const char *data_dir, struct etcd_child 
     return STATUS_OK;
 }
 
-/* An etcd that somebody else has started there holds this file locked. */
+/* An etcd that somebody else has started there holds this file locked. Of our lock on the directory
+ * it knows nothing. */
 static bool etcd_child_is_in_use(const struct etcd_child *child)
 {
     int fd = openat(child->directory, DATABASE, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -104,6 +109,7 @@ static bool etcd_child_is_in_use(const struct etcd_child *child)
     return is_locked;
 }
 
+/* Of a link Linux says ENOTDIR where a directory was asked for, POSIX ELOOP. */
 static const char *etcd_child_fault_of_name(const struct etcd_child *child)
 {
     struct stat st;
@@ -114,7 +120,8 @@ static const char *etcd_child_fault_of_name(const struct etcd_child *child)
                : "not a directory";
 }
 
-/* What is in a directory of others, or where others may write, is theirs. */
+/* What is in a directory of others, or where others may write, is theirs. The lock is the open
+ * descriptor's (flock(2)), so that none is left behind however we end. */
 static const char *etcd_child_fault_of_data(struct etcd_child *child)
 {
     struct stat st;
@@ -159,6 +166,7 @@ static int etcd_child_remove_one(const char *path, const struct stat *status, in
     return remove(path);
 }
 
+/* What is in a directory before itself. No link is followed: what is behind it is not etcd's. */
 static void etcd_child_remove_data(const struct etcd_child *child)
 {
     if (child->is_temporary)
@@ -175,6 +183,8 @@ static enum status etcd_child_execute(const char *program, uint16_t peer_port,
 #else
     static const char *const set[] = {"ETCD_UNSUPPORTED_ARCH=arm64", NULL};
 #endif
+    /* A cluster of one listens for peers, too; the usual 2380 may be another etcd's. It does not
+     * start unless its name and its peer URL are in --initial-cluster. */
     char clients[URL_SIZE], peers[URL_SIZE], cluster[URL_SIZE + 8];
     snprintf(clients, sizeof(clients), "http://127.0.0.1:%u", child->port);
     snprintf(peers, sizeof(peers), "http://127.0.0.1:%u", peer_port);
@@ -187,6 +197,8 @@ static enum status etcd_child_execute(const char *program, uint16_t peer_port,
                                 peers,       "--initial-advertise-peer-urls",
                                 peers,       "--initial-cluster",
                                 cluster,     NULL};
+    /* Below the directory that was checked, and through no link: what it leads to would be cut to
+     * 0. */
     int log = openat(child->directory, LOG_NAME,
                      O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (log < 0)
@@ -202,6 +214,7 @@ static enum status etcd_child_execute(const char *program, uint16_t peer_port,
     return status == STATUS_OK ? status : detail_wrap(why, STATUS_SYSTEM, "etcd");
 }
 
+/* To be connected is enough: what etcd does not answer yet, serve asks again. */
 static bool etcd_child_accepts(uint16_t port)
 {
     struct sockaddr_in address = etcd_child_loopback(port);
@@ -246,6 +259,7 @@ enum status etcd_child_start(const char *data_dir, etcd_child_cancelled *cancell
     status = etcd_child_execute(program, ports[1], &child, why);
     if (status == STATUS_OK)
         status = etcd_child_wait_until_up(&child, cancelled, arg, why);
+    /* Also what never came up is stopped: it may still do so, and its directory is to go. */
     if (status == STATUS_OK)
         *out = child;
     else
@@ -257,7 +271,7 @@ static void etcd_child_read_last_line(const struct etcd_child *child, char out[L
 {
     char line[LAST_LINE_SIZE];
     out[0] = '\0';
-    /* Not what a link leads to: etcd has not written that. */
+    /* Not what a link leads to: etcd has not written that. Nor is a FIFO waited for. */
     int fd = openat(child->directory, LOG_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
     if (fd >= 0 && !file)
@@ -289,6 +303,8 @@ bool etcd_child_is_running(struct etcd_child *child, struct detail *why)
 void etcd_child_stop(struct etcd_child *child)
 {
     int status;
+    /* An etcd that has ended by itself, or was never started, has the pid 0: then only its
+     * directory is left to be removed. */
     process_signal(&child->process, SIGTERM);
     for (int i = 0; !process_has_ended(&child->process, &status); i++) {
         if (i == STOP_TRIES)

@@ -29,7 +29,8 @@ struct cells {
     char left[24];
 };
 
-/* What is no entry is shown as it is: others may have written it, and this is where one sees that. */
+/* What is no entry is shown as it is: others may have written it, and this is where one sees
+ * that. */
 static void list_cells_fill(struct cells *cells, const struct kind *kind, size_t prefix_len,
                             const struct scan_row *row)
 {
@@ -63,6 +64,7 @@ struct printer {
     bool has_begun;
 };
 
+/* Written object by object: the list may be longer than memory. */
 static enum status list_print_json(struct printer *printer, const struct scan_row *rows,
                                    size_t count)
 {
@@ -119,6 +121,7 @@ static void list_on_done(void *arg, enum status status, const struct detail *why
     session_end_wait(printer->session, status, why);
 }
 
+/* A table of no rows has its head from here: no page came that would have printed it. */
 static void list_finish(struct printer *printer)
 {
     if (printer->table) {
@@ -143,6 +146,8 @@ static int list_print(struct session *session, const struct kind *kind, size_t p
     else
         status = detail_set(&session->why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     int exit_status = 0;
+    /* What ended the scan is of no interest where standard output failed: output_finish() says
+     * that. */
     if (status == STATUS_OK)
         list_finish(&printer);
     else if (!ferror(stdout))
@@ -159,6 +164,7 @@ static int list(struct session *session, void *arg)
     const char *type = options_text(options, OPTION_SERVICE_TYPE_ONLY); /* no option of switches */
     struct kv_key prefix;
     key_prefix(&session->root, kind->part, &prefix);
+    /* Of the part, not of the type that may be asked for: a row shows TYPE/NAME in any case. */
     size_t prefix_len = prefix.len;
     if (type && key_type_prefix(&session->root, type, &prefix, &session->why) != STATUS_OK)
         return session_fail(session,

@@ -18,6 +18,7 @@ struct readers {
     uint64_t set_count;
 };
 
+/* Only of a set that is too large: SOA, of which there is one, is not among them. */
 static const char *readers_type_text(uint16_t type)
 {
     return type == TYPE_A      ? "A"
@@ -34,7 +35,8 @@ static bool readers_is_letter_or_digit(uint8_t octet)
            (octet >= '0' && octet <= '9');
 }
 
-/* Whether a label may stand in the name of a host. */
+/* Whether a label may stand in the name of a host: RFC 952, and RFC 1123 2.1, by which a digit may
+ * come first. */
 static bool readers_is_host_label(const uint8_t *label, size_t len)
 {
     for (size_t i = 0; i < len; i++)
@@ -61,7 +63,7 @@ static const uint8_t *readers_host_of(const struct dump_record *record)
     case TYPE_NS:
         return record->rdata;
     case TYPE_SRV:
-        return record->rdata + 6;
+        return record->rdata + 6; /* behind priority, weight and port (RFC 2782) */
     default:
         return NULL;
     }
@@ -83,6 +85,7 @@ static void readers_look_at_set(struct readers *readers, const struct dump_recor
     bool is_same = record->type == readers->type && record->owner_len == readers->owner_len &&
                    memcmp(record->owner, readers->owner, record->owner_len) == 0;
     if (!is_same) {
+        /* A copy: the record is borrowed for this call, and the next one is compared with it. */
         readers->type = record->type;
         readers->owner_len = record->owner_len;
         memcpy(readers->owner, record->owner, record->owner_len);

@@ -47,6 +47,8 @@ static void register_say_not_unregistered(struct registering *registering, const
     registering->exit_status = 1;
 }
 
+/* The loop does not end with the keeper: the signals and the client's connections would keep it
+ * turning. */
 static void register_end(struct registering *registering)
 {
     keeper_free(registering->keeper);
@@ -57,6 +59,8 @@ static void register_end(struct registering *registering)
 static void register_on_event(void *arg, enum keeper_event event, enum status status,
                               const struct detail *why)
 {
+    /* A beat is for DEBUG: it would be most of the log. A change by another process is a warning,
+     * as two that register the same service write over each other at every beat. */
     static const struct {
         enum log_level level;
         const char *what;
@@ -91,6 +95,9 @@ static void register_on_event(void *arg, enum keeper_event event, enum status st
         register_say(registering, lines[event].level, lines[event].what);
 }
 
+/* The first signal asks etcd to forget the service, and waits for that as long as KEEPER_LEAVE_MS;
+ * the second waits for nothing. Without a TTL, what is not unregistered then stays for ever: so it
+ * is said. */
 static void register_on_ending(void *arg)
 {
     struct registering *registering = arg;
@@ -106,7 +113,7 @@ static void register_on_ending(void *arg)
     register_end(registering);
 }
 
-/* Until a signal, or until it is refused. */
+/* Until a signal, or until etcd refuses the first registration: an outage does not end it. */
 static enum status register_keep(struct registering *registering)
 {
     struct session *session = registering->session;
@@ -126,15 +133,20 @@ static enum status register_keep(struct registering *registering)
     enum status status = keeper_new(&options, &registering->keeper);
     if (status != STATUS_OK)
         return detail_set(&session->why, status, "%s", status_text(status));
+    /* From here on a reader that has stopped reading may not hold up the renewals of the lease. */
     output_begin(&session->loop);
     ending_start(&registering->ending, &session->loop, register_on_ending, registering);
     uv_run(&session->loop, UV_RUN_DEFAULT);
     ending_stop(&registering->ending);
+    /* Not left to session_close(): the handles of the signals are in *registering, which ends
+     * sooner. The client's last lines still go out. */
     session_disconnect(session);
     output_end();
     return STATUS_OK;
 }
 
+/* Done again before its TTL is over, by a timer for instance, it renews the lease that the first
+ * one left (registrar.h). */
 static enum status register_once(struct registering *registering)
 {
     const struct registration *registration = &registering->registration;

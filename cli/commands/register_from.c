@@ -1,6 +1,7 @@
 /* The file is taken apart while it is read and each entry handed on to a transaction. A pipe is
  * waited for in the loop; what the loop cannot wait for, such as a plain file, is read while there
- * is something to send. */
+ * is something to send. Nothing is read while as much is under way as etcd takes well:
+ * whoever writes into the pipe waits then, and of what was sent only some octets are kept. */
 #include "commands.h"
 
 #include "cli/args/session.h"
@@ -67,6 +68,7 @@ static void register_from_read_chunk(struct register_from *from)
 {
     char chunk[CHUNK_SIZE];
     ssize_t len = read(from->fd, chunk, sizeof(chunk));
+    /* Others who have the pipe open may have made it non-blocking, or have read what was there. */
     if (len < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (len < 0) {
@@ -81,6 +83,7 @@ static void register_from_read_chunk(struct register_from *from)
 
 static void register_from_on_readable(uv_poll_t *poll, int status, int events)
 {
+    /* An error of the poll is one of read(), too, which says what it is. */
     (void)status;
     (void)events;
     struct register_from *from = poll->data;
@@ -102,8 +105,9 @@ static void register_from_read_more(struct register_from *from)
         uv_poll_stop(&from->poll);
 }
 
-/* As much as there is to do. It is not called from inside what it calls: progress is told from the
- * loop, as the client's answers are. */
+/* As much as there is to do. At the end of the file, also where that is an error, the last
+ * transaction goes out however empty it is; after a signal nobody waits for it. It is not called
+ * from inside what it calls: progress is told from the loop, as the client's answers are. */
 static void register_from_step(void *arg)
 {
     struct register_from *from = arg;
@@ -173,6 +177,8 @@ static void register_from_start(struct register_from *from)
     register_from_step(from);
 }
 
+/* Here, and not in session_close(): the handles are in *from, which is on the stack of its
+ * caller. */
 static void register_from_stop(struct register_from *from)
 {
     from->is_over = true;
@@ -258,6 +264,7 @@ static int register_from_read_all(struct session *session, void *arg)
         uv_run(&session->loop, UV_RUN_ONCE);
     register_from_stop(&from);
     int exit_status = register_from_tell(&from);
+    /* Allowed now: register_from_stop() has closed the client. */
     bulk_free(from.bulk);
     entry_list_clear(&from.list);
     return exit_status;
@@ -291,6 +298,7 @@ int register_from_run(struct call *call)
 {
     struct detail why;
     int fd = -1;
+    /* Before there is a session: what is wrong here etcd is not needed for. */
     enum status status = register_from_check_options(&call->options, &why);
     if (status == STATUS_OK)
         status =

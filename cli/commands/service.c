@@ -30,7 +30,9 @@ static int service_fail(struct session *session, enum status status, const char 
     return session_report(session->log, status, &why);
 }
 
-/* Not BAD_INPUT, which would be the fault of the command line. */
+/* Not BAD_INPUT, which would be the fault of the command line. An entry that is to go and is not
+ * there is no failure, so that unregister may be repeated; one that is to be drained has to be
+ * there. */
 static int service_conclude(struct session *session, const struct lines *lines,
                             enum registrar_outcome outcome)
 {

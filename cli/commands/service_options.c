@@ -13,6 +13,7 @@ static enum status service_options_fault(const struct options *options, enum sta
         [REGISTRATION_TXT] = OPTION_SERVICE_TXT,
         [REGISTRATION_SUBTYPE] = OPTION_SERVICE_SUBTYPE,
     };
+    /* The registry says which field; only here it has the name of an option. */
     *why = fault->why;
     if (status == STATUS_OK || status == STATUS_NO_MEMORY)
         return status;
@@ -57,6 +58,7 @@ enum status service_options_read(const struct options *options, const struct key
         .weight = (uint16_t)options_number(options, OPTION_SERVICE_WEIGHT),
     };
     struct fault fault = {0};
+    /* Checked where both have names: to the keeper it is a lease that ends between two beats. */
     if (ttl_s > 0 && options_number(options, OPTION_SERVICE_REFRESH) >= ttl_s)
         return detail_set(why, STATUS_BAD_INPUT,
                           "--refresh-every \"%s\": not shorter than --ttl \"%s\"",

@@ -105,6 +105,7 @@ static int switch_print_value(struct session *session, void *arg)
         return session_fail(session, status);
     if (!value.text)
         return switch_say_missing(call->operands[0]);
+    /* A part of a value would pass for the whole one. */
     if (!value.is_cut) {
         output_value(stdout, value.text, value.len);
         fputc('\n', stdout);
@@ -137,6 +138,7 @@ static int switch_conclude_toggle(const struct call *call, enum registrar_outcom
 {
     switch (outcome) {
     case REGISTRAR_UNCHANGED:
+        /* No failure: it is what the other one, and we, wanted. */
         log_printf(&call->log, LOG_LEVEL_WARNING, "switch %s already toggled", call->operands[0]);
         return 0;
     case REGISTRAR_ABSENT:

@@ -47,9 +47,11 @@ static enum status zone_command_load_once(struct load *load)
     struct kv_range range = {
         .key = prefix.text, .key_len = prefix.len, .end = end.text, .end_len = end.len};
     load->status = STATUS_OK;
+    /* Again for each attempt: what an earlier one has put, and this one does not, is swept. */
     zone_load_begin(load->zone);
     kv_range(load->session->etcd, &range, zone_command_on_key, zone_command_on_done, load);
     enum status status = session_wait(load->session);
+    /* CANCELLED is our own doing where a key could not be put: the reason is that one's. */
     if (status != STATUS_CANCELLED || load->status == STATUS_OK)
         return status;
     return detail_set(&load->session->why, load->status, "%s", status_text(load->status));
@@ -75,6 +77,7 @@ static int zone_command_print(const struct call *call, const struct zone *zone, 
     readers_warn(zone, &call->log);
     printf("; %s at revision %" PRId64 "\n", zone_domain(zone), revision);
     enum status status = text_zone(zone, stdout);
+    /* SYSTEM is of standard output, and output_finish() reports that. */
     if (status == STATUS_OK || status == STATUS_SYSTEM)
         return output_finish(&call->log, 0);
     struct detail why;
@@ -95,6 +98,8 @@ int zone_command(struct call *call)
     struct serve_options options;
     struct zone *zone;
     struct detail why = {""};
+    /* zone has no --listen: unless --ns says otherwise, its name server is where serve listens by
+     * default. */
     enum status status = serve_options_read(&call->options, OPTION_LISTEN, &options, &why);
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
