@@ -155,7 +155,8 @@ static int program_help(const struct call *call)
     return output_finish(&call->log, 0);
 }
 
-/* Those that only print need nothing. */
+/* Those that only print need nothing; dev needs no etcd of others, but it has a loop. Counted
+ * before there is one, as libuv aborts where it gets no descriptor (descriptors.h). */
 static int program_execute(struct call *call)
 {
     struct detail why;
@@ -169,6 +170,7 @@ static int program_execute(struct call *call)
 
 int program_run(int argc, char **argv)
 {
+    /* How much is to be logged is an option itself: until that is read, INFO. */
     struct call call = {.table = program_table(), .log = output_log(LOG_LEVEL_INFO)};
     struct detail why = {""};
     int exit_status = 2;
@@ -188,6 +190,7 @@ int program_run(int argc, char **argv)
         exit_status = output_finish(&call.log, 0);
         break;
     case PARSE_WRONG:
+        /* What it quotes may be a password, however it came into this line. */
         mask_words(why.text);
         log_printf(&call.log, LOG_LEVEL_ERROR, "%s", why.text);
         break;
