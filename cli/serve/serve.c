@@ -6,7 +6,7 @@
  * away or some keys found no memory; EXPIRED once etcd has been away for --stale-limit.
  *
  * A transfer forks and shows the zone of that moment. So none begins between the first change of a
- * group and its commit: the zone is then no state that etcd ever had. */
+ * group and its commit, nor while keys are missing: the zone is then no state that etcd ever had. */
 #include "serve.h"
 
 #include "cli/args/connect.h"
@@ -117,8 +117,8 @@ static void serve_on_load_begin(void *arg)
     xfr_child_hold(serve->transfers, true);
 }
 
-/* A zone that lacks something is not fresh, and who waits for its next commit, to copy it, is
- * refused: what it lacks stays lacking until a load. */
+/* A zone that lacks something is not fresh, and who wants a copy of it is refused: to be told that
+ * what it lacks does not exist would be worse than none. */
 static void serve_weigh_memory(struct serve *serve, bool is_short)
 {
     xfr_child_break(serve->transfers, is_short || serve->is_lost);
