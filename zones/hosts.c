@@ -191,15 +191,16 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
         hosts_look_up_in(host, hosts_refresh_s(ttl_s));
         hosts->found(hosts->arg, host->name, addresses, count,
                      ttl_s ? hosts_refresh_s(ttl_s) : UINT32_MAX);
-    } else if (status == STATUS_CANCELLED) { /* hosts_stop() comes next */
+    } else if (status == STATUS_CANCELLED) {
         host->state = HOST_KNOWN;
-        return;
     } else {
         hosts_fail(host, status);
         if (status == STATUS_NOT_FOUND)
             hosts->found(hosts->arg, host->name, NULL, 0, UINT32_MAX);
     }
-    hosts_pump(&hosts->pump);
+    /* Cancelled is said by a resolver that closes, and takes no more; hosts_stop() comes next. */
+    if (status != STATUS_CANCELLED)
+        hosts_pump(&hosts->pump);
 }
 
 /* The next to look up: in turn one that is new and one that is not. */

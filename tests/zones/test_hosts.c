@@ -3,6 +3,7 @@
 #include "zones/hosts.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 
 // clang-format off
 #include <stdarg.h>
@@ -223,6 +224,20 @@ static void a_host_that_goes_amid_its_look_up_is_not_found(void **state)
     assert_true(CLIENT_LOOP_UNTIL(&client, found_ttl_s == 60, 30000));
 }
 
+/* A resolver that closes takes no more, whoever waits for the place of a look-up that it ends. */
+static void nothing_is_looked_up_when_the_resolver_closes(void **state)
+{
+    (void)state;
+    dns.lose_first = 1;
+    dns.lose_count = UINT_MAX;
+    want(0, 2 * HOSTS_LOOKUPS_MAX, hosts_add); /* the newest are asked for first */
+    assert_true(CLIENT_LOOP_UNTIL(&client, counts().lookups == HOSTS_LOOKUPS_MAX, 30000));
+    want(HOSTS_LOOKUPS_MAX, 2 * HOSTS_LOOKUPS_MAX, hosts_remove);
+    resolver_close(resolver);
+    resolver = NULL;
+    assert_int_equal(counts().lookups, HOSTS_LOOKUPS_MAX);
+}
+
 #define WITH_HOSTS(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
 
 int main(void)
@@ -236,6 +251,7 @@ int main(void)
         WITH_HOSTS(a_host_is_looked_up_by_its_ttl_and_after_dns_has_failed),
         WITH_HOSTS(a_ttl_is_taken_within_5_and_300_s),
         WITH_HOSTS(a_host_that_goes_amid_its_look_up_is_not_found),
+        WITH_HOSTS(nothing_is_looked_up_when_the_resolver_closes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
