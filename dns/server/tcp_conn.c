@@ -340,10 +340,12 @@ static void tcp_conn_apply(struct tcp_conn *conn, enum flow flow)
 {
     switch (flow) {
     case FLOW_GO:
-        if (conn->tcp->is_stopping)
+        if (conn->tcp->is_stopping) {
+            conn->events = 0; /* a backlog that is gone is waited for no more */
             tcp_conn_finish(conn);
-        else if (!tcp_conn_poll_for(conn, UV_READABLE))
+        } else if (!tcp_conn_poll_for(conn, UV_READABLE)) {
             tcp_conn_close(conn);
+        }
         break;
     case FLOW_PAUSE:
         if (!tcp_conn_poll_for(conn, UV_WRITABLE))

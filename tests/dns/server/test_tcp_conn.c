@@ -238,6 +238,27 @@ static void what_is_sent_late_is_counted(void **state)
     close(fd);
 }
 
+/* What came while nothing was read is answered when the backlog is gone, and then nobody waits. */
+static void who_is_slow_is_answered_and_let_go_at_the_end(void **state)
+{
+    (void)state;
+    int fd = client_connect_from(&server.address, "127.0.0.1");
+    while (server.tcp.count == 0)
+        turn();
+    send_queries(fd, 20, "a", LARGE_TYPE);
+    const struct tcp_conn *conn = TAILQ_LAST(&server.tcp.conns, tcp_conns);
+    while (conn->events != UV_WRITABLE)
+        turn();
+    send_queries(fd, 1, "a", CLIENT_TYPE_A);
+    tcp_stop(&server.tcp);
+    assert_false(TAILQ_EMPTY(&server.tcp.conns));
+    finish(fd, 20 * LARGE + SMALL, 0);
+    while (!TAILQ_EMPTY(&server.tcp.conns))
+        turn();
+    assert_int_equal(server.counters.tcp_closed_idle, 0); /* not for want of time */
+    close(fd);
+}
+
 /* Its socket is the taker's from then on, with what was asked; what was asked before is answered
  * first, and what comes after it is not read. */
 static void who_asks_for_a_transfer_is_given_away(void **state)
@@ -299,6 +320,7 @@ int main(void)
         TEST(what_is_sent_late_is_counted),
         TEST(who_asks_for_a_transfer_is_given_away),
         TEST(only_what_is_unfinished_is_kept),
+        TEST(who_is_slow_is_answered_and_let_go_at_the_end),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
