@@ -233,8 +233,11 @@ static __attribute__((noinline)) bool answer_put_any(struct reply *reply,
                                      TYPE_A,   TYPE_AAAA, TYPE_PTR};
     static const uint8_t word[] = "\7RFC8482";
     bool is_udp = reply->query->transport == QUERY_UDP, is_any = false;
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && !(is_udp && is_any); i++)
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && !(is_udp && is_any); i++) {
+        /* An IPv4 address may have the octets that an IPv6 address begins with. */
+        dedup_clear(&reply->scratch->dedup);
         is_any = answer_put_rrset(reply, found, types[i]) || is_any;
+    }
     if (!is_udp || !reply->is_full)
         return is_any;
     reply_rollback(reply, (struct reply_mark){message_body(reply), 0});

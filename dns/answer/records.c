@@ -87,13 +87,11 @@ void records_host(struct reply *reply, const struct target *host, uint16_t owner
     (void)records_addresses(reply, host, owner, TYPE_AAAA);
 }
 
-/* ANY brings both families into one message, so the second word of an IPv4 address is one that
- * hardly any IPv6 address has. */
 static bool records_is_new_address(struct reply *reply, const uint8_t *octets, uint16_t type)
 {
     uint64_t pair[2] = {0, 0};
     memcpy(pair, octets, rrsets_address_len(type));
-    return dedup_add(&reply->scratch->dedup, pair[0], type == TYPE_A ? UINT64_MAX : pair[1]);
+    return dedup_add(&reply->scratch->dedup, pair[0], pair[1]);
 }
 
 bool records_view_addresses(struct reply *reply, const struct instance_source *source,

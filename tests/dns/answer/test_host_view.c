@@ -110,6 +110,26 @@ static void shows_each_address_once(void **state)
     world_close(&world);
 }
 
+/* One message for both families, with addresses that have their first octets in common. */
+static void any_shows_the_addresses_of_both_families(void **state)
+{
+    static const struct world_row rows[] = {
+        {"/service/http/a", "170.187.204.221:1", 0},
+        {"/service/http/b", "[aabb:ccdd::ffff:ffff:ffff:ffff]:1", 0},
+        {"/service/http/c", "[aabb:ccdd::]:1", 0},
+        {"/service/http/d", "170.187.204.221:2", 0},
+    };
+    (void)state;
+    world_open(&world, (struct zone_options){.domain = NULL}, rows, 4);
+    world_ask(&world, "http.service." Z, READ_ANY, QUERY_TCP);
+    assert_int_equal(world_count(&world, READ_ANSWER), 3 + 4);
+    assert_non_null(strstr(world_text(&world, READ_ANSWER), "A 170.187.204.221\n"));
+    assert_non_null(
+        strstr(world_text(&world, READ_ANSWER), "AAAA aabb:ccdd::ffff:ffff:ffff:ffff\n"));
+    assert_non_null(strstr(world_text(&world, READ_ANSWER), "AAAA aabb:ccdd::\n"));
+    world_close(&world);
+}
+
 /* <name>.<type>.service is two octets longer than <name>._<type>._tcp. */
 static void leaves_out_a_view_that_would_be_too_long_alone(void **state)
 {
@@ -133,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_types_and_instances_as_hosts),
         cmocka_unit_test(shows_each_address_once),
+        cmocka_unit_test(any_shows_the_addresses_of_both_families),
         cmocka_unit_test(leaves_out_a_view_that_would_be_too_long_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
