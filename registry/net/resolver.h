@@ -3,8 +3,9 @@
  * A server that is silent is asked again after 1, 2 and 4 s (of several, each in turn), and given
  * up 8 s later. An error's text names the name, and DNS: "cannot look up etcd.example: ...".
  *
- * Threads: belongs to the thread that runs its loop. Callbacks come exactly once, from the loop, or
- * with CANCELLED from resolver_close(). */
+ * Threads: belongs to the thread that runs its loop. Callbacks come exactly once: from the loop, with
+ * CANCELLED from resolver_close(), or, without memory to wait in, with NO_MEMORY from inside the call
+ * that asks. */
 #ifndef REGISTRY_NET_RESOLVER_H
 #define REGISTRY_NET_RESOLVER_H
 
