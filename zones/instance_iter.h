@@ -3,7 +3,7 @@
  * They come from one or two sets (a host view joins what _tcp and _udp have under the same labels)
  * or from one or two names that several keys share. Answers begin at another member with each
  * rotation, so that clients share the load, and look at a bounded number, since a type may have a
- * million; whoever shows a zone whole takes them all, in order.
+ * million, and each of its names many keys; whoever shows a zone whole takes them all, in order.
  *
  * Inline and without a callback: an answer that calls a function for each record is 2 % slower.
  *
@@ -24,14 +24,15 @@ struct instance_source {
 struct instance_iter {
     const struct member_version *sets[2];
     uint32_t first, total;            /* members of the first set, of both */
-    uint32_t visits;                  /* of members: this many at most */
-    uint32_t position, left;          /* the next one; visits still to make */
+    uint32_t names;                   /* of members: this many are visited at most */
+    uint32_t visits, max_visits;      /* of instances: of so many, as far as is known; at most */
+    uint32_t position, left;          /* the next member; members still to visit */
     const struct instance *same_name; /* the rest of a name's instances */
     const struct instance *second;    /* the name that follows it */
 };
 
-/* Visit `max_visits` members of sets at most, beginning at number `rotation`, modulo their count.
- * Instances of names are few and always visited. */
+/* Visit `max_visits` instances of sets at most, beginning at member number `rotation`, modulo their
+ * count. Instances of names are few and always visited. */
 static inline void instance_iter_begin(struct instance_iter *iter,
                                        const struct instance_source *source, uint32_t rotation,
                                        uint32_t max_visits)
@@ -41,20 +42,21 @@ static inline void instance_iter_begin(struct instance_iter *iter,
     iter->sets[1] = source->sets[1] ? source->sets[1] : &none;
     iter->first = iter->sets[0]->count;
     iter->total = iter->first + iter->sets[1]->count;
-    iter->visits = iter->total < max_visits ? iter->total : max_visits;
+    iter->names = iter->total < max_visits ? iter->total : max_visits;
+    iter->visits = iter->left = iter->names;
+    iter->max_visits = max_visits;
     iter->position = iter->total > 1 ? rotation % iter->total : 0;
-    iter->left = iter->visits;
     iter->same_name = source->heads[0];
     iter->second = source->heads[1];
 }
 
-/* At the end: whether members were left out. */
+/* At the end: whether instances were left out. */
 static inline bool instance_iter_is_cut(const struct instance_iter *iter)
 {
-    return iter->left == 0 && iter->total > iter->visits;
+    return iter->left == 0 && iter->total > iter->names;
 }
 
-/* How many members have been visited. */
+/* How many instances have been visited. */
 static inline uint32_t instance_iter_visited(const struct instance_iter *iter)
 {
     return iter->visits - iter->left;
@@ -74,11 +76,26 @@ static inline const struct instance *instance_iter_next_name(struct instance_ite
     return instance;
 }
 
+/* Whether another key of a name is visited: at the expense of what the names leave over, then of the
+ * names to come. So nothing is counted for names that have one key each, as most do. */
+static inline bool instance_iter_may_share(struct instance_iter *iter)
+{
+    if (iter->total == 0 || iter->visits < iter->max_visits) {
+        iter->visits++;
+        return true;
+    }
+    iter->names--;
+    if (iter->left == 0)
+        return false;
+    iter->left--;
+    return true;
+}
+
 /* The next, those that share a name with one before it among them; NULL at the end. */
 static inline const struct instance *instance_iter_next(struct instance_iter *iter)
 {
     const struct instance *instance = iter->same_name;
-    if (!instance) {
+    if (!instance || !instance_iter_may_share(iter)) {
         instance = iter->second ? iter->second : instance_iter_next_name(iter);
         iter->second = NULL;
     }

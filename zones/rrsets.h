@@ -50,6 +50,8 @@ static inline uint32_t rrsets_target_ttl(const struct target *target)
     return __atomic_load_n(&target->ttl_s, __ATOMIC_RELAXED);
 }
 
+#define RRSETS_TTL_VISITS_MAX 512 /* two names with all the keys that they may have */
+
 /* Of a host view's addresses: an instance's TTL bounds them, and so does that of a host, which may
  * be shorter. Only small sets are looked through for it. */
 static inline uint32_t rrsets_view_address_ttl(const struct instance_source *source,
@@ -58,7 +60,7 @@ static inline uint32_t rrsets_view_address_ttl(const struct instance_source *sou
     struct instance_iter iter;
     const struct instance *instance;
     uint32_t min_ttl_s = instance_source_ttl(source, view->record_ttl_s);
-    instance_iter_begin(&iter, source, 0, INSTANCE_ITER_ALL);
+    instance_iter_begin(&iter, source, 0, RRSETS_TTL_VISITS_MAX);
     while (iter.total <= MEMBER_VECTOR_CHUNK && (instance = instance_iter_next(&iter))) {
         uint32_t ttl_s = rrsets_target_ttl(instance->target);
         if (instance->target->node.kind == NODE_HOST && rcu_read(instance->target->addresses) &&

@@ -106,6 +106,8 @@ void additional_ptr(struct reply *reply)
         uint16_t owner = (uint16_t)(0xc000u | ref->at);
         if (ref->at > REPLY_POINTER_MAX)
             return; /* no pointer reaches this name, nor any that follows */
+        if (reply->looks > REPLY_VISITS_MAX)
+            return;
         bool has_all = records_is_near(reply) && additional_is_fast(instance)
                            ? records_instance(reply, instance, owner)
                            : additional_put_chain(reply, instance, owner);

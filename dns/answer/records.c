@@ -2,8 +2,8 @@
 
 /* Large sets. A message has room for some thousand records, and a type may have a million instances,
  * of which strangers register any number. So an answer begins at another member with each query
- * (query.rotation), and clients share the load; and it looks at REPLY_VISITS_MAX members at most: a
- * million instances at one address would else be a million look-ups for one A record. */
+ * (query.rotation), and clients share the load; and it looks at REPLY_VISITS_MAX instances at most: a
+ * million at one address would else be a million look-ups for one A record. */
 
 /* The owner, too: the additional section holds SRV records of several. */
 static inline uint64_t records_srv_key(const struct instance *instance, uint16_t owner)

@@ -26,7 +26,7 @@ struct reply_ref {
 static_assert(ANSWER_SLACK >= NAME_PAD, "what name_copy() writes too much");
 static_assert(REPLY_REFS * (REPLY_HEAD + 4) > ANSWER_MAX, "a message has no more such records");
 
-/* Members looked at for one answer: bounds the work when most of them say the same. */
+/* Instances looked at for one set: bounds the work when most of them say the same. */
 #define REPLY_VISITS_MAX 8192
 
 /* A thread's memory for a reply. */
@@ -48,7 +48,7 @@ struct reply {
     bool is_partial;    /* only some of a set's many members were looked at */
     bool is_full;       /* a required record did not fit */
     uint16_t ref_count; /* of scratch->refs */
-    uint32_t looks;     /* members of sets that were looked at */
+    uint32_t looks; /* instances that were looked at, for sets and for names that several share */
 };
 
 static inline uint16_t reply_offset(const struct reply *reply, const uint8_t *at)

@@ -1,3 +1,4 @@
+#include "reply.h"
 #include "support/world.h"
 
 static struct world world;
@@ -130,6 +131,45 @@ static void it_is_told_how_many_instances_were_looked_at(void **state)
     world_refresh(&world);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         world_ask(&world, rows[i].name, rows[i].type, QUERY_TCP);
+        assert_int_equal(world.ask.result.looks, rows[i].looks);
+    }
+    world_close(&world);
+}
+
+/* Names are few, but each has as many keys as letters' case can make: these are looked at, too. */
+static void keys_of_one_name_count_each(void **state)
+{
+    enum { NAMES = 40, KEYS = 256 };
+    static const struct {
+        const char *name;
+        uint16_t type;
+        size_t answers;
+        uint32_t looks;
+    } rows[] = {{"_same._tcp." Z, READ_SRV, 1, REPLY_VISITS_MAX},
+                {"same.service." Z, READ_SRV, 1, REPLY_VISITS_MAX},
+                {"same.service." Z, READ_A, 1, REPLY_VISITS_MAX},
+                {"same.service." Z, READ_AAAA, 0, REPLY_VISITS_MAX},
+                {"abcdefgh-7._same._tcp." Z, READ_SRV, 1, KEYS},
+                /* with the records of each name, until the bound is passed */
+                {"_same._tcp." Z, READ_PTR, NAMES, (REPLY_VISITS_MAX / KEYS + 1) * KEYS}};
+    (void)state;
+    world_open(&world, (struct zone_options){.domain = NULL}, NULL, 0);
+    for (unsigned i = 0; i < NAMES * KEYS; i++) {
+        char key[64];
+        int len = snprintf(key, sizeof(key), "/service/same/abcdefgh-%u", i / KEYS);
+        for (unsigned bit = 0; bit < 8; bit++)
+            if (i >> bit & 1)
+                key[strlen("/service/same/") + bit] ^= 'a' ^ 'A';
+        assert_int_equal(zone_put(world.ask.zone, key, (size_t)len, "10.1.1.1:80", 11, i + 1, 0),
+                         STATUS_OK);
+    }
+    zone_commit(world.ask.zone, NAMES * KEYS);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct ask_query query = ask_query(rows[i].name, rows[i].type);
+        world.ask.rotation = (uint32_t)(i * 1234);
+        ask_send(&world.ask, &query, QUERY_TCP);
+        assert_null(world.ask.fault);
+        assert_int_equal(world_count(&world, READ_ANSWER), rows[i].answers);
         assert_int_equal(world.ask.result.looks, rows[i].looks);
     }
     world_close(&world);
@@ -272,6 +312,7 @@ int main(void)
         cmocka_unit_test(tcp_carries_a_type_whole),
         cmocka_unit_test(a_type_too_large_for_any_message_is_a_window),
         cmocka_unit_test(it_is_told_how_many_instances_were_looked_at),
+        cmocka_unit_test(keys_of_one_name_count_each),
         cmocka_unit_test(records_rotate_and_all_are_there),
         cmocka_unit_test(no_record_stands_twice),
         cmocka_unit_test(txt_says_what_an_entry_says),
