@@ -45,7 +45,8 @@ static inline const struct view *zone_view(const struct zone *zone)
 }
 
 /* Whether there may be names and records that are not here for want of memory: then nothing may be
- * said not to exist. */
+ * said not to exist. False: all are here that a reader may have looked for since it was last
+ * quiescent. */
 static inline bool view_is_partial(const struct view *view)
 {
     return __atomic_load_n(&view->is_partial, __ATOMIC_ACQUIRE);

@@ -177,11 +177,15 @@ static void zone_become_partial(struct zone *zone, struct key_node *old)
     __atomic_store_n(&zone->view.is_partial, true, __ATOMIC_RELEASE);
 }
 
-/* A load that lost nothing has been published. */
+/* A load that lost nothing has been published. Who looked a name up before that, and did not find it,
+ * may not yet have read that the zone was partial, and would deny the name: the control thread waits
+ * for these, once after a shortage, so that no answer has anything to read for it. */
 static void zone_become_whole(struct zone *zone)
 {
-    if (!zone->is_loading && zone->is_whole)
-        __atomic_store_n(&zone->view.is_partial, false, __ATOMIC_RELEASE);
+    if (zone->is_loading || !zone->is_whole || !zone_is_partial(zone))
+        return;
+    rcu_wait();
+    __atomic_store_n(&zone->view.is_partial, false, __ATOMIC_RELEASE);
 }
 
 enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,

@@ -340,7 +340,9 @@ static inline uint16_t answer_inside(struct reply *reply, size_t opt_size,
 {
     const struct query *query = reply->query;
     struct rrsets_owner found;
-    bool is_partial = view_is_partial(reply->view); /* before the look-up, that it may explain */
+    /* It holds for answer_fetch(), which looked up before: zones/zone.c waits for a batch that has
+     * begun before it says that a zone is whole. */
+    bool is_partial = view_is_partial(reply->view);
     if (!answer_find(reply->view, query, &found)) {
         if (is_partial)
             return RCODE_SERVFAIL;

@@ -151,6 +151,12 @@ void rcu_collect(void)
     urcu_qsbr_unregister_thread();
 }
 
+void rcu_wait(void)
+{
+    urcu_qsbr_synchronize_rcu();
+    RCU_GRACE_OVER();
+}
+
 struct barrier {
     struct rcu_head head;
     sem_t is_reached;

@@ -37,6 +37,8 @@ void rcu_retire(void *memory);
 /* Start a grace period for everything retired so far. Does not block. In the middle of a change
  * some of that is still published, so only zone_commit() may call this, at its end. */
 void rcu_collect(void);
+/* Wait until no reader holds anything any more that it read before: as long as a batch takes. */
+void rcu_wait(void);
 /* Wait until everything collected has been freed. For the end of a program and tests. */
 void rcu_barrier_all(void);
 

@@ -7,10 +7,13 @@
 #include "zones/store/rcu.h"
 #include "zones/zone.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -131,6 +134,51 @@ static void a_load_that_lacks_memory_sweeps_nothing_it_was_told(void **state)
     assert_true(failures > 0);
 }
 
+static struct {
+    sem_t has_looked_up, is_loaded;
+    struct answer_result result;
+} late;
+
+/* A worker that looks a name up while it is missing, and answers when a load may have brought it. */
+static void *answer_late(void *unused)
+{
+    static uint8_t reply[ANSWER_MAX + ANSWER_SLACK];
+    static struct query query;
+    struct ask_query asked = ask_query(rows[0].name, rows[0].type);
+    (void)unused;
+    rcu_reader_start();
+    query_read(&query, asked.bytes, asked.len, QUERY_UDP, NULL, 0);
+    answer_prepare(ask.zone, &query);
+    answer_fetch(ask.zone, &query, 1);
+    sem_post(&late.has_looked_up);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec++;
+    (void)sem_timedwait(&late.is_loaded, &until);
+    answer(ask.zone, &ask.env, &query, ask.scratch, reply, ANSWER_MAX, &late.result);
+    rcu_reader_stop();
+    return NULL;
+}
+
+static void what_comes_after_it_was_looked_for_is_not_denied(void **state)
+{
+    (void)state;
+    pthread_t worker;
+    assert_int_equal(zone_new(&options, &ask.zone, NULL), STATUS_OK);
+    assert_int_equal(put(0, 0), STATUS_NO_MEMORY);
+    zone_commit(ask.zone, 50);
+    sem_init(&late.has_looked_up, 0, 0);
+    sem_init(&late.is_loaded, 0, 0);
+    assert_int_equal(pthread_create(&worker, NULL, answer_late, NULL), 0);
+    sem_wait(&late.has_looked_up);
+    load_all();
+    sem_post(&late.is_loaded);
+    pthread_join(worker, NULL);
+    assert_int_not_equal(late.result.rcode, 3);
+    check_whole();
+    zone_free(ask.zone);
+}
+
 static int open_scratch(void **state)
 {
     (void)state;
@@ -151,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_could_not_be_told_is_not_denied),
         cmocka_unit_test(a_load_that_lacks_memory_sweeps_nothing_it_was_told),
+        cmocka_unit_test(what_comes_after_it_was_looked_for_is_not_denied),
     };
     return cmocka_run_group_tests(tests, open_scratch, free_scratch);
 }
