@@ -130,7 +130,9 @@ static enum status instance_first_of_name(struct zone *zone, struct instance *dy
                                           struct instance *fresh)
 {
     struct service_type *type = fresh->type;
-    enum status status = member_vector_append(&type->members, fresh, &fresh->position);
+    enum status status = service_type_list(zone, type);
+    if (status == STATUS_OK)
+        status = member_vector_append(&type->members, fresh, &fresh->position);
     if (status != STATUS_OK)
         return status;
     if (dying) {
@@ -177,24 +179,38 @@ static struct instance *instance_link_fresh(struct zone *zone, struct instance *
     return first;
 }
 
+/* All that may fail: its places in its sets, and, without a head, that of its name. */
+static enum status instance_take_places(struct zone *zone, struct instance *head,
+                                        struct instance *dying, struct instance *fresh)
+{
+    enum status status = subtype_join(zone, head, fresh);
+    if (status != STATUS_OK || head)
+        return status;
+    status = instance_first_of_name(zone, dying, fresh);
+    if (status != STATUS_OK)
+        subtype_unjoin(fresh);
+    return status;
+}
+
 static enum status instance_enter(struct zone *zone, struct instance *head, struct instance *old,
                                   struct instance *fresh)
 {
     struct instance *dying = head && head->is_dying ? head : NULL;
-    if (dying || !head) {
-        enum status status = instance_first_of_name(zone, dying, fresh);
-        if (status != STATUS_OK)
-            return status;
-        head = fresh;
-    } else if (!old && same_name_is_full(&head->key)) {
+    if (dying)
+        head = NULL;
+    if (head && !old && same_name_is_full(&head->key))
         return STATUS_TOO_LARGE;
-    } else {
+    enum status status = instance_take_places(zone, head, dying, fresh);
+    if (status != STATUS_OK)
+        return status;
+    if (head) {
         zone->counts.collisions += !old;
         head = instance_link_fresh(zone, head, old, fresh);
+    } else {
+        head = fresh;
     }
     if (old)
         subtype_leave(zone, head, old);
-    subtype_join(zone, head, fresh);
     zone->counts.services++;
     zone->counts.ignored_members += fresh->ignored;
     service_type_touch(zone, fresh->type);

@@ -122,7 +122,7 @@ struct service_type {
     uint32_t users;        /* instances that name it */
     uint32_t position;     /* in the parent's members; MEMBER_VECTOR_NONE */
     uint32_t listed_ttl_s; /* counted among the parent's; UINT32_MAX: none yet */
-    bool is_dirty, is_queued, has_warned;
+    bool is_dirty, is_queued, is_large, has_warned;
 };
 
 struct switch_node {

@@ -80,14 +80,13 @@ void service_type_touch(struct zone *zone, struct service_type *set)
     zone->dirty = set;
 }
 
-static void service_type_warn_if_large(struct zone *zone, struct service_type *set, uint32_t was)
+static void service_type_warn_if_large(struct zone *zone, struct service_type *set)
 {
-    uint32_t now = set->members.live;
-    if (was <= LARGE_TYPE && now > LARGE_TYPE)
-        zone->counts.large_types++;
-    if (was > LARGE_TYPE && now <= LARGE_TYPE)
-        zone->counts.large_types--;
-    if (now <= LARGE_TYPE || set->has_warned || zone->leaves_sizes)
+    bool was_large = set->is_large;
+    set->is_large = set->members.live > LARGE_TYPE;
+    zone->counts.large_types += set->is_large;
+    zone->counts.large_types -= was_large;
+    if (!set->is_large || set->has_warned || zone->leaves_sizes)
         return;
     set->has_warned = true;
     char text[NAME_TEXT_MAX];
@@ -100,10 +99,9 @@ static void service_type_warn_if_large(struct zone *zone, struct service_type *s
 
 static void service_type_publish(struct zone *zone, struct service_type *set)
 {
-    uint32_t was = set->members.published ? set->members.published->count : 0;
     member_vector_publish(&set->members, ttl_counts_min(&set->ttls, zone->view.record_ttl_s));
     if (set->node.kind == NODE_TYPE)
-        service_type_warn_if_large(zone, set, was);
+        service_type_warn_if_large(zone, set);
 }
 
 /* The list's TTL is the least of its types'. The new one is added before the old one goes, so that
@@ -120,17 +118,24 @@ static void service_type_list_ttl(struct zone *zone, struct service_type *type)
     type->listed_ttl_s = ttl_s;
 }
 
-/* Let the list of types hold a type that has instances, and no other. */
-static void service_type_list_type(struct zone *zone, struct service_type *type, bool is_listed)
+/* Before the type's first member, since a publication cannot fail. */
+enum status service_type_list(struct zone *zone, struct service_type *type)
+{
+    if (type->position != MEMBER_VECTOR_NONE)
+        return STATUS_OK;
+    service_type_touch(zone, type);
+    enum status status = member_vector_append(&zone->types->members, type, &type->position);
+    if (status == STATUS_OK)
+        zone->counts.types++;
+    return status;
+}
+
+/* Let the list of types hold no type that has no instances. */
+static void service_type_unlist(struct zone *zone, struct service_type *type)
 {
     struct service_type *list = zone->types;
-    if (is_listed == (type->position != MEMBER_VECTOR_NONE))
+    if (type->position == MEMBER_VECTOR_NONE || type->members.live > 0)
         return;
-    if (is_listed) {
-        if (member_vector_append(&list->members, type, &type->position) == STATUS_OK)
-            zone->counts.types++;
-        return; /* without memory: again when the type is next touched */
-    }
     struct service_type *moved = member_vector_remove(&list->members, type->position);
     if (moved)
         moved->position = type->position;
@@ -162,7 +167,7 @@ void service_type_publish_all(struct zone *zone)
     service_type_publish_dirty(zone, false);
     for (struct service_type *set = zone->dirty; set; set = set->next_dirty)
         if (set->node.kind == NODE_TYPE) {
-            service_type_list_type(zone, set, set->members.live > 0);
+            service_type_unlist(zone, set);
             service_type_list_ttl(zone, set);
         }
     service_type_publish(zone, zone->types);

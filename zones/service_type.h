@@ -20,6 +20,8 @@ MUST_USE enum status service_type_get_subtype(struct zone *zone, struct service_
 MUST_USE enum status service_type_add_user(struct zone *zone, struct service_type *set,
                                            uint32_t ttl_s);
 void service_type_remove_user(struct zone *zone, struct service_type *set, uint32_t ttl_s);
+/* Let the list of types hold it, from the next publication on if it has members then. NO_MEMORY. */
+MUST_USE enum status service_type_list(struct zone *zone, struct service_type *type);
 /* Something is to be published. */
 void service_type_touch(struct zone *zone, struct service_type *set);
 /* Publish all that was touched, in publishing order. */

@@ -126,22 +126,32 @@ void subtype_leave(struct zone *zone, struct instance *head, struct instance *ol
     subtype_drop(zone, old);
 }
 
-void subtype_join(struct zone *zone, struct instance *head, struct instance *fresh)
+/* Each set has got it as its last, whose place is taken by no other, so that this finds the memory that
+ * it needs in what the set has drafted. */
+void subtype_unjoin(struct instance *fresh)
 {
     struct instance_subtypes *subtypes = fresh->subtypes;
     for (uint32_t i = 0; subtypes && i < subtypes->count; i++) {
+        if (subtypes->rows[i].position != MEMBER_VECTOR_NONE)
+            (void)member_vector_remove(&subtypes->rows[i].set->members, subtypes->rows[i].position);
+        subtypes->rows[i].position = MEMBER_VECTOR_NONE;
+    }
+}
+
+enum status subtype_join(struct zone *zone, struct instance *head, struct instance *fresh)
+{
+    struct instance_subtypes *subtypes = fresh->subtypes;
+    enum status status = STATUS_OK;
+    for (uint32_t i = 0; subtypes && i < subtypes->count && status == STATUS_OK; i++) {
         struct service_type *set = subtypes->rows[i].set;
         service_type_touch(zone, set);
-        if (subtype_held_position(head, set))
-            continue;
-        uint32_t position;
-        /* The instance has been entered, and there is no way back: without memory the set lacks the
-         * name, and the service itself is served. */
-        if (member_vector_append(&set->members, head, &position) == STATUS_OK)
-            subtypes->rows[i].position = position;
-        else
-            log_printf(&zone->log, LOG_LEVEL_ERROR, "out of memory: a subtype is incomplete");
+        if (!subtype_held_position(head, set))
+            status = member_vector_append(&set->members, head ? head : fresh,
+                                          &subtypes->rows[i].position);
     }
+    if (status != STATUS_OK)
+        subtype_unjoin(fresh);
+    return status;
 }
 
 /* Whichever instance of the name stands for it in a set, what the set holds is the head. */

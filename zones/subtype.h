@@ -25,9 +25,12 @@ MUST_USE enum status subtype_new(struct zone *zone, struct instance *instance,
 void subtype_drop(struct zone *zone, struct instance *instance);
 /* The new value of a key takes over the positions of the old. */
 void subtype_inherit(struct instance *old, struct instance *fresh);
-/* After the list of instances with one name, now beginning at `head`, has got or lost one; NULL: it
- * has none left. */
-void subtype_join(struct zone *zone, struct instance *head, struct instance *fresh);
+/* Before `fresh` is linked into the list of instances with one name, which begins at `head`; NULL: it
+ * will be alone. NO_MEMORY: it is in none of its sets. */
+MUST_USE enum status subtype_join(struct zone *zone, struct instance *head, struct instance *fresh);
+/* Take it out again: what was to follow has failed. */
+void subtype_unjoin(struct instance *fresh);
+/* After the list, now beginning at `head`, has lost one; NULL: it has none left. */
 void subtype_leave(struct zone *zone, struct instance *head, struct instance *old);
 /* Another instance is the first of the name. */
 void subtype_replace_head(struct instance *old_head, struct instance *head);

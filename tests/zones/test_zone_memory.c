@@ -2,6 +2,7 @@
  *
  * Linked with malloc(), calloc() and realloc() wrapped. */
 #include "support/allocation.h"
+#include "support/zone_fixture.h"
 #include "zones/zone.h"
 #include "zones/zone_state.h"
 
@@ -296,6 +297,64 @@ static void keys_are_removed_without_memory(void **state)
         }
 }
 
+static uint32_t members_of(struct zone *zone, const char *name)
+{
+    struct fixture fixture = {.zone = zone};
+    const struct service_type *set = (const struct service_type *)fixture_find(&fixture, name);
+    if (!set || !set->members.published)
+        return 0;
+    return set->members.published->count;
+}
+
+/* Not without a subtype, nor missing in the list of types: nobody would hear of it, nor try again. */
+static void a_key_that_is_put_is_in_all_its_sets(void **state)
+{
+    static const char *const sets[] = {"_x._sub._http._tcp", "_y._sub._http._tcp", "_http._tcp",
+                                       "_services._dns-sd._udp"};
+    (void)state;
+    enum status status = STATUS_NO_MEMORY;
+    for (unsigned good = 0; status != STATUS_OK; good++) {
+        struct zone *zone;
+        assert_int_equal(zone_new(&options, &zone, NULL), STATUS_OK);
+        for (size_t i = 0; i < 4; i++)
+            assert_int_equal(members_of(zone, sets[i]), 0);
+        allocation_begin(good);
+        status = put(zone, 0, 1);
+        allocation_end();
+        allocation_begin_many(0, ALLOCATION_ALL);
+        zone_commit(zone, 1);
+        allocation_end();
+        assert_int_equal(zone_is_partial(zone), status != STATUS_OK);
+        for (size_t i = 0; i < 4; i++)
+            assert_int_equal(members_of(zone, sets[i]), status == STATUS_OK);
+        zone_free(zone);
+    }
+}
+
+static void a_large_type_that_shrinks_is_counted_out_once(void **state)
+{
+    enum { COUNT = 101 };
+    char key[32];
+    struct zone *zone;
+    (void)state;
+    assert_int_equal(zone_new(&options, &zone, NULL), STATUS_OK);
+    for (unsigned i = 0; i < COUNT; i++) {
+        int len = snprintf(key, sizeof(key), "/service/http/%u", i);
+        assert_int_equal(zone_put(zone, key, (size_t)len, "10.0.0.1:1", 10, i + 1, 0), STATUS_OK);
+    }
+    zone_commit(zone, COUNT);
+    assert_int_equal(counts_of(zone).large_types, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        int len = snprintf(key, sizeof(key), "/service/http/%u", i);
+        allocation_begin_many(0, ALLOCATION_ALL);
+        zone_remove(zone, key, (size_t)len);
+        zone_commit(zone, COUNT + i + 1);
+        allocation_end();
+        assert_int_equal(counts_of(zone).large_types, 0);
+    }
+    zone_free(zone);
+}
+
 static void a_load_ends_without_memory(void **state)
 {
     (void)state;
@@ -325,6 +384,8 @@ int main(void)
         cmocka_unit_test(a_zone_is_made_or_not),
         cmocka_unit_test(a_key_is_put_whole_or_not_at_all),
         cmocka_unit_test(keys_are_removed_without_memory),
+        cmocka_unit_test(a_key_that_is_put_is_in_all_its_sets),
+        cmocka_unit_test(a_large_type_that_shrinks_is_counted_out_once),
         cmocka_unit_test(a_load_ends_without_memory),
     };
     return cmocka_run_group_tests(tests, spare_lists, NULL);
