@@ -1,7 +1,6 @@
 #include "program.h"
 
 #include "cli/args/help.h"
-#include "cli/args/mask.h"
 #include "cli/args/parse.h"
 #include "cli/commands/commands.h"
 #include "cli/process/harden.h"
@@ -190,8 +189,6 @@ int program_run(int argc, char **argv)
         exit_status = output_finish(&call.log, 0);
         break;
     case PARSE_WRONG:
-        /* What it quotes may be a password, however it came into this line. */
-        mask_words(why.text);
         log_printf(&call.log, LOG_LEVEL_ERROR, "%s", why.text);
         break;
     }

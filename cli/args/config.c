@@ -57,8 +57,9 @@ static enum status config_read_line(struct config *config, char *line, unsigned 
         return detail_set(why, STATUS_BAD_INPUT, "not NAME=VALUE");
     *equals = '\0';
     char *name = config_trim(line), *value = config_trim(equals + 1);
+    /* Not quoted: it may be a password, as in NAME: VALUE= or a line of one that has several. */
     if (!config_is_name(name))
-        return detail_set(why, STATUS_BAD_INPUT, "\"%s\" is no name of a variable", name);
+        return detail_set(why, STATUS_BAD_INPUT, "what is before the = is no name of a variable");
     enum status status = config_unquote(&value, why);
     if (status == STATUS_OK)
         config->items[config->count++] = (struct config_item){name, value, number};

@@ -1,5 +1,7 @@
 #include "connect.h"
 
+#include "mask.h"
+
 #include "cli/process/harden.h"
 
 #include <stdlib.h>
@@ -106,6 +108,8 @@ enum status connect_open(uv_loop_t *loop, const struct options *options, const s
         /* The variable may be there for others: without a user nobody logs in. */
         wanted.password = wanted.user ? password : NULL;
         status = etcd_open(loop, &wanted, out, why);
+        if (status != STATUS_OK)
+            mask_sentence(why->text); /* it names the files of certificates and key */
     }
     /* The client has copies of its own. */
     connect_forget(password);

@@ -1,40 +1,56 @@
 #include "mask.h"
 
-#include <stddef.h>
+#include "registry/base/utf8.h"
+
 #include <string.h>
 
 #define STARS "***"
 
-/* What stands before the last '@' of text[0..len), as a password may hold another, behind a scheme,
- * if there is a ':' in it. Returns the length that is left. */
-static size_t mask(char *text, size_t len)
+/* Where a user and a password begin that end before `at`, the last '@', as a password may hold
+ * another; NULL: there is no ':' between them. What follows the first ':' tells them from a scheme:
+ * a password may hold "://", too. */
+static char *mask_find(char *text, const char *at, bool is_sentence)
 {
-    char *at = memrchr(text, '@', len);
-    if (!at)
-        return len;
-    char *scheme = memmem(text, (size_t)(at - text), "://", 3);
-    char *secret = scheme ? scheme + 3 : text;
-    size_t secret_len = (size_t)(at - secret), stars = strlen(STARS);
-    if (!memchr(secret, ':', secret_len))
-        return len;
+    char *colon = memchr(text, ':', (size_t)(at - text));
+    if (!colon)
+        return NULL;
+    char *secret = text;
+    if (strncmp(colon, "://", 3) == 0)
+        secret = memchr(colon + 3, ':', (size_t)(at - (colon + 3))) ? colon + 3 : NULL;
+    else if (is_sentence)
+        for (secret = colon; secret > text && secret[-1] != ' ' && secret[-1] != '"';)
+            secret--;
+    return secret;
+}
+
+static void mask(char *text, bool is_sentence)
+{
+    char *at = strrchr(text, '@');
+    char *secret = at ? mask_find(text, at, is_sentence) : NULL;
+    if (!secret)
+        return;
     /* It never gets longer: the text is the caller's memory. */
+    size_t secret_len = (size_t)(at - secret), stars = strlen(STARS);
     if (secret_len < stars)
         stars = secret_len;
     memcpy(secret, STARS, stars);
     memmove(secret + stars, at, strlen(at) + 1);
-    return len - secret_len + stars;
 }
 
-void mask_value(char *text)
+void mask_quote(const char *text, size_t len, char *out, size_t size)
 {
-    mask(text, strlen(text));
-}
-
-void mask_words(char *text)
-{
-    while (*text) {
-        size_t len = strcspn(text, " \"");
-        text += mask(text, len);
-        text += *text != '\0';
+    if (!memchr(text, '@', len)) {
+        utf8_shorten(text, len, out, size);
+        return;
     }
+    bool fits = len < size;
+    memcpy(out, fits ? text : STARS, fits ? len : sizeof(STARS));
+    if (fits)
+        out[len] = '\0';
+    mask(out, false);
+}
+
+void mask_sentence(char *text)
+{
+    mask(text, true);
 }

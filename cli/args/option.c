@@ -314,8 +314,10 @@ enum status options_secret(const struct options *options, enum option_id id, cha
     struct file file = {0};
     if (path) {
         enum status status = file_read(path, SECRET_MAX, true, &file, why);
-        if (status != STATUS_OK)
-            return detail_wrap(why, status, "--%s \"%s\"", rows[id].name, path);
+        if (status != STATUS_OK) {
+            options_fault(options, id, path, why);
+            return status;
+        }
         /* Editors, and echo, put a LF at the end, which is no part of it. */
         file.data[strcspn(file.data, "\r\n")] = '\0';
     } else if (text && !(file.data = strdup(text))) {
@@ -340,11 +342,7 @@ static const char *option_quotable(const struct option_value *from, const char *
 {
     if (!strchr(value, '@'))
         return option_may_be_secret(from) ? "***" : value;
-    /* Not cut first: that may take away the '@' by which a password is known. */
-    if (strlen(value) >= size)
-        return "***";
-    memcpy(space, value, strlen(value) + 1);
-    mask_value(space);
+    mask_quote(value, strlen(value), space, size);
     return space;
 }
 
@@ -358,7 +356,7 @@ enum status options_fault(const struct options *options, enum option_id id, cons
     if (!value)
         return detail_set(why, STATUS_BAD_INPUT, "--%s: %s", name, said.text);
     const char *path = from->source == OPTION_FILE ? options_text(options, OPTION_CONFIG) : "";
-    mask_words(said.text);
+    mask_sentence(said.text);
     value = option_quotable(from, value, space.text, sizeof(space.text));
     size_t value_len = strlen(value), len = strlen(sentence), path_len = strlen(path);
     bool fits = value_len + len + path_len + NAMES_SIZE <= sizeof(why->text);

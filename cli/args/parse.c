@@ -2,6 +2,8 @@
  * followed by a value is known of all options; then for the options and operands themselves. */
 #include "parse.h"
 
+#include "mask.h"
+
 #include "registry/base/utf8.h"
 
 #include <stdio.h>
@@ -128,6 +130,13 @@ static bool parse_is_any_option(const struct word *word)
     return parse_is_help(word) || parse_is_named(word, "version");
 }
 
+/* An argument as it may be quoted. */
+static const char *parse_quotable(const char *argument, struct detail *space)
+{
+    mask_quote(argument, strlen(argument), space->text, sizeof(space->text));
+    return space->text;
+}
+
 /* Where one reads more: "empusa service list --help". */
 static const char *parse_help_of(const struct cursor *cursor, char out[NAME_MAX_SHOWN])
 {
@@ -145,19 +154,18 @@ static enum parse_verdict parse_unknown_operand(struct cursor *cursor, const str
     size_t len = 0;
     const char *name =
         call->command ? command_operand(call->command, call->operand_count, &len) : NULL;
-    char help[NAME_MAX_SHOWN], parse_option[WORD_SHOWN], whole[WORD_SHOWN];
+    char help[NAME_MAX_SHOWN], shown[WORD_SHOWN];
     parse_help_of(cursor, help);
-    /* Without the value, which may be a secret; but what may be an operand is shown as it would
-     * have to be typed. */
-    utf8_shorten(word->text, word->kind == WORD_OPTION ? word->name_len + 2 : strlen(word->text),
-                 parse_option, sizeof(parse_option));
-    utf8_shorten(word->text, strlen(word->text), whole, sizeof(whole));
+    /* Without the value, which may be a secret, of one dash as of two; nor a user's password. */
+    size_t shown_len = strcspn(word->text, strchr(word->text, '@') ? "=:" : "=");
+    const char *rest = word->text + shown_len;
+    utf8_shorten(word->text, shown_len, shown, sizeof(shown));
     if (name)
         return parse_usage_error(cursor,
                                  "no option %s: if it is the %.*s, put \"--\" before it: empusa "
-                                 "%s... -- %s",
-                                 parse_option, (int)len, name, help, whole);
-    return parse_usage_error(cursor, "no option %s: see empusa %s--help", parse_option, help);
+                                 "%s... -- %s%.1s%s",
+                                 shown, (int)len, name, help, shown, rest, *rest ? "..." : "");
+    return parse_usage_error(cursor, "no option %s: see empusa %s--help", shown, help);
 }
 
 static enum parse_verdict parse_unknown(struct cursor *cursor, const struct word *word)
@@ -195,8 +203,11 @@ static enum parse_verdict parse_set_option(struct cursor *cursor, enum option_id
                                            struct word *word)
 {
     const struct option_row *row = option_row(id);
-    if (!row->argument && word->value)
-        return parse_usage_error(cursor, "--%s \"%s\": it takes no value", row->name, word->value);
+    if (!row->argument && word->value) {
+        struct detail shown;
+        return parse_usage_error(cursor, "--%s \"%s\": it takes no value", row->name,
+                                 parse_quotable(word->value, &shown));
+    }
     if (row->argument && !parse_take_value(cursor, word))
         return parse_usage_error(cursor, "--%s needs a value: %s", row->name, row->argument);
     enum status status = options_set(&cursor->call->options, id, word->value, cursor->why);
@@ -226,13 +237,15 @@ static enum parse_verdict parse_pass_option(struct cursor *cursor, struct word *
 static enum parse_verdict parse_no_such(struct cursor *cursor, const char *group, const char *word)
 {
     char meant[2 * NAME_MAX_SHOWN];
+    struct detail space;
     const char *before = group ? group : "", *blank = group ? " " : "";
+    const char *shown = parse_quotable(word, &space);
     cursor->is_lost = true;
     if (command_nearest(cursor->call->table, group, word, meant, sizeof(meant)))
         return parse_usage_error(cursor, "no command \"%s%s%s\": did you mean %s?", before, blank,
-                                 word, meant);
+                                 shown, meant);
     return parse_usage_error(cursor, "no command \"%s%s%s\": see empusa %s%s--help", before, blank,
-                             word, before, blank);
+                             shown, before, blank);
 }
 
 /* One word of it, or a group and a word. */
@@ -277,8 +290,9 @@ static enum parse_verdict parse_operand(struct cursor *cursor, const char *word)
     size_t len;
     if (!command_operand(call->command, call->operand_count, &len)) {
         char help[NAME_MAX_SHOWN];
-        return parse_usage_error(cursor, "unexpected argument \"%s\": see empusa %s--help", word,
-                                 parse_help_of(cursor, help));
+        struct detail shown;
+        return parse_usage_error(cursor, "unexpected argument \"%s\": see empusa %s--help",
+                                 parse_quotable(word, &shown), parse_help_of(cursor, help));
     }
     call->operands[call->operand_count++] = word;
     return PARSE_RUN;

@@ -286,12 +286,16 @@ static enum status register_from_check_options(const struct options *options, st
     return STATUS_OK;
 }
 
-static enum status register_from_open_file(const char *file, int *fd, struct detail *why)
+static enum status register_from_open_file(const struct options *options, int *fd,
+                                           struct detail *why)
 {
+    const char *file = options_text(options, OPTION_SERVICE_FROM);
     *fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
     if (*fd >= 0)
         return STATUS_OK;
-    return detail_set(why, STATUS_SYSTEM, "--from \"%s\": %s", file, strerror(errno));
+    detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
+    options_fault(options, OPTION_SERVICE_FROM, file, why);
+    return STATUS_SYSTEM;
 }
 
 int register_from_run(struct call *call)
@@ -301,8 +305,7 @@ int register_from_run(struct call *call)
     /* Before there is a session: what is wrong here etcd is not needed for. */
     enum status status = register_from_check_options(&call->options, &why);
     if (status == STATUS_OK)
-        status =
-            register_from_open_file(options_text(&call->options, OPTION_SERVICE_FROM), &fd, &why);
+        status = register_from_open_file(&call->options, &fd, &why);
     if (status != STATUS_OK)
         return session_report(&call->log, status, &why);
     int exit_status = session_run(call, register_from_read_all, &fd);

@@ -107,6 +107,9 @@ static void what_is_wrong_is_said_of_its_option(void **state)
         {{{OPTION_ETCD_ENDPOINT, "https://h:1"}, {OPTION_CA_BUNDLE, "/nonexistent/ca"}},
          {"/nonexistent/ca", "No such file"},
          STATUS_BAD_INPUT},
+        {{{OPTION_ETCD_ENDPOINT, "https://h:1"}, {OPTION_CA_BUNDLE, "http://u:a pw@h"}},
+         {"http://***@h", "No such file"},
+         STATUS_BAD_INPUT},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {

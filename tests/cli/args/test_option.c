@@ -284,6 +284,10 @@ static void a_secret_comes_from_its_file_or_from_the_variable_itself(void **stat
     assert_non_null(strstr(why.text, path));
     assert_non_null(strstr(why.text, "--etcd-password-file"));
     options_clear(&options);
+    assert_int_equal(options_set(&options, OPTION_ETCD_PASSWORD, "x://u:p w@h", &why), STATUS_OK);
+    assert_int_equal(options_secret(&options, OPTION_ETCD_PASSWORD, &secret, &why), STATUS_SYSTEM);
+    assert_string_equal(why.text, "--etcd-password-file \"x://***@h\": No such file or directory");
+    options_clear(&options);
 
     setenv("EMPUSA_ETCD_PASSWORD", "/dev/null", 1);
     assert_int_equal(options_complete(&options, OPTION_ETCD_PASSWORD, NULL, &why), STATUS_OK);

@@ -34,6 +34,7 @@ static void check(const struct row *row)
     if (verdict != row->verdict)
         print_message("%s ...: %s\n", row->arguments[0], why.text);
     assert_int_equal(verdict, row->verdict);
+    assert_null(strstr(why.text, "secret"));
     if (verdict == PARSE_WRONG)
         assert_non_null(strstr(why.text, row->said));
     else if (row->said)
@@ -126,6 +127,16 @@ static void wrong_ones_are_refused_by_name(void **state)
          PARSE_WRONG,
          "VALUE, put \"--\" before it: empusa switch set"},
         {{"switch", "get", "--s"}, PARSE_WRONG, "if it is the SWITCH, put \"--\" before it"},
+        {{"switch", "get", "--passwort=secret"},
+         PARSE_WRONG,
+         "empusa switch get ... -- --passwort=..."},
+        {{"switch", "get", "-passwort=secret"}, PARSE_WRONG, "no option -passwort: if it is"},
+        {{"switch", "get", "--http://u:secret=1@h"}, PARSE_WRONG, "-- --http:..."},
+        {{"switch", "list", "-psw=secret"}, PARSE_WRONG, "no option -psw: see"},
+        {{"https://u:pa secret@h"}, PARSE_WRONG, "no command \"https://***@h\""},
+        {{"--https://u:pa secret@h"}, PARSE_WRONG, "no option --https: see"},
+        {{"switch", "list", "u:pa secret\"@h"}, PARSE_WRONG, "unexpected argument \"***@h\""},
+        {{GLOBALS, "serve", "--no-switches=u:pa secret@h"}, PARSE_WRONG, "\"***@h\": it takes"},
         {{GLOBALS, "service", "list", "more"},
          PARSE_WRONG,
          "unexpected argument \"more\": see empusa service list --help"},

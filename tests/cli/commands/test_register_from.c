@@ -84,6 +84,8 @@ static void a_file_that_is_cut_or_not_there_is_said(void **state)
     assert_non_null(strstr(run.err, " (1 service registered)\n"));
     cli_run_expect(&run, "service register --from /nonexistent/x", 1, "",
                    "ERROR:root:--from \"/nonexistent/x\": No such file or directory\n");
+    cli_run_expect(&run, "service register --from http://u:secret@h/x", 1, "",
+                   "ERROR:root:--from \"http://***@h/x\": No such file or directory\n");
     cli_run_expect(&run, "service register --from /tmp", 1, "",
                    "ERROR:root:--from \"/tmp\": Is a directory (0 services registered)\n");
 }
