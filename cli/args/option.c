@@ -50,10 +50,13 @@ const struct option_row *option_row(enum option_id id)
     return &rows[id];
 }
 
+/* Overwritten: a text may be a password, of a variable or in a URL. */
 static void option_value_clear(struct option_value *value)
 {
-    for (size_t i = 0; i < value->count; i++)
+    for (size_t i = 0; i < value->count; i++) {
+        explicit_bzero(value->texts[i], strlen(value->texts[i]));
         free(value->texts[i]);
+    }
     free(value->texts);
     *value = (struct option_value){0};
 }
@@ -318,8 +321,11 @@ enum status options_secret(const struct options *options, enum option_id id, cha
             options_fault(options, id, path, why);
             return status;
         }
-        /* Editors, and echo, put a LF at the end, which is no part of it. */
-        file.data[strcspn(file.data, "\r\n")] = '\0';
+        /* Editors, and echo, put a LF at the end, which is no part of it. What follows is
+         * overwritten here, as the caller sees no more than the first line: an older password may
+         * be there. */
+        size_t len = strcspn(file.data, "\r\n");
+        explicit_bzero(file.data + len, file.len - len);
     } else if (text && !(file.data = strdup(text))) {
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     }

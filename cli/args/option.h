@@ -94,7 +94,8 @@ enum log_level options_level(const struct options *options);
  * holds it itself. */
 const char *options_secret_file(const struct options *options, enum option_id id);
 
-/* The secret, read from its file where that is what was given: the first line, without its LF.
+/* The secret, read from its file where that is what was given: the first line, without its LF;
+ * nothing of the others is left behind its NUL.
  * OK: *out is malloc()ed, the caller's; NULL where nothing was given. SYSTEM, TOO_LARGE (over 4
  * KiB), NO_MEMORY. */
 MUST_USE enum status options_secret(const struct options *options, enum option_id id, char **out,

@@ -278,6 +278,7 @@ static void a_secret_comes_from_its_file_or_from_the_variable_itself(void **stat
     assert_int_equal(options_set(&options, OPTION_ETCD_PASSWORD, path, &why), STATUS_OK);
     assert_int_equal(options_secret(&options, OPTION_ETCD_PASSWORD, &secret, &why), STATUS_OK);
     assert_string_equal(secret, "s3cret");
+    assert_memory_equal(secret + 6, "\0\0\0\0\0", 6); /* there is room for the whole file */
     free(secret);
     unlink(path);
     assert_int_equal(options_secret(&options, OPTION_ETCD_PASSWORD, &secret, &why), STATUS_SYSTEM);
