@@ -116,16 +116,17 @@ const char *command_suggest(const char *typed, size_t len, const char *const *na
 {
     const char *best = NULL;
     size_t best_rank = SIZE_MAX;
+    bool is_tie = false;
     for (size_t i = 0; i < count; i++) {
         size_t rank = command_rank_of(typed, len, names[i]);
         if (rank == SIZE_MAX || rank > best_rank)
             continue;
         /* The same name may be there twice: "ttl" of services and of switches. */
-        bool is_tie = rank == best_rank && best && strcmp(best, names[i]) != 0;
-        best = is_tie ? NULL : names[i];
+        is_tie = rank == best_rank && (is_tie || strcmp(best, names[i]) != 0);
+        best = names[i];
         best_rank = rank;
     }
-    return best;
+    return is_tie ? NULL : best;
 }
 
 /* Whether the word may follow `group`; after none, commands of groups are looked at, too: "list".

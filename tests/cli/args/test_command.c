@@ -74,11 +74,11 @@ static void a_mistyped_command_means_the_nearest(void **state)
 
 static void a_mistyped_option_means_what_is_near(void **state)
 {
-    static const char *const names[] = {"host",          "http",          "ttl",
-                                        "txt",           "service-type",  "service-name",
-                                        "tree-root",     "etcd-endpoint", "etcd-key",
-                                        "refresh-every", "ttl",           "etcd-password-file",
-                                        "record-ttl",    "negative-ttl",  "log-level"};
+    static const char *const names[] = {
+        "host",         "http",          "ttl",       "txt",
+        "service-type", "service-name",  "tree-root", "etcd-endpoint",
+        "etcd-key",     "refresh-every", "ttl",       "etcd-password-file",
+        "record-ttl",   "negative-ttl",  "log-level", "service-location"};
     static const struct {
         const char *typed, *meant;
     } rows[] = {{"hots", "host"},
@@ -100,9 +100,10 @@ static void a_mistyped_option_means_what_is_near(void **state)
                 {"port", NULL},
                 {"post", NULL},
                 {"file", NULL},
-                {"service", NULL}, /* of two */
+                {"service", NULL}, /* of three */
                 {"t", NULL},
-                {"tt", "ttl"},
+                {"tt", NULL}, /* ttl or txt */
+                {"tl", "ttl"},
                 {"to", NULL},
                 {"verbose", NULL},
                 {"format", NULL},
