@@ -153,6 +153,8 @@ static enum status etcd_child_make_data(const char *data_dir, struct etcd_child 
     if (child->directory >= 0)
         close(child->directory);
     child->directory = -1;
+    if (is_made && !data_dir)
+        rmdir(child->data);
     return detail_set(why, STATUS_SYSTEM, "%s%s: %s", data_dir ? "--data-dir " : "", child->data,
                       fault);
 }

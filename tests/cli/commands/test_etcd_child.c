@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "cli/commands/etcd_child.h"
+#include "support/in_child.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -90,6 +91,30 @@ static void a_directory_that_cannot_be_made_is_named(void **state)
     assert_non_null(strstr(why.text, "/nonexistent/data"));
 }
 
+/* A umask takes the right to open what is made, from all but root. */
+static void check_unusable(void)
+{
+    struct etcd_child child;
+    struct detail why = {""};
+    umask(0700);
+    CHILD_EXPECT(geteuid() != 0 || setuid(65534) == 0);
+    CHILD_EXPECT(etcd_child_start(NULL, NULL, NULL, &child, &why) == STATUS_SYSTEM);
+    CHILD_EXPECT(strstr(why.text, "Permission denied"));
+}
+
+static void a_temporary_directory_that_is_of_no_use_goes_again(void **state)
+{
+    char directory[] = "/tmp/empusa-test-XXXXXX";
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    assert_int_equal(chmod(directory, 0777), 0);
+    setenv("TMPDIR", directory, 1);
+    bool is_good = in_child(check_unusable);
+    unsetenv("TMPDIR");
+    assert_true(is_good);
+    assert_int_equal(rmdir(directory), 0); /* it is empty */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +123,7 @@ int main(void)
         cmocka_unit_test(one_that_ends_by_itself_is_noticed_with_its_last_words),
         cmocka_unit_test(a_missing_etcd_names_its_package),
         cmocka_unit_test(a_directory_that_cannot_be_made_is_named),
+        cmocka_unit_test(a_temporary_directory_that_is_of_no_use_goes_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
