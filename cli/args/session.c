@@ -126,14 +126,17 @@ void session_end_wait(struct session *session, enum status status, const struct 
 struct get {
     struct session *session;
     struct session_value found;
+    bool is_short; /* of memory: that ends the reading with CANCELLED */
 };
 
 static bool session_get_each(void *arg, const struct kv *kv)
 {
-    struct session_value *out = &((struct get *)arg)->found;
+    struct get *get = arg;
+    struct session_value *out = &get->found;
     /* Borrowed until this returns. */
     out->text = buffer_copy(kv->value, kv->value_len);
-    if (!out->text)
+    get->is_short = !out->text;
+    if (get->is_short)
         return false;
     out->len = kv->value_len;
     out->is_cut = kv->is_value_cut;
@@ -155,6 +158,8 @@ enum status session_get(struct session *session, const struct kv_key *key,
     struct kv_range range = {.key = key->text, .key_len = key->len};
     kv_range(session->etcd, &range, session_get_each, session_get_done, &get);
     enum status status = session_wait(session);
+    if (get.is_short)
+        status = detail_set(&session->why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     if (status == STATUS_OK)
         *out = get.found;
     else
