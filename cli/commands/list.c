@@ -29,13 +29,15 @@ struct cells {
     char left[24];
 };
 
-/* What is no entry is shown as it is: others may have written it, and this is where one sees
- * that. */
-static void list_cells_fill(struct cells *cells, const struct kind *kind, size_t prefix_len,
-                            const struct scan_row *row)
+/* What is no entry is shown as it is: others may have written it, and this is where one sees that.
+ * NO_MEMORY: whether it is one is unknown. */
+static enum status list_cells_fill(struct cells *cells, const struct kind *kind, size_t prefix_len,
+                                   const struct scan_row *row)
 {
-    cells->is_entry = kind->part == KEY_SERVICES &&
-                      entry_parse(row->value, row->value_len, &cells->entry, NULL) == STATUS_OK;
+    enum status status = STATUS_BAD_INPUT;
+    if (kind->part == KEY_SERVICES)
+        status = entry_parse(row->value, row->value_len, &cells->entry, NULL);
+    cells->is_entry = status == STATUS_OK;
     cells->left[0] = '\0';
     if (row->lease != 0)
         snprintf(cells->left, sizeof(cells->left), "%" PRId64, row->left_s);
@@ -46,6 +48,7 @@ static void list_cells_fill(struct cells *cells, const struct kind *kind, size_t
         cells->cells[1] = (struct text_table_cell){location->text, location->len};
     }
     cells->cells[2] = (struct text_table_cell){cells->left, strlen(cells->left)};
+    return status == STATUS_NO_MEMORY ? status : STATUS_OK;
 }
 
 static void list_cells_clear(struct cells *cells)
@@ -78,40 +81,42 @@ static enum status list_print_json(struct printer *printer, const struct scan_ro
     return printer->json.status;
 }
 
-static void list_lay_out(struct printer *printer, const struct scan_row *rows, size_t count,
-                         bool is_measured)
+static enum status list_lay_out(struct printer *printer, const struct scan_row *rows, size_t count,
+                                bool is_measured)
 {
-    for (size_t i = 0; i < count; i++) {
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
         struct cells cells;
-        list_cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
-        if (is_measured)
+        status = list_cells_fill(&cells, printer->kind, printer->prefix_len, &rows[i]);
+        if (status == STATUS_OK && is_measured)
             text_table_row(printer->table, cells.cells, stdout);
-        else
+        else if (status == STATUS_OK)
             text_table_measure(printer->table, cells.cells);
         list_cells_clear(&cells);
     }
+    return status;
 }
 
 /* The rows of the first page settle the widths: to wait for all of them would be to keep them. */
-static void list_print_table(struct printer *printer, const struct scan_row *rows, size_t count)
+static enum status list_print_table(struct printer *printer, const struct scan_row *rows,
+                                    size_t count)
 {
     if (!printer->has_begun) {
-        list_lay_out(printer, rows, count, false);
+        enum status status = list_lay_out(printer, rows, count, false);
+        if (status != STATUS_OK)
+            return status;
         text_table_begin(printer->table, stdout);
     }
     printer->has_begun = true;
-    list_lay_out(printer, rows, count, true);
+    return list_lay_out(printer, rows, count, true);
 }
 
 /* A failing standard output is output_finish()'s to tell; CANCELLED ends the reading. */
 static enum status list_on_page(void *arg, const struct scan_row *rows, size_t count)
 {
     struct printer *printer = arg;
-    enum status status = STATUS_OK;
-    if (printer->table)
-        list_print_table(printer, rows, count);
-    else
-        status = list_print_json(printer, rows, count);
+    enum status status = printer->table ? list_print_table(printer, rows, count)
+                                        : list_print_json(printer, rows, count);
     return ferror(stdout) ? STATUS_CANCELLED : status;
 }
 
@@ -125,7 +130,7 @@ static void list_on_done(void *arg, enum status status, const struct detail *why
 static void list_finish(struct printer *printer)
 {
     if (printer->table) {
-        list_print_table(printer, NULL, 0);
+        (void)list_print_table(printer, NULL, 0); /* no row, no memory */
         text_table_end(printer->table, stdout);
     } else {
         fputs(printer->has_begun ? "]\n" : "[]\n", stdout);

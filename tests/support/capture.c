@@ -1,5 +1,7 @@
 #include "capture.h"
 
+#include "allocation.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,8 +22,10 @@ char *capture_end(struct capture *capture)
         abort();
     close(capture->saved);
     off_t size = lseek(fileno(capture->file), 0, SEEK_END);
-    char *text = size < 0 ? NULL : calloc(1, (size_t)size + 1);
-    if (!text || pread(fileno(capture->file), text, (size_t)size, 0) != size)
+    if (size < 0)
+        abort();
+    char *text = allocation_exempt((size_t)size + 1);
+    if (pread(fileno(capture->file), text, (size_t)size, 0) != size)
         abort();
     fclose(capture->file);
     return text;

@@ -1,5 +1,9 @@
 #include "support/cli_run.h"
 
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdlib.h>
+
 #define DENIED "{\"error\":\"etcdserver: permission denied\",\"code\":7}"
 
 static struct cli_run run;
@@ -90,6 +94,26 @@ static void what_etcd_refuses_is_said(void **state)
                                     "--etcd-endpoint)\n"));
 }
 
+static size_t refused_size;
+
+static void *refuse(size_t size)
+{
+    errno = ENOMEM;
+    return size == refused_size ? NULL : malloc(size);
+}
+
+/* Not printed as if it were none: as the text that it is. */
+static void an_entry_that_cannot_be_read_for_want_of_memory_ends_the_list(void **state)
+{
+    static const char entry[] = "{\"location\": \"h:2\",               \"weight\": 0}";
+    (void)state;
+    fake_store_put(&run.store, "/foo/service/http/b", entry, 0);
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = refuse, .free_fn = free});
+    refused_size = strlen(entry); /* of the copy that it is read in */
+    cli_run_expect(&run, "service list", 1, "", "ERROR:root:out of memory\n");
+    cJSON_InitHooks(NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -100,6 +124,7 @@ int main(void)
         TEST(switches_are_listed_with_their_paths),
         TEST(an_empty_tree_has_an_empty_table),
         TEST(what_etcd_refuses_is_said),
+        TEST(an_entry_that_cannot_be_read_for_want_of_memory_ends_the_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
