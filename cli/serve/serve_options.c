@@ -1,5 +1,7 @@
 #include "serve_options.h"
 
+#include "registry/base/buffer.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -76,7 +78,7 @@ static enum status serve_options_read_pair(const char *text, struct zone_address
     bool is_v4 = address.kind == HOST_KIND_IPV4;
     made.address.family = is_v4 ? AF_INET : AF_INET6;
     memcpy(made.address.octets, address.address, is_v4 ? 4 : 16);
-    made.name = strndup(text, (size_t)(equals - text));
+    made.name = buffer_copy(text, (size_t)(equals - text));
     if (!made.name)
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     *out = made;
@@ -116,7 +118,7 @@ static enum status serve_options_default_ns(struct serve_options *out, struct de
         memcpy(ns.address.octets, octets, len);
         if (memcmp(ns.address.octets, wildcard, len) == 0)
             continue;
-        ns.name = strdup("ns");
+        ns.name = buffer_copy("ns", 2);
         if (!ns.name)
             return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
         out->ns[out->zone.ns_count++] = ns;
