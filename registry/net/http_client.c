@@ -31,7 +31,7 @@ struct http_client_request {
     void *arg;
     unsigned sends;
     bool is_once, is_added, is_cancelled;
-    bool is_cert_asked; /* the server requested a client certificate in the handshake */
+    bool is_cert_asked; /* the server requested a client certificate */
     LIST_ENTRY(http_client_request) node;
     char error[CURL_ERROR_SIZE];
 };
@@ -318,20 +318,28 @@ static void http_client_set_blob(CURL *easy, CURLoption option, const struct fil
 }
 
 /* OpenSSL calls this when the server requests a client certificate, whether or not we have one.
- * http_failure.c needs to know: a handshake that fails after it mostly failed for that. */
+ * http_failure.c needs to know: a handshake that fails after it mostly failed for that. TLS 1.3 lets
+ * a server ask on a kept connection, too (a proxy, by the path). The request that opened it is gone
+ * then: so the connection knows the client alone, which outlives it, and the request is the one that
+ * uses it now. */
 static int http_client_on_cert_asked(SSL *ssl, void *arg)
 {
-    struct http_client_request *request = arg;
-    (void)ssl;
-    request->is_cert_asked = true;
+    struct http_client *http = arg;
+    struct http_client_request *request;
+    LIST_FOREACH(request, &http->requests, node)
+    {
+        struct curl_tlssessioninfo *session = NULL;
+        if (curl_easy_getinfo(request->easy, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK &&
+            session->internals == ssl)
+            request->is_cert_asked = true;
+    }
     return 1; /* go on, with what libcurl has set */
 }
 
-/* The callback's argument is the request that opened the connection, which may be gone while the
- * connection is kept: a later handshake would use freed memory, hence no renegotiation. */
 static CURLcode http_client_on_context(CURL *easy, void *context, void *arg)
 {
     (void)easy;
+    /* Only servers of TLS 1.2 renegotiate, and etcd is none that does. */
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_cert_cb(context, http_client_on_cert_asked, arg);
     return CURLE_OK;
@@ -352,7 +360,7 @@ static void http_client_use_tls(struct http_client_request *request)
     http_client_set_blob(easy, CURLOPT_SSLKEY_BLOB, &tls->key);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, http_client_on_context);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request->http);
 }
 
 static void http_client_set_callbacks(struct http_client_request *request)

@@ -1,7 +1,10 @@
 """What an error about TLS and certificates says, and which option it names: etcd, and servers that etcd cannot be."""
 
+import http.client
+import http.server
 import re
 import socketserver
+import ssl
 import subprocess
 import threading
 
@@ -127,6 +130,72 @@ def test_a_client_certificate_is_demanded_by_another_server(registry, tls, tls_s
                           tls.ca)
     for options in (client_options(tls, tls.rogue_cert, tls.rogue_key), client_options(tls, "", "")[:4]):
         says(registry, "--etcd-endpoint", endpoint, *options, hint="--etcd-cert", text="client certificate")
+
+
+class _Late(http.server.BaseHTTPRequestHandler):
+    """Before etcd; asks for the client's certificate on a kept connection, when the path needs one."""
+    protocol_version = "HTTP/1.1"
+
+    def _pass_on(self, body=None):
+        etcd = http.client.HTTPConnection(self.server.etcd)
+        etcd.request(self.command, self.path, body)
+        answer = etcd.getresponse()
+        octets = answer.read()
+        self.send_response(answer.status)
+        self.send_header("Content-Length", str(len(octets)))
+        self.end_headers()
+        self.wfile.write(octets)
+
+    def do_GET(self):
+        self._pass_on()
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.connection.getpeercert():
+            self.connection.verify_client_post_handshake()
+            self.connection.do_handshake()  # sends the question; the answer comes with what is read next
+            self.connection.settimeout(0.1)
+            try:
+                self.connection.recv(1)
+            except TimeoutError:
+                pass
+            except ssl.SSLError:
+                self.server.refused += 1
+                self.close_connection = True
+                return
+            self.connection.settimeout(None)
+        self.server.shown.append(self.connection.getpeercert())
+        self._pass_on(body)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def late(registry, tls):  # noqa: F811
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(tls.server_cert, tls.server_key)
+    context.load_verify_locations(tls.ca)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.post_handshake_auth = True
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Late) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.etcd, server.shown, server.refused = registry.etcd.endpoints, [], 0
+        server.endpoint = f"127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def test_a_client_certificate_is_demanded_late(registry, tls, late):  # noqa: F811
+    """Not in the handshake, but by the second request of the connection."""
+    options = client_options(tls, tls.client_cert, tls.client_key)
+    registry.ok("--etcd-endpoint", late.endpoint, *options, "switch", "set", "s", "v")
+    assert late.shown and all(late.shown)
+    for which in (client_options(tls, tls.rogue_cert, tls.rogue_key), options[:4]):
+        says(registry, "--etcd-endpoint", late.endpoint, "--etcd-timeout", "1", *which, hint="--etcd-cert")
+    assert late.refused
 
 
 @pytest.mark.parametrize("options,text", [(["-tls1_1", "-cipher", "ALL:@SECLEVEL=0"], "no TLS 1.2"),
