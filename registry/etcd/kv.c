@@ -11,6 +11,7 @@
 
 struct kv_transaction {
     struct buffer body;
+    enum status refusal; /* TOO_LARGE, TOO_MANY: it cannot even be sent */
     struct txn_shape asked;
     struct txn_reply reply;
     kv_txn_done *done;
@@ -78,12 +79,15 @@ static void kv_add_txn(struct buffer *body, const struct kv_txn *txn)
     buffer_add_text(body, "}");
 }
 
-/* Built once, while what it is made of was still there; each attempt sends a copy. */
+/* Built once, while what it is made of was still there; each attempt sends a copy. What is too much
+ * is said here, as etcd would say it: not from inside kv_txn(), nor for a part of the body. */
 static void kv_build_txn(void *arg, const struct member *member, struct buffer *body)
 {
     struct kv_transaction *transaction = arg;
     (void)member;
     buffer_add(body, transaction->body.data, transaction->body.len);
+    if (transaction->refusal != STATUS_OK)
+        body->status = transaction->refusal;
 }
 
 static enum status kv_check_txn(void *arg, const char *reply, size_t len, struct detail *why)
@@ -125,7 +129,11 @@ static bool kv_start_txn(struct etcd *etcd, const struct kv_txn *txn,
     };
     buffer_init(&transaction->body, KV_TXN_BODY_MAX);
     kv_add_txn(&transaction->body, txn);
-    return txn_shape_init(&transaction->asked, txn) == STATUS_OK && rpc_start(etcd, &request);
+    enum status status = txn_shape_init(&transaction->asked, txn);
+    if (status == STATUS_OK)
+        status = transaction->body.status;
+    transaction->refusal = status;
+    return status != STATUS_NO_MEMORY && rpc_start(etcd, &request);
 }
 
 void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg)

@@ -19,10 +19,10 @@
 void kv_range(struct etcd *etcd, const struct kv_range *range, kv_each *each, kv_range_done *done,
               void *arg);
 
-/* TOO_MANY: more operations than etcd's --max-txn-ops; TOO_LARGE: longer than it takes (either way
- * nothing was done). REFUSED: a key twice. NOT_FOUND: a lease named by a put is gone (nothing
- * was done). NO_SPACE, DENIED, UNREACHABLE, TIMED_OUT (the outcome is unknown unless idempotent).
- */
+/* TOO_MANY: more operations than etcd's --max-txn-ops or KV_TXN_MAX; TOO_LARGE: longer than it takes
+ * (either way nothing was done). REFUSED: a key twice. NOT_FOUND: a lease named by a put is gone
+ * (nothing was done). NO_SPACE, DENIED, UNREACHABLE, TIMED_OUT (the outcome is unknown unless
+ * idempotent). */
 typedef void kv_txn_done(void *arg, enum status status, const struct kv_txn_result *result,
                          const struct detail *why);
 void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg);

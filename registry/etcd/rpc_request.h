@@ -30,7 +30,8 @@ struct rpc_request {
     bool is_idempotent;  /* may be repeated when an outcome is unknown */
     bool is_stream;      /* endless: no time limit after rpc_settle() */
     struct member *pin;  /* this member only, one attempt; NULL = any */
-    /* Write the body for an attempt on this member. */
+    /* Write the body for an attempt on this member. A status other than OK that it leaves in `body`
+     * ends the rpc. */
     void (*build)(void *arg, const struct member *member, struct buffer *body);
     /* A piece of the answer; with it the time limits count from the last piece. Other than OK ends
      * the rpc with that status and *why, but BAD_REPLY is tried again elsewhere. NULL: the answer

@@ -137,11 +137,14 @@ void rpc_send(struct rpc *rpc)
      * member. */
     rpc->request.build(rpc->request.arg, member, &rpc->body);
     struct curl_slist *headers = NULL;
-    if (rpc->body.status != STATUS_OK || !rpc_send_add_headers(rpc, &headers)) {
+    enum status status = rpc->body.status;
+    if (status == STATUS_OK && !rpc_send_add_headers(rpc, &headers))
+        status = STATUS_NO_MEMORY;
+    if (status != STATUS_OK) {
         curl_slist_free_all(headers);
-        bool is_large = rpc->body.status == STATUS_TOO_LARGE;
-        enum status status = is_large ? STATUS_TOO_LARGE : STATUS_NO_MEMORY;
-        detail_set(&rpc->why, status, is_large ? "the request is too large" : "out of memory");
+        bool is_large = status == STATUS_TOO_LARGE;
+        detail_set(&rpc->why, status, "%s",
+                   is_large ? "the request is too large" : status_text(status));
         rpc_state_finish(rpc, status);
         return;
     }

@@ -306,6 +306,26 @@ static void a_transaction_that_cannot_be_is_refused(void **state)
     assert_int_equal(run_range((struct kv_range){.key = "/l", .key_len = 2}, 0).given, 1);
 }
 
+/* What is above our own bounds ends as what is above etcd's, and is not sent in part. */
+static void a_transaction_beyond_all_bounds_is_told_what_is_wrong(void **state)
+{
+    (void)state;
+    static char large[3500000];
+    static struct kv_op gets[KV_TXN_MAX + 1];
+    for (size_t i = 0; i <= KV_TXN_MAX; i++)
+        gets[i] = (struct kv_op){.kind = KV_GET, .key = "/m", .key_len = 2};
+    struct kv_op put = {.kind = KV_PUT, .key = "/l", .key_len = 2, .value = large};
+    put.value_len = sizeof(large);
+    struct outcome outcome = run_txn((struct kv_txn){.success = &put, .success_count = 1});
+    assert_int_equal(outcome.status, STATUS_TOO_LARGE);
+    assert_string_equal(outcome.why.text, "the request is too large");
+    outcome = run_txn((struct kv_txn){.failure = gets, .failure_count = KV_TXN_MAX + 1});
+    assert_int_equal(outcome.status, STATUS_TOO_MANY);
+    assert_string_equal(outcome.why.text, status_text(STATUS_TOO_MANY));
+    outcome = run_txn((struct kv_txn){.success = gets, .success_count = KV_TXN_MAX});
+    assert_int_equal(outcome.op_count, KV_TXN_MAX);
+}
+
 static void closing_cancels_what_is_under_way(void **state)
 {
     (void)state;
@@ -671,6 +691,7 @@ int main(void)
         REAL(a_single_key_is_there_or_not),
         REAL(a_transaction_does_one_branch),
         REAL(a_transaction_that_cannot_be_is_refused),
+        REAL(a_transaction_beyond_all_bounds_is_told_what_is_wrong),
         REAL(closing_cancels_what_is_under_way),
         cmocka_unit_test(a_range_that_breaks_off_goes_on_behind_the_last_key),
         cmocka_unit_test(a_page_too_large_for_etcd_3_3_is_halved),
