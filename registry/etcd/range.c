@@ -73,10 +73,11 @@ static void range_free(struct range *range)
 
 static bool range_begin_page(struct range *range);
 
-/* Keys that may still be handed to `each`. */
+/* Keys that may still be handed to `each`. A key alone is asked for again, from the same place, when
+ * the reply broke off behind it. */
 static uint32_t range_left(const struct range *range)
 {
-    uint32_t limit = range->range.limit;
+    uint32_t limit = range->end.len ? range->range.limit : 1;
     if (!limit)
         return UINT32_MAX;
     return range->given < limit ? limit - (uint32_t)range->given : 0;

@@ -425,6 +425,26 @@ static void a_limit_that_is_used_up_stays_one(void **state)
     close_fake();
 }
 
+/* The reply breaks off behind the one key that was asked for: it comes again, and is told once. */
+static void a_single_key_is_told_once(void **state)
+{
+    (void)state;
+    static const struct fake_row rows[] = {
+        {"/version", 200, VERSION34, FAKE_KEEP, 0},
+        {"/v3/kv/range", 200, HEADER "\"kvs\":[{\"key\":\"YQ==\",\"mod_revision\":\"5\"}],\"co",
+         FAKE_CUT, 1},
+        {"/v3/kv/range", 200,
+         HEADER "\"kvs\":[{\"key\":\"YQ==\",\"mod_revision\":\"5\"}],\"count\":\"1\"}", FAKE_KEEP,
+         1},
+    };
+    connect_fake(rows, 3, 0);
+    struct outcome outcome = run_range((struct kv_range){.key = "a", .key_len = 1}, 0);
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(gateway.used[2], 1);
+    assert_string_equal(outcome.keys, "a ");
+    close_fake();
+}
+
 static void the_page_behind_a_quick_one_is_larger(void **state)
 {
     (void)state;
@@ -696,6 +716,7 @@ int main(void)
         cmocka_unit_test(a_range_that_breaks_off_goes_on_behind_the_last_key),
         cmocka_unit_test(a_page_too_large_for_etcd_3_3_is_halved),
         cmocka_unit_test(a_limit_that_is_used_up_stays_one),
+        cmocka_unit_test(a_single_key_is_told_once),
         cmocka_unit_test(the_page_behind_a_quick_one_is_larger),
         cmocka_unit_test(a_larger_page_that_comes_late_is_asked_for_in_smaller_ones),
         cmocka_unit_test(a_reply_may_say_what_goes_without_saying),
