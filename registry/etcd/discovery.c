@@ -21,8 +21,8 @@ static enum status discovery_open_resolver(struct etcd *etcd, struct detail *why
 static void discovery_discover(struct etcd *etcd);
 
 /* A member of what an SRV record says. Priority and weight are not looked at, as etcd's own client
- * does not. One unusable record does not spoil the others. */
-static void discovery_add(struct etcd *etcd, const struct resolver_srv *record, bool is_https)
+ * does not. One unusable record does not spoil the others. False: it is one. */
+static bool discovery_add(struct etcd *etcd, const struct resolver_srv *record, bool is_https)
 {
     char text[sizeof(record->target) + 16];
     struct endpoint endpoint;
@@ -30,9 +30,10 @@ static void discovery_add(struct etcd *etcd, const struct resolver_srv *record, 
     if (endpoint_parse(text, strlen(text), is_https, &endpoint, NULL) != STATUS_OK) {
         log_printf(&etcd->log, LOG_LEVEL_WARNING, "SRV record with the unusable target \"%s\"",
                    text);
-        return;
+        return false;
     }
     member_add(&etcd->members, &endpoint, etcd->discovery.domain);
+    return true;
 }
 
 static void discovery_discovered(void *arg, enum status status, const struct resolver_srv *records,
@@ -43,12 +44,13 @@ static void discovery_discovered(void *arg, enum status status, const struct res
     discovery->is_busy = false;
     if (etcd->is_closing)
         return; /* told so by resolver_close(): whoever waited has been told, too */
-    bool is_https = discovery->is_https || discovery->is_second;
+    bool is_https = discovery->is_https || discovery->is_second, is_found = false;
     /* Members are only ever added: rpcs hold pointers to them, and one that DNS no longer names
      * costs no more than its back-off. */
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
-        discovery_add(etcd, &records[i], is_https);
-    if (etcd->members.count == 0 && !is_https) {
+        is_found |= discovery_add(etcd, &records[i], is_https);
+    /* Also where members are known: those that are looked for may have moved. */
+    if (!is_found && !is_https) {
         discovery->is_second = true;
         discovery_discover(etcd);
         return;

@@ -205,6 +205,30 @@ static void members_that_are_new_are_found(void **state)
     close_client();
 }
 
+/* The domain has TLS alone; and what is known may have been given. */
+static void members_that_are_new_are_found_by_the_second_name(void **state)
+{
+    (void)state;
+    for (unsigned is_given = 0; is_given < 2; is_given++) {
+        open_client(is_given ? "127.0.0.1:1" : NULL, "tls.test", false);
+        const struct member_set *members = &client.etcd->members;
+        if (!is_given) {
+            assert_int_equal(discovery_members(client.etcd), DISCOVERY_PENDING);
+            assert_true(CLIENT_LOOP_UNTIL(&client, woken, 5000));
+        }
+        unsigned before = woken;
+        assert_int_equal(members->count, 1);
+        rows[4].port = 2381;
+        client.etcd->discovery.tried_ms = uv_now(&client.loop) - 30000;
+        discovery_refresh(client.etcd);
+        assert_true(CLIENT_LOOP_UNTIL(&client, woken > before, 5000));
+        assert_int_equal(members->count, 2);
+        assert_string_equal(members->list[1].endpoint.url, "https://m3.test:2381");
+        rows[4].port = 2379;
+        close_client();
+    }
+}
+
 static void without_a_domain_nothing_is_refreshed(void **state)
 {
     (void)state;
@@ -225,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_domain_leads_to_its_members),
         cmocka_unit_test(a_domain_without_members_is_asked_again_later),
         cmocka_unit_test(members_that_are_new_are_found),
+        cmocka_unit_test(members_that_are_new_are_found_by_the_second_name),
         cmocka_unit_test(without_a_domain_nothing_is_refreshed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
