@@ -41,7 +41,7 @@ struct client_discovery {
     char *domain; /* NULL = not wanted */
     bool is_https;
     bool is_busy, is_second; /* is_second: the other of the two names is being looked up */
-    uint64_t tried_ms;       /* 0 = never */
+    uint64_t tried_ms;       /* when the last look-up began, or ended; 0 = never */
     unsigned failures;
     enum status status;
     struct detail why;

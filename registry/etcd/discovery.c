@@ -55,6 +55,8 @@ static void discovery_discovered(void *arg, enum status status, const struct res
         discovery_discover(etcd);
         return;
     }
+    /* From the end on: one that failed slowly would be begun again by the rpcs that it wakes. */
+    discovery->tried_ms = uv_now(etcd->loop);
     if (etcd->members.count == 0) {
         discovery->failures++;
         discovery->status = status == STATUS_NO_MEMORY ? status : STATUS_UNRESOLVED;

@@ -491,6 +491,28 @@ static void members_are_discovered(void **state)
     }
 }
 
+/* It takes longer than the second for which a failure is not repeated: the rpc ends with what DNS has
+ * said, not with its own deadline. */
+static void a_discovery_that_fails_slowly_is_told(void **state)
+{
+    struct fake_dns dns;
+    struct detail why;
+    (void)state;
+    open_fakes(good, 2, NULL, 0);
+    assert_true(fake_dns_start(&dns, &client.loop, srv_rows, 3));
+    dns.late_ms = 1200;
+    struct etcd_options options = {
+        .discovery_srv = "none.test", .timeout_ms = 4000, .is_https = true};
+    assert_int_equal(client_loop_connect(&client, NULL, options), STATUS_OK);
+    assert_int_equal(resolver_open(&client.loop, &client.etcd->resolver, &why), STATUS_OK);
+    assert_int_equal(resolver_set_servers(client.etcd->resolver, dns.address, &why), STATUS_OK);
+    struct outcome outcome = read_key("k");
+    assert_int_equal(outcome.status, STATUS_UNRESOLVED);
+    assert_non_null(strstr(outcome.why.text, "cannot look up _etcd-client-ssl._tcp.none.test"));
+    fake_dns_stop(&dns);
+    close_fakes();
+}
+
 static struct fake_dns_row named_row = {"m1.test", FAKE_DNS_A, 30, "127.0.0.1", 0};
 static struct fake_dns named_dns;
 
@@ -635,6 +657,7 @@ int main(void)
         cmocka_unit_test(logins_end_as_they_must),
         cmocka_unit_test(a_real_login_survives_its_token),
         cmocka_unit_test(members_are_discovered),
+        cmocka_unit_test(a_discovery_that_fails_slowly_is_told),
         cmocka_unit_test(an_error_of_dns_names_the_name_and_dns),
         cmocka_unit_test(known_addresses_serve_while_they_are_looked_up),
         cmocka_unit_test(a_member_that_moved_is_found),
