@@ -61,7 +61,7 @@ static void discovery_discovered(void *arg, enum status status, const struct res
         discovery->failures++;
         discovery->status = status == STATUS_NO_MEMORY ? status : STATUS_UNRESOLVED;
         detail_set(&discovery->why, discovery->status, "discovery in %s: %s", discovery->domain,
-                   why->text);
+                   status == STATUS_OK ? "no SRV record has a target that can be used" : why->text);
     }
     etcd->wake(etcd);
 }

@@ -38,6 +38,7 @@ static struct fake_dns_row rows[] = {
     {"_etcd-client-ssl._tcp.tls.test", FAKE_DNS_SRV, 30, "m3.test", 2379},
     {"_etcd-client._tcp.odd.test", FAKE_DNS_SRV, 30, "m_4!.test", 2379},
     {"_etcd-client._tcp.odd.test", FAKE_DNS_SRV, 30, "m5.test", 2379},
+    {"_etcd-client-ssl._tcp.dot.test", FAKE_DNS_SRV, 30, ".", 2379},
 };
 
 static void open_client(const char *list, const char *domain, bool is_https)
@@ -180,6 +181,21 @@ static void a_domain_without_members_is_asked_again_later(void **state)
     close_client();
 }
 
+/* RFC 2782: a target of "." says that there is no such service. */
+static void a_domain_of_unusable_records_is_told_as_such(void **state)
+{
+    (void)state;
+    open_client(NULL, "dot.test", true);
+    assert_int_equal(discovery_members(client.etcd), DISCOVERY_PENDING);
+    assert_true(CLIENT_LOOP_UNTIL(&client, woken, 5000));
+    assert_int_equal(discovery_members(client.etcd), DISCOVERY_FAILED);
+    assert_int_equal(client.etcd->discovery.status, STATUS_UNRESOLVED);
+    assert_string_equal(client.etcd->discovery.why.text,
+                        "discovery in dot.test: no SRV record has a target that can be used");
+    assert_int_equal(warnings, 1);
+    close_client();
+}
+
 /* When nobody answers any more there may be new members: every 30 s at most. */
 static void members_that_are_new_are_found(void **state)
 {
@@ -248,6 +264,7 @@ int main(void)
         cmocka_unit_test(without_any_address_the_reason_is_kept),
         cmocka_unit_test(a_domain_leads_to_its_members),
         cmocka_unit_test(a_domain_without_members_is_asked_again_later),
+        cmocka_unit_test(a_domain_of_unusable_records_is_told_as_such),
         cmocka_unit_test(members_that_are_new_are_found),
         cmocka_unit_test(members_that_are_new_are_found_by_the_second_name),
         cmocka_unit_test(without_a_domain_nothing_is_refreshed),
