@@ -156,6 +156,7 @@ static void auth_on_done(void *arg, const struct http_client_result *result)
     struct client_auth *auth = &etcd->auth;
     bool is_200 = result->code == CURLE_OK && result->status == 200;
     auth->request = NULL;
+    auth->failed = auth->asked;
     if (is_200 && auth_take_token(auth)) {
         auth->fetched_ms = uv_now(etcd->loop);
         auth->refusals = 0;
@@ -209,6 +210,7 @@ enum status auth_fetch(struct etcd *etcd, struct member *member)
     };
     buffer_clear(&auth->reply);
     buffer_init(&auth->reply, AUTH_REPLY_MAX);
+    auth->asked = member;
     auth->request = http_client_start(etcd->http, &options, auth_on_data, auth_on_done, etcd);
     explicit_bzero(body, strlen(body));
     cJSON_free(body);

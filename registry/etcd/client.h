@@ -25,9 +25,11 @@ struct client_auth {
     char *token;           /* NULL = none yet */
     bool is_off;           /* etcd said that it has authentication switched off */
     struct http_client_request *request;
+    struct member *asked; /* by the request */
     struct buffer reply;
     unsigned failures; /* counts up, for those who wait */
     struct gateway_reply_error error;
+    struct member *failed;     /* whose answer, or silence, that is */
     uint64_t fetched_ms;       /* when the token was had */
     unsigned refusals;         /* of the password, in a row */
     uint64_t refused_until_ms; /* it is not tried again before */

@@ -77,11 +77,16 @@ static bool rpc_has_addresses(struct rpc *rpc)
     return false;
 }
 
-/* A password that is wrong is wrong at every member; what else kept the token away may not. May end
+/* A password that is wrong is wrong at every member; what else kept the token away may not. The
+ * token's path has the member's prefix, too: of the member that was asked by whichever rpc. May end
  * the rpc. */
 static void rpc_lack_token(struct rpc *rpc)
 {
     const struct gateway_reply_error error = rpc->etcd->auth.error;
+    if (error.class == GATEWAY_REPLY_PATH && rpc->etcd->auth.failed == rpc->member) {
+        rpc_retry_path(rpc, &error);
+        return;
+    }
     if (error.class != GATEWAY_REPLY_FINAL) {
         rpc_state_fail(rpc, error.status, error.message, true);
         return;

@@ -86,7 +86,7 @@ static void rpc_retry_token(struct rpc *rpc, const struct gateway_reply_error *e
 
 /* The path does not exist: the member has been replaced by one of another version, or its version
  * could not be asked and /v3 was a guess. */
-static void rpc_retry_path(struct rpc *rpc, const struct gateway_reply_error *error)
+void rpc_retry_path(struct rpc *rpc, const struct gateway_reply_error *error)
 {
     struct member *member = rpc->member;
     if (rpc->has_changed_path) {

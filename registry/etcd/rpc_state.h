@@ -97,6 +97,10 @@ void rpc_retry_answered(struct rpc *rpc);
 /* etcd answered other than with 200; what it said is in rpc->reply. */
 void rpc_retry_refused(struct rpc *rpc, long http_status);
 
+/* The member does not have the path of the request, or of the one for a token; `error` is what it
+ * said. */
+void rpc_retry_path(struct rpc *rpc, const struct gateway_reply_error *error);
+
 /* An answer with 200 makes no sense; rpc->why says how. */
 void rpc_retry_nonsense(struct rpc *rpc);
 

@@ -237,6 +237,40 @@ static void a_single_member_is_not_asked_for_ever(void **state)
     }
 }
 
+/* Who has a user asks for a token first, so that it is the first to meet a path that is not there. */
+static void the_path_of_a_token_is_looked_for_as_that_of_a_request(void **state)
+{
+    static const struct {
+        const char *version; /* NULL: a proxy hides it */
+        const char *prefix;  /* of what is there */
+        enum status status;
+        const char *why;
+        unsigned tokens;
+    } cases[] = {
+        {NULL, "/v3beta", STATUS_OK, "", 1},
+        {NULL, "/v3alpha", STATUS_BAD_REPLY, "404", 0},
+        {VERSION34, "/v3beta", STATUS_NO_GATEWAY, "gateway is off", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fake_row first[ROW_COUNT];
+        char token[32], range[32];
+        fill(first, NULL);
+        snprintf(token, sizeof(token), "%s/auth/authenticate", cases[i].prefix);
+        snprintf(range, sizeof(range), "%s/kv/range", cases[i].prefix);
+        first[ROW_VERSION].path = cases[i].version ? "/version" : "/hidden";
+        first[ROW_TOKEN].path = token;
+        first[ROW_RANGE].path = range;
+        open_members(first, NULL, true);
+        ask(false);
+        if (outcome.status != cases[i].status || !strstr(outcome.why, cases[i].why) ||
+            gateways[0].used[ROW_TOKEN] != cases[i].tokens || outcome.took_ms > 8000)
+            fail_msg("%s: status %d, \"%s\", in %u ms", cases[i].prefix, outcome.status,
+                     outcome.why, (unsigned)outcome.took_ms);
+        close_members();
+    }
+}
+
 /* What closes the connection before it has said which etcd it is may be one that wants TLS. */
 static void a_stranger_that_closes_may_want_tls(void **state)
 {
@@ -286,6 +320,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_attempt_leads_to_another_or_to_the_end),
         cmocka_unit_test(a_single_member_is_not_asked_for_ever),
+        cmocka_unit_test(the_path_of_a_token_is_looked_for_as_that_of_a_request),
         cmocka_unit_test(a_stranger_that_closes_may_want_tls),
         cmocka_unit_test(a_member_that_was_away_is_asked_for_its_version),
     };
