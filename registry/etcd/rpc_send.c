@@ -6,6 +6,19 @@
 
 #define RPC_SEND_BUFFER_LEN (256U << 10) /* for answers that are long */
 
+/* The reply could not be kept: what it says of a write nobody knows. */
+static void rpc_send_lost_reply(struct rpc *rpc)
+{
+    enum status status = rpc->reply.status;
+    const char *reason = status == STATUS_TOO_LARGE ? "the reply is too long" : status_text(status);
+    if (!rpc->request.is_idempotent) {
+        rpc_state_fail_unknown(rpc, reason);
+        return;
+    }
+    detail_set(&rpc->why, status, "%s: %s", rpc->member->endpoint.url, reason);
+    rpc_state_finish(rpc, status);
+}
+
 static void rpc_send_on_done(void *arg, const struct http_client_result *result)
 {
     struct rpc *rpc = arg;
@@ -16,8 +29,7 @@ static void rpc_send_on_done(void *arg, const struct http_client_result *result)
     else if (rpc->data_status != STATUS_OK)
         rpc_state_finish(rpc, rpc->data_status);
     else if (rpc->reply.status != STATUS_OK)
-        rpc_state_finish(rpc, detail_set(&rpc->why, rpc->reply.status, "%s: the reply is too long",
-                                         rpc->member->endpoint.url));
+        rpc_send_lost_reply(rpc);
     else if (result->code != CURLE_OK)
         rpc_retry_broken(rpc, result);
     else if (result->status != 200)

@@ -184,6 +184,24 @@ static void a_body_that_is_too_large_is_not_sent(void **state)
     close_client();
 }
 
+/* A write of which the answer cannot be read may have been done. */
+static void a_reply_that_is_too_long_leaves_a_write_open(void **state)
+{
+    static char endless[(8U << 20) + 2];
+    struct fake_row rows[] = GOOD(FAKE_KEEP);
+    (void)state;
+    memset(endless, ' ', sizeof(endless) - 1);
+    rows[2].body = endless;
+    for (unsigned is_idempotent = 0; is_idempotent < 2; is_idempotent++) {
+        open_client(rows, 3, (struct etcd_options){.timeout_ms = 5000});
+        ask((struct rpc_request){.method = RPC_RANGE, .is_idempotent = is_idempotent});
+        assert_int_equal(world.status, is_idempotent ? STATUS_TOO_LARGE : STATUS_TIMED_OUT);
+        assert_non_null(strstr(world.why, "the reply is too long"));
+        assert_int_equal(strstr(world.why, "unknown") != NULL, !is_idempotent);
+        close_client();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_stream_wants_a_leader_and_has_no_end),
         cmocka_unit_test(headers_are_what_the_gateway_wants),
         cmocka_unit_test(a_body_that_is_too_large_is_not_sent),
+        cmocka_unit_test(a_reply_that_is_too_long_leaves_a_write_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
