@@ -3,13 +3,13 @@
 #include "entry.h"
 
 #include "key.h"
+#include "registry/base/ascii.h"
 #include "registry/base/utf8.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 struct reader {
     struct entry *entry;
@@ -84,7 +84,7 @@ static uint16_t entry_sort_strings(struct entry_string *strings, uint16_t count,
         size_t len = key_len(strings[i].text, strings[i].len);
         uint16_t j = 0;
         while (j < kept && (key_len(strings[j].text, strings[j].len) != len ||
-                            strncasecmp(strings[j].text, strings[i].text, len) != 0))
+                            !ascii_equal(strings[j].text, strings[i].text, len)))
             j++;
         if (j == kept)
             strings[kept++] = strings[i];

@@ -1,9 +1,9 @@
 #include "key.h"
 
+#include "registry/base/ascii.h"
 #include "registry/base/utf8.h"
 
 #include <string.h>
-#include <strings.h>
 
 static const char service_part[] = "/service/";
 static const char switch_part[] = "/switch/";
@@ -179,8 +179,7 @@ void key_type_base(const char *type, size_t len, struct key_base *out)
 
     *out = (struct key_base){.text = type, .len = len, .suffix = KEY_SUFFIX_NONE};
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        if (len < suffix_len ||
-            strncasecmp(type + len - suffix_len, suffixes[i].text, suffix_len) != 0)
+        if (len < suffix_len || !ascii_equal(type + len - suffix_len, suffixes[i].text, suffix_len))
             continue;
         out->suffix = suffixes[i].suffix;
         out->len -= suffix_len;
@@ -201,7 +200,7 @@ bool key_is_reserved(const struct key_base *base)
         return false;
     for (size_t i = 0; i < base->len; i++) {
         char c = base->text[i] == '_' ? '-' : base->text[i];
-        if (strncasecmp(&c, &reserved[i], 1) != 0)
+        if (!ascii_equal(&c, &reserved[i], 1))
             return false;
     }
     return true;

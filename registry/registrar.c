@@ -4,12 +4,12 @@
 
 #include "entry.h"
 #include "lease_id.h"
+#include "registry/base/ascii.h"
 #include "registry/etcd/kv.h"
 #include "registry/etcd/lease.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define REGISTRAR_TRIES      8    /* another process changed the key in between */
 #define REGISTRAR_ONCE_MS    2000 /* then what became of a change that is sent once is looked up */
@@ -342,7 +342,7 @@ static bool registrar_is_one_of(const char *const *words, size_t count, const ch
                                 size_t len)
 {
     for (size_t i = 0; i < count; i++)
-        if (strlen(words[i]) == len && strncasecmp(words[i], text, len) == 0)
+        if (strlen(words[i]) == len && ascii_equal(words[i], text, len))
             return true;
     return false;
 }

@@ -1,3 +1,5 @@
+#include "support/foreign_locale.h"
+
 #include "registry/etcd/kv.h"
 #include "registry/key.h"
 
@@ -127,6 +129,13 @@ static void names_the_type_or_name_it_refuses(void **state)
             assert_int_equal(key_check_name(rows[i].name, &why), STATUS_BAD_INPUT);
         assert_string_equal(why.text, strstr(rows[i].why, "\": ") + 3);
     }
+}
+
+static void whatever_the_locale_of_the_program(void **state)
+{
+    foreign_locale_enter();
+    names_the_type_or_name_it_refuses(state);
+    foreign_locale_leave();
 }
 
 static void makes_switch_keys(void **state)
@@ -272,6 +281,7 @@ int main(void)
         cmocka_unit_test(refuses_bad_roots),
         cmocka_unit_test(makes_service_keys),
         cmocka_unit_test(names_the_type_or_name_it_refuses),
+        cmocka_unit_test(whatever_the_locale_of_the_program),
         cmocka_unit_test(makes_switch_keys),
         cmocka_unit_test(bounds_the_length_of_a_key),
         cmocka_unit_test(makes_prefixes_and_their_ends),
