@@ -8,6 +8,7 @@
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -314,8 +315,8 @@ static enum status entry_parse_text(const char *text, size_t len, cJSON **out, s
     return STATUS_OK;
 }
 
-static enum status entry_parse_json(const char *value, size_t len, struct entry *entry,
-                                    struct detail *why)
+static enum status entry_parse_object(const char *value, size_t len, struct entry *entry,
+                                      struct detail *why)
 {
     struct reader reader = {.entry = entry};
     enum status status = STATUS_BAD_INPUT;
@@ -332,6 +333,20 @@ static enum status entry_parse_json(const char *value, size_t len, struct entry 
         status = entry_read_members(&reader, object, len, why);
     cJSON_Delete(object);
     cJSON_free(text);
+    return status;
+}
+
+/* strtod() and printf(), and cJSON by them, take the decimal point of the thread's locale, which in
+ * libempusa is the program's, and cJSON knows none of more than one octet. glibc has "C" ready: no
+ * memory is needed for it. */
+static enum status entry_parse_json(const char *value, size_t len, struct entry *entry,
+                                    struct detail *why)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t previous = uselocale(plain);
+    enum status status = entry_parse_object(value, len, entry, why);
+    uselocale(previous);
+    freelocale(plain);
     return status;
 }
 

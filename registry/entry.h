@@ -100,7 +100,8 @@ void entry_render_members(struct buffer *out, const struct entry *entry,
  *
  * Copy a value of at most ENTRY_VALUE_MAX octets to `out`, which has room for as many. A lone
  * surrogate becomes U+FFFD, a long number one of 17 digits, what is nested deeper than any member
- * that is read a 0: of the wrong type as it was. *nul is the octet, one that no UTF-8 has, that
+ * that is read a 0: of the wrong type as it was. Numbers have the decimal point of the thread's
+ * locale, which is to be "C". *nul is the octet, one that no UTF-8 has, that
  * stands for U+0000; 0 where there is none.
  * Returns the length; 0: no JSON. What is left to find fault with, cJSON will. */
 size_t entry_text_prepare(const char *value, size_t len, char *out, uint8_t *nul);

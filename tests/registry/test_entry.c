@@ -1,7 +1,10 @@
+#include "support/foreign_locale.h"
+
 #include "registry/entry.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -202,6 +205,7 @@ static const struct {
     {",\"priority\":" DEEP SHALLOW ",\"txt\":{\"a\":" DEEP SHALLOW ",\"b\":\"1\"}",
      ",\"txt\":{\"b\":\"1\"}", 2},
     {",\"priority\":10." X0 X0 ",\"weight\":1" X0 X0, ",\"priority\":10", 1},
+    {",\"priority\":10." X0 X0 "5,\"weight\":1.0" X0 X0 "e1", ",\"priority\":10,\"weight\":10", 0},
     {",\"priority\":" X0 X0 "7,\"weight\":-1e" X0 X0 "999", ",\"priority\":7", 1},
     {",\"txt\":{\"a\":\"\\ud800\",\"b\":\"x\\udc00\\ud83d\\ude00\\ud83dy\\ud800\\ud800\\u0041\"}",
      ",\"txt\":{\"a\":\"\xef\xbf\xbd\",\"b\":"
@@ -246,6 +250,7 @@ static const struct {
     {",\"txt\":{\"b\":\"2\",\"a-b\":\"1\",\"a\":\"1\",\"A\":true,\"B\":\"3\"}",
      ",\"txt\":{\"a-b\":\"1\",\"a\":\"1\",\"b\":\"2\"}", 2},
     {",\"txt\":{\"A\":\"1\",\"a\":\"0\"}", ",\"txt\":{\"A\":\"1\"}", 1},
+    {",\"txt\":{\"id\":\"1\",\"ID\":\"2\"}", ",\"txt\":{\"id\":\"1\"}", 1},
     {",\"txt\":{\"a\":\"0\"},\"txt\":{\"b\":\"1\"}", ",\"txt\":{\"a\":\"0\"}", 0},
     {",\"txt\":{\"kkkk\":\"" X250 "\"}", ",\"txt\":{\"kkkk\":\"" X250 "\"}", 0},
     {",\"txt\":{\"kkkkk\":\"" X250 "\"}", "", 1},
@@ -285,6 +290,15 @@ static void ignores_and_counts_bad_members(void **state)
         entry_clear(&entry);
         free(copy);
     }
+}
+
+/* A program that links libempusa may have any. It has it still when the value is read. */
+static void the_locale_makes_no_difference(void **state)
+{
+    foreign_locale_enter();
+    ignores_and_counts_bad_members(state);
+    assert_string_equal(localeconv()->decimal_point, ",");
+    foreign_locale_leave();
 }
 
 static void keeps_nul_octets_in_strings(void **state)
@@ -460,6 +474,7 @@ int main(void)
         cmocka_unit_test(survives_nesting_without_end),
         cmocka_unit_test(refuses_a_value_that_is_too_long),
         cmocka_unit_test(ignores_and_counts_bad_members),
+        cmocka_unit_test(the_locale_makes_no_difference),
         cmocka_unit_test(keeps_nul_octets_in_strings),
         cmocka_unit_test(bounds_the_number_of_pairs_and_subtypes),
         cmocka_unit_test(sorts_what_is_filled_by_hand),
