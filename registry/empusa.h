@@ -198,7 +198,8 @@ EMPUSA_API int empusa_is_registered(const struct empusa_registration *registrati
 /* Remove the entry where it is still our own, and release the registration, whatever is returned.
  * Blocks until etcd has answered, as long as empusa_register() did at most. OK: it is gone, or was
  * already. CONFLICT: another process has changed it, and it stays as that left it. Others: it
- * stands there until its lease is over. NULL: nothing. IN_CALLBACK, FORKED: it is not released. */
+ * stands there, or may do so, until its lease is over. NULL: nothing. IN_CALLBACK, FORKED: it is
+ * not released. */
 EMPUSA_API int empusa_unregister(struct empusa_registration *registration);
 
 /* Text of any octets with a NUL behind it. */

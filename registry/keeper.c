@@ -181,6 +181,7 @@ static void keeper_write(struct keeper *keeper, int64_t seen_revision)
                         .value_len = keeper->value.len,
                         .lease = keeper->lease.id};
     keeper->tries++;
+    keeper->is_unsure = true;
     kept_value_send(&keeper->value);
     keeper_ask(keeper, seen_revision, &put, 0);
 }
@@ -233,7 +234,7 @@ static void keeper_on_revoked(void *arg, enum status status, const struct detail
 
 static void keeper_give_lease_back(struct keeper *keeper)
 {
-    keeper->is_registered = false;
+    keeper->is_registered = keeper->is_unsure = false;
     if (!keeper->lease.lease)
         keeper_end(keeper);
     else if (!keeper->is_over)
@@ -242,7 +243,7 @@ static void keeper_give_lease_back(struct keeper *keeper)
 
 static void keeper_give_up(struct keeper *keeper, enum status status, const struct detail *why)
 {
-    if (keeper->is_registered)
+    if (keeper_may_be_registered(keeper))
         keeper_tell_why(keeper, KEEPER_NOT_UNREGISTERED, status, why);
     keeper_end(keeper);
 }
@@ -293,7 +294,7 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
         return;
     }
     /* An answer ends the doubt: the transaction has seen what is there. */
-    keeper->is_unsure = status != STATUS_OK && (keeper->is_unsure || keeper->tries > 0);
+    keeper->is_unsure = keeper->is_unsure && status != STATUS_OK;
     if (status != STATUS_OK) {
         if (status == STATUS_NOT_FOUND && keeper->lease.lease)
             kept_lease_lose(&keeper->lease);
@@ -411,6 +412,11 @@ enum status keeper_set_draining(struct keeper *keeper, bool is_draining, struct 
 bool keeper_is_registered(const struct keeper *keeper)
 {
     return keeper->is_registered;
+}
+
+bool keeper_may_be_registered(const struct keeper *keeper)
+{
+    return keeper->is_registered || keeper->is_unsure;
 }
 
 bool keeper_is_written(const struct keeper *keeper)

@@ -39,13 +39,15 @@ enum keeper_event {
     KEEPER_OUTAGE,     /* of `status`, for the reason `why`: tried again. Once for each kind */
     KEEPER_RECOVERED,  /* etcd answers again, and all is as it should be */
 
-    /* How it ends: one of these, or none where nothing was ever registered, */
+    /* How it ends: one of these, or none where nothing was ever written, */
     KEEPER_REFUSED, /* of `status`, `why`: nothing was ever registered, and trying again is in vain
                      */
     KEEPER_UNREGISTERED,
     KEEPER_ALREADY_UNREGISTERED, /* it was not there */
     KEEPER_LEFT_ALONE,           /* another process changed it: it stays as that left it */
-    KEEPER_NOT_UNREGISTERED,     /* of `status`, `why`: it stands there until its lease is over */
+    /* Of `status`, `why`: it stands there until its lease is over, or may do so, as the answer to
+     * the first write was lost. */
+    KEEPER_NOT_UNREGISTERED,
     /* and always this one. It is the last event. */
     KEEPER_ENDED
 };
@@ -98,6 +100,8 @@ void keeper_stop(struct keeper *keeper, uint64_t deadline_ms);
 /* Whether the entry stands in the registry, so far as we know: it was registered, and was not
  * unregistered since. */
 bool keeper_is_registered(const struct keeper *keeper);
+/* The same, or what became of the first write is not known. */
+bool keeper_may_be_registered(const struct keeper *keeper);
 /* Whether it stands there with the value and the state that it was last given. */
 bool keeper_is_written(const struct keeper *keeper);
 

@@ -108,7 +108,7 @@ static void register_on_ending(void *arg)
         keeper_stop(registering->keeper, KEEPER_LEAVE_MS);
         return;
     }
-    if (keeper_is_registered(registering->keeper))
+    if (keeper_may_be_registered(registering->keeper))
         register_say_not_unregistered(registering, "a second signal came");
     register_end(registering);
 }

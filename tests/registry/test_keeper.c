@@ -534,6 +534,46 @@ static void leaving_with_nothing_registered_has_nothing_to_say(void **state)
     stop(&test);
 }
 
+/* The write was done, the answer lost, and nobody answers any more. */
+static void leaving_with_a_write_of_unknown_end_says_that_it_may_stand(void **state)
+{
+    static const enum fake_end ends[] = {FAKE_LOST, FAKE_MUTE};
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(ends) / sizeof(ends[0]); i++) {
+        struct test test;
+        uint64_t ttl_s = i % 2 ? TTL_S : 0;
+        start(&test, ttl_s);
+        fake_end_next(FAKE_DONE, STATUS_OK); /* the grant, or what is there */
+        fake_end_next(ends[i / 2], STATUS_TIMED_OUT);
+        fake_settle();
+        assert_true(keeper_may_be_registered(test.keeper));
+        assert_false(keeper_is_registered(test.keeper));
+        fake.away = STATUS_UNREACHABLE;
+        keeper_stop(test.keeper, 1000);
+        fake_run_for(1000);
+        SAID(&test, ends[i / 2] == FAKE_LOST ? "oN|" : "N|");
+        assert_int_equal(fake.is_there, ends[i / 2] == FAKE_LOST);
+        stop(&test);
+    }
+}
+
+/* What is answered is known, as it is deleted: here the lease alone is left. */
+static void leaving_with_nothing_left_but_the_lease_has_no_more_to_say(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_run_for(BEAT_MS);
+    keeper_stop(test.keeper, 1000);
+    fake_turn(0); /* the timer */
+    fake_turn(0); /* the deletion */
+    assert_false(keeper_may_be_registered(test.keeper));
+    fake.is_mute = true;
+    fake_run_for(1000);
+    SAID(&test, ".U|");
+    stop(&test);
+}
+
 /* Lest what it writes comes after the deletion. */
 static void leaving_waits_for_the_request_under_way(void **state)
 {
@@ -835,6 +875,8 @@ int main(void)
         cmocka_unit_test(leaving_without_an_answer_ends_in_time),
         cmocka_unit_test(leaving_in_an_outage_says_why),
         cmocka_unit_test(leaving_with_nothing_registered_has_nothing_to_say),
+        cmocka_unit_test(leaving_with_a_write_of_unknown_end_says_that_it_may_stand),
+        cmocka_unit_test(leaving_with_nothing_left_but_the_lease_has_no_more_to_say),
         cmocka_unit_test(leaving_waits_for_the_request_under_way),
         cmocka_unit_test(leaving_amid_a_beat_puts_nothing_back),
         cmocka_unit_test(what_comes_after_the_end_is_not_said),
