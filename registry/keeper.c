@@ -40,6 +40,7 @@ struct keeper {
 static void keeper_on_timer(uv_timer_t *timer);
 static void keeper_on_answered(void *arg, enum status status, const struct kv_txn_result *result,
                                const struct detail *why);
+static void keeper_on_lease(void *arg, enum status status, const struct detail *why);
 static void keeper_leave(struct keeper *keeper);
 
 static void keeper_tell_why(struct keeper *keeper, enum keeper_event event, enum status status,
@@ -282,6 +283,21 @@ static void keeper_on_left(struct keeper *keeper, enum status status,
         keeper_leave(keeper);
 }
 
+/* The lease of a put is gone, and with it whatever stood under it. That is an answer and no outage:
+ * as if the renewal had met it. Not without end, should etcd grant leases that it does not know
+ * then. */
+static void keeper_lose_lease(struct keeper *keeper, const struct detail *why)
+{
+    keeper->is_unsure = false;
+    kept_lease_lose(&keeper->lease);
+    if (keeper->is_leaving)
+        keeper_wait(keeper, 0);
+    else if (keeper->tries == KEEPER_TRIES_MAX)
+        keeper_retry(keeper, STATUS_NOT_FOUND, why);
+    else
+        keeper_on_lease(keeper, STATUS_OK, why);
+}
+
 static void keeper_on_answered(void *arg, enum status status, const struct kv_txn_result *result,
                                const struct detail *why)
 {
@@ -295,9 +311,9 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
     }
     /* An answer ends the doubt: the transaction has seen what is there. */
     keeper->is_unsure = keeper->is_unsure && status != STATUS_OK;
-    if (status != STATUS_OK) {
-        if (status == STATUS_NOT_FOUND && keeper->lease.lease)
-            kept_lease_lose(&keeper->lease);
+    if (status == STATUS_NOT_FOUND && keeper->lease.lease) {
+        keeper_lose_lease(keeper, why);
+    } else if (status != STATUS_OK) {
         keeper_retry(keeper, status, why);
     } else if (!result->succeeded) {
         keeper_put_back(keeper, kv_guard_found(result));
@@ -320,7 +336,6 @@ static void keeper_check(struct keeper *keeper)
     bool is_write = keeper->is_registered;
     if (keeper->lease.id != 0)
         is_write = keeper->lease.id != keeper->written_lease || kept_value_is_news(&keeper->value);
-    keeper->tries = 0;
     if (is_write)
         keeper_write(keeper, keeper->revision);
     else
@@ -371,6 +386,7 @@ static void keeper_on_timer(uv_timer_t *timer)
     if (!keeper->is_leaving) {
         keeper->is_busy = true;
         keeper->beat_ms = uv_now(keeper->loop);
+        keeper->tries = 0;
         keeper_freshen_lease(keeper);
     } else if (!keeper->is_busy) {
         keeper_leave(keeper);

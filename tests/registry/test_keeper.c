@@ -299,17 +299,63 @@ static void what_others_write_after_a_lease_was_lost_is_theirs(void **state)
     stop(&test);
 }
 
-/* Between the renewal and the write. */
-static void a_lease_that_goes_within_a_beat_is_an_outage_of_one_try(void **state)
+/* Between the renewal and the write. etcd has answered: it is not away. */
+static void a_lease_that_goes_within_a_beat_is_granted_anew_at_once(void **state)
 {
     (void)state;
     struct test test;
     start(&test, TTL_S);
     fake_end_next(FAKE_DONE, STATUS_OK);
     fake_end_next(FAKE_FAILED, STATUS_NOT_FOUND);
-    fake_run_for(2000);
-    SAID(&test, "oRb");
+    fake_settle();
+    SAID(&test, "lR");
     assert_int_equal(fake.counts[FAKE_GRANT], 2);
+
+    fake_run_for(BEAT_MS - 1);
+    SAID(&test, "");
+    assert_int_equal(keeper_set_value(test.keeper, "h:2", 3, NULL), STATUS_OK);
+    fake_turn(1); /* the beat */
+    int64_t lost = fake.lease;
+    fake_forget_lease(lost);
+    fake_delete();
+    fake_settle();
+    SAID(&test, "lvu");
+    assert_true(fake_has("h:2") && fake.lease != lost && fake_has_lease(fake.lease));
+    stop(&test);
+}
+
+/* And not again and again in one beat. */
+static void leases_that_go_all_the_time_are_an_outage(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    for (unsigned i = 0; i < 4; i++) {
+        fake_end_next(FAKE_DONE, STATUS_OK);
+        fake_end_next(FAKE_FAILED, STATUS_NOT_FOUND);
+    }
+    fake_settle();
+    SAID(&test, "lllo");
+    assert_int_equal(test.status, STATUS_NOT_FOUND);
+    fake_run_for(2000);
+    SAID(&test, "Rb");
+    stop(&test);
+}
+
+/* Nothing is left to be deleted, and no other lease is wanted. */
+static void a_lease_that_goes_while_it_leaves_is_not_granted_anew(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake_end_next(FAKE_DONE, STATUS_OK);
+    fake_end_next(FAKE_FAILED, STATUS_NOT_FOUND);
+    fake_turn(0); /* the timer */
+    fake_turn(0); /* the grant */
+    keeper_stop(test.keeper, 1000);
+    fake_settle();
+    SAID(&test, "A|");
+    assert_int_equal(fake.counts[FAKE_GRANT], 1);
     stop(&test);
 }
 
@@ -861,7 +907,9 @@ int main(void)
         cmocka_unit_test(what_stands_under_the_lost_lease_is_ours),
         cmocka_unit_test(what_others_left_under_the_lost_lease_is_not),
         cmocka_unit_test(what_others_write_after_a_lease_was_lost_is_theirs),
-        cmocka_unit_test(a_lease_that_goes_within_a_beat_is_an_outage_of_one_try),
+        cmocka_unit_test(a_lease_that_goes_within_a_beat_is_granted_anew_at_once),
+        cmocka_unit_test(leases_that_go_all_the_time_are_an_outage),
+        cmocka_unit_test(a_lease_that_goes_while_it_leaves_is_not_granted_anew),
         cmocka_unit_test(an_outage_is_said_once_and_retried_until_it_is_over),
         cmocka_unit_test(what_is_refused_before_anything_was_registered_ends_it),
         cmocka_unit_test(what_is_refused_later_is_an_outage),
