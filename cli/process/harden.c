@@ -17,8 +17,11 @@ void harden_environment(void)
 
 void harden_secrets(void)
 {
-    /* Hard and soft, so that it cannot be raised again; children inherit it. */
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    /* A program that the kernel pipes core files to (core_pattern) gets them whatever the limit,
+     * but for one of 1 octet, which the kernel's do_coredump() refuses; and no file is that short.
+     * Hard and soft, so that it cannot be raised again; children inherit it. Where the hard limit
+     * is 0 already it stays, as only root may raise it. */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
 }
 
 void harden_execution(void)
