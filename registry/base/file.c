@@ -9,22 +9,41 @@
 
 #define FILE_FIRST 65536 /* of what does not know its length */
 
+/* Room for `size` octets and the NUL. Not realloc(), which would leave what was read in freed
+ * memory. */
+static bool file_make_room(struct file *file, size_t size)
+{
+    char *data = malloc(size + 1);
+    if (!data)
+        return false;
+    if (file->data) {
+        memcpy(data, file->data, file->len);
+        explicit_bzero(file->data, file->len);
+    }
+    free(file->data);
+    file->data = data;
+    return true;
+}
+
 /* Up to `size` octets, or to the end. */
 static enum status file_read_all(int fd, struct file *file, size_t size, struct detail *why)
 {
     ssize_t got = 1;
+    if (!file_make_room(file, size))
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     while (file->len < size && got != 0) {
         got = read(fd, file->data + file->len, size - file->len);
         if (got < 0 && errno != EINTR)
             return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
         file->len += got > 0 ? (size_t)got : 0;
     }
+    file->data[file->len] = '\0';
     return STATUS_OK;
 }
 
 /* A pipe has no length, so there is room for all that it may bring; a file that says less than it
- * has, as those of /proc do, gets FILE_FIRST. The mode of a pipe or a device says little about who
- * reads what comes through it. */
+ * has, as those of /proc do, or that grows meanwhile, gets FILE_FIRST, and `max` where that is not
+ * enough. The mode of a pipe or a device says little about who reads what comes through it. */
 static enum status file_read_open(int fd, size_t max, struct file *file, struct detail *why)
 {
     struct stat st;
@@ -38,14 +57,12 @@ static enum status file_read_open(int fd, size_t max, struct file *file, struct 
         if (size > max)
             size = max;
     }
-    /* An octet more than there may be, which shows that there is more, and the NUL. */
-    file->data = malloc(size + 2);
-    if (!file->data)
-        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    /* An octet more than expected, which shows that there is more. */
     enum status status = file_read_all(fd, file, size + 1, why);
-    file->data[file->len] = '\0';
-    if (status == STATUS_OK && file->len > size)
-        status = detail_set(why, STATUS_TOO_LARGE, "longer than %zu octets", size);
+    if (status == STATUS_OK && file->len > size && size < max)
+        status = file_read_all(fd, file, max + 1, why);
+    if (status == STATUS_OK && file->len > max)
+        status = detail_set(why, STATUS_TOO_LARGE, "longer than %zu octets", max);
     return status;
 }
 

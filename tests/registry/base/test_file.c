@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,6 +50,31 @@ static void it_is_read_whole_up_to_its_limit(void **state)
         file_clear(&file);
         assert_null(file.data);
     }
+}
+
+/* As one does that grows while it is read. */
+static void one_that_has_more_than_it_says_is_read_whole(void **state)
+{
+    struct file file = {0};
+    struct detail why = {""};
+    struct stat st;
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), count = 2000;
+    (void)state;
+    /* Each second page another mapping, and so a line. */
+    char *pages = mmap(NULL, count * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(pages, MAP_FAILED);
+    for (size_t i = 0; i < count; i += 2)
+        assert_int_equal(mprotect(pages + i * page, page, PROT_READ), 0);
+    assert_int_equal(stat("/proc/self/maps", &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_int_equal(file_read("/proc/self/maps", 1 << 20, true, &file, &why), STATUS_OK);
+    assert_in_range(file.len, 65537, 1 << 20);
+    assert_int_equal(strlen(file.data), file.len);
+    assert_int_equal(file.data[file.len - 1], '\n');
+    file_clear(&file);
+    assert_int_equal(file_read("/proc/self/maps", 65537, true, &file, &why), STATUS_TOO_LARGE);
+    assert_string_equal(why.text, "longer than 65537 octets");
+    munmap(pages, count * page);
 }
 
 static void who_may_read_it_is_seen(void **state)
@@ -115,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_read_whole_up_to_its_limit),
+        cmocka_unit_test(one_that_has_more_than_it_says_is_read_whole),
         cmocka_unit_test(who_may_read_it_is_seen),
         cmocka_unit_test(what_cannot_be_read_says_why),
         cmocka_unit_test(a_pipe_is_not_waited_for),
