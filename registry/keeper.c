@@ -131,9 +131,7 @@ static void keeper_see(struct keeper *keeper, const struct kv *found)
 /* Written by us, if not under this lease or with this value: no other process is to blame. */
 static bool keeper_is_ours(const struct keeper *keeper, const struct kv *found)
 {
-    const struct kept_lease_share *lease = &keeper->lease;
-    bool was_ours = lease->lost_id != 0 && found->lease == lease->lost_id;
-    return (found->lease == lease->id || was_ours) &&
+    return kept_lease_has_been(&keeper->lease, found->lease) &&
            (kept_value_is(&keeper->value, found) || kept_value_was(&keeper->value, found));
 }
 
@@ -165,12 +163,8 @@ static void keeper_be_registered(struct keeper *keeper, unsigned written)
 /* What is registered for the first time takes the place of whatever is there. */
 static void keeper_tell_found(struct keeper *keeper, const struct kv *found)
 {
-    if (!keeper->is_registered)
-        return;
-    if (!found)
-        keeper_tell(keeper, KEEPER_VANISHED);
-    else if (!keeper_is_ours(keeper, found))
-        keeper_tell(keeper, KEEPER_CHANGED);
+    if (keeper->is_registered && !(found && keeper_is_ours(keeper, found)))
+        keeper_tell(keeper, found ? KEEPER_CHANGED : KEEPER_VANISHED);
 }
 
 static void keeper_write(struct keeper *keeper, int64_t seen_revision)
@@ -382,7 +376,6 @@ static void keeper_on_timer(uv_timer_t *timer)
 {
     static const struct detail late = {"no answer in time"};
     struct keeper *keeper = timer->data;
-    bool is_away = keeper->outage.failures > 0;
     if (!keeper->is_leaving) {
         keeper->is_busy = true;
         keeper->beat_ms = uv_now(keeper->loop);
@@ -391,7 +384,7 @@ static void keeper_on_timer(uv_timer_t *timer)
     } else if (!keeper->is_busy) {
         keeper_leave(keeper);
     } else {
-        keeper_give_up(keeper, STATUS_TIMED_OUT, is_away ? &keeper->why : &late);
+        keeper_give_up(keeper, STATUS_TIMED_OUT, keeper->outage.failures ? &keeper->why : &late);
     }
 }
 

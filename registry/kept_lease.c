@@ -185,6 +185,11 @@ void kept_lease_lose(struct kept_lease_share *share)
     kept_lease_show(share);
 }
 
+bool kept_lease_has_been(const struct kept_lease_share *share, int64_t id)
+{
+    return id == share->id || (share->lost_id != 0 && id == share->lost_id);
+}
+
 void kept_lease_spare(struct kept_lease_share *share)
 {
     share->lease->is_spared = true;

@@ -58,6 +58,10 @@ void kept_lease_cancel(struct kept_lease_share *share);
 /* Etcd has said elsewhere that the lease of this share is gone. */
 void kept_lease_lose(struct kept_lease_share *share);
 
+/* Whether it is the lease that the user knows, or the one before: an entry may still stand under
+ * that. 0 is the one of a share that has none now. */
+bool kept_lease_has_been(const struct kept_lease_share *share, int64_t id);
+
 /* Others have written a key of this share under the lease, and it stays theirs: never revoke it. */
 void kept_lease_spare(struct kept_lease_share *share);
 /* Give the lease back where no other share is left. `done` is called once, perhaps before this

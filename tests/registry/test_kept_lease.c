@@ -131,6 +131,10 @@ static void a_lease_that_is_gone_is_granted_anew_to_all(void **state)
     renew(1);
     fake_settle();
     assert_true(users[1].share.id == users[0].share.id && users[1].share.lost_id == lost);
+    assert_true(kept_lease_has_been(&users[1].share, lost));
+    assert_true(kept_lease_has_been(&users[1].share, users[1].share.id));
+    assert_false(kept_lease_has_been(&users[1].share, 0));
+    assert_false(kept_lease_has_been(&users[1].share, lost + 1));
     assert_int_equal(fake.counts[FAKE_GRANT], 2);
 }
 
