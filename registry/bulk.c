@@ -143,18 +143,10 @@ static void bulk_shrink(struct bulk *bulk, enum status status, struct bulk_batch
     bulk_wait_first(bulk, batch); /* and is split there */
 }
 
-/* Whether etcd may have done it although it did not say so: when it has not said no, whatever
- * became of the attempts. */
-static bool bulk_is_unknown(enum status status)
-{
-    return !outage_is_permanent(status) && status != STATUS_NOT_FOUND &&
-           status != STATUS_CONFLICT && status != STATUS_NO_SPACE;
-}
-
 static void bulk_give_up(struct bulk_batch *batch, enum status status, const struct detail *why)
 {
     struct bulk *bulk = batch->bulk;
-    if (batch->step == BULK_WRITES && bulk_is_unknown(status))
+    if (batch->step == BULK_WRITES && outage_is_unknown(status))
         bulk->unsure += batch->count;
     (void)bulk_fail(bulk, status, why);
     bulk_batch_free(batch);

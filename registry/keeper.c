@@ -32,7 +32,7 @@ struct keeper {
     struct detail why; /* of the last failure */
     unsigned requests; /* whose callbacks will come */
     bool is_registered, is_busy, is_leaving, is_over;
-    bool is_unsure; /* what a write came to is not known */
+    bool is_unsure, was_unsure; /* what a write came to is not known; and before the last request */
     size_t key_len;
     char key[];
 };
@@ -92,12 +92,12 @@ static void keeper_rest(struct keeper *keeper)
 }
 
 /* It has ended without: etcd did not do what it should. What is permanent ends a keeper only as
- * long as nothing was registered: a role that is taken away from a service that runs may be given
+ * long as nothing can stand there: a role that is taken away from a service that runs may be given
  * back. A beat is shorter than the lease, the back-off need not be. */
 static void keeper_retry(struct keeper *keeper, enum status status, const struct detail *why)
 {
     keeper->why = *why;
-    if (!keeper->is_registered && outage_is_permanent(status)) {
+    if (!keeper_may_be_registered(keeper) && outage_is_permanent(status)) {
         keeper_tell_why(keeper, KEEPER_REFUSED, status, why);
         keeper_end(keeper);
         return;
@@ -119,6 +119,8 @@ static void keeper_ask(struct keeper *keeper, int64_t seen_revision, const struc
     kv_guard_init(&guard, keeper->key, keeper->key_len, seen_revision, op);
     guard.txn.timeout_ms = timeout_ms;
     keeper->requests++;
+    keeper->was_unsure = keeper->is_unsure;
+    keeper->is_unsure = keeper->is_unsure || (op && op->kind == KV_PUT);
     kv_txn(keeper->etcd, &guard.txn, keeper_on_answered, keeper);
 }
 
@@ -176,7 +178,6 @@ static void keeper_write(struct keeper *keeper, int64_t seen_revision)
                         .value_len = keeper->value.len,
                         .lease = keeper->lease.id};
     keeper->tries++;
-    keeper->is_unsure = true;
     kept_value_send(&keeper->value);
     keeper_ask(keeper, seen_revision, &put, 0);
 }
@@ -303,8 +304,10 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
         keeper_on_left(keeper, status, result, why);
         return;
     }
-    /* An answer ends the doubt: the transaction has seen what is there. */
-    keeper->is_unsure = keeper->is_unsure && status != STATUS_OK;
+    /* An answer ends the doubt: the transaction has seen what is there. A no ends that of the request
+     * that it answers. */
+    if (status == STATUS_OK || !outage_is_unknown(status))
+        keeper->is_unsure = keeper->was_unsure && status != STATUS_OK;
     if (status == STATUS_NOT_FOUND && keeper->lease.lease) {
         keeper_lose_lease(keeper, why);
     } else if (status != STATUS_OK) {

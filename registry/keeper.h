@@ -39,7 +39,7 @@ enum keeper_event {
     KEEPER_OUTAGE,     /* of `status`, for the reason `why`: tried again. Once for each kind */
     KEEPER_RECOVERED,  /* etcd answers again, and all is as it should be */
 
-    /* How it ends: one of these, or none where nothing was ever written, */
+    /* How it ends: one of these, or none where nothing was written and etcd does not answer, */
     KEEPER_REFUSED, /* of `status`, `why`: nothing was ever registered, and trying again is in vain
                      */
     KEEPER_UNREGISTERED,

@@ -23,6 +23,12 @@ bool outage_is_permanent(enum status status)
            status == STATUS_TOO_MANY || status == STATUS_REFUSED;
 }
 
+bool outage_is_unknown(enum status status)
+{
+    return !outage_is_permanent(status) && status != STATUS_NOT_FOUND &&
+           status != STATUS_CONFLICT && status != STATUS_NO_SPACE;
+}
+
 bool outage_is_new(struct outage *outage, enum status status)
 {
     bool is_new = outage->reported != outage_kind(status);

@@ -16,6 +16,10 @@ struct outage {
  * asked, or for who asked. */
 bool outage_is_permanent(enum status status);
 
+/* Whether etcd may have done what it was asked to do, although it did not say so: when it has not said
+ * no, whatever became of the attempts. */
+bool outage_is_unknown(enum status status);
+
 /* Something failed. True when it is to be reported: not another face of what was reported last. */
 bool outage_is_new(struct outage *outage, enum status status);
 

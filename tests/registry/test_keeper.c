@@ -603,6 +603,42 @@ static void leaving_with_a_write_of_unknown_end_says_that_it_may_stand(void **st
     }
 }
 
+/* Nothing is said of what may stand there, but that etcd refuses more; and what may stand goes. */
+static void a_refusal_after_a_write_of_unknown_end_is_an_outage(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, 0);
+    fake_end_next(FAKE_DONE, STATUS_OK); /* what is there */
+    fake_end_next(FAKE_LOST, STATUS_TIMED_OUT);
+    for (unsigned i = 0; i < 3; i++)
+        fake_end_next(FAKE_FAILED, STATUS_DENIED);
+    fake_run_for(3000);
+    assert_true(fake.is_there);
+    keeper_stop(test.keeper, 1000);
+    fake_run_for(1000);
+    SAID(&test, "ooRbU|");
+    assert_false(fake.is_there);
+    stop(&test);
+}
+
+/* Etcd has said that it was not written. */
+static void leaving_after_a_write_that_failed_has_nothing_to_say(void **state)
+{
+    (void)state;
+    struct test test;
+    start(&test, TTL_S);
+    fake_end_next(FAKE_DONE, STATUS_OK); /* the grant */
+    fake_end_next(FAKE_FAILED, STATUS_NO_SPACE);
+    fake_settle();
+    assert_false(keeper_may_be_registered(test.keeper));
+    fake.away = STATUS_UNREACHABLE;
+    keeper_stop(test.keeper, 1000);
+    fake_run_for(1000);
+    SAID(&test, "o|");
+    stop(&test);
+}
+
 /* What is answered is known, as it is deleted: here the lease alone is left. */
 static void leaving_with_nothing_left_but_the_lease_has_no_more_to_say(void **state)
 {
@@ -924,6 +960,8 @@ int main(void)
         cmocka_unit_test(leaving_in_an_outage_says_why),
         cmocka_unit_test(leaving_with_nothing_registered_has_nothing_to_say),
         cmocka_unit_test(leaving_with_a_write_of_unknown_end_says_that_it_may_stand),
+        cmocka_unit_test(a_refusal_after_a_write_of_unknown_end_is_an_outage),
+        cmocka_unit_test(leaving_after_a_write_that_failed_has_nothing_to_say),
         cmocka_unit_test(leaving_with_nothing_left_but_the_lease_has_no_more_to_say),
         cmocka_unit_test(leaving_waits_for_the_request_under_way),
         cmocka_unit_test(leaving_amid_a_beat_puts_nothing_back),
