@@ -36,6 +36,14 @@ static bool discovery_add(struct etcd *etcd, const struct resolver_srv *record, 
     return true;
 }
 
+/* Whether the second name is asked when the first has led to no member: also where some are known,
+ * since those that are looked for may have moved. But a first name that DNS did not answer for may
+ * have all of them, and what is added stays. */
+static bool discovery_goes_on(const struct etcd *etcd, enum status status)
+{
+    return status == STATUS_OK || status == STATUS_NOT_FOUND || etcd->members.count == 0;
+}
+
 static void discovery_discovered(void *arg, enum status status, const struct resolver_srv *records,
                                  size_t count, const struct detail *why)
 {
@@ -49,8 +57,7 @@ static void discovery_discovered(void *arg, enum status status, const struct res
      * costs no more than its back-off. */
     for (size_t i = 0; status == STATUS_OK && i < count; i++)
         is_found |= discovery_add(etcd, &records[i], is_https);
-    /* Also where members are known: those that are looked for may have moved. */
-    if (!is_found && !is_https) {
+    if (!is_found && !is_https && discovery_goes_on(etcd, status)) {
         discovery->is_second = true;
         discovery_discover(etcd);
         return;

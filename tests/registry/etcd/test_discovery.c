@@ -245,6 +245,21 @@ static void members_that_are_new_are_found_by_the_second_name(void **state)
     }
 }
 
+/* It may have all of them, and what the second one adds stays. */
+static void a_first_name_without_an_answer_is_no_reason_to_ask_for_the_second(void **state)
+{
+    static const char second[] = "_etcd-client-ssl";
+    (void)state;
+    open_client("127.0.0.1:1", "tls.test", false);
+    dns.fault = FAKE_DNS_SERVFAIL;
+    client.etcd->discovery.tried_ms = uv_now(&client.loop) - 30000;
+    discovery_refresh(client.etcd);
+    assert_true(CLIENT_LOOP_UNTIL(&client, woken > 0, 10000));
+    assert_true(dns.asked > 0);
+    assert_null(memmem(dns.in, sizeof(dns.in), second, sizeof(second) - 1));
+    close_client();
+}
+
 static void without_a_domain_nothing_is_refreshed(void **state)
 {
     (void)state;
@@ -267,6 +282,7 @@ int main(void)
         cmocka_unit_test(a_domain_of_unusable_records_is_told_as_such),
         cmocka_unit_test(members_that_are_new_are_found),
         cmocka_unit_test(members_that_are_new_are_found_by_the_second_name),
+        cmocka_unit_test(a_first_name_without_an_answer_is_no_reason_to_ask_for_the_second),
         cmocka_unit_test(without_a_domain_nothing_is_refreshed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
