@@ -51,6 +51,7 @@ static inline uint32_t rrsets_target_ttl(const struct target *target)
 }
 
 #define RRSETS_TTL_VISITS_MAX 512 /* two names with all the keys that they may have */
+#define RRSETS_TTL_CUT_S      1   /* of what was not looked through to its end */
 
 /* Of a host view's addresses: an instance's TTL bounds them, and so does that of a host, which may
  * be shorter. Only small sets are looked through for it. */
@@ -67,6 +68,8 @@ static inline uint32_t rrsets_view_address_ttl(const struct instance_source *sou
             ttl_s < min_ttl_s)
             min_ttl_s = ttl_s;
     }
+    if (instance_iter_is_cut(&iter) && iter.total <= MEMBER_VECTOR_CHUNK)
+        return RRSETS_TTL_CUT_S;
     return min_ttl_s;
 }
 

@@ -177,6 +177,31 @@ static void records_that_repeat_have_equal_keys(void **state)
         assert_false(iter.may_repeat);
 }
 
+/* Not the longer TTL of what was seen before the end. */
+static void what_is_not_looked_through_is_kept_for_a_second(void **state)
+{
+    (void)state;
+    struct instance_source source;
+    for (unsigned names = 1; names <= 3; names++)
+        for (unsigned keys = 0; keys < 256; keys++) {
+            char key[] = "/service/http/aabcdefgh";
+            key[14] = (char)('a' + names);
+            for (unsigned bit = 0; bit < 8; bit++)
+                if (keys >> bit & 1)
+                    key[15 + bit] = (char)(key[15 + bit] - ('a' - 'A'));
+            if (keys == 0 || names < 3)
+                fixture_put(&fixture, key, "10.0.0.1:1");
+        }
+    fixture_commit(&fixture);
+    const struct view *view = zone_view(fixture.zone);
+    (void)host_view_of(view, fixture_find(&fixture, "_http._tcp"), &source);
+    assert_int_equal(rrsets_view_address_ttl(&source, view), RRSETS_TTL_CUT_S);
+    fixture_remove(&fixture, "/service/http/bABCDEFGH");
+    fixture_commit(&fixture);
+    (void)host_view_of(view, fixture_find(&fixture, "_http._tcp"), &source);
+    assert_int_equal(rrsets_view_address_ttl(&source, view), view->record_ttl_s);
+}
+
 static void an_iteration_begins_where_it_is_told_and_ends_when_it_has_seen_enough(void **state)
 {
     (void)state;
@@ -225,6 +250,7 @@ int main(void)
         WITH_ZONE(a_negative_answer_lives_no_longer_than_the_soa_record),
         WITH_ZONE(a_host_view_is_as_short_as_its_hosts),
         WITH_ZONE(records_that_repeat_have_equal_keys),
+        WITH_ZONE(what_is_not_looked_through_is_kept_for_a_second),
         WITH_ZONE(an_iteration_begins_where_it_is_told_and_ends_when_it_has_seen_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
