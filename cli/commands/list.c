@@ -71,14 +71,16 @@ struct printer {
 static enum status list_print_json(struct printer *printer, const struct scan_row *rows,
                                    size_t count)
 {
-    for (size_t i = 0; i < count && printer->json.status == STATUS_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         buffer_reset(&printer->json);
         buffer_add_text(&printer->json, printer->has_begun ? ", " : "[");
         entry_list_write(&printer->json, &rows[i], printer->kind->part == KEY_SERVICES);
+        if (printer->json.status != STATUS_OK)
+            return printer->json.status;
         fwrite(printer->json.data, 1, printer->json.len, stdout);
         printer->has_begun = true;
     }
-    return printer->json.status;
+    return STATUS_OK;
 }
 
 static enum status list_lay_out(struct printer *printer, const struct scan_row *rows, size_t count,
