@@ -78,6 +78,7 @@ enum status cookie_secrets_load(const struct options *options, struct answer_env
     if (!path && env->secret_count > 0)
         return STATUS_OK;
     /* Into a copy, so that a file that is right in its first line only changes nothing. */
+    explicit_bzero(made.secrets, sizeof(made.secrets));
     made.secret_count = 0;
     status = path ? cookie_secrets_read_file(path, env->secret_count == 0, &made, why)
                   : cookie_secrets_make_random(&made, why);
