@@ -1,5 +1,6 @@
 #include "foreign_locale.h"
 
+#include <ctype.h>
 #include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <cmocka.h>
 
@@ -46,8 +46,9 @@ void foreign_locale_enter(void)
     (void)!system(text);
     assert_non_null(name);
     assert_string_equal(localeconv()->decimal_point, ",");
-    assert_int_equal(strcasecmp("ad", "AD"), 0);
-    assert_int_not_equal(strcasecmp("id", "ID"), 0);
+    /* By tolower(): the sanitizers' own strcasecmp() has no locale. */
+    assert_int_equal(tolower('D'), 'd');
+    assert_int_equal(tolower('I'), 'I');
 }
 
 void foreign_locale_leave(void)
