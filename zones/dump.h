@@ -6,8 +6,8 @@
  * come in the order of its members. Empty non-terminals, and hosts without an address, have no
  * records, so a copy made from these does not know their names.
  *
- * Units: *_s is seconds. Memory: while it runs, 16 octets for each name that is no instance's and
- * at most 64 for each record of the largest RRset. Threads: the control thread, between two
+ * Units: *_s is seconds. Memory: while it runs, 16 octets for each name, which are written to
+ * for those that are no instance's, and at most 64 for each record of the largest RRset. Threads: the control thread, between two
  * commits. */
 #ifndef ZONES_DUMP_H
 #define ZONES_DUMP_H

@@ -106,8 +106,8 @@ static void register_from_read_more(struct register_from *from)
 }
 
 /* As much as there is to do. At the end of the file, also where that is an error, the last
- * transaction goes out however empty it is; after a signal nobody waits for it. It is not called
- * from inside what it calls: progress is told from the loop, as the client's answers are. */
+ * transaction goes out however empty it is; after a signal nobody waits for it. From
+ * inside what it calls it is called only without memory, when the bulk has failed and takes no more. */
 static void register_from_step(void *arg)
 {
     struct register_from *from = arg;

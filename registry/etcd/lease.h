@@ -22,7 +22,8 @@ struct lease_result {
     const struct detail *why;
 };
 
-/* Callbacks as in kv.h: exactly once, from the loop. *result is borrowed. */
+/* Callbacks as in kv.h: exactly once, from the loop or, without memory, from inside the call. *result
+ * is borrowed. */
 typedef void lease_done(void *arg, const struct lease_result *result);
 
 /* Grant with this ID. Harmless to repeat. */
