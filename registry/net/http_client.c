@@ -31,6 +31,7 @@ struct http_client_request {
     void *arg;
     unsigned sends;
     bool is_once, is_added, is_cancelled;
+    bool is_unwatched;  /* a socket of it cannot be waited for */
     bool is_cert_asked; /* the server requested a client certificate */
     LIST_ENTRY(http_client_request) node;
     char error[CURL_ERROR_SIZE];
@@ -44,7 +45,7 @@ struct http_client {
     LIST_HEAD(, http_client_request) requests;
     unsigned depth;    /* calls of libcurl and of callbacks under way */
     bool has_deferred; /* requests to add or to remove when depth is 0 */
-    bool is_closing;
+    bool is_closing, has_unwatched;
 };
 
 struct http_client_socket {
@@ -138,6 +139,27 @@ static void http_client_finish(struct http_client_request *request, CURLcode cod
     done(arg, &result);
 }
 
+static void http_client_end(struct http_client_request *request, CURLcode code)
+{
+    if (request->is_cancelled)
+        http_client_request_free(request);
+    else
+        http_client_finish(request, code);
+}
+
+/* What nobody waits for would hang. `done` may change the list, so it is begun again. */
+static void http_client_end_unwatched(struct http_client *http)
+{
+    struct http_client_request *request = NULL;
+    while (http->has_unwatched && !http->is_closing) {
+        for (request = LIST_FIRST(&http->requests); request && !request->is_unwatched;)
+            request = LIST_NEXT(request, node);
+        http->has_unwatched = request != NULL;
+        if (request)
+            http_client_end(request, CURLE_OUT_OF_MEMORY);
+    }
+}
+
 static void http_client_drive(struct http_client *http, curl_socket_t fd, int events)
 {
     int running, left;
@@ -150,11 +172,9 @@ static void http_client_drive(struct http_client *http, curl_socket_t fd, int ev
         /* Read now: the message goes with the request's easy handle. */
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
-        if (request->is_cancelled)
-            http_client_request_free(request);
-        else
-            http_client_finish(request, code);
+        http_client_end(request, code);
     }
+    http_client_end_unwatched(http);
     http_client_leave(http);
 }
 
@@ -206,7 +226,6 @@ static int http_client_set_socket(CURL *easy, curl_socket_t fd, int what, void *
 {
     struct http_client *http = arg;
     struct http_client_socket *socket = assigned;
-    (void)easy;
     if (what == CURL_POLL_REMOVE) {
         /* Now: libcurl closes the descriptor next, and the number may come back with the next
          * connection before the loop has closed the handle. */
@@ -217,13 +236,19 @@ static int http_client_set_socket(CURL *easy, curl_socket_t fd, int what, void *
         }
         return 0;
     }
-    /* -1 makes libcurl fail all requests that are under way, which their owners can repeat; one on
-     * a socket that nobody watches would hang. */
-    if (!socket && !(socket = http_client_new_socket(http, fd)))
-        return -1;
     int events =
         (what != CURL_POLL_OUT ? UV_READABLE : 0) | (what != CURL_POLL_IN ? UV_WRITABLE : 0);
-    return uv_poll_start(&socket->poll, events, http_client_on_poll) == 0 ? 0 : -1;
+    if (!socket)
+        socket = http_client_new_socket(http, fd);
+    if (socket && uv_poll_start(&socket->poll, events, http_client_on_poll) == 0)
+        return 0;
+    /* Not -1: libcurl 7.88 then keeps what it knows of the descriptor, and reads the freed request
+     * when the number comes back. So the request is ended as soon as libcurl is off the stack. */
+    struct http_client_request *request = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
+    if (request)
+        request->is_unwatched = http->has_unwatched = true;
+    return 0;
 }
 
 enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http_client **out,
