@@ -147,15 +147,13 @@ static void http_client_end(struct http_client_request *request, CURLcode code)
         http_client_finish(request, code);
 }
 
-/* What nobody waits for would hang. `done` may change the list, so it is begun again. */
+/* What nobody waits for would hang. `done` frees no other request: depth is not 0. */
 static void http_client_end_unwatched(struct http_client *http)
 {
-    struct http_client_request *request = NULL;
-    while (http->has_unwatched && !http->is_closing) {
-        for (request = LIST_FIRST(&http->requests); request && !request->is_unwatched;)
-            request = LIST_NEXT(request, node);
-        http->has_unwatched = request != NULL;
-        if (request)
+    struct http_client_request *next, *request = LIST_FIRST(&http->requests);
+    for (; http->has_unwatched && request; request = next) {
+        next = LIST_NEXT(request, node);
+        if (request->is_unwatched)
             http_client_end(request, CURLE_OUT_OF_MEMORY);
     }
 }
@@ -169,10 +167,8 @@ static void http_client_drive(struct http_client *http, curl_socket_t fd, int ev
     for (CURLMsg *message;
          !http->is_closing && (message = curl_multi_info_read(http->multi, &left));) {
         struct http_client_request *request = NULL;
-        /* Read now: the message goes with the request's easy handle. */
-        CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
-        http_client_end(request, code);
+        http_client_end(request, message->data.result); /* read now: the message goes with it */
     }
     http_client_end_unwatched(http);
     http_client_leave(http);
@@ -238,16 +234,14 @@ static int http_client_set_socket(CURL *easy, curl_socket_t fd, int what, void *
     }
     int events =
         (what != CURL_POLL_OUT ? UV_READABLE : 0) | (what != CURL_POLL_IN ? UV_WRITABLE : 0);
-    if (!socket)
-        socket = http_client_new_socket(http, fd);
+    socket = socket ? socket : http_client_new_socket(http, fd);
     if (socket && uv_poll_start(&socket->poll, events, http_client_on_poll) == 0)
         return 0;
     /* Not -1: libcurl 7.88 then keeps what it knows of the descriptor, and reads the freed request
      * when the number comes back. So the request is ended as soon as libcurl is off the stack. */
     struct http_client_request *request = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
-    if (request)
-        request->is_unwatched = http->has_unwatched = true;
+    request->is_unwatched = http->has_unwatched = true;
     return 0;
 }
 
