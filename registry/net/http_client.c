@@ -30,8 +30,7 @@ struct http_client_request {
     http_client_done *done;
     void *arg;
     unsigned sends;
-    bool is_once, is_added, is_cancelled;
-    bool is_unwatched;  /* a socket of it cannot be waited for */
+    bool is_once, is_added, is_cancelled, is_unwatched; /* a socket of it cannot be waited for */
     bool is_cert_asked; /* the server requested a client certificate */
     LIST_ENTRY(http_client_request) node;
     char error[CURL_ERROR_SIZE];
@@ -150,8 +149,9 @@ static void http_client_end(struct http_client_request *request, CURLcode code)
 /* What nobody waits for would hang. `done` frees no other request: depth is not 0. */
 static void http_client_end_unwatched(struct http_client *http)
 {
-    struct http_client_request *next, *request = LIST_FIRST(&http->requests);
-    for (; http->has_unwatched && request; request = next) {
+    struct http_client_request *next, *request;
+    request = http->has_unwatched ? LIST_FIRST(&http->requests) : NULL;
+    for (http->has_unwatched = false; request; request = next) {
         next = LIST_NEXT(request, node);
         if (request->is_unwatched)
             http_client_end(request, CURLE_OUT_OF_MEMORY);
