@@ -6,46 +6,13 @@
 #include "http_client.h"
 
 #include "http_failure.h"
+#include "http_handle.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/ssl.h>
 #include <stdlib.h>
-#include <sys/queue.h>
 
 /* libcurl would keep up to four for each request under way: those of a burst would stay open. */
-#define HTTP_CLIENT_CONNECTIONS_KEPT     16
-#define HTTP_CLIENT_CONNECTIONS_MAX      64L
-#define HTTP_CLIENT_KEEPALIVE_IDLE_S     5
-#define HTTP_CLIENT_KEEPALIVE_INTERVAL_S 2
-#define HTTP_CLIENT_USER_TIMEOUT_MS      8000
-
-/* A request is in one of two lists: those in the multi handle, and those that wait to be added. */
-struct http_client_request {
-    struct http_client *http;
-    struct tls_files *tls; /* libcurl borrows what is in it */
-    CURL *easy;
-    struct curl_slist *headers, *addresses, *connect_to;
-    http_client_data *data;
-    http_client_done *done;
-    void *arg;
-    unsigned sends;
-    bool is_once, is_added, is_cancelled, is_unwatched; /* a socket of it cannot be waited for */
-    bool is_cert_asked; /* the server requested a client certificate */
-    LIST_ENTRY(http_client_request) node;
-    char error[CURL_ERROR_SIZE];
-};
-
-struct http_client {
-    uv_loop_t *loop;
-    uv_timer_t timer;
-    CURLM *multi;
-    struct tls_files *tls;
-    LIST_HEAD(, http_client_request) requests;
-    unsigned depth;    /* calls of libcurl and of callbacks under way */
-    bool has_deferred; /* requests to add or to remove when depth is 0 */
-    bool is_closing, has_unwatched;
-};
+#define HTTP_CLIENT_CONNECTIONS_KEPT 16
+#define HTTP_CLIENT_CONNECTIONS_MAX  64L
 
 struct http_client_socket {
     uv_poll_t poll;
@@ -286,155 +253,10 @@ void http_client_close(struct http_client *http)
         http_client_destroy(http);
 }
 
-static size_t http_client_on_data(char *octets, size_t size, size_t count, void *arg)
-{
-    struct http_client_request *request = arg;
-    long status = 0;
-    curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
-    size_t len = size * count;
-    /* libcurl takes any other number than `len` for a failure. */
-    if (request->is_cancelled || !request->data(request->arg, status, octets, len))
-        return len ? 0 : 1;
-    return len;
-}
-
-/* libcurl sends a request again by itself when a kept connection closes before the first octet
- * of the answer. The server may have executed it, so a write that must happen at most once
- * (is_once) is stopped before its second sending. */
-static int http_client_on_send(void *arg, char *ip, char *local_ip, int port, int local_port)
-{
-    struct http_client_request *request = arg;
-    (void)ip, (void)local_ip, (void)port, (void)local_port;
-    if (request->is_cancelled || (request->is_once && request->sends > 0))
-        return CURL_PREREQFUNC_ABORT;
-    request->sends++;
-    return CURL_PREREQFUNC_OK;
-}
-
-/* So that a dead link is noticed within seconds, also by a watch, which sends nothing. With it the
- * kernel ends a connection whose keep-alive probes nobody has answered for so long, however many it
- * would send (tcp(7)). */
-static int http_client_on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-    const unsigned timeout_ms = HTTP_CLIENT_USER_TIMEOUT_MS;
-    (void)arg, (void)purpose;
-    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
-    return CURL_SOCKOPT_OK;
-}
-
 void http_client_set_tls(struct http_client *http, struct tls_files *tls)
 {
     tls_files_free(http->tls);
     http->tls = tls_files_share(tls);
-}
-
-/* Not copied: the request holds a reference to its struct tls_files. */
-static void http_client_set_blob(CURL *easy, CURLoption option, const struct file *file)
-{
-    struct curl_blob blob = {file->data, file->len, CURL_BLOB_NOCOPY};
-    if (file->data)
-        curl_easy_setopt(easy, option, &blob);
-}
-
-/* OpenSSL calls this when the server requests a client certificate, whether or not we have one.
- * http_failure.c needs to know: a handshake that fails after it mostly failed for that. TLS 1.3 lets
- * a server ask on a kept connection, too (a proxy, by the path). The request that opened it is gone
- * then: so the connection knows the client alone, which outlives it, and the request is the one that
- * uses it now. */
-static int http_client_on_cert_asked(SSL *ssl, void *arg)
-{
-    struct http_client *http = arg;
-    struct http_client_request *request;
-    LIST_FOREACH(request, &http->requests, node)
-    {
-        struct curl_tlssessioninfo *session = NULL;
-        if (curl_easy_getinfo(request->easy, CURLINFO_TLS_SSL_PTR, &session) == CURLE_OK &&
-            session->internals == ssl)
-            request->is_cert_asked = true;
-    }
-    return 1; /* go on, with what libcurl has set */
-}
-
-static CURLcode http_client_on_context(CURL *easy, void *context, void *arg)
-{
-    (void)easy;
-    /* Only servers of TLS 1.2 renegotiate, and etcd is none that does. */
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_cert_cb(context, http_client_on_cert_asked, arg);
-    return CURLE_OK;
-}
-
-/* Whoever names authorities trusts no others, so libcurl's defaults are cleared: it would trust the
- * system's directory as well. */
-static void http_client_use_tls(struct http_client_request *request)
-{
-    CURL *easy = request->easy;
-    const struct tls_files *tls = request->tls;
-    if (tls->ca.data || tls->ca_directory) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-        curl_easy_setopt(easy, CURLOPT_CAPATH, tls->ca_directory);
-    }
-    http_client_set_blob(easy, CURLOPT_CAINFO_BLOB, &tls->ca);
-    http_client_set_blob(easy, CURLOPT_SSLCERT_BLOB, &tls->cert);
-    http_client_set_blob(easy, CURLOPT_SSLKEY_BLOB, &tls->key);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, http_client_on_context);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request->http);
-}
-
-static void http_client_set_callbacks(struct http_client_request *request)
-{
-    CURL *easy = request->easy;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_client_on_data);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, http_client_on_send);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, http_client_on_socket);
-}
-
-/* Where to connect to. Fails without memory: if the lists were left out, libcurl would look the
- * name up itself and might reach another host. */
-static bool http_client_set_place(CURL *easy, CURLoption option, const char *text,
-                                  struct curl_slist **list)
-{
-    if (!text || !text[0])
-        return true;
-    *list = curl_slist_append(NULL, text);
-    return *list && curl_easy_setopt(easy, option, *list) == CURLE_OK;
-}
-
-static bool http_client_set_options(struct http_client_request *request,
-                                    const struct http_client_options *options)
-{
-    CURL *easy = request->easy;
-    http_client_set_callbacks(request);
-    http_client_use_tls(request);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
-    /* Else libcurl ignores SIGPIPE during each call and then puts back what it found, which another
-     * thread may have changed meanwhile. */
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)HTTP_CLIENT_KEEPALIVE_IDLE_S);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)HTTP_CLIENT_KEEPALIVE_INTERVAL_S);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
-    if (options->buffer_len)
-        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)options->buffer_len);
-    if (request->headers)
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
-    if (!http_client_set_place(easy, CURLOPT_RESOLVE, options->addresses, &request->addresses) ||
-        !http_client_set_place(easy, CURLOPT_CONNECT_TO, options->connect_to, &request->connect_to))
-        return false;
-    if (options->body) {
-        /* Before the body, of which libcurl else copies strlen() octets. */
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->body_len);
-        if (curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, options->body) != CURLE_OK)
-            return false;
-    }
-    return curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK;
 }
 
 struct http_client_request *http_client_start(struct http_client *http,
@@ -456,7 +278,7 @@ struct http_client_request *http_client_start(struct http_client *http,
     request->arg = arg;
     request->is_once = options->is_once;
     request->easy = curl_easy_init();
-    if (!request->easy || !http_client_set_options(request, options) || http->is_closing) {
+    if (!request->easy || !http_handle_set_options(request, options) || http->is_closing) {
         http_client_request_free(request);
         return NULL;
     }
