@@ -1,10 +1,10 @@
 #include "endpoint.h"
 
 #include "registry/base/address.h"
+#include "registry/base/ascii.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define ENDPOINT_BLANKS " \t\r\n"
 
@@ -12,7 +12,7 @@
 static bool endpoint_has_prefix(const char *text, size_t len, const char *prefix)
 {
     size_t prefix_len = strlen(prefix);
-    return len >= prefix_len && strncasecmp(text, prefix, prefix_len) == 0;
+    return len >= prefix_len && ascii_equal(text, prefix, prefix_len);
 }
 
 /* Take a scheme and the '/' that may end what follows it off the text. False: there is none. */
@@ -90,8 +90,9 @@ enum status endpoint_parse(const char *text, size_t len, bool https_by_default,
 static bool endpoint_is_known(const struct endpoint *list, size_t count,
                               const struct endpoint *endpoint)
 {
+    size_t len = strlen(endpoint->url);
     for (size_t i = 0; i < count; i++)
-        if (strcasecmp(list[i].url, endpoint->url) == 0)
+        if (strlen(list[i].url) == len && ascii_equal(list[i].url, endpoint->url, len))
             return true;
     return false;
 }

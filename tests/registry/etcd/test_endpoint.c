@@ -1,4 +1,5 @@
 #include "registry/etcd/endpoint.h"
+#include "support/foreign_locale.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -103,6 +104,21 @@ static void appends_a_list_without_duplicates(void **state)
     assert_int_equal(count, 4);
 }
 
+/* The program's that libempusa stands in. */
+static void one_host_is_one_in_any_locale(void **state)
+{
+    struct endpoint list[4];
+    struct detail why;
+    size_t count = 0;
+    (void)state;
+    foreign_locale_enter();
+    assert_int_equal(
+        endpoint_parse_list("digit:1,DIGIT:1,HTTP://Digit:1", false, list, 4, &count, &why),
+        STATUS_OK);
+    foreign_locale_leave();
+    assert_int_equal(count, 1);
+}
+
 static void refuses_a_list_with_a_fault_whole(void **state)
 {
     (void)state;
@@ -158,6 +174,7 @@ int main(void)
         cmocka_unit_test(reads_the_ways_to_write_an_endpoint),
         cmocka_unit_test(refuses_what_is_none),
         cmocka_unit_test(appends_a_list_without_duplicates),
+        cmocka_unit_test(one_host_is_one_in_any_locale),
         cmocka_unit_test(refuses_a_list_with_a_fault_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
