@@ -12,6 +12,20 @@
 #define LINE_SIZE  1024
 #define TIMEOUT_MS 5000
 
+void cli_run_set_options(const struct cli_run *run, struct options *options, const char *timeout_s,
+                         const char *root)
+{
+    const struct {
+        enum option_id id;
+        const char *text;
+    } rows[] = {{OPTION_ETCD_ENDPOINT, run->store.gateway.endpoint},
+                {OPTION_ETCD_PROTOCOL, "http"},
+                {OPTION_ETCD_TIMEOUT, timeout_s},
+                {OPTION_TREE_ROOT, root}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_int_equal(options_set(options, rows[i].id, rows[i].text, NULL), STATUS_OK);
+}
+
 static void cli_run_on_stop(uv_async_t *async)
 {
     struct cli_run *run = async->data;

@@ -5,6 +5,7 @@
 #ifndef SUPPORT_CLI_RUN_H
 #define SUPPORT_CLI_RUN_H
 
+#include "cli/args/command.h"
 #include "fake_store.h"
 
 #include <setjmp.h>
@@ -40,6 +41,11 @@ int cli_run(struct cli_run *run, const char *line);
     cli_run_check(run, line, exit_status, out, err, __FILE__, __LINE__)
 void cli_run_check(struct cli_run *run, const char *line, int exit_status, const char *out,
                    const char *err, const char *file, int number);
+
+/* Options as the parser sets them that lead to the store, for a test of less than a command line. options_clear() frees
+ * them. */
+void cli_run_set_options(const struct cli_run *run, struct options *options, const char *timeout_s,
+                         const char *root);
 
 /* The value that the key has; "" where there is none. */
 const char *cli_run_value(struct cli_run *run, const char *key);

@@ -21,10 +21,7 @@ static int set_up(void **state)
     cli_run_open(&run);
     log_lines_init(&lines);
     call = (struct call){.log = lines.log};
-    set(OPTION_ETCD_ENDPOINT, run.store.gateway.endpoint);
-    set(OPTION_ETCD_PROTOCOL, "http");
-    set(OPTION_ETCD_TIMEOUT, "2");
-    set(OPTION_TREE_ROOT, "foo/");
+    cli_run_set_options(&run, &call.options, "2", "foo/");
     return 0;
 }
 

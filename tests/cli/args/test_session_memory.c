@@ -9,11 +9,6 @@ static struct cli_run run;
 static struct call call;
 static struct log_lines lines;
 
-static void set(enum option_id id, const char *text)
-{
-    assert_int_equal(options_set(&call.options, id, text, NULL), STATUS_OK);
-}
-
 static int set_up(void **state)
 {
     (void)state;
@@ -21,10 +16,7 @@ static int set_up(void **state)
     fake_store_put(&run.store, "/foo/switch/a", "on", 0);
     log_lines_init(&lines);
     call = (struct call){.log = lines.log};
-    set(OPTION_ETCD_ENDPOINT, run.store.gateway.endpoint);
-    set(OPTION_ETCD_PROTOCOL, "http");
-    set(OPTION_ETCD_TIMEOUT, "1");
-    set(OPTION_TREE_ROOT, "/foo");
+    cli_run_set_options(&run, &call.options, "1", "/foo");
     return 0;
 }
 
