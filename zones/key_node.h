@@ -12,7 +12,7 @@
 struct change {
     const char *key, *value;
     size_t key_len, value_len;
-    int64_t mod_revision;
+    uint64_t content; /* key_node.content */
     uint32_t ttl_s;
     struct key_node *old;
 };

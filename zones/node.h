@@ -80,7 +80,7 @@ struct target {
 /* What every key has, so that keys can be looked up by themselves. */
 struct key_node {
     struct node node;
-    int64_t mod_revision;
+    uint64_t content;      /* the writer's: a hash of value, lease and revision (zone.c) */
     uint32_t ttl_s;        /* the least of the record TTL and the lease's */
     uint16_t key_len;      /* the writer's: of the stored key, 0 = derived from the name */
     uint8_t skip;          /* the writer's: enum skip */

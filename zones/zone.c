@@ -3,6 +3,7 @@
 #include "apex.h"
 #include "instance.h"
 #include "names.h"
+#include "registry/base/siphash.h"
 #include "registry/lease_id.h"
 #include "served.h"
 #include "service_type.h"
@@ -143,7 +144,7 @@ static enum status zone_replace_key(struct zone *zone, uint64_t hash, const stru
                                     struct key_node *fresh)
 {
     struct key_node *old = change->old;
-    fresh->mod_revision = change->mod_revision;
+    fresh->content = change->content;
     fresh->mark = zone->mark & 63;
     enum status status = old ? STATUS_OK : ptr_table_insert(&zone->keys, hash, fresh);
     if (status == STATUS_OK) {
@@ -159,7 +160,13 @@ static enum status zone_replace_key(struct zone *zone, uint64_t hash, const stru
         ptr_table_replace(&zone->keys, hash, old, fresh);
     else
         zone->counts.keys++;
+    zone->changes++;
     return STATUS_OK;
+}
+
+uint64_t zone_change_count(const struct zone *zone)
+{
+    return zone->changes;
 }
 
 bool zone_is_partial(const struct zone *zone)
@@ -188,6 +195,21 @@ static void zone_become_whole(struct zone *zone)
     __atomic_store_n(&zone->view.is_partial, false, __ATOMIC_RELEASE);
 }
 
+/* What tells that a key is as it was. Its mod_revision would do within one history of a store. But one
+ * that was wiped and filled again, or restored, gives the same revisions to other values, and what
+ * comes from a copy on disk is of no history that is known. A copy of the value would double the
+ * memory of a million keys; a keyed hash takes the place of the revision, and by chance nothing
+ * passes for unchanged. */
+static uint64_t zone_content(const struct zone *zone, const char *value, size_t value_len,
+                             int64_t mod_revision, int64_t lease)
+{
+    uint64_t hash;
+    static_assert(sizeof(zone->view.seed.word) >= 16, "a key of siphash");
+    siphash((const uint8_t *)zone->view.seed.word, value, value_len, (uint8_t *)&hash);
+    hash = name_hash_pair(&zone->view.seed, hash, (uint64_t)mod_revision);
+    return name_hash_pair(&zone->view.seed, hash, (uint64_t)lease);
+}
+
 enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,
                      size_t value_len, int64_t mod_revision, int64_t lease)
 {
@@ -195,14 +217,14 @@ enum status zone_put(struct zone *zone, const char *key, size_t key_len, const c
     key_len = zone_short_key(zone, &key, key_len, buffer);
     uint64_t hash = key_node_hash_key(zone, key, key_len);
     struct key_node *old = key_node_find(zone, key, key_len, hash), *fresh = NULL;
+    uint64_t content = zone_content(zone, value, value_len, mod_revision, lease);
     /* A key that is as it was is put in every load: there it costs a look-up and its mark. */
     bool may_fit_now = old && old->skip == SKIP_CROWDED_NAME; /* the name was full */
-    if (old && old->mod_revision == mod_revision && !may_fit_now) {
+    if (old && old->content == content && !may_fit_now) {
         old->mark = zone->mark & 63;
         return STATUS_OK;
     }
-    struct change change = {key, value, key_len, value_len, mod_revision, zone_ttl_of(zone, lease),
-                            old};
+    struct change change = {key, value, key_len, value_len, content, zone_ttl_of(zone, lease), old};
     enum status status = names_reserve_reaps(zone, REAPS_PER_KEY);
     if (status == STATUS_OK)
         status = served_new(zone, &change, &fresh);
@@ -224,6 +246,7 @@ static void zone_remove_key(struct zone *zone, uint64_t hash, struct key_node *k
         zone_commit(zone, 0); /* empties the list, which was made with room for one key */
     ptr_table_remove(&zone->keys, hash, key_node);
     zone->counts.keys--;
+    zone->changes++;
     enum status status = served_enter(zone, key_node, NULL);
     assert(status == STATUS_OK); /* without a fresh one */
     (void)status;
@@ -251,6 +274,16 @@ void zone_load_begin(struct zone *zone)
         key_node->mark = 0;
 }
 
+static void zone_report_swept(const struct key_node *key_node, zone_swept *swept, void *arg)
+{
+    uint8_t buffer[KEY_NODE_SIZE];
+    if (!swept)
+        return;
+    struct name_padded key = key_node_key(key_node, buffer);
+    if (key.len < KEY_NODE_KEPT)
+        swept(arg, (const char *)key.octets, key.len);
+}
+
 /* The removal sweep of a load. A load reports what there is, not what has gone. To clear the
  * zone and fill it again would make every name NXDOMAIN for a while, and a second zone beside the
  * first would take twice the memory; so a load goes into the zone that is being served. Each put
@@ -262,7 +295,7 @@ void zone_load_begin(struct zone *zone)
  *
  * Removing may complete a copy of the table (ptr_table.c): then the walk begins again in the new
  * one, and finds the marked keys alone. */
-void zone_load_end(struct zone *zone)
+void zone_load_end(struct zone *zone, zone_swept *swept, void *arg)
 {
     uint64_t position = 0;
     struct key_node *key_node;
@@ -270,6 +303,7 @@ void zone_load_end(struct zone *zone)
     while ((key_node = ptr_table_each(&zone->keys, &position))) {
         if (key_node->mark == zone->mark)
             continue;
+        zone_report_swept(key_node, swept, arg);
         zone_remove_key(zone, key_node_hash(zone, key_node), key_node);
         if (zone->to_reap_count > REAPS_MANY)
             zone_commit(zone, 0);
@@ -343,6 +377,12 @@ void zone_commit(struct zone *zone, int64_t revision)
     if (revision > 0)
         zone_become_whole(zone);
     rcu_collect();
+}
+
+void zone_raise_serial(struct zone *zone, uint32_t serial)
+{
+    if (zone_is_later(serial, zone->view.serial))
+        rcu_publish(zone->view.serial, serial);
 }
 
 void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,

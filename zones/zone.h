@@ -25,16 +25,24 @@ MUST_USE enum status zone_new(const struct zone_options *options, struct zone **
 /* No reader may be left. NULL is accepted. */
 void zone_free(struct zone *zone);
 
-/* A key has this value. Also for what has not changed: same mod_revision, nothing happens (but the
- * mark). NO_MEMORY: nothing changed, and the zone is partial until a load has gone well. */
+/* A key has this value. Also for what has not changed: with the same value, lease and mod_revision
+ * nothing happens (but the mark). NO_MEMORY: nothing changed, and the zone is partial until a load
+ * has gone well. */
 MUST_USE enum status zone_put(struct zone *zone, const char *key, size_t key_len, const char *value,
                               size_t value_len, int64_t mod_revision, int64_t lease);
 /* A key is gone. One that is not there is no error. */
 void zone_remove(struct zone *zone, const char *key, size_t key_len);
 
-/* Begin a load: from now on what is put is marked. End it: what is not marked is removed. */
+/* Keys that were put with something new, and keys that went, since the zone was made: whoever keeps
+ * a copy sees by it whether a put was a change. */
+uint64_t zone_change_count(const struct zone *zone);
+
+/* Begin a load: from now on what is put is marked. End it: what is not marked is removed, and each
+ * such key told to `swept` (may be NULL) before it goes; not those of 4,096 octets and more, which
+ * are never served. */
+typedef void zone_swept(void *arg, const char *key, size_t key_len);
 void zone_load_begin(struct zone *zone);
-void zone_load_end(struct zone *zone);
+void zone_load_end(struct zone *zone, zone_swept *swept, void *arg);
 
 /* Whether a change was lost for want of memory. Answers then do not say that a name or a type of
  * records does not exist; a load is due. */
@@ -44,6 +52,9 @@ bool zone_is_partial(const struct zone *zone);
  * points at them, then removals the other way round. revision: of the store, for the serial; 0
  * in the middle of a load. Without a change the serial stays. */
 void zone_commit(struct zone *zone, int64_t revision);
+
+/* The serial goes on from this one, of an earlier process, unless it is later already. */
+void zone_raise_serial(struct zone *zone, uint32_t serial);
 
 /* The addresses of a host that the registry names, replacing those known; count 0 = none.
  * Visible at once. A change adds 1 to the serial, or leaves that to the commit of the group of

@@ -29,6 +29,7 @@ struct zone {
     bool is_loading, has_changed, has_served;
     bool is_whole; /* no change was lost since the last load began */
     bool host_is_inside, has_switches, leaves_sizes;
+    uint64_t changes; /* zone_change_count() */
     struct zone_counts counts;
     struct log log;
     void (*host_added)(void *arg, const char *name);

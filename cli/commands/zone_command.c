@@ -67,7 +67,7 @@ static int zone_command_load_tree(struct session *session, void *arg)
         status = zone_command_load_once(load);
     if (status != STATUS_OK)
         return session_fail(session, status);
-    zone_load_end(load->zone);
+    zone_load_end(load->zone, NULL, NULL);
     zone_commit(load->zone, load->revision);
     return 0;
 }

@@ -157,7 +157,7 @@ static void serve_on_load_end(void *arg, int64_t revision)
     (void)revision;
     struct serve *serve = arg;
     /* Ready is said by the commit that follows: what was put is published there. */
-    zone_load_end(serve->zone);
+    zone_load_end(serve->zone, NULL, NULL);
     serve->is_loaded = true;
 }
 

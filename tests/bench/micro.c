@@ -99,7 +99,7 @@ static void zone_fill(struct bench *bench, const char *domain, const char *path)
     zone_load_begin(bench->zone);
     for (; line_read(file, line, &entry); count++)
         change_put(bench, &entry);
-    zone_load_end(bench->zone);
+    zone_load_end(bench->zone, NULL, NULL);
     zone_commit(bench->zone, bench->revision);
     rcu_barrier_all();
     fclose(file);

@@ -537,7 +537,7 @@ static void a_load_sweeps_what_it_did_not_bring(void **state)
         zone_commit(zone, 0);
         assert_int_equal(counts_of(zone).keys, 4);
         assert_int_equal(size_of(zone, "_http._tcp"), 2);
-        zone_load_end(zone);
+        zone_load_end(zone, NULL, NULL);
         zone_commit(zone, 10 + round);
     }
     assert_int_equal(counts_of(zone).keys, 1);
@@ -547,6 +547,86 @@ static void a_load_sweeps_what_it_did_not_bring(void **state)
     assert_int_equal(kind_of(zone, "s.switch"), -1);
     assert_int_equal(counts_of(zone).skipped[SKIP_BAD_KEY], 0);
     zone_free(zone);
+}
+
+/* A store that was wiped and filled again gives the same revisions to other values, and a copy on
+ * disk is of no history that is known. */
+static void the_same_revision_with_another_value_is_a_change(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        int64_t revision, lease;
+        bool is_change;
+    } rows[] = {{"10.0.0.1:1", 7, 0, true},  {"10.0.0.1:1", 7, 0, false},
+                {"10.0.0.2:1", 7, 0, true},  {"10.0.0.2:1", 8, 0, true},
+                {"10.0.0.2:1", 8, 99, true}, {"10.0.0.2:1", 8, 99, false},
+                {"10.0.0.2", 8, 99, true},   {"10.0.0.2", 8, 99, false}};
+    static const char key[] = "/service/http/a";
+    struct zone *zone = open_usual();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t before = zone_change_count(zone);
+        assert_int_equal(zone_put(zone, key, sizeof(key) - 1, rows[i].value, strlen(rows[i].value),
+                                  rows[i].revision, rows[i].lease),
+                         STATUS_OK);
+        assert_int_equal(zone_change_count(zone), before + rows[i].is_change);
+    }
+    take_away(zone, key);
+    assert_int_equal(zone_change_count(zone), 5 + 1);
+    take_away(zone, key);
+    assert_int_equal(zone_change_count(zone), 5 + 1);
+    zone_free(zone);
+}
+
+static void on_swept(void *arg, const char *key, size_t key_len)
+{
+    snprintf(arg, 256, "%.*s", (int)key_len, key);
+}
+
+static void a_sweep_tells_each_key_that_goes(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"/service/http/web", "/service/My Type/a.b/c", "/switch/a/b",
+                                       "/rubbish"};
+    char long_key[4097], swept[256];
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        struct zone *zone = open_usual();
+        put(zone, keys[i], "10.0.0.1:1", 1);
+        zone_load_begin(zone);
+        zone_load_end(zone, on_swept, swept);
+        zone_commit(zone, 2);
+        assert_string_equal(swept, keys[i]);
+        zone_free(zone);
+    }
+    memset(long_key, 'k', sizeof(long_key));
+    struct zone *zone = open_usual();
+    assert_int_equal(zone_put(zone, long_key, sizeof(long_key), "x", 1, 1, 0), STATUS_OK);
+    zone_load_begin(zone);
+    strcpy(swept, "none");
+    zone_load_end(zone, on_swept, swept);
+    assert_string_equal(swept, "none");
+    assert_int_equal(counts_of(zone).keys, 0);
+    zone_free(zone);
+}
+
+static void the_serial_goes_on_from_that_of_an_earlier_process(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t revision;
+        uint32_t earlier, serial, next;
+    } rows[] = {{7, 12, 12, 13}, {7, 7, 7, 8}, {7, 3, 7, 8}, {0xfffffffe, 2, 2, 3}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct zone *zone = open_usual();
+        put(zone, "/service/http/a", "10.0.0.1:1", 1);
+        zone_commit(zone, rows[i].revision);
+        zone_raise_serial(zone, rows[i].earlier);
+        assert_int_equal(counts_of(zone).serial, rows[i].serial);
+        take_away(zone, "/service/http/a");
+        zone_commit(zone, rows[i].revision + 1);
+        assert_int_equal(counts_of(zone).serial, rows[i].next);
+        zone_free(zone);
+    }
 }
 
 static void sweeps_many(void **state)
@@ -564,13 +644,13 @@ static void sweeps_many(void **state)
         if (i % 1000 == 0)
             zone_commit(zone, 0);
     }
-    zone_load_end(zone);
+    zone_load_end(zone, NULL, NULL);
     zone_commit(zone, COUNT);
     assert_int_equal(counts_of(zone).services, COUNT);
     assert_int_equal(counts_of(zone).types, 300);
     assert_int_equal(counts_of(zone).addresses, COUNT);
     zone_load_begin(zone);
-    zone_load_end(zone);
+    zone_load_end(zone, NULL, NULL);
     assert_int_equal(counts_of(zone).serial, COUNT); /* gone in slices, told as one change */
     assert_in_range(counts_of(zone).names, names, names + COUNT);
     zone_commit(zone, COUNT + 1);
@@ -609,7 +689,7 @@ static void a_sweep_begins_again_in_a_table_that_was_copied(void **state)
     assert_true(zone->keys.next && zone->keys.next->mask < zone->keys.slots->mask);
     zone_load_begin(zone);
     put(zone, "/switch/kept", "x", 4);
-    zone_load_end(zone);
+    zone_load_end(zone, NULL, NULL);
     zone_commit(zone, 4);
     assert_null(zone->keys.next);
     assert_int_equal(counts_of(zone).keys, 1);
@@ -665,7 +745,7 @@ static void the_serial_follows_the_revision_and_never_goes_back(void **state)
             uint32_t before = counts_of(zone).serial;
             zone_commit(zone, 0);
             assert_int_equal(counts_of(zone).serial, before);
-            zone_load_end(zone);
+            zone_load_end(zone, NULL, NULL);
         }
         if (rows[i].what != HOST) {
             zone_commit(zone, rows[i].revision);
@@ -685,7 +765,7 @@ static void an_address_before_the_first_load_does_not_show_in_the_serial(void **
     put(zone, "/service/http/a", "baz:1", 5);
     zone_commit(zone, 0);
     zone_set_host(zone, "baz", &address, 1, 60);
-    zone_load_end(zone);
+    zone_load_end(zone, NULL, NULL);
     zone_commit(zone, 7);
     assert_int_equal(counts_of(zone).serial, 7);
     zone_free(zone);
@@ -894,6 +974,9 @@ int main(void)
         cmocka_unit_test(leaves_out_names_longer_than_255_octets),
         cmocka_unit_test(publishes_no_switches_when_told_so),
         cmocka_unit_test(a_load_sweeps_what_it_did_not_bring),
+        cmocka_unit_test(the_same_revision_with_another_value_is_a_change),
+        cmocka_unit_test(a_sweep_tells_each_key_that_goes),
+        cmocka_unit_test(the_serial_goes_on_from_that_of_an_earlier_process),
         cmocka_unit_test(sweeps_many),
         cmocka_unit_test(a_sweep_begins_again_in_a_table_that_was_copied),
         cmocka_unit_test(the_serial_follows_the_revision_and_never_goes_back),

@@ -366,7 +366,7 @@ static void a_load_ends_without_memory(void **state)
     zone_commit(zone, ROWS);
     zone_load_begin(zone);
     allocation_begin_many(0, ALLOCATION_ALL);
-    zone_load_end(zone);
+    zone_load_end(zone, NULL, NULL);
     zone_commit(zone, 100);
     allocation_end();
     struct zone_counts final = counts_of(zone);

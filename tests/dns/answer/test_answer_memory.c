@@ -58,7 +58,7 @@ static void load_all(void)
     zone_load_begin(ask.zone);
     for (size_t i = 0; i < ROWS; i++)
         assert_int_equal(put(i, ALLOCATION_ALL), STATUS_OK);
-    zone_load_end(ask.zone);
+    zone_load_end(ask.zone, NULL, NULL);
     zone_commit(ask.zone, 100);
 }
 
@@ -92,7 +92,7 @@ static void what_could_not_be_told_is_not_denied(void **state)
         for (unsigned good = 0; status != STATUS_OK; good++) {
             assert_int_equal(zone_new(&options, &ask.zone, NULL), STATUS_OK);
             zone_load_begin(ask.zone);
-            zone_load_end(ask.zone);
+            zone_load_end(ask.zone, NULL, NULL);
             zone_commit(ask.zone, 1);
             status = put(i, good);
             if (status != STATUS_OK) {
@@ -124,7 +124,7 @@ static void a_load_that_lacks_memory_sweeps_nothing_it_was_told(void **state)
         allocation_end();
         for (size_t i = 1; i < ROWS; i++)
             assert_int_equal(put(i, ALLOCATION_ALL), STATUS_OK);
-        zone_load_end(ask.zone);
+        zone_load_end(ask.zone, NULL, NULL);
         zone_commit(ask.zone, 200);
         assert_int_equal(rcode_of(rows[0].name, rows[0].type), 0);
         assert_int_equal(zone_is_partial(ask.zone), status != STATUS_OK);

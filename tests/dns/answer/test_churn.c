@@ -211,7 +211,7 @@ static void step_load(void)
         if (!is_broken)
             break;
     }
-    zone_load_end(world.zone);
+    zone_load_end(world.zone, NULL, NULL);
 }
 
 static struct oracle_host *known_host(const char *name)
