@@ -1,12 +1,8 @@
-/* What joins the rest: follow reports the registry, the zone takes each change, the workers read
- * the zone. All of it is callbacks of one loop, so nothing here needs a lock.
+/* What joins the rest: follow reports the registry, the zone takes each change (tree.h), the workers
+ * read the zone. All of it is callbacks of one loop, so nothing here needs a lock.
  *
  * What workers have to know besides the zone is in `env`; a change of it publishes a copy of the
- * whole. Its state is NOT_READY until the first load is complete, then FRESH; STALE while etcd is
- * away or some keys found no memory; EXPIRED once etcd has been away for --stale-limit.
- *
- * A transfer forks and shows the zone of that moment. So none begins between the first change of a
- * group and its commit, nor while keys are missing: the zone is then no state that etcd ever had. */
+ * whole. */
 #include "serve.h"
 
 #include "cli/args/connect.h"
@@ -17,13 +13,11 @@
 #include "renewal.h"
 #include "sd_notify.h"
 #include "serve_options.h"
-#include "shortage.h"
 #include "status_http.h"
 #include "status_pages.h"
 #include "summary.h"
+#include "tree.h"
 #include "xfr_child.h"
-
-#include "registry/etcd/follow.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -43,7 +37,6 @@ struct serve {
     struct answer_env env;
     uv_loop_t loop;
     struct etcd *etcd;
-    struct follow *follow;
     struct resolver *resolver;
     struct hosts *hosts;
     struct zone *zone;
@@ -51,20 +44,16 @@ struct serve {
     struct status_pages pages;
     struct status_http *http;
     struct xfr_child *transfers;
-    uv_timer_t stale, step, tell;
+    struct tree tree;
+    uv_timer_t step, tell;
     struct renewal renewal;
-    struct shortage shortage;
     uv_signal_t signals[SIGNALS];
-    bool is_loaded; /* the last page of a load is in */
-    bool is_ready;  /* and has been published */
-    bool is_lost;   /* no contact with etcd */
     int exit_status;
 };
 
-static void serve_set_state(struct serve *serve, enum answer_state state)
+static void serve_on_state(void *arg, enum answer_state state)
 {
-    if (serve->env.state == state)
-        return;
+    struct serve *serve = arg;
     /* It stays set also where it cannot be published: whatever publishes next takes it along. */
     serve->env.state = state;
     status_pages_set_state(&serve->pages, state);
@@ -74,144 +63,21 @@ static void serve_set_state(struct serve *serve, enum answer_state state)
                    status_text(status));
 }
 
-static void serve_on_stale_limit(uv_timer_t *timer)
+/* Not before: what systemd starts after us may ask at once, and would get SERVFAIL. */
+static void serve_on_ready(void *arg)
 {
-    struct serve *serve = timer->data;
-    serve_set_state(serve, ANSWER_EXPIRED);
-    log_printf(serve->log, LOG_LEVEL_WARNING,
-               "etcd has been away for --stale-limit %" PRIu64 " s: queries fail until it is back",
-               serve->options.stale_limit_ms / 1000);
-}
-
-static void serve_become_stale(struct serve *serve)
-{
-    serve_set_state(serve, ANSWER_STALE);
-    uv_timer_start(&serve->stale, serve_on_stale_limit, serve->options.stale_limit_ms, 0);
-}
-
-static void serve_become_ready(struct serve *serve)
-{
+    struct serve *serve = arg;
     char addresses[ADDRESSES_SIZE];
     struct zone_counts counts;
-    serve->is_ready = true;
     zone_counts(serve->zone, &counts);
     server_addresses(serve->server, addresses, sizeof(addresses));
-    if (serve->is_lost) /* the load was had, but not the watch */
-        serve_become_stale(serve);
-    else
-        serve_set_state(serve, ANSWER_FRESH);
     log_printf(serve->log, LOG_LEVEL_INFO,
                "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
                counts.revision);
-    /* Not before: what systemd starts after us may ask at once, and would get SERVFAIL. */
     sd_notify_ready(&serve->tell);
     if (serve->hooks->ready)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
-}
-
-static void serve_on_load_begin(void *arg)
-{
-    struct serve *serve = arg;
-    zone_load_begin(serve->zone);
-    xfr_child_hold(serve->transfers, true);
-}
-
-/* A zone that lacks something is not fresh, and who wants a copy of it is refused: to be told that
- * what it lacks does not exist would be worse than none. */
-static void serve_weigh_memory(struct serve *serve, bool is_short)
-{
-    xfr_child_break(serve->transfers, is_short || serve->is_lost);
-    if (serve->is_ready && !serve->is_lost)
-        serve_set_state(serve, is_short ? ANSWER_STALE : ANSWER_FRESH);
-}
-
-/* A key as the zone wants it: without the root. */
-static void serve_on_put(void *arg, const struct kv *kv)
-{
-    struct serve *serve = arg;
-    if (kv->key_len < serve->root.len)
-        return;
-    xfr_child_hold(serve->transfers, true);
-    enum status status =
-        zone_put(serve->zone, kv->key + serve->root.len, kv->key_len - serve->root.len, kv->value,
-                 kv->value_len, kv->mod_revision, kv->lease);
-    if (status == STATUS_OK)
-        return;
-    /* Only for want of memory: what cannot be served is no error of zone_put(). */
-    shortage_begin(&serve->shortage, status);
-    serve_weigh_memory(serve, true);
-}
-
-static void serve_on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
-{
-    (void)revision;
-    struct serve *serve = arg;
-    xfr_child_hold(serve->transfers, true);
-    if (key_len >= serve->root.len)
-        zone_remove(serve->zone, key + serve->root.len, key_len - serve->root.len);
-}
-
-static void serve_on_load_end(void *arg, int64_t revision)
-{
-    (void)revision;
-    struct serve *serve = arg;
-    /* Ready is said by the commit that follows: what was put is published there. */
-    zone_load_end(serve->zone, NULL, NULL);
-    serve->is_loaded = true;
-}
-
-static void serve_on_commit(void *arg, int64_t revision)
-{
-    struct serve *serve = arg;
-    /* 0: a slice of a load. It can be asked for at once, but shows no revision: nothing may be
-     * copied or called whole before the last one. */
-    zone_commit(serve->zone, revision);
-    if (revision != 0)
-        xfr_child_hold(serve->transfers, zone_is_partial(serve->zone));
-    if (revision == 0 || zone_is_partial(serve->zone))
-        return;
-    if (shortage_end(&serve->shortage))
-        serve_weigh_memory(serve, false);
-    if (serve->is_loaded && !serve->is_ready)
-        serve_become_ready(serve);
-}
-
-static void serve_lose_contact(struct serve *serve, const struct detail *why)
-{
-    const char *advice = session_outage_advice(follow_lost_status(serve->follow));
-    log_printf(serve->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
-               why->text, *advice ? "; " : "", advice,
-               serve->is_ready ? "answering what is known" : "queries fail until it is there");
-    /* An outage is reported again for each further reason: the limit runs from the first. */
-    if (serve->is_ready && !serve->is_lost)
-        serve_become_stale(serve);
-    xfr_child_break(serve->transfers, true);
-    serve->is_lost = true;
-}
-
-static void serve_on_contact(void *arg, bool is_live, const struct detail *why)
-{
-    struct serve *serve = arg;
-    if (!is_live) {
-        serve_lose_contact(serve, why);
-        return;
-    }
-    uv_timer_stop(&serve->stale);
-    if (serve->is_lost)
-        log_printf(serve->log, LOG_LEVEL_INFO, "contact with etcd again: %s",
-                   etcd_last_endpoint(serve->etcd));
-    serve->is_lost = false;
-    /* Not simply fresh: some keys may still be without memory. */
-    serve_weigh_memory(serve, zone_is_partial(serve->zone));
-}
-
-static uint64_t serve_on_count(void *arg)
-{
-    struct serve *serve = arg;
-    struct zone_counts counts;
-    zone_counts(serve->zone, &counts);
-    return counts.keys;
 }
 
 static void serve_on_host(void *arg, const char *name, const struct resolver_address *addresses,
@@ -250,12 +116,17 @@ static void serve_start_handles(struct serve *serve)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     output_begin(&serve->loop);
-    uv_timer_init(&serve->loop, &serve->stale);
     uv_timer_init(&serve->loop, &serve->step);
     uv_timer_init(&serve->loop, &serve->tell);
     renewal_start(&serve->renewal, &serve->loop);
-    shortage_init(&serve->shortage, &serve->loop, &serve->zone, &serve->follow, serve->log);
-    serve->stale.data = serve->step.data = serve;
+    serve->tree = (struct tree){.log = serve->log,
+                                .root = &serve->root,
+                                .stale_limit_ms = serve->options.stale_limit_ms,
+                                .on_state = serve_on_state,
+                                .on_ready = serve_on_ready,
+                                .arg = serve};
+    tree_init(&serve->tree, &serve->loop);
+    serve->step.data = serve;
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
         serve->signals[i].data = serve;
@@ -317,20 +188,11 @@ static enum status serve_drop_privileges(struct serve *serve, struct detail *why
     return status;
 }
 
-static enum status serve_start_mirror(struct serve *serve, struct detail *why)
+static enum status serve_start_tree(struct serve *serve, struct detail *why)
 {
-    static const struct follow_events events = {.load_begin = serve_on_load_begin,
-                                                .put = serve_on_put,
-                                                .remove = serve_on_remove,
-                                                .load_end = serve_on_load_end,
-                                                .commit = serve_on_commit,
-                                                .on_connection = serve_on_contact,
-                                                .count = serve_on_count};
-    struct kv_key prefix;
-    key_prefix(&serve->root, KEY_ALL, &prefix);
-    enum status status =
-        follow_start(serve->etcd, prefix.text, prefix.len, &events, serve, &serve->follow);
-    return detail_set(why, status, "%s", status_text(status));
+    serve->tree.zone = serve->zone;
+    serve->tree.transfers = serve->transfers;
+    return tree_start(&serve->tree, serve->etcd, why);
 }
 
 static enum status serve_open_pages(struct serve *serve, struct detail *why)
@@ -339,7 +201,7 @@ static enum status serve_open_pages(struct serve *serve, struct detail *why)
                                          .server = serve->server,
                                          .zone = serve->zone,
                                          .hosts = serve->hosts,
-                                         .follow = &serve->follow};
+                                         .follow = &serve->tree.follow};
     status_pages_init(&serve->pages);
     enum status status = status_http_open(&serve->loop, &serve->pages, 0, &serve->http, why);
     if (status == STATUS_OK && serve->http)
@@ -348,7 +210,7 @@ static enum status serve_open_pages(struct serve *serve, struct detail *why)
 }
 
 /* Ports and certificates first, while we may; then the user; then threads, as capabilities are each
- * thread's own and those of others could not be dropped. The mirror comes last: its events reach
+ * thread's own and those of others could not be dropped. The tree comes last: its events reach
  * all the rest. */
 static enum status serve_start(struct serve *serve, struct detail *why)
 {
@@ -368,7 +230,7 @@ static enum status serve_start(struct serve *serve, struct detail *why)
     if (status == STATUS_OK)
         status = status_http_start(serve->http, why);
     if (status == STATUS_OK)
-        status = serve_start_mirror(serve, why);
+        status = serve_start_tree(serve, why);
     return status;
 }
 
@@ -377,16 +239,14 @@ static enum status serve_start(struct serve *serve, struct detail *why)
  * which they hand over to. */
 static void serve_stop(struct serve *serve)
 {
-    uv_close((uv_handle_t *)&serve->stale, NULL);
     uv_close((uv_handle_t *)&serve->step, NULL);
-    shortage_close(&serve->shortage);
     uv_close((uv_handle_t *)&serve->tell, NULL);
     renewal_stop(&serve->renewal);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
     output_end();
     status_http_stop(serve->http);
-    follow_stop(serve->follow);
+    tree_stop(&serve->tree);
     server_stop(serve->server);
     xfr_child_stop(serve->transfers);
     resolver_close(serve->resolver);

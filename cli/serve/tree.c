@@ -1,0 +1,177 @@
+/* All of it is callbacks of one loop, so nothing here needs a lock. */
+#include "tree.h"
+
+#include "cli/args/session.h"
+#include "registry/etcd/follow.h"
+#include "xfr_child.h"
+#include "zones/zone.h"
+
+#include <inttypes.h>
+
+static void tree_set_state(struct tree *tree, enum answer_state state)
+{
+    if (tree->state == state)
+        return;
+    tree->state = state;
+    tree->on_state(tree->arg, state);
+}
+
+static void tree_on_stale_limit(uv_timer_t *timer)
+{
+    struct tree *tree = timer->data;
+    tree_set_state(tree, ANSWER_EXPIRED);
+    log_printf(tree->log, LOG_LEVEL_WARNING,
+               "etcd has been away for --stale-limit %" PRIu64 " s: queries fail until it is back",
+               tree->stale_limit_ms / 1000);
+}
+
+static void tree_become_stale(struct tree *tree)
+{
+    tree_set_state(tree, ANSWER_STALE);
+    uv_timer_start(&tree->stale, tree_on_stale_limit, tree->stale_limit_ms, 0);
+}
+
+static void tree_become_ready(struct tree *tree)
+{
+    tree->is_ready = true;
+    if (tree->is_lost) /* the load was had, but not the watch */
+        tree_become_stale(tree);
+    else
+        tree_set_state(tree, ANSWER_FRESH);
+    tree->on_ready(tree->arg);
+}
+
+static void tree_on_load_begin(void *arg)
+{
+    struct tree *tree = arg;
+    zone_load_begin(tree->zone);
+    xfr_child_hold(tree->transfers, true);
+}
+
+/* A zone that lacks something is not fresh, and who wants a copy of it is refused: to be told that
+ * what it lacks does not exist would be worse than none. */
+static void tree_weigh_memory(struct tree *tree, bool is_short)
+{
+    xfr_child_break(tree->transfers, is_short || tree->is_lost);
+    if (tree->is_ready && !tree->is_lost)
+        tree_set_state(tree, is_short ? ANSWER_STALE : ANSWER_FRESH);
+}
+
+/* A key as the zone wants it: without the root. */
+static void tree_on_put(void *arg, const struct kv *kv)
+{
+    struct tree *tree = arg;
+    if (kv->key_len < tree->root->len)
+        return;
+    xfr_child_hold(tree->transfers, true);
+    enum status status =
+        zone_put(tree->zone, kv->key + tree->root->len, kv->key_len - tree->root->len, kv->value,
+                 kv->value_len, kv->mod_revision, kv->lease);
+    if (status == STATUS_OK)
+        return;
+    /* Only for want of memory: what cannot be served is no error of zone_put(). */
+    shortage_begin(&tree->shortage, status);
+    tree_weigh_memory(tree, true);
+}
+
+static void tree_on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
+{
+    (void)revision;
+    struct tree *tree = arg;
+    xfr_child_hold(tree->transfers, true);
+    if (key_len >= tree->root->len)
+        zone_remove(tree->zone, key + tree->root->len, key_len - tree->root->len);
+}
+
+static void tree_on_load_end(void *arg, int64_t revision)
+{
+    (void)revision;
+    struct tree *tree = arg;
+    /* Ready is said by the commit that follows: what was put is published there. */
+    zone_load_end(tree->zone, NULL, NULL);
+    tree->is_loaded = true;
+}
+
+static void tree_on_commit(void *arg, int64_t revision)
+{
+    struct tree *tree = arg;
+    /* 0: a slice of a load. It can be asked for at once, but shows no revision: nothing may be
+     * copied or called whole before the last one. */
+    zone_commit(tree->zone, revision);
+    if (revision != 0)
+        xfr_child_hold(tree->transfers, zone_is_partial(tree->zone));
+    if (revision == 0 || zone_is_partial(tree->zone))
+        return;
+    if (shortage_end(&tree->shortage))
+        tree_weigh_memory(tree, false);
+    if (tree->is_loaded && !tree->is_ready)
+        tree_become_ready(tree);
+}
+
+static void tree_lose_contact(struct tree *tree, const struct detail *why)
+{
+    const char *advice = session_outage_advice(follow_lost_status(tree->follow));
+    log_printf(tree->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
+               why->text, *advice ? "; " : "", advice,
+               tree->is_ready ? "answering what is known" : "queries fail until it is there");
+    /* An outage is reported again for each further reason: the limit runs from the first. */
+    if (tree->is_ready && !tree->is_lost)
+        tree_become_stale(tree);
+    xfr_child_break(tree->transfers, true);
+    tree->is_lost = true;
+}
+
+static void tree_on_connection(void *arg, bool is_live, const struct detail *why)
+{
+    struct tree *tree = arg;
+    if (!is_live) {
+        tree_lose_contact(tree, why);
+        return;
+    }
+    uv_timer_stop(&tree->stale);
+    if (tree->is_lost)
+        log_printf(tree->log, LOG_LEVEL_INFO, "contact with etcd again: %s",
+                   etcd_last_endpoint(tree->etcd));
+    tree->is_lost = false;
+    /* Not simply fresh: some keys may still be without memory. */
+    tree_weigh_memory(tree, zone_is_partial(tree->zone));
+}
+
+static uint64_t tree_on_count(void *arg)
+{
+    struct tree *tree = arg;
+    struct zone_counts counts;
+    zone_counts(tree->zone, &counts);
+    return counts.keys;
+}
+
+void tree_init(struct tree *tree, uv_loop_t *loop)
+{
+    tree->state = ANSWER_NOT_READY;
+    uv_timer_init(loop, &tree->stale);
+    tree->stale.data = tree;
+    shortage_init(&tree->shortage, loop, &tree->zone, &tree->follow, tree->log);
+}
+
+enum status tree_start(struct tree *tree, struct etcd *etcd, struct detail *why)
+{
+    static const struct follow_events events = {.load_begin = tree_on_load_begin,
+                                                .put = tree_on_put,
+                                                .remove = tree_on_remove,
+                                                .load_end = tree_on_load_end,
+                                                .commit = tree_on_commit,
+                                                .on_connection = tree_on_connection,
+                                                .count = tree_on_count};
+    struct kv_key prefix;
+    key_prefix(tree->root, KEY_ALL, &prefix);
+    tree->etcd = etcd;
+    enum status status = follow_start(etcd, prefix.text, prefix.len, &events, tree, &tree->follow);
+    return detail_set(why, status, "%s", status_text(status));
+}
+
+void tree_stop(struct tree *tree)
+{
+    uv_close((uv_handle_t *)&tree->stale, NULL);
+    shortage_close(&tree->shortage);
+    follow_stop(tree->follow);
+}

@@ -1,0 +1,56 @@
+/* cli/serve/tree.h - the tree that is served: what etcd reports of the registry goes into the zone.
+ *
+ * It also knows how good that is, which answers have to say: NOT_READY until the first load is
+ * complete, then FRESH; STALE while etcd is away or some keys found no memory; EXPIRED once etcd
+ * has been away for --stale-limit.
+ *
+ * A transfer forks and shows the zone of that moment. So none begins between the first change of a
+ * group and its commit, nor while keys are missing: the zone is then no state that etcd ever had.
+ *
+ * Threads: the control thread. */
+#ifndef CLI_SERVE_TREE_H
+#define CLI_SERVE_TREE_H
+
+#include "shortage.h"
+
+#include "dns/answer/answer_types.h"
+#include "registry/key.h"
+
+struct etcd;
+struct follow;
+struct xfr_child;
+struct zone;
+
+struct tree {
+    /* The caller's; all must outlive it. */
+    const struct log *log;
+    const struct key_root *root;
+    struct zone *zone; /* before tree_start() */
+    struct xfr_child *transfers;
+    uint64_t stale_limit_ms;
+    /* Answers are to say this from now on: called on a change only. */
+    void (*on_state)(void *arg, enum answer_state state);
+    /* The first load is complete and can be asked for. */
+    void (*on_ready)(void *arg);
+    void *arg;
+    /* The rest is tree_init()'s. */
+    enum answer_state state;
+    struct etcd *etcd;
+    struct follow *follow; /* NULL before tree_start() */
+    uv_timer_t stale;
+    struct shortage shortage;
+    bool is_loaded; /* the last page of a load is in */
+    bool is_ready;  /* and has been published */
+    bool is_lost;   /* no contact with etcd */
+};
+
+/* Once the caller has filled in what is known by then; to be followed by tree_stop(). */
+void tree_init(struct tree *tree, uv_loop_t *loop);
+
+/* Follow the tree from now on. NO_MEMORY, SYSTEM. */
+MUST_USE enum status tree_start(struct tree *tree, struct etcd *etcd, struct detail *why);
+
+/* Nothing is reported any more; the handles close on the loop's next turns. */
+void tree_stop(struct tree *tree);
+
+#endif
