@@ -6,7 +6,7 @@
 # --no-packages  installs nothing and runs with what is there; a test whose program is missing is skipped
 # --etcd DIR     runs the etcd and the etcdctl of this directory, as $EMPUSA_ETCD does, instead of those in PATH
 #
-# Further arguments go to pytest (-k NAME, a file of tests/end). $PYTHON is the python3 with pytest, pytest-xdist and
+# Further arguments go to pytest (-k NAME, a file of tests/end or tests/faults). $PYTHON is the python3 with pytest, pytest-xdist and
 # dnspython: Debian's, unless there is none.
 set -eu
 cd "$(dirname "$0")/.."
@@ -68,11 +68,12 @@ rm -rf "$results"
 mkdir "$results"
 ctest --test-dir build-test -j "$waiting" --output-on-failure --no-tests=error \
     --output-junit "$results/unit.xml" || status=1
+[ "$#" -gt 0 ] || set -- tests/end tests/faults
 # Of the time of a test 15 % is work and the rest is waiting, so two to a core are done in half of the time;
 # patience is for other load.
 # shellcheck disable=SC2086 # $workers is two words or none
-EMPUSA_BINARY="$PWD/build/empusa" EMPUSA_PATIENCE="${EMPUSA_PATIENCE:-4}" \
+EMPUSA_BINARY="$PWD/build/empusa" EMPUSA_RESULTS="$results" EMPUSA_PATIENCE="${EMPUSA_PATIENCE:-4}" \
     "$PYTHON" -m pytest -q -p no:cacheprovider $workers --junit-xml "$results/end.xml" \
-    $long $skipping "${@:-tests/end}" </dev/null || status=1
+    $long $skipping "$@" </dev/null || status=1
 "$PYTHON" tests/count.py "$results/unit.xml" "$results/end.xml" || status=1
 exit "$status"

@@ -69,6 +69,7 @@ class Member:
         self.name, self.binary, self.scheme = name, binary, scheme
         self.port, self.peer_port = free_port(), free_port()
         self.data = os.path.join(directory, name)
+        self.options = []  # its own, besides the cluster's
         self.process = None
 
     @property
@@ -123,7 +124,7 @@ class Etcd:
              "--listen-client-urls", member.url, "--advertise-client-urls", member.url,
              "--listen-peer-urls", f"http://127.0.0.1:{member.peer_port}",
              "--initial-advertise-peer-urls", f"http://127.0.0.1:{member.peer_port}",
-             "--initial-cluster", cluster, "--initial-cluster-token", self.cluster_token, *self.options],
+             "--initial-cluster", cluster, "--initial-cluster-token", self.cluster_token, *self.options, *member.options],
             env={"PATH": os.environ["PATH"], "HOME": self.directory})
 
     def wait_ready(self):

@@ -106,6 +106,8 @@ class WatchRelay:
     """Passes everything but what its rules keep from the watches. Watches are numbered as they are made, from 0; an
     event is etcd's object with its key decoded. A rule may be set or changed at any time."""
 
+    link = None  # what handles a connection: Link, below
+
     def __init__(self, target):
         self.target = target
         self.watches = 0
@@ -155,7 +157,7 @@ class WatchRelay:
         except OSError:
             client.close()
             return
-        link = Link(self, client, upstream)
+        link = (self.link or Link)(self, client, upstream)
         self._sockets |= {client, upstream}
         answers = threading.Thread(target=self._pump, args=(upstream, link.answer), daemon=True)
         answers.start()

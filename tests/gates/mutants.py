@@ -34,16 +34,16 @@ HOME = TOP / "build-mutants"
 UNIT_JOBS = 6  # they mostly wait
 END_JOBS = 2
 
-# What is worth trying of tests/end, by the mutated file's path; the first that matches.
+# What is worth trying of tests/end and tests/faults, by the mutated file's path; the first that matches.
 END = [
     (r"^registry/.*(tls|auth|http)", "tls_auth hints distorted"),
-    (r"^registry/.*(follow|proof|ledger|watch|feed)", "live proof history distorted"),
-    (r"^registry/.*(resolver|discovery|member|endpoint|address)", "names cluster options"),
+    (r"^registry/.*(follow|proof|ledger|watch|feed)", "live proof history reload distorted"),
+    (r"^registry/.*(resolver|discovery|member|endpoint|address)", "names members options"),
     (r"^registry/(base|net|etcd)/", "register tls_auth live distorted late"),
     (r"^registry/(.*keep|.*registr|.*bulk|.*lease|.*scan|.*list|empusa|outage)", "register from late session"),
     (r"^registry/", "zone shown register tolerance"),
     (r"^zones/.*(dump|text)", "zone zone_readers"),
-    (r"^zones/", "zone live dns history"),
+    (r"^zones/", "zone live dns reload"),
     (r"^dns/.*(tcp|framing|socket)", "dns tcp_floods limits"),
     (r"^dns/.*(transfer|tsig|xfr)", "zone_readers secondary dns"),
     (r"^dns/", "dns zone live"),
@@ -425,7 +425,7 @@ class Worker:
 
     def run_end(self, path):
         names = next(names for pattern, names in END if re.search(pattern, path))
-        files = [f"tests/end/test_{name}.py" for name in names.split()]
+        files = [f"tests/{folder}/test_{name}.py" for name in names.split() for folder in ("end", "faults")]
         files = [name for name in files if (self.source / name).exists()]
         if names not in self.end_sets:
             begin = time.monotonic()

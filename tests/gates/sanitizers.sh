@@ -17,7 +17,7 @@ export ASAN_OPTIONS UBSAN_OPTIONS
 status=0
 ctest --test-dir "$build" -j "$waiting" --output-on-failure --no-tests=error || status=1
 EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=4 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n "$waiting" \
-    -m 'not once' tests/end || status=1
+    -m 'not once' tests/end tests/faults || status=1
 for report in "$reports"/*; do
     [ -e "$report" ] || continue
     status=1

@@ -71,6 +71,26 @@ def test_losing_the_leader_loses_nothing(cluster, registry):
     assert registry.etcd.get_prefix(registry.key("service", "held")) == []
 
 
+def test_the_leader_is_killed(make_cluster, make_model, make_asker, verdict):
+    """never-denied, right, answered."""
+    cluster = make_cluster(3)
+    model = make_model(cluster)
+    for i in range(5):
+        model.put(f"n{i}")
+    model.put_switch("s")
+    asker = make_asker(model, model.registry.serve())
+    asker.wait_right()
+    leader = wait_until(cluster.leader)
+    model.away()
+    cluster.kill_member(leader)
+    cluster.wait_writes()
+    back = model.back()
+    for i in range(5):
+        model.put(f"n{i}")
+    asker.wait_right()
+    verdict.judge("leader killed", asker, back)
+
+
 def test_each_member_may_die_in_turn(cluster, registry):
     server = registry.serve()
     holder = registry.hold("held", "h", "10.0.0.2:1", *SEVERAL)

@@ -1,6 +1,6 @@
 """End-to-end tests: the real binary against a real etcd.
 
-    EMPUSA_BINARY=build/empusa python3 -m pytest -q tests/end [--long]
+    EMPUSA_BINARY=build/empusa python3 -m pytest -q tests/end tests/faults [--long]
 
 EMPUSA_ETCD           the directory of the etcd and etcdctl to run, or that etcd itself; default: those in PATH
 EMPUSA_ETCD_VERSIONS  a directory with other versions, <suite>/usr/bin/etcd
@@ -17,7 +17,7 @@ import sys
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "end"))
 sys.dont_write_bytecode = True
 
 import etcd as etcd_module  # noqa: E402
