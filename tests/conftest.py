@@ -5,6 +5,7 @@
 EMPUSA_ETCD           the directory of the etcd and etcdctl to run, or that etcd itself; default: those in PATH
 EMPUSA_ETCD_VERSIONS  a directory with other versions, <suite>/usr/bin/etcd
 EMPUSA_PATIENCE       a factor on every time-out
+EMPUSA_RESULTS        a directory for the table of tests/faults, faults.tsv
 EMPUSA_SEED           repeats a run of the random tests
 """
 

@@ -10,12 +10,12 @@
  * broken off is begun anew (load_begin again).
  *
  * The stream carries `hasleader` and is backed by a probe of the same member each second, so
- * that a silent member or a minority is noticed within about 3 s. What the watch reports is
- * verified (follow_prove.c) every 30 s, and earlier when much has changed: events that it has lost are
- * reported late, and a watch that stalls in the middle of a line for 5 s is abandoned. No event
- * is reported twice, nor after a newer one of its key. After a lost connection the newest event
- * that was reported is looked up in the store's history (follow_check.h); without one,
- * everything is loaded again.
+ * that a minority is noticed within about 3 s, and within 2 s a silent member beside one that
+ * answers. What the watch reports is verified (follow_prove.c) every 30 s, and earlier when much
+ * has changed: events that it has lost are reported late, and a watch that stalls in the middle of
+ * a line for 1 s is abandoned. No event is reported twice, nor after a newer one of its key. After
+ * a lost connection the newest event that was reported is looked up in the store's history
+ * (follow_check.h); without one, everything is loaded again.
  *
  * Units: revisions as in etcd. Threads: as etcd.h; every callback comes from the loop. */
 #ifndef REGISTRY_ETCD_FOLLOW_H

@@ -23,6 +23,13 @@ void follow_state_end_proof(struct follow *follow)
     follow->proof = (struct follow_proof){.step = FOLLOW_PROOF_NONE};
 }
 
+void follow_state_end_rival(struct follow *follow)
+{
+    if (follow->rival)
+        range_cancel(follow->rival);
+    follow->rival = NULL;
+}
+
 void follow_state_halt(struct follow *follow)
 {
     /* Any of these may be what calls this: none of them calls back once it is cancelled. */
@@ -30,6 +37,7 @@ void follow_state_halt(struct follow *follow)
         range_cancel(follow->load);
     if (follow->probe)
         range_cancel(follow->probe);
+    follow_state_end_rival(follow);
     if (follow->check)
         follow_check_cancel(follow->check);
     if (follow->watch)

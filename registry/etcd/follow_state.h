@@ -17,7 +17,7 @@
 
 #define FOLLOW_REASONS_MAX 8     /* of one outage that are told */
 #define FOLLOW_GAP_MAX     20000 /* revisions; etcd replays more in a time that grows squarely */
-#define FOLLOW_AMID_MS     5000  /* that a line of a watch may pause */
+#define FOLLOW_AMID_MS     5000  /* that a line of the second watch may pause */
 
 enum follow_state {
     FOLLOW_PAUSED, /* the timer leads to a load, a knock or a watch */
@@ -93,6 +93,7 @@ struct follow {
     bool has_told;    /* something since the last commit */
     bool needs_check; /* as soon as the watch stands */
     struct range *load, *probe;
+    struct range *rival; /* what the probe asks, asked of another member: the probe is late */
     struct follow_check *check;
     struct watch *watch;
     struct member *member; /* that is watched */
@@ -111,13 +112,19 @@ struct follow {
     unsigned stalls;       /* of the watch inside the line behind this revision: */
     int64_t stalled_at;
     unsigned probes_failed; /* in a row */
-    uint64_t last_seen_ms, joined_ms, load_began_ms;
+    unsigned still_ticks;   /* in a row: the watch stands inside a line, */
+    uint64_t still_ms;      /* and was last seen then */
+    uint64_t last_seen_ms, load_began_ms, probed_ms;
+    uint64_t joined_ms; /* while joining: since when */
 };
 
 uint64_t follow_state_now_ms(const struct follow *follow);
 
 /* Stop all requests, and the timer. */
 void follow_state_halt(struct follow *follow);
+
+/* Nobody waits for another member's answer any more. */
+void follow_state_end_rival(struct follow *follow);
 
 /* Do what is due after a pause. */
 void follow_state_pause(struct follow *follow, uint32_t pause_ms);

@@ -2,14 +2,24 @@
  * stays, as the kernel answers for a process that is stopped. Over HTTP/1.1 the gateway cannot be
  * asked for a sign of life on the stream, since it answers nothing before the request's body has
  * ended (etcd#8237), and progress notifications come every ten minutes. So while a watch is silent
- * its member is sent a linearizable read: what answers that lives and has a leader. */
+ * its member is sent a linearizable read: what answers that lives and has a leader.
+ *
+ * How long to wait for the answer? During an election or behind a slow disk no member has one, and
+ * to go elsewhere is of no use; but a member that is stopped keeps us from those that are well. So
+ * when the answer is late another member is asked the same, and if that has one, it is gone to. The
+ * same holds for a watch that is being created. */
 #include "follow_state.h"
 
-#define FOLLOW_TICK_MS    500
-#define FOLLOW_PROBE_MS   1000  /* a watch silent for so long has its member probed */
-#define FOLLOW_ANSWER_MS  2000  /* for the probe's answer */
-#define FOLLOW_PROBES_MAX 3     /* that are answered with a failure */
-#define FOLLOW_STEADY_MS  5000  /* a watch that lives so long was no failure */
+#define FOLLOW_TICK_MS    250
+#define FOLLOW_PROBE_MS   1000 /* a watch silent for so long has its member probed */
+#define FOLLOW_ANSWER_MS  2000 /* for the probe's answer */
+#define FOLLOW_LATE_MS    250  /* when another member is asked the same */
+#define FOLLOW_RIVAL_MS   1000 /* for that one's answer */
+#define FOLLOW_AWAIT_MS   750  /* for a watch to be created, until another member is asked; */
+#define FOLLOW_AWAITS     4    /* doubled so often: where that one answers, but watches take long */
+#define FOLLOW_STILL_MAX  4    /* ticks in which nothing comes of the line that has begun */
+#define FOLLOW_PROBES_MAX 3    /* that are answered with a failure */
+#define FOLLOW_STEADY_MS  5000 /* a watch that lives so long was no failure */
 #define FOLLOW_JOIN_MS    10000 /* for a watch to be created */
 #define FOLLOW_STALLS_MAX 2     /* at the same place */
 #define FOLLOW_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store */
@@ -20,6 +30,7 @@ static void follow_watch_on_probe_done(void *arg, enum status status,
 {
     struct follow *follow = arg;
     follow->probe = NULL;
+    follow_state_end_rival(follow);
     if (status == STATUS_OK && result->revision > follow->newest)
         follow->newest = result->revision;
     /* A role that was withdrawn does not end a running watch. Another error may come of an
@@ -32,12 +43,48 @@ static void follow_watch_on_probe_done(void *arg, enum status status,
     }
 }
 
+/* Its answer is all that is wanted: what is waited for has not come. */
+static void follow_watch_on_rival_done(void *arg, enum status status,
+                                       const struct kv_range_result *result,
+                                       const struct detail *why)
+{
+    struct follow *follow = arg;
+    (void)result, (void)why;
+    follow->rival = NULL;
+    if (status != STATUS_OK && status != STATUS_DENIED)
+        return;
+    bool is_joining = follow->state == FOLLOW_JOINING;
+    follow->watches_lost += is_joining;
+    struct detail late;
+    enum status timed_out =
+        detail_set(&late, STATUS_TIMED_OUT, "%sno answer in time", is_joining ? "watch: " : "");
+    follow_state_abandon_member(follow, timed_out, &late);
+    if (!follow->is_stopped)
+        follow_state_pause(follow, 0); /* it is known where to go */
+}
+
+/* The only member may still answer on another connection than the watch's. */
+static void follow_watch_ask_rival(struct follow *follow)
+{
+    struct member_set *members = &follow->etcd->members;
+    struct member *rival =
+        member_find(members, member_mask(members, follow->member), follow_state_now_ms(follow));
+    if (!rival && follow->state == FOLLOW_JOINING)
+        rival = follow->member;
+    if (rival && !follow->rival)
+        follow->rival =
+            follow_state_ask(follow, rival, FOLLOW_RIVAL_MS, follow_watch_on_rival_done);
+}
+
 static void follow_watch_probe(struct follow *follow)
 {
     uint64_t now_ms = follow_state_now_ms(follow), seen_ms = watch_last_seen_ms(follow->watch);
+    if (follow->probe && now_ms - follow->probed_ms >= FOLLOW_LATE_MS)
+        follow_watch_ask_rival(follow);
     if (follow->probe || now_ms - seen_ms < FOLLOW_PROBE_MS ||
         now_ms - follow->last_seen_ms < FOLLOW_PROBE_MS)
         return;
+    follow->probed_ms = now_ms;
     follow->probe =
         follow_state_ask(follow, follow->member, FOLLOW_ANSWER_MS, follow_watch_on_probe_done);
 }
@@ -80,21 +127,42 @@ static void follow_watch_stall(struct follow *follow, enum status status, const 
         follow_state_abandon_member(follow, status, why);
 }
 
+/* Counted in ticks, between which the loop reads: after a pause of our own there is still to be read
+ * what came meanwhile. */
+static bool follow_watch_is_still(struct follow *follow)
+{
+    uint64_t seen_ms = watch_last_seen_ms(follow->watch);
+    bool is_still = watch_in_batch(follow->watch) && seen_ms == follow->still_ms;
+    follow->still_ticks = is_still ? follow->still_ticks + 1 : 0;
+    follow->still_ms = seen_ms;
+    return follow->still_ticks >= FOLLOW_STILL_MAX;
+}
+
+static void follow_watch_await(struct follow *follow)
+{
+    uint64_t waited_ms = follow_state_now_ms(follow) - follow->joined_ms;
+    unsigned awaits = follow->watches_lost < FOLLOW_AWAITS ? follow->watches_lost : FOLLOW_AWAITS;
+    if (waited_ms >= FOLLOW_JOIN_MS) {
+        follow->watches_lost++;
+        follow_state_abandon_member(follow, STATUS_TIMED_OUT,
+                                    &(struct detail){"watch: no answer in time"});
+    } else if (waited_ms >= (uint64_t)FOLLOW_AWAIT_MS << awaits) {
+        follow_watch_ask_rival(follow);
+    }
+}
+
 void follow_watch_tick(struct follow *follow)
 {
     uint64_t now_ms = follow_state_now_ms(follow);
     if (follow->state == FOLLOW_JOINING) {
-        follow->watches_lost++;
-        follow_state_abandon_member(follow, STATUS_TIMED_OUT,
-                                    &(struct detail){"watch: no answer in time"});
+        follow_watch_await(follow);
         return;
     }
     /* Not when it is created: a watch that is lost as soon as it stands would be tried without
      * pauses. */
     if (now_ms - follow->joined_ms >= FOLLOW_STEADY_MS)
         follow->failures = follow->watches_lost = 0;
-    if (watch_in_batch(follow->watch) &&
-        now_ms - watch_last_seen_ms(follow->watch) >= FOLLOW_AMID_MS) {
+    if (follow_watch_is_still(follow)) {
         follow_watch_stall(follow, STATUS_TIMED_OUT,
                            &(struct detail){"the watch has stopped amid an event"});
         return;
@@ -145,7 +213,9 @@ static void follow_watch_on_created(void *arg, const struct gateway_reply_header
         follow->needs_check = true;
     else
         follow->raft_term = header->raft_term;
+    follow_state_end_rival(follow);
     follow->state = FOLLOW_WATCHING;
+    follow->still_ticks = 0;
     follow->joined_ms = follow->last_seen_ms = follow_state_now_ms(follow);
     uv_timer_start(&follow->timer, follow->on_timer, FOLLOW_TICK_MS, FOLLOW_TICK_MS);
     if (follow->needs_check)
@@ -193,7 +263,8 @@ void follow_watch_join(struct follow *follow)
     struct kv_range range = follow->keys;
     range.revision = follow->revision + 1;
     follow->state = FOLLOW_JOINING;
-    uv_timer_start(&follow->timer, follow->on_timer, FOLLOW_JOIN_MS, 0);
+    follow->joined_ms = follow_state_now_ms(follow);
+    uv_timer_start(&follow->timer, follow->on_timer, FOLLOW_TICK_MS, FOLLOW_TICK_MS);
     /* Not NULL: a load has been answered, and members are never removed. */
     follow->member = member_find(&follow->etcd->members, 0, follow_state_now_ms(follow));
     follow->watch_events = &follow_watch_events;

@@ -132,6 +132,7 @@ class WatchRelay:
             self._shut(sock)
 
     def stop(self):
+        self._shut(self._listener)  # which wakes who waits for connections
         self._listener.close()
         self.cut()
 

@@ -88,12 +88,17 @@ class Asker(threading.Thread):
                 for answer in self.answers for invariant, text in self.wrong(answer, within_s)]
 
     def recovery(self, since):
-        """Seconds from `since` to the last answer that was not as etcd held it; 0: none was."""
-        late = [answer.received for answer in self.answers if answer.sent >= since and self._is_late(answer)]
-        return max(late, default=since) - since
+        """Seconds from `since` to the last answer that was not as etcd held it, before a second without such; 0: none was."""
+        end = since
+        for answer in self.answers:
+            if answer.sent > end + 1 * PATIENCE:
+                break
+            if answer.sent >= since and self._is_late(answer):
+                end = answer.received
+        return end - since
 
     def _is_late(self, answer):
-        begin = answer.sent - ORDINARY_S * PATIENCE
+        begin = answer.sent - ORDINARY_S
         return not answer.is_answer or any(
             not {value for owner, value in answer.said if owner is key} <= (possible := key.possible(begin, answer.received))
             or (None not in possible and not any(owner is key for owner, _ in answer.said))
@@ -102,6 +107,7 @@ class Asker(threading.Thread):
     def wait_right(self, timeout=30):
         """Until every question, to every server, has been answered as etcd holds it now, and not as stale."""
         start = time.monotonic()
+        missing = []
         wanted = {(repr(asked), server) for asked in self.model.questions() for server in self.servers}
 
         def look():
@@ -111,9 +117,14 @@ class Asker(threading.Thread):
                 if answer.sent < start:
                     break
                 latest.setdefault((repr(answer.asked), answer.server), answer)
-            return set(latest) >= wanted and all(
-                answer.ede is None and not self._is_late(answer) for answer in latest.values())
-        wait_until(look, timeout, "all answers are right")
+            missing[:] = [*(wanted - set(latest)), *(
+                (answer, self.wrong(answer, ORDINARY_S)) for answer in latest.values()
+                if answer.ede is not None or self._is_late(answer))]
+            return not missing
+        try:
+            wait_until(look, timeout)
+        except AssertionError:
+            raise AssertionError(f"not all answers are right within {timeout} s: {missing[:3]}") from None
 
     def wait_stale(self, timeout=30):
         """Until every server says that what it answers is stale."""

@@ -9,6 +9,27 @@ from process import wait_until
 
 
 class Cluster(Etcd):
+    """`call` goes to a member that is neither dead nor stopped, unless one is named."""
+
+    _paused = frozenset()
+
+    def pause(self, *members):
+        self._paused = self._paused | set(members or self.members)
+        super().pause(*members)
+
+    def resume(self, *members):
+        super().resume(*members)
+        self._paused = self._paused - set(members or self.members)
+
+    def _open(self, path, body=None, member=None, timeout=3):
+        awake = [m for m in self.members if m.process and m not in self._paused]
+        if not member and not awake:
+            raise ConnectionError("no member runs")
+        return super()._open(path, body, member or awake[0], timeout)
+
+    def call(self, path, body=None, member=None, timeout=3):
+        return super().call(path, body, member, timeout)
+
     def writes(self, member=None, timeout=1):
         """Whether a write is done."""
         try:
@@ -26,6 +47,15 @@ class Cluster(Etcd):
             return "leader" in self.call("/maintenance/status", member=member, timeout=2)
         except (OSError, EtcdError):
             return False
+
+    def watched(self):
+        """The members that have watches."""
+        return [member for member in self.members if member.process and self._watchers(member)]
+
+    def _watchers(self, member):
+        with self._open("/metrics", member=member) as reply:
+            return any(float(line.split()[1]) for line in reply.read().decode().splitlines()
+                       if line.startswith("etcd_debugging_mvcc_watcher_total "))
 
     def wait_healthy(self, *members):
         for member in members or self.members:

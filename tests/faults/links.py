@@ -15,6 +15,7 @@ class FaultLink(Link):
     """A connection whose answers meet the fault that is set for the request before them."""
 
     path = ""
+    is_reset = False
 
     def ask(self, data):
         line = data.split(b"\r\n", 1)[0]
@@ -64,7 +65,7 @@ def half_and_stall(link, data):
 def reset(link, _data):
     """The connection is reset, not closed."""
     link.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    link.client.close()
+    link.is_reset = True
     raise ConnectionError("reset")
 
 
@@ -81,6 +82,7 @@ def delay(seconds):
     def late(link, data):
         time.sleep(seconds)
         link.pass_on(data)
+    late.__name__ = f"delay {seconds:g} s"
     return late
 
 
@@ -107,6 +109,14 @@ class FaultRelay(WatchRelay):
 
     def fault_of(self, path):
         return next((fault for kind, fault in self._faults.items() if path.endswith(kind)), None)
+
+    def cut_pair(self, take):
+        """Of one to be reset the sending half stays open, or its end would be sent: that comes when it is closed."""
+        if take.__self__.is_reset:
+            take.__self__.client.shutdown(socket.SHUT_RD)
+            self._shut(take.__self__.upstream)
+        else:
+            super().cut_pair(take)
 
     def set_fault(self, fault, *kinds):
         """None for the first: as it should be. Connections that there are stay."""

@@ -10,11 +10,12 @@ which write it comes from. Nothing here knows how empusa works; only what a name
 
 import bisect
 import itertools
+import random
 import threading
 import time
 
 from dns_client import name_of
-from etcd import EtcdError
+from etcd import EtcdError, b64
 
 ABSENT = None
 ORDINARY_S = 0.2  # what a change takes when nothing is wrong: not counted as time to recover
@@ -35,6 +36,8 @@ class Key:
         self.key = key
         self.instance = instance  # the name in DNS
         self.writes = [Write(ABSENT, 0.0, 0.0)]
+        self.revision = 0  # of the last write; 0 = deleted; None: that is not known
+        self.may_delete = True
 
     def possible(self, begin, end):
         """The values that etcd may have held at some moment from begin to end."""
@@ -128,7 +131,8 @@ class Model:
         """The revision; None: the outcome is unknown."""
         key = self.service(name, kind)
         value = self.new_value(key)
-        return self._write(key, value, lambda: self.etcd.put(key.key, value, lease))
+        key.revision = self._write(key, value, lambda: self.etcd.put(key.key, value, lease))
+        return key.revision
 
     def put_switch(self, name):
         key = self.switch(name)
@@ -137,15 +141,43 @@ class Model:
 
     def delete(self, name, kind="web"):
         key = self.service(name, kind)
-        return self._write(key, ABSENT, lambda: self.etcd.delete(key.key))
+        self._write(key, ABSENT, lambda: self.etcd.delete(key.key))
+        key.revision = 0 if key.writes[-1].answered else None
+
+    def change(self, name, kind="web", is_delete=False):
+        """Put or delete, on the condition that the last write is still the last one. So what becomes of one without an
+        answer can be settled: it may lie in the sockets of a member that is stopped, and be done when that goes on."""
+        key = self.service(name, kind)
+        if key.revision is None:
+            return
+        is_delete = is_delete and key.may_delete and key.revision != 0
+        value = ABSENT if is_delete else self.new_value(key)
+        before, key.revision = key.revision, None
+        revision = self._write(key, value, lambda: self._exchange(key, before, value))
+        if revision is None:
+            # It would be done after another deletion, too.
+            key.may_delete = key.may_delete and before != 0
+        else:
+            key.revision = 0 if is_delete else revision
+
+    def _exchange(self, key, before, value):
+        act = ({"request_delete_range": {"key": b64(key.key)}} if value is ABSENT else
+               {"request_put": {"key": b64(key.key), "value": b64(value)}})
+        done = self.etcd.call("/kv/txn", {
+            "compare": [{"key": b64(key.key), "target": "MOD", "mod_revision": str(before)}], "success": [act]})
+        if not done.get("succeeded"):
+            raise EtcdError(f"{key.key} is not of {before}")
+        return int(done["header"]["revision"])
 
     def settle(self):
-        """Asks etcd, past everything, what became of writes without a known outcome. No attempt may still be under way."""
-        for key in list(self.keys.values()):
-            if key.writes[-1].answered is None:
+        """Once etcd takes writes: of what was changed without a known outcome, nothing can be done any more after this."""
+        for (kind, name), key in [item for item in list(self.keys.items()) if isinstance(item[0], tuple)]:
+            while key.revision is None and key.writes[-1].answered is None:
                 requested = time.monotonic()
                 found = self.etcd.get(key.key)
                 self.note(key, found and found.value.decode(), requested, time.monotonic())
+                key.revision = found.mod_revision if found else 0
+                self.change(name, kind)
 
     # when it could be read
 
@@ -185,3 +217,29 @@ class Model:
                 wrong.append(("never-denied", f"{question} without {key.instance}; possible are {possible}"))
         wrong += [("right", f"{question} {value}, which nobody wrote") for owner, value in said if owner is None]
         return wrong
+
+
+class Writer(threading.Thread):
+    """Writes and deletes all the time, past everything under test, whether etcd takes it or not."""
+
+    def __init__(self, model, names, pause_s=0.02):
+        super().__init__(daemon=True)
+        self.model, self.names, self.pause_s = model, names, pause_s
+        self.error = None
+        self._is_over = threading.Event()
+        self._random = random.Random(random.random())
+        self.start()
+
+    def run(self):
+        try:
+            while not self._is_over.wait(self.pause_s):
+                self.model.change(self._random.choice(self.names), is_delete=self._random.random() < 0.2)
+        except Exception as error:  # pylint: disable=broad-except
+            self.error = error
+
+    def stop(self):
+        """What was written last is known then, if etcd is there."""
+        self._is_over.set()
+        self.join()
+        assert self.error is None, self.error
+        self.model.settle()

@@ -1,42 +1,34 @@
-"""Three members: a leader that dies, a member that falls silent, an endpoint that never was."""
+"""Members of etcd: dead, silent, replaced, too few, none; and endpoints that never were."""
 
 import signal
 import subprocess
-import threading
+import time
 
 import dns.rdatatype
 import pytest
 
-from dns_client import EDE_STALE
-from etcd import Etcd, EtcdError, b64
+import keepers
+from keepers import Keeper
+from model import Writer
 from name_server import NameServer, Place, with_files
 from process import free_port, wait_until
+from resources import Holdings
 from server import BINARY
 
 SEVERAL = ["--ttl", "30", "--refresh-every", "1"]
+NAMES = [f"n{i}" for i in range(8)]
+TTL_S = 5
+LASTING_S = 6  # a fault that is to outlast every TTL
 
 
 @pytest.fixture
-def cluster():
-    server = Etcd(members=3)
-    yield server
-    server.resume()
-    server.stop()
+def cluster(make_cluster):
+    return make_cluster(3)
 
 
 @pytest.fixture
 def registry(cluster, bind_registry):
     return bind_registry(cluster)
-
-
-def settled(cluster):
-    """The cluster takes writes again."""
-    def writes():
-        try:
-            return cluster.call("/kv/put", {"key": b64("/settled")}, timeout=1)
-        except (OSError, EtcdError):
-            return None
-    wait_until(writes, 30, "the cluster has a leader")
 
 
 def follows(client, registry, port):
@@ -55,7 +47,7 @@ def test_losing_the_leader_loses_nothing(cluster, registry):
                       "--service-location", "10.0.0.3:999")
     assert result.status == 0, result
     wait_until(lambda: len(server.dns.data("_t._tcp", "SRV")) == 21, 30)
-    settled(cluster)
+    cluster.wait_writes()
     follows(server.dns, registry, 1000)
     registry.delete("service", "held", "h0")
     wait_until(lambda: registry.service("held", "h0"), 30)
@@ -64,89 +56,193 @@ def test_losing_the_leader_loses_nothing(cluster, registry):
     wait_until(lambda: len(server.dns.data("_held._tcp", "SRV")) == 3)
     assert all(holder.is_running() for holder in holders)
     cluster.start_member(leader)
-    wait_until(lambda: is_healthy(cluster, leader), 30)
+    cluster.wait_healthy(leader)
     follows(server.dns, registry, 1001)
     for holder in holders:
         assert holder.stop() == 0
     assert registry.etcd.get_prefix(registry.key("service", "held")) == []
 
 
-def test_the_leader_is_killed(make_cluster, make_model, make_asker, verdict):
-    """never-denied, right, answered."""
-    cluster = make_cluster(3)
-    model = make_model(cluster)
-    for i in range(5):
-        model.put(f"n{i}")
-    model.put_switch("s")
-    asker = make_asker(model, model.registry.serve())
-    asker.wait_right()
+# What may happen to members. Each of these tells the model when no server can reach an etcd that answers, and returns
+# when one can again.
+
+def leader_killed(cluster, model):
+    return member_away(cluster, model, wait_until(cluster.leader), cluster.kill_member)
+
+
+def follower_killed(cluster, model):
     leader = wait_until(cluster.leader)
+    return member_away(cluster, model, next(m for m in cluster.members if m is not leader), cluster.kill_member)
+
+
+def watched_killed(cluster, model):
+    return member_away(cluster, model, cluster.watched()[0], cluster.kill_member)
+
+
+def leader_stopped(cluster, model):
+    return member_away(cluster, model, wait_until(cluster.leader), cluster.pause)
+
+
+def watched_stopped(cluster, model):
+    return member_away(cluster, model, cluster.watched()[0], cluster.pause)
+
+
+def member_away(cluster, model, member, act):
     model.away()
-    cluster.kill_member(leader)
+    act(member)
     cluster.wait_writes()
-    back = model.back()
-    for i in range(5):
-        model.put(f"n{i}")
-    asker.wait_right()
-    verdict.judge("leader killed", asker, back)
+    return model.back()
 
 
-def test_each_member_may_die_in_turn(cluster, registry):
-    server = registry.serve()
-    holder = registry.hold("held", "h", "10.0.0.2:1", *SEVERAL)
-    for i, member in enumerate(cluster.members):
-        cluster.kill_member(member)
-        settled(cluster)
-        follows(server.dns, registry, 100 + i)
-        registry.delete("service", "held", "h")
-        wait_until(lambda: registry.service("held", "h"), 30)
-        cluster.start_member(member)
-        wait_until(lambda m=member: is_healthy(cluster, m), 30)
-    assert holder.stop() == 0
-
-
-def is_healthy(cluster, member):
-    try:
-        return "leader" in cluster.call("/maintenance/status", member=member, timeout=2)
-    except (OSError, EtcdError):
-        return False
-
-
-@pytest.mark.parametrize("which", ["leader", pytest.param("each in turn", marks=pytest.mark.long)])
-def test_a_member_may_fall_silent(cluster, registry, which):
-    server = registry.serve()
-    holder = registry.hold("held", "h", "10.0.0.2:1", *SEVERAL)
-    for i, member in enumerate([wait_until(cluster.leader)] if which == "leader" else cluster.members):
-        cluster.pause(member)
-        awake = next(m for m in cluster.members if m is not member)
-
-        def writes():
-            try:
-                return cluster.call("/kv/put", {"key": b64("/settled")}, awake, 1)
-            except (OSError, EtcdError):
-                return None
-        wait_until(writes, 30)
-        result = registry("--etcd-timeout", "15", "service", "register", "--service-type", "t", "--service-name", "n",
-                          "--service-location", f"10.0.0.1:{200 + i}")
-        assert result.status == 0, result
-        wait_until(lambda: server.dns.data("n._t._tcp", "SRV") == [f"0 1 {200 + i} 10-0-0-1.addr.empusa.internal."], 30)
-        cluster.resume(member)
-    wait_until(lambda: server.dns.ask("n._t._tcp", "SRV", edns=1232).ede is None)
-    assert holder.stop(timeout=30) == 0
-
-
-def test_a_minority_goes_stale_and_comes_back(cluster, registry):
-    """The one member left is asked, has no leader, and says nothing by itself."""
-    registry.put("t", "n", "10.0.0.1:80")
-    first = cluster.members[0]
-    server = registry.serve(endpoints=first.endpoint)
-    cluster.pause(*cluster.members[1:])
-    wait_until(lambda: server.dns.ask("n._t._tcp", "SRV", edns=1232).ede == EDE_STALE, 30)
-    assert server.dns.data("n._t._tcp", "SRV") == ["0 1 80 10-0-0-1.addr.empusa.internal."]
+def watched_stopped_shortly(cluster, model):
+    """It comes back with all that was written in its socket buffers."""
+    back = watched_stopped(cluster, model)
+    time.sleep(LASTING_S / 2)
     cluster.resume()
-    settled(cluster)
-    follows(server.dns, registry, 81)
-    wait_until(lambda: server.dns.ask("n._t._tcp", "SRV", edns=1232).ede is None)
+    return back
+
+
+def leader_replaced(cluster, model):
+    return replaced(cluster, model, wait_until(cluster.leader))
+
+
+def watched_replaced(cluster, model):
+    return replaced(cluster, model, cluster.watched()[0])
+
+
+def replaced(cluster, model, member):
+    """The new one has the address of the old one, and nothing on its disk."""
+    model.away()
+    cluster.replace(member)
+    cluster.wait_writes()
+    return model.back()
+
+
+def each_killed_in_turn(cluster, model):
+    return each_in_turn(cluster, model, cluster.kill_member)
+
+
+def each_stopped_in_turn(cluster, model):
+    return each_in_turn(cluster, model, cluster.pause)
+
+
+def each_in_turn(cluster, model, act):
+    model.away()
+    for member in list(cluster.members):
+        act(member)
+        cluster.wait_writes()
+        cluster.resume()
+        if not member.process:
+            cluster.start_member(member)
+        cluster.wait_healthy(member)
+    cluster.wait_writes()
+    return model.back()
+
+
+def rolling_restart(cluster, model):
+    """As an operator would: SIGTERM, which moves the leader elsewhere, and one after the other."""
+    model.away()
+    for member in cluster.members:
+        member.process.stop(signal.SIGTERM, 30)
+        member.process = None
+        cluster.start_member(member)
+        cluster.wait_healthy(member)
+    cluster.wait_writes()
+    return model.back()
+
+
+def minority_left(cluster, model):
+    """One member answers, has no leader, and says nothing by itself."""
+    model.away()
+    cluster.pause(*cluster.members[1:])
+    time.sleep(LASTING_S)
+    cluster.resume()
+    cluster.wait_writes()
+    return model.back()
+
+
+def all_killed(cluster, model):
+    """Leases are on disk; etcd starts every TTL anew."""
+    model.away()
+    cluster.kill()
+    time.sleep(LASTING_S)
+    cluster.start()
+    cluster.wait_writes()
+    return model.back()
+
+
+def all_stopped(cluster, model):
+    model.away()
+    cluster.pause()
+    time.sleep(LASTING_S)
+    cluster.resume()
+    cluster.wait_writes()
+    return model.back()
+
+
+def all_killed_twice(cluster, model):
+    """Etcd is there for too short a time to do anything."""
+    model.away()
+    for _ in range(2):
+        cluster.kill()
+        for member in cluster.members:
+            cluster.start_member(member)
+        time.sleep(0.3)
+    cluster.wait_writes()
+    return model.back()
+
+
+FAULTS = [leader_killed, leader_stopped, watched_killed, watched_stopped_shortly, watched_replaced, rolling_restart,
+          minority_left, all_killed, all_stopped]
+# A leader that was stopped finds every lease run out when it goes on. In all other cases etcd starts the TTL anew.
+LAPSING = [leader_stopped, watched_stopped, watched_stopped_shortly, each_stopped_in_turn, all_stopped, minority_left]
+LONG = [follower_killed, watched_stopped, leader_replaced, each_killed_in_turn, each_stopped_in_turn, all_killed_twice]
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, *(pytest.param(fault, marks=pytest.mark.long) for fault in LONG)],
+                         ids=lambda fault: fault.__name__)
+def test_members(fault, cluster, make_model, make_asker, verdict, seed):
+    """never-denied, right, answered, once, gone, no-leak: while somebody writes all the time, and keepers keep."""
+    model = make_model(cluster)
+    for name in NAMES:
+        model.put(name)
+    model.put_switch("s")
+    server = model.registry.serve()
+    kept = [Keeper(model, f"k{i}", TTL_S) for i in range(2)]
+    doomed = Keeper(model, "doomed", TTL_S)
+    asker = make_asker(model, server)
+    asker.wait_right()
+    writer = Writer(model, NAMES)
+    if fault in LAPSING:
+        for keeper in [*kept, doomed]:
+            keeper.may_lapse(time.monotonic())
+    since = fault(cluster, model)
+    asker.wait_asked()
+    writer.stop()
+    asker.wait_right()
+    name = fault.__name__.replace("_", " ")
+    recover(cluster)
+    for keeper in kept:
+        keeper.wait_kept()
+    doomed.wait_kept()
+    doomed.kill()
+    asker.wait_right()
+    verdict.judge(name, asker, since)
+    keepers.judge_gone(verdict, name, doomed, server)
+    keepers.judge(verdict, name, model, kept)
+    held = Holdings(server)
+    for keeper in kept:
+        keeper.stop()
+    verdict.add(name, "gone", not model.etcd.leases(), "leases of keepers that were stopped")
+    held.judge(verdict, name)
+
+
+def recover(cluster):
+    cluster.resume()
+    for member in cluster.members:
+        if not member.process:
+            cluster.start_member(member)
+    cluster.wait_healthy()
 
 
 def test_a_dead_endpoint_in_front_is_passed_over(cluster, registry):
@@ -165,47 +261,6 @@ def test_a_silent_endpoint_in_front_is_passed_over(cluster, registry):
     for i in range(4):
         result = registry("--etcd-timeout", "15", "switch", "set", "s", str(i))
         assert result.status == 0, result
-
-
-def test_a_rolling_restart_flaps_nothing(cluster, registry):
-    registry.put("t", "n", "10.0.0.1:80")
-    server = registry.serve()
-    for member in cluster.members:
-        member.process.stop(signal.SIGTERM, 30)
-        member.process = None
-        assert server.dns.data("n._t._tcp", "SRV")
-        cluster.start_member(member)
-        wait_until(lambda m=member: is_healthy(cluster, m), 30)
-        assert server.dns.data("n._t._tcp", "SRV")
-    settled(cluster)
-    follows(server.dns, registry, 81)
-
-
-def test_no_change_is_missed_when_the_watched_member_dies(cluster, registry):
-    server = registry.serve(endpoints=f"{cluster.members[0].endpoint},{cluster.members[1].endpoint}")
-    written = {}
-
-    def write():
-        member = cluster.members[2]
-        for i in range(1500):
-            key, value = registry.service_key("t", f"n{i % 100:02}"), f"10.0.0.1:{i + 1}"
-            try:
-                cluster.call("/kv/put", {"key": b64(key), "value": b64(value)}, member)
-                written[i % 100] = i + 1
-            except (OSError, EtcdError):
-                written[i % 100] = None  # unknown: it may have been written or not
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    wait_until(lambda: len(written) > 50)
-    cluster.kill_member(cluster.members[0])
-    writer.join()
-    settled(cluster)
-    registry.put("u", "last", "10.0.0.1:1")
-    wait_until(lambda: server.dns.data("last._u._tcp", "SRV"), 30)
-    registry.wait_served(server.dns)
-    truth = {kv.value.decode().split(":")[1] for kv in registry.etcd.get_prefix(registry.key("service", "t"))}
-    assert {data.split()[2] for data in server.dns.data("_t._tcp", "SRV")} == truth
 
 
 @pytest.fixture

@@ -181,6 +181,103 @@ static void a_silent_member_is_left_at_once(void **state)
     end_follow();
 }
 
+static struct fake_gateway second;
+
+/* Two members that do the same. */
+static void begin_follow_two(const struct fake_row *rows, size_t count)
+{
+    char list[sizeof(gateway.endpoint) * 2];
+    client_loop_open(&client);
+    assert_true(fake_gateway_start(&gateway, &client.loop, rows, count));
+    assert_true(fake_gateway_start(&second, &client.loop, rows, count));
+    snprintf(list, sizeof(list), "%s,%s", gateway.endpoint, second.endpoint);
+    assert_int_equal(client_loop_connect(&client, list, (struct etcd_options){0}), STATUS_OK);
+    memset(&owner, 0, sizeof(owner));
+    assert_int_equal(follow_start(client.etcd, "a", 1, &events, NULL, &follow), STATUS_OK);
+}
+
+static void end_follow_two(void)
+{
+    fake_gateway_stop(&second);
+    end_follow();
+}
+
+#define BOTH(row) (gateway.used[row] + second.used[row])
+
+/* The one that is watched has used up its only good read; the other has not. It is not waited for as
+ * long as for the only one. */
+static void a_silent_member_is_left_when_another_answers(void **state)
+{
+    static const struct fake_row rows[] = {
+        VERSION, WATCH(GOOD, 0), FIRST_LOAD, {"/v3/kv/range", 200, NULL, FAKE_MUTE, 0}};
+    (void)state;
+    begin_follow_two(rows, COUNT(rows));
+    UNTIL(BOTH(ROW_PROBES) == 1, 5000);
+    uint64_t probed_ms = uv_hrtime() / 1000000;
+    UNTIL(owner.lost, 10000);
+    uint64_t took_ms = uv_hrtime() / 1000000 - probed_ms;
+    if (took_ms >= 1500)
+        fail_msg("left after %u ms", (unsigned)took_ms);
+    assert_int_equal(gateway.used[2] + second.used[2], 2);
+    UNTIL(owner.is_live, 5000);
+    assert_int_equal(owner.loads, 1);
+    end_follow_two();
+}
+
+/* At an election nobody answers: to go elsewhere would be of no use. */
+static void a_slow_member_is_not_left_when_no_other_answers(void **state)
+{
+    static const struct fake_row rows[] = {
+        VERSION, WATCH(GOOD, 0), FIRST_LOAD, {"/v3/kv/range", 200, NULL, FAKE_MUTE, 0}};
+    (void)state;
+    begin_follow_two(rows, COUNT(rows));
+    UNTIL(owner.is_live, 5000);
+    gateway.used[2] = second.used[2] = 1; /* as if both had been read */
+    UNTIL(BOTH(ROW_PROBES) == 2, 5000);
+    client_loop_run_for(&client, 1000);
+    assert_int_equal(owner.lost, 0);
+    UNTIL(owner.lost, 5000);
+    end_follow_two();
+}
+
+/* Two members whose first watch is never answered: the third is the first one's again. */
+static void a_watch_that_is_not_created_is_not_waited_for(void **state)
+{
+    static const struct fake_row rows[] = {VERSION,
+                                           {"/v3/watch", 200, NULL, FAKE_MUTE, 1},
+                                           WATCH(GOOD, 0),
+                                           FIRST_LOAD,
+                                           READ(200, LOADED, 0)};
+    (void)state;
+    begin_follow_two(rows, COUNT(rows));
+    UNTIL(owner.is_live, 9000);
+    assert_int_equal(BOTH(1), 2);
+    assert_int_equal(owner.loads, 1);
+    end_follow_two();
+    begin_follow(rows, COUNT(rows)); /* the only member, on another connection */
+    UNTIL(owner.is_live, 9000);
+    assert_int_equal(gateway.used[1], 1);
+    assert_int_equal(owner.loads, 1);
+    end_follow();
+}
+
+/* One line of the watch breaks off after its first octets. */
+static void a_watch_that_stops_inside_a_line_is_begun_again(void **state)
+{
+    static const struct fake_row rows[] = {VERSION, WATCH(GOOD "{\"result\":{", 1), WATCH(GOOD, 0),
+                                           FIRST_LOAD, READ(200, LOADED, 0)};
+    (void)state;
+    begin_follow(rows, COUNT(rows));
+    UNTIL(owner.is_live, 5000);
+    uint64_t begun_ms = uv_hrtime() / 1000000;
+    UNTIL(gateway.used[2] && owner.is_live, 10000);
+    assert_non_null(strstr(owner.why, "amid an event"));
+    if (uv_hrtime() / 1000000 - begun_ms >= 4500)
+        fail_msg("it was waited for");
+    assert_int_equal(owner.loads, 1);
+    end_follow();
+}
+
 /* What the member says first of its store, where revision 7 of term 2 was read. */
 static void another_store_is_loaded_again(void **state)
 {
@@ -294,6 +391,10 @@ int main(void)
         cmocka_unit_test(the_third_failure_of_a_probe_ends_it),
         cmocka_unit_test(a_denied_probe_is_an_answer),
         cmocka_unit_test(a_silent_member_is_left_at_once),
+        cmocka_unit_test(a_silent_member_is_left_when_another_answers),
+        cmocka_unit_test(a_slow_member_is_not_left_when_no_other_answers),
+        cmocka_unit_test(a_watch_that_is_not_created_is_not_waited_for),
+        cmocka_unit_test(a_watch_that_stops_inside_a_line_is_begun_again),
         cmocka_unit_test(another_store_is_loaded_again),
         cmocka_unit_test(a_store_that_is_behind_is_asked),
         cmocka_unit_test(what_cannot_be_followed_is_loaded),

@@ -1,0 +1,140 @@
+"""What a network does: cut, late, silent, in halves, reset, lost; for the watch, for other requests, for all of them."""
+
+import time
+
+import pytest
+
+import keepers
+from keepers import Keeper
+from links import (EVERYTHING, GRANT, KEEPALIVE, RANGE, TXN, WATCH, FullBacklog, close, delay, dribble, garbage,
+                   half_and_stall, halve, lost_request, reset, stall)
+from model import Writer
+from resources import Holdings
+
+NAMES = [f"n{i}" for i in range(8)]
+TTL_S = 5
+LASTING_S = 6
+LEASES = (TXN, GRANT, KEEPALIVE)
+ALL = (EVERYTHING,)
+
+# fault, kinds of requests
+COMMON = [(close, ALL), (stall, ALL), (lost_request, ALL), (reset, ALL), (halve, ALL), (stall, (RANGE, )),
+          (halve, (WATCH,)), (half_and_stall, (WATCH,)), (reset, LEASES), (stall, LEASES)]
+MORE = [(half_and_stall, ALL), (garbage, ALL), (dribble, ALL), (delay(0.3), ALL), (delay(1.5), ALL),
+        (delay(1.5), (RANGE,)), (delay(3.0), LEASES), (reset, (WATCH,)), (close, (WATCH,)), (garbage, (WATCH,)),
+        (garbage, LEASES), (halve, LEASES), (half_and_stall, LEASES), (lost_request, LEASES), (close, (RANGE,)),
+        (garbage, (RANGE,)), (half_and_stall, (RANGE,))]
+
+
+def called(fault, kinds):
+    kind = {ALL: "everything", LEASES: "leases"}.get(kinds) or "+".join(kind.rsplit("/", 1)[1] for kind in kinds)
+    return f"{fault.__name__} {kind}"
+
+
+def rows():
+    return [pytest.param(*row, id=called(*row).replace(" ", "_")) for row in COMMON] + [
+        pytest.param(*row, id=called(*row).replace(" ", "_"), marks=pytest.mark.long) for row in MORE]
+
+
+class Scene:
+    """A cluster behind relays, a server and keepers that know only these, an asker and a writer."""
+
+    def __init__(self, members, make_cluster, make_relay, make_model, make_asker):
+        self.cluster = make_cluster(members)
+        self.relays = [make_relay(member.port) for member in self.cluster.members]
+        endpoints = ",".join(relay.endpoint for relay in self.relays)
+        self.model = make_model(self.cluster)
+        for name in NAMES:
+            self.model.put(name)
+        self.model.put_switch("s")
+        self.server = self.model.registry.serve(endpoints=endpoints)
+        self.kept = [Keeper(self.model, f"k{i}", TTL_S, endpoints=endpoints) for i in range(2)]
+        self.asker = make_asker(self.model, self.server)
+        self.asker.wait_right()
+        self.writer = Writer(self.model, NAMES)
+
+    def watched(self):
+        """The relay before the member that the server's watch is on."""
+        member = self.cluster.watched()[0]
+        return self.relays[self.cluster.members.index(member)]
+
+    def may_lapse(self):
+        for keeper in self.kept:
+            keeper.may_lapse(time.monotonic())
+
+    def end(self, verdict, fault, since):
+        """When all is well again."""
+        self.asker.wait_asked()
+        self.writer.stop()
+        for keeper in self.kept:
+            keeper.wait_kept(30)
+        self.asker.wait_right()
+        verdict.judge(fault, self.asker, since)
+        keepers.judge(verdict, fault, self.model, self.kept)
+        held = Holdings(self.server)
+        for keeper in self.kept:
+            keeper.stop()
+        verdict.add(fault, "gone", not self.cluster.leases(), "leases of keepers that were stopped")
+        held.judge(verdict, fault)
+
+
+@pytest.fixture
+def make_scene(make_cluster, make_relay, make_model, make_asker):
+    return lambda members=1: Scene(members, make_cluster, make_relay, make_model, make_asker)
+
+
+@pytest.mark.parametrize("fault,kinds", rows())
+def test_the_only_link(fault, kinds, make_scene, verdict, seed):
+    """never-denied, right, answered, once, gone, no-leak: right again once the link is."""
+    scene = make_scene()
+    scene.model.away()
+    scene.may_lapse()
+    scene.relays[0].set_fault(fault, *kinds)
+    time.sleep(LASTING_S)
+    scene.relays[0].heal()
+    scene.end(verdict, called(fault, kinds), scene.model.back())
+
+
+@pytest.mark.parametrize("fault,kinds", rows())
+def test_one_link_of_three(fault, kinds, make_scene, verdict, seed):
+    """never-denied, right, answered, once, gone, no-leak: right again by way of the others, while the fault lasts."""
+    scene = make_scene(3)
+    scene.may_lapse()
+    scene.model.away()
+    scene.watched().set_fault(fault, *kinds)
+    since = scene.model.back()
+    time.sleep(LASTING_S)
+    scene.end(verdict, called(fault, kinds) + ", of three", since)
+
+
+def test_packets_that_are_lost(make_scene, verdict, seed):
+    """never-denied, right, answered, once, gone, no-leak: connections are neither made nor refused."""
+    scene = make_scene(3)
+    scene.may_lapse()
+    scene.model.away()
+    holes = []
+    for relay in scene.relays[:2]:
+        relay.stop()
+        holes.append(FullBacklog(relay.port))
+    since = scene.model.back()
+    time.sleep(LASTING_S)
+    scene.end(verdict, "packets lost", since)
+    for hole in holes:
+        hole.stop()
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_way_round_leads_past_a_silent_member(which, make_scene, verdict, seed):
+    """never-denied, right, answered: what is cut off from one member may not get stuck at one that is silent."""
+    scene = make_scene(3)
+    watched = scene.watched()
+    silent = [relay for relay in scene.relays if relay is not watched][which]
+    scene.may_lapse()
+    silent.set_fault(lost_request, EVERYTHING)
+    scene.asker.wait_asked()
+    scene.model.away()
+    watched.set_fault(close, EVERYTHING)
+    watched.cut()
+    since = scene.model.back()
+    time.sleep(LASTING_S)
+    scene.end(verdict, "cut, and another silent", since)
