@@ -2,10 +2,13 @@
 
 #include "cli/args/session.h"
 #include "cli/process/ending.h"
+#include "cli/process/sd_notify.h"
 #include "cli/text/output.h"
 #include "service_options.h"
 
 #include "registry/keeper.h"
+
+#include <inttypes.h>
 
 #define MS_PER_S 1000
 
@@ -17,6 +20,8 @@ struct registering {
     struct registration registration;
     struct keeper *keeper;
     struct ending ending;
+    struct sd_notify notify;
+    uint64_t outage_ms; /* when the outage that goes on began; 0 = there is none */
     bool is_ending;
     int exit_status;
 };
@@ -28,13 +33,26 @@ static void register_say(const struct registering *registering, enum log_level l
                registering->type, what);
 }
 
-static void register_say_outage(const struct registering *registering, enum status status,
+static void register_say_outage(struct registering *registering, enum status status,
                                 const struct detail *why)
 {
+    /* The clock is the machine's, which was started before: never 0. */
+    if (registering->outage_ms == 0)
+        registering->outage_ms = uv_now(&registering->session->loop);
     const char *advice = session_outage_advice(status);
     log_printf(registering->session->log, LOG_LEVEL_WARNING,
                "service %s (%s): %s%s%s (trying again)", registering->name, registering->type,
                why->text, *advice ? "; " : "", advice);
+}
+
+static void register_say_recovered(struct registering *registering)
+{
+    const struct session *session = registering->session;
+    uint64_t lasted_ms = uv_now(&session->loop) - registering->outage_ms;
+    log_printf(session->log, LOG_LEVEL_INFO,
+               "etcd answers again after %" PRIu64 ".%" PRIu64 " s: %s", lasted_ms / MS_PER_S,
+               lasted_ms % MS_PER_S / 100, etcd_last_endpoint(session->etcd));
+    registering->outage_ms = 0;
 }
 
 static void register_say_not_unregistered(struct registering *registering, const char *reason)
@@ -83,8 +101,7 @@ static void register_on_event(void *arg, enum keeper_event event, enum status st
     if (event == KEEPER_OUTAGE)
         register_say_outage(registering, status, why);
     else if (event == KEEPER_RECOVERED)
-        log_printf(session->log, LOG_LEVEL_INFO, "etcd answers again: %s",
-                   etcd_last_endpoint(session->etcd));
+        register_say_recovered(registering);
     else if (event == KEEPER_REFUSED)
         registering->exit_status = session_report(session->log, status, why);
     else if (event == KEEPER_NOT_UNREGISTERED)
@@ -93,6 +110,8 @@ static void register_on_event(void *arg, enum keeper_event event, enum status st
         register_end(registering);
     else
         register_say(registering, lines[event].level, lines[event].what);
+    if (event == KEEPER_REGISTERED)
+        sd_notify_ready(&registering->notify);
 }
 
 /* The first signal asks etcd to forget the service, and waits for that as long as KEEPER_LEAVE_MS;
@@ -105,6 +124,7 @@ static void register_on_ending(void *arg)
         return;
     if (!registering->is_ending) {
         registering->is_ending = true;
+        sd_notify_stopping(&registering->notify);
         keeper_stop(registering->keeper, KEEPER_LEAVE_MS);
         return;
     }
@@ -135,9 +155,11 @@ static enum status register_keep(struct registering *registering)
         return detail_set(&session->why, status, "%s", status_text(status));
     /* From here on a reader that has stopped reading may not hold up the renewals of the lease. */
     output_begin(&session->loop);
+    sd_notify_start(&registering->notify, &session->loop);
     ending_start(&registering->ending, &session->loop, register_on_ending, registering);
     uv_run(&session->loop, UV_RUN_DEFAULT);
     ending_stop(&registering->ending);
+    sd_notify_stop(&registering->notify);
     /* Not left to session_close(): the handles of the signals are in *registering, which ends
      * sooner. The client's last lines still go out. */
     session_disconnect(session);

@@ -9,9 +9,13 @@
 #include <unistd.h>
 
 #define NOT_STARTED 127
-#define PASSWORD    "EMPUSA_ETCD_PASSWORD="
 
 extern char **environ;
+
+/* What is ours alone: the password, and what the service manager gave to us. etcd would tell it that
+ * it is ready in our place. */
+static const char *const process_own[] = {
+    "EMPUSA_ETCD_PASSWORD=", "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID="};
 
 /* Whether the child does not get this entry of our environment, or has another of its name. */
 static bool process_leaves_out(const struct process_options *options, const char *entry)
@@ -20,8 +24,10 @@ static bool process_leaves_out(const struct process_options *options, const char
     for (size_t i = 0; options->set && options->set[i]; i++)
         if (strncmp(options->set[i], entry, len) == 0)
             return true;
-    return strncmp(entry, PASSWORD, strlen(PASSWORD)) == 0 ||
-           (options->unset && strncmp(entry, options->unset, strlen(options->unset)) == 0);
+    for (size_t i = 0; i < sizeof(process_own) / sizeof(process_own[0]); i++)
+        if (strncmp(entry, process_own[i], strlen(process_own[i])) == 0)
+            return true;
+    return options->unset && strncmp(entry, options->unset, strlen(options->unset)) == 0;
 }
 
 /* Made before fork(): where there are other threads, a child may call only what is safe in a signal

@@ -5,9 +5,10 @@
  * nohup has it.
  *
  * A child begins with the signals, mask and directory that this process was started with, with none
- * of our descriptors above 2, as all have FD_CLOEXEC, and without EMPUSA_ETCD_PASSWORD. Whoever
- * needs a shell's exit status makes it of what waitpid() says: 127 for NOT_FOUND and 126 for
- * another failure of process_start(), 128 + n for a signal.
+ * of our descriptors above 2, as all have FD_CLOEXEC, and without EMPUSA_ETCD_PASSWORD and what
+ * systemd gave to us (NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID). Whoever needs a shell's exit
+ * status makes it of what waitpid() says: 127 for NOT_FOUND and 126 for another failure of
+ * process_start(), 128 + n for a signal.
  *
  * Threads: process_start() from the main thread, as the kernel takes the end of the thread that
  * forked for the parent's death. */

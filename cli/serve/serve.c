@@ -8,10 +8,10 @@
 #include "cli/args/connect.h"
 #include "cli/args/session.h"
 #include "cli/process/harden.h"
+#include "cli/process/sd_notify.h"
 #include "cli/text/output.h"
 #include "descriptors.h"
 #include "renewal.h"
-#include "sd_notify.h"
 #include "serve_options.h"
 #include "status_http.h"
 #include "status_pages.h"
@@ -45,7 +45,8 @@ struct serve {
     struct status_http *http;
     struct xfr_child *transfers;
     struct tree tree;
-    uv_timer_t step, tell;
+    uv_timer_t step;
+    struct sd_notify notify;
     struct renewal renewal;
     uv_signal_t signals[SIGNALS];
     int exit_status;
@@ -75,7 +76,7 @@ static void serve_on_ready(void *arg)
                "serving %s on %s: %" PRIu64 " services, %" PRIu64 " switches, revision %" PRId64,
                zone_domain(serve->zone), addresses, counts.services, counts.switches,
                counts.revision);
-    sd_notify_ready(&serve->tell);
+    sd_notify_ready(&serve->notify);
     if (serve->hooks->ready)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
 }
@@ -117,7 +118,7 @@ static void serve_start_handles(struct serve *serve)
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     output_begin(&serve->loop);
     uv_timer_init(&serve->loop, &serve->step);
-    uv_timer_init(&serve->loop, &serve->tell);
+    sd_notify_start(&serve->notify, &serve->loop);
     renewal_start(&serve->renewal, &serve->loop);
     serve->tree = (struct tree){.log = serve->log,
                                 .root = &serve->root,
@@ -240,7 +241,7 @@ static enum status serve_start(struct serve *serve, struct detail *why)
 static void serve_stop(struct serve *serve)
 {
     uv_close((uv_handle_t *)&serve->step, NULL);
-    uv_close((uv_handle_t *)&serve->tell, NULL);
+    sd_notify_stop(&serve->notify);
     renewal_stop(&serve->renewal);
     for (size_t i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&serve->signals[i], NULL);
@@ -304,7 +305,7 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
     else
         serve.exit_status = session_report(&call->log, status, &why);
     if (status == STATUS_OK)
-        sd_notify_send("STOPPING=1");
+        sd_notify_stopping(&serve.notify);
     serve_stop(&serve);
     serve_options_clear(&serve.options);
     return serve.exit_status;

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import threading
 import time
 import urllib.error
@@ -14,9 +15,10 @@ import urllib.request
 import pytest
 
 from dns_client import EDE_INVALID, EDE_NOT_READY, EDE_STALE, ZONE
-from process import Process, free_port, wait_until
+from process import PATIENCE, Process, free_port, wait_until
 from relay import Relay
-from server import BINARY, run
+from server import BINARY, clean_environment, run
+from test_status_http import Stopped
 
 SERVFAIL = 2
 OLD = ["0 1 80 10-0-0-1.addr.empusa.internal."]
@@ -417,6 +419,92 @@ def test_systemd_is_told_when_it_is_ready(registry, tmp_path, abstract):
         sock.settimeout(20)
         registry.serve(env={"NOTIFY_SOCKET": name})
         assert b"READY=1" in sock.recv(1024).split(b"\n")
+
+
+class Manager:
+    """What systemd hears, and from which process."""
+
+    def __init__(self):
+        self.name = f"@empusa-e2e-{os.getpid()}-{free_port()}"
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.sock.bind("\0" + self.name[1:])
+
+    def hear(self, timeout=20.0):
+        """(message, PID), or None when there is none in that time."""
+        self.sock.settimeout(timeout * PATIENCE if timeout else 0.0)
+        try:
+            text, about, _, _ = self.sock.recvmsg(1024, 64)
+        except (TimeoutError, BlockingIOError):
+            return None
+        return text.decode(), struct.unpack("iii", about[0][2])[0]
+
+    def hear_until(self, message, process):
+        """What came before, too. All of it from this process alone, as NotifyAccess=main has it."""
+        heard = []
+        while message not in heard:
+            text, pid = self.hear()
+            assert pid == process.pid, text
+            heard.append(text)
+        return heard
+
+
+@pytest.fixture
+def manager():
+    made = Manager()
+    yield made
+    made.sock.close()
+
+
+def start_under(manager, registry, kind, **env):
+    env = {"NOTIFY_SOCKET": manager.name, "WATCHDOG_USEC": "200000", **env}
+    if kind == "serve":
+        return registry.serve("--allow-transfer", "127.0.0.0/8", env=env)
+    return registry.hold("t", "n", "10.0.0.1:80", "--ttl", "5", "--refresh-every", "1", env=env)
+
+
+@pytest.mark.parametrize("kind", ["serve", "keeper"])
+def test_systemd_is_told_that_it_lives_until_it_ends(registry, manager, kind):
+    process = start_under(manager, registry, kind)
+    heard = manager.hear_until("READY=1", process)
+    assert set(heard) <= {"READY=1", "WATCHDOG=1"}
+    for _ in range(5):
+        assert manager.hear() == ("WATCHDOG=1", process.pid)
+    if kind == "serve":
+        assert process.dns.ask("", "SOA", tcp=True).rcode == 0
+    assert process.stop() == 0
+    manager.hear_until("STOPPING=1", process)
+
+
+@pytest.mark.parametrize("kind", ["serve", "keeper"])
+def test_a_loop_that_is_stuck_gives_no_sign_of_life(registry, manager, kind):
+    """In the server all others go on."""
+    process = start_under(manager, registry, kind)
+    manager.hear_until("READY=1", process)
+    manager.hear_until("WATCHDOG=1", process)
+    with Stopped(process.pid):
+        while manager.hear(None):
+            pass
+        assert manager.hear(1.0 / PATIENCE) is None
+        if kind == "serve":
+            assert process.dns.ask("", "SOA").rcode == 0
+    manager.hear_until("WATCHDOG=1", process)
+
+
+@pytest.mark.parametrize("kind", ["serve", "keeper"])
+def test_signs_of_life_that_others_are_to_give_are_not_given(registry, manager, kind):
+    process = start_under(manager, registry, kind, WATCHDOG_PID=str(os.getpid()))
+    manager.hear_until("READY=1", process)
+    assert manager.hear(1.0 / PATIENCE) is None
+
+
+def test_systemd_is_not_told_by_the_etcd_of_dev(manager, tmp_path):
+    """etcd says that it is ready, too, to whom it finds in its environment."""
+    env = clean_environment(NOTIFY_SOCKET=manager.name, WATCHDOG_USEC="200000", TMPDIR=str(tmp_path))
+    process = Process([BINARY, "dev", "--listen", f"127.0.0.1:{free_port()}"], env=env)
+    manager.hear_until("READY=1", process)
+    assert process.stop() == 0
+    manager.hear_until("STOPPING=1", process)
 
 
 def test_a_summary_is_logged_on_request(registry):

@@ -156,6 +156,20 @@ static void the_environment_is_ours_with_less_and_more(void **state)
     assert_string_equal(getenv("EMPUSA_ETCD_PASSWORD"), "secret"); /* ours stays */
 }
 
+static void what_the_service_manager_said_to_us_is_not_handed_on(void **state)
+{
+    static const char *const names[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        setenv(names[i], "1", 1);
+    setenv("WATCHDOG", "kept", 1);
+    const char *text =
+        run((struct process_options){.argv = NULL}, "env | grep -e '^WATCHDOG' -e '^NOTIFY'");
+    assert_string_equal(text, "WATCHDOG=kept\n");
+    for (size_t i = 0; i < 3; i++)
+        unsetenv(names[i]);
+}
+
 static void descriptors_that_are_ours_alone_are_not_there(void **state)
 {
     (void)state;
@@ -309,6 +323,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_executed_is_named_and_leaves_nothing),
         cmocka_unit_test(streams_that_are_not_there_are_an_error),
         cmocka_unit_test(the_environment_is_ours_with_less_and_more),
+        cmocka_unit_test(what_the_service_manager_said_to_us_is_not_handed_on),
         cmocka_unit_test(descriptors_that_are_ours_alone_are_not_there),
         cmocka_unit_test(a_group_of_its_own_gets_the_signals_whole),
         cmocka_unit_test(signals_are_as_we_found_them),
