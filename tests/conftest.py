@@ -23,6 +23,7 @@ sys.dont_write_bytecode = True
 
 import etcd as etcd_module  # noqa: E402
 from etcd import Etcd  # noqa: E402
+from manager import Manager  # noqa: E402
 from server import BINARY, Registry, run  # noqa: E402
 
 # Whoever runs the tests in the background, or by nohup, has signals ignored, and what is ignored is inherited.
@@ -138,3 +139,10 @@ def seed():
     print(f"EMPUSA_SEED={value}")
     random.seed(value)
     return value
+
+
+@pytest.fixture
+def manager():
+    made = Manager()
+    yield made
+    made.sock.close()

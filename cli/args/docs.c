@@ -155,6 +155,24 @@ static void docs_man_empusa(const struct command_table *table)
     docs_roff_tail("empusa\\-serve(8), etcd(1)");
 }
 
+static const char systemd_units[] =
+    ".SH SYSTEMD\n\\fB\\%empusa\\-serve.service\\fR runs the server, confined, and with the right "
+    "to low ports alone. Its settings are the variables above, in \\fI\\%/etc/default/empusa\\fR; "
+    "an example is in \\fI\\%share/doc/empusa/examples\\fR. No secrets belong there: those go by "
+    "LoadCredential, as \\fI\\%empusa\\-secrets.conf\\fR beside it shows. It is ready when queries "
+    "are answered, however long that takes, and starts again whatever ends it; also when its "
+    "control thread has given no sign of life for 30 seconds. What it knows it keeps in "
+    "\\fI\\%/var/lib/empusa\\fR.\n.PP\n\\fB\\%empusa\\-register@\\fINAME\\fB.service\\fR keeps the "
+    "service \\fINAME\\fR registered, with the settings in "
+    "\\fI\\%/etc/default/empusa\\-register@\\fINAME\\fR beside those. Its first lines say how it "
+    "goes up and down with a unit of the service\\(cqs own.\n.SS From empusa.service\nThe unit of "
+    "the server was called so before. Its settings stay as they are, and drop\\-ins in "
+    "\\fI\\%/etc/systemd/system/empusa.service.d\\fR go on being read:\n.PP\n.nf\nsystemctl "
+    "disable \\-\\-now empusa\nrm \\fIPREFIX\\fR/lib/systemd/system/empusa.service\nsystemctl "
+    "daemon\\-reload\nsystemctl enable \\-\\-now empusa\\-serve\n.fi\n.PP\nThen "
+    "\\fBempusa.service\\fR is another name for it, and \\fBsystemctl restart empusa\\fR does what "
+    "it did.";
+
 static void docs_man_serve(const struct command_table *table)
 {
     const struct command *command = command_find(table, NULL, "serve");
@@ -166,7 +184,8 @@ static void docs_man_serve(const struct command_table *table)
         "limit.\n.SH OPTIONS\nThe options that all commands have in common: \\fBempusa\\fR(1).");
     for (size_t i = 0; i < command->option_count; i++)
         docs_roff_option(option_row(command->options[i]));
-    docs_roff_tail("empusa(1), etcd(1)");
+    puts(systemd_units);
+    docs_roff_tail("empusa(1), etcd(1), systemd.exec(5)");
 }
 
 int docs_man(struct call *call)

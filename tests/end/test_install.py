@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from process import PATIENCE
-from server import BINARY
+from server import BINARY, run
 
 pytestmark = pytest.mark.once
 
@@ -43,12 +43,12 @@ def files(directory):
     return {path.relative_to(directory) for path in directory.rglob("*") if not path.is_dir()}
 
 
-def unit_of(prefix):
-    return (prefix / "lib/systemd/system/empusa.service").read_text()
+def unit_of(prefix, name="empusa-serve"):
+    return (prefix / f"lib/systemd/system/{name}.service").read_text()
 
 
-def exec_start(prefix):
-    return re.search(r"^ExecStart=(.*)$", unit_of(prefix), re.MULTILINE).group(1)
+def exec_start(prefix, name="empusa-serve"):
+    return re.search(r"^ExecStart=(.*)$", unit_of(prefix, name), re.MULTILINE).group(1)
 
 
 @pytest.mark.parametrize("name,shown", [("plain", "{}/bin/empusa serve"), ("a b", '"{}/bin/empusa" serve'),
@@ -57,9 +57,35 @@ def test_the_unit_names_the_program_where_it_was_installed(build, tmp_path, name
     prefix = tmp_path / name
     cmake("--install", build, "--prefix", prefix)
     assert exec_start(prefix) == shown.format(prefix)
+    assert exec_start(prefix, "empusa-register@") == shown.format(prefix).removesuffix("serve") + "service register"
     assert os.access(prefix / "bin/empusa", os.X_OK) and "/usr/local" not in exec_start(prefix)
+    if shutil.which("systemd-analyze") and name == "plain":  # others it cannot be told on its command line
+        verify(tmp_path, prefix)
     cmake("--build", build, "--target", "uninstall")
     assert not prefix.exists()
+
+
+def verify(directory, prefix):
+    """Units as they were installed, with the drop-in of the examples."""
+    where = directory / "units"
+    (where / "empusa-serve.service.d").mkdir(parents=True)
+    shutil.copy(prefix / "share/doc/empusa/examples/empusa-secrets.conf", where / "empusa-serve.service.d")
+    for name, copy in (("empusa-serve", "empusa-serve"), ("empusa-register@", "empusa-register@shop")):
+        shutil.copy(prefix / f"lib/systemd/system/{name}.service", where / f"{copy}.service")
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", where / f"{copy}.service"], capture_output=True,
+                              text=True, timeout=60 * PATIENCE, check=False)
+        assert done.returncode == 0 and "empusa" not in done.stderr, done.stderr
+
+
+def test_settings_are_an_example_and_not_in_etc(build, tmp_path):
+    cmake("--install", build, "--prefix", tmp_path / "p")
+    settings = (tmp_path / "p/share/doc/empusa/examples/empusa.default").read_text()
+    assert "No secrets belong here" in settings and not (tmp_path / "p/etc").exists()
+    for line in settings.splitlines():
+        assert re.fullmatch(r"(#.*|EMPUSA_[A-Z_]+=\S+)?", line), line
+    result = run("--config", tmp_path / "p/share/doc/empusa/examples/empusa.default", "--version")
+    assert result.status == 0 and result.err == "", result
+    cmake("--build", build, "--target", "uninstall")
 
 
 def test_a_second_installation_elsewhere_is_right_too(build, tmp_path):
@@ -91,11 +117,11 @@ def test_a_staging_directory_need_not_be_there(build, tmp_path):
 
 def test_uninstall_leaves_what_others_put_there(build, tmp_path):
     prefix = tmp_path / "p"
-    theirs = [prefix / "share/zsh/site-functions/_other", prefix / "lib/systemd/system/empusa.service.d/mine.conf"]
+    theirs = [prefix / "share/zsh/site-functions/_other", prefix / "lib/systemd/system/empusa-serve.service.d/mine.conf"]
     there = prefix / "share/man/man8"
     there.mkdir(parents=True)
     cmake("--install", build, "--prefix", prefix)
-    assert len(files(prefix)) == 14
+    assert len(files(prefix)) == 17
     cmake("--install", build, "--prefix", prefix)  # again: what it made then is still known as its own
     for path in theirs:
         path.parent.mkdir(parents=True, exist_ok=True)

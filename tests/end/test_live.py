@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import struct
 import threading
 import time
 import urllib.error
@@ -419,41 +418,6 @@ def test_systemd_is_told_when_it_is_ready(registry, tmp_path, abstract):
         sock.settimeout(20)
         registry.serve(env={"NOTIFY_SOCKET": name})
         assert b"READY=1" in sock.recv(1024).split(b"\n")
-
-
-class Manager:
-    """What systemd hears, and from which process."""
-
-    def __init__(self):
-        self.name = f"@empusa-e2e-{os.getpid()}-{free_port()}"
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        self.sock.bind("\0" + self.name[1:])
-
-    def hear(self, timeout=20.0):
-        """(message, PID), or None when there is none in that time."""
-        self.sock.settimeout(timeout * PATIENCE if timeout else 0.0)
-        try:
-            text, about, _, _ = self.sock.recvmsg(1024, 64)
-        except (TimeoutError, BlockingIOError):
-            return None
-        return text.decode(), struct.unpack("iii", about[0][2])[0]
-
-    def hear_until(self, message, process):
-        """What came before, too. All of it from this process alone, as NotifyAccess=main has it."""
-        heard = []
-        while message not in heard:
-            text, pid = self.hear()
-            assert pid == process.pid, text
-            heard.append(text)
-        return heard
-
-
-@pytest.fixture
-def manager():
-    made = Manager()
-    yield made
-    made.sock.close()
 
 
 def start_under(manager, registry, kind, **env):

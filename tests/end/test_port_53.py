@@ -13,7 +13,7 @@ import namespace
 import readme
 import resolved
 import resolvers
-from process import PATIENCE, temporary_directory, wait_until
+from process import temporary_directory, wait_until
 from server import BINARY
 from test_zone import HOSTS, example_sets, fill_example
 
@@ -232,34 +232,3 @@ def test_the_right_to_low_ports_suffices(place, public_binary):
     status = refused.wait()
     said = [line for line in refused.err if not line.startswith("profiling:")]  # a build that measures coverage
     assert status == 1 and len(said) == 1 and "127.0.0.4:53" in said[0]
-
-
-# the unit
-
-@pytest.fixture
-def unit(tmp_path):
-    """cli/empusa.service with this binary."""
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("no systemd-analyze here")
-    source = os.path.join(os.path.dirname(__file__), "../../cli/empusa.service")
-    with open(source, encoding="ascii") as file:
-        text = file.read()
-    assert "/usr/local/bin/empusa serve" in text
-    path = tmp_path / "empusa.service"
-    path.write_text(text.replace("/usr/local/bin/empusa serve", f"{BINARY} serve"))
-    return path
-
-
-def analyze(*arguments):
-    return subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, timeout=30 * PATIENCE,
-                          check=False)
-
-
-def test_systemd_finds_nothing_wrong_with_the_unit(unit):
-    done = analyze("verify", unit)
-    assert done.returncode == 0 and "empusa" not in done.stderr, done.stderr
-
-
-def test_systemd_calls_the_unit_well_confined(unit):
-    done = analyze("security", "--offline=true", "--threshold=20", unit)
-    assert done.returncode == 0, done.stdout.splitlines()[-1]
