@@ -72,18 +72,56 @@ static void metrics_counter(struct buffer *out, const char *name, const char *he
     buffer_printf(out, "empusa_%s %" PRIu64 "\n", name, value);
 }
 
-/* A gauge that is always 1: its label tells. One octet that is not UTF-8 would cost the scrape.
- * utf8_show() leaves no LF either, which would have to be escaped, too. */
-static void metrics_info(struct buffer *out, const char *name, const char *help, const char *label,
-                         const char *value)
+static void metrics_revision(struct buffer *out, const char *name, const char *help, int64_t value)
+{
+    metrics_head(out, name, "gauge", help);
+    buffer_printf(out, "empusa_%s %" PRId64 "\n", name, value);
+}
+
+/* The rest of a line. */
+static void metrics_seconds(struct buffer *out, uint64_t time_ms)
+{
+    buffer_printf(out, "%" PRIu64 ".%03u\n", time_ms / 1000, (unsigned)(time_ms % 1000));
+}
+
+/* What is measured from may be later: the control thread went on after the time was taken. */
+static uint64_t metrics_age_ms(const struct metrics_input *input, uint64_t since_ms)
+{
+    return input->now_ms > since_ms ? input->now_ms - since_ms : 0;
+}
+
+/* Where it was never, not 0, which would be the best of news: an alarm on silence shall ring for an
+ * etcd that was never there. */
+static void metrics_since(struct buffer *out, const struct metrics_input *input, const char *name,
+                          const char *help, uint64_t since_ms)
+{
+    metrics_head(out, name, "gauge", help);
+    buffer_printf(out, "empusa_%s ", name);
+    if (since_ms == 0)
+        buffer_printf(out, "+Inf\n");
+    else
+        metrics_seconds(out, metrics_age_ms(input, since_ms));
+}
+
+/* One octet that is not UTF-8 would cost the scrape. utf8_show() leaves no LF either, which would
+ * have to be escaped, too. */
+static void metrics_labelled(struct buffer *out, const char *name, const char *label,
+                             const char *value, uint64_t number)
 {
     char shown[LABEL_SIZE];
     utf8_show(value, strlen(value), shown, sizeof(shown));
-    metrics_head(out, name, "gauge", help);
     buffer_printf(out, "empusa_%s{%s=\"", name, label);
     for (const char *c = shown; *c; c++)
         buffer_printf(out, "%s%c", *c == '\\' || *c == '"' ? "\\" : "", *c);
-    buffer_printf(out, "\"} 1\n");
+    buffer_printf(out, "\"} %" PRIu64 "\n", number);
+}
+
+/* A gauge that is always 1: its label tells. */
+static void metrics_info(struct buffer *out, const char *name, const char *help, const char *label,
+                         const char *value)
+{
+    metrics_head(out, name, "gauge", help);
+    metrics_labelled(out, name, label, value, 1);
 }
 
 static void metrics_lower(const char *name, char out[NAME_SIZE])
@@ -135,8 +173,7 @@ static void metrics_write_zone(struct buffer *out, const struct zone_counts *zon
                       zone->skipped[i]);
     }
     metrics_gauge(out, "zone_serial", "Serial of the zone.", zone->serial);
-    metrics_head(out, "zone_revision", "gauge", "Revision of etcd that the zone shows.");
-    buffer_printf(out, "empusa_zone_revision %" PRId64 "\n", zone->revision);
+    metrics_revision(out, "zone_revision", "Revision of etcd that the zone shows.", zone->revision);
 }
 
 static void metrics_write_hosts(struct buffer *out, const struct hosts_counts *hosts)
@@ -150,23 +187,74 @@ static void metrics_write_hosts(struct buffer *out, const struct hosts_counts *h
 
 static void metrics_write_state(struct buffer *out, const struct metrics_input *input)
 {
+    const struct metrics_times *times = &input->times;
     metrics_head(out, "zone_state", "gauge",
                  "1 for the state that the zone is in, 0 for the others.");
     for (size_t i = 0; i < COUNT_OF(states); i++)
         buffer_printf(out, "empusa_zone_state{state=\"%s\"} %d\n", states[i],
                       i == (size_t)input->state);
-    metrics_head(out, "etcd_silence_seconds", "gauge",
-                 "Time since the last sign of life of etcd; +Inf: there was none yet.");
-    /* Not 0, which would be the best of news: an alarm on silence shall ring for an etcd that was
-     * never there. */
-    if (input->heard_ms == 0) {
-        buffer_printf(out, "empusa_etcd_silence_seconds +Inf\n");
-        return;
+    metrics_head(out, "zone_state_seconds_total", "counter", "Time spent in each of these states.");
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        uint64_t now_ms = i == (size_t)times->state ? metrics_age_ms(input, times->since_ms) : 0;
+        buffer_printf(out, "empusa_zone_state_seconds_total{state=\"%s\"} ", states[i]);
+        metrics_seconds(out, times->spent_ms[i] + now_ms);
     }
-    /* The control thread may have heard of etcd after now_ms was taken. */
-    uint64_t silence_ms = input->now_ms > input->heard_ms ? input->now_ms - input->heard_ms : 0;
-    buffer_printf(out, "empusa_etcd_silence_seconds %" PRIu64 ".%03u\n", silence_ms / 1000,
-                  (unsigned)(silence_ms % 1000));
+    metrics_head(out, "zone_stale_seconds", "gauge",
+                 "How long answers have been stale, or expired, now; 0: they are neither.");
+    buffer_printf(out, "empusa_zone_stale_seconds ");
+    metrics_seconds(out, times->stale_since_ms ? metrics_age_ms(input, times->stale_since_ms) : 0);
+}
+
+static void metrics_write_etcd(struct buffer *out, const struct metrics_input *input)
+{
+    const struct follow_counts *follow = &input->follow;
+    metrics_since(out, input, "etcd_silence_seconds",
+                  "Time since the last sign of life of etcd; +Inf: there was none yet.",
+                  input->heard_ms);
+    metrics_since(
+        out, input, "data_lag_seconds",
+        "Age of the data so far as it is proven: each change that etcd had accepted so long ago is "
+        "served. Later ones usually are, too, but that is proven at once only while nothing "
+        "changes "
+        "in etcd, else every 30 s; +Inf: nothing has been loaded yet.",
+        follow->proven_ms);
+    metrics_revision(
+        out, "data_lag_revisions",
+        "Revisions of etcd that were heard of and not proven yet: no more changes than these, of "
+        "which those of other keys than the registry's are some, can be missing from the data.",
+        follow->newest > follow->proven ? follow->newest - follow->proven : 0);
+    metrics_revision(out, "etcd_revision",
+                     "Newest revision of etcd that was heard of, whichever key it changed.",
+                     follow->newest);
+    metrics_counter(out, "etcd_outages_total",
+                    "Times that contact with etcd was lost, or not to be had at the start.",
+                    follow->outages);
+    metrics_counter(out, "etcd_loads_total",
+                    "Times that the whole tree was loaded, the first one included.", follow->loads);
+}
+
+/* One label for each member: there are 32 of them at most, and none goes. There is none before
+ * discovery has found some. */
+static void metrics_write_members(struct buffer *out, const struct metrics_input *input)
+{
+    if (input->member_count == 0)
+        return;
+    metrics_head(out, "etcd_connects_total", "counter",
+                 "Times that the registry was begun to be watched on this member: at the start, "
+                 "after a loss and after a load.");
+    for (size_t i = 0; i < input->member_count; i++)
+        metrics_labelled(out, "etcd_connects_total", "member", input->members[i].name,
+                         input->members[i].watches);
+    metrics_head(out, "etcd_failures_total", "counter",
+                 "Times that this member did not answer a request, or had no leader.");
+    for (size_t i = 0; i < input->member_count; i++)
+        metrics_labelled(out, "etcd_failures_total", "member", input->members[i].name,
+                         input->members[i].failures);
+    metrics_head(out, "etcd_watched", "gauge",
+                 "1 for the member on which the registry is watched, 0 for the others.");
+    for (size_t i = 0; i < input->member_count; i++)
+        metrics_labelled(out, "etcd_watched", "member", input->members[i].name,
+                         input->members[i].is_watched);
 }
 
 static void metrics_write_watch(struct buffer *out, const struct follow_counts *facts)
@@ -200,6 +288,8 @@ void metrics_write(const struct metrics_input *input, struct buffer *out)
     metrics_write_zone(out, input->zone);
     metrics_write_hosts(out, &input->hosts);
     metrics_write_state(out, input);
+    metrics_write_etcd(out, input);
+    metrics_write_members(out, input);
     metrics_write_watch(out, &input->follow);
     metrics_write_log(out, input);
     metrics_info(out, "zone_info", "The zone that is served.", "domain", input->domain);

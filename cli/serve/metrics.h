@@ -15,13 +15,22 @@
 #include "zones/zone.h"
 
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-#define METRICS_MAX          65536 /* octets of the text; it takes about 10,000 */
+#define METRICS_MAX          131072 /* octets of the text; it takes about 12,000 */
 #define METRICS_FDS_MAX      65536
+#define METRICS_STATES       (ANSWER_EXPIRED + 1)
 
 /* 0: not known. */
 struct metrics_process {
     uint64_t resident_bytes;
     uint64_t open_fds;
+};
+
+/* How long answers were in which state. */
+struct metrics_times {
+    enum answer_state state;           /* now, */
+    uint64_t since_ms;                 /* since */
+    uint64_t stale_since_ms;           /* stale or expired since; 0: it is neither */
+    uint64_t spent_ms[METRICS_STATES]; /* in each state, before that */
 };
 
 /* All is borrowed. */
@@ -36,6 +45,9 @@ struct metrics_input {
     uint64_t now_ms, heard_ms; /* one clock: now, and etcd's last sign of life; 0 = never */
     uint64_t lines_lost, lines_rate_limited; /* of standard error */
     struct follow_counts follow;
+    const struct follow_member *members;
+    size_t member_count; /* ENDPOINT_LIST_MAX at most */
+    struct metrics_times times;
     struct metrics_process process;
 };
 

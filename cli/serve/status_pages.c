@@ -1,7 +1,6 @@
 #include "status_pages.h"
 
 #include "cli/text/output.h"
-#include "metrics.h"
 #include "registry/base/address.h"
 #include "serve_options.h"
 
@@ -19,13 +18,33 @@
 #define STALL_MS  5000
 #define NS_PER_MS 1000000
 
+static uint64_t status_pages_now_ms(void)
+{
+    return uv_hrtime() / NS_PER_MS;
+}
+
 void status_pages_init(struct status_pages *pages)
 {
     pages->stall_ms = pages->stall_ms ? pages->stall_ms : STALL_MS;
     pages->started_s = (uint64_t)time(NULL);
     pages->state = ANSWER_NOT_READY;
+    pages->own_times = pages->times =
+        (struct metrics_times){.state = ANSWER_NOT_READY, .since_ms = status_pages_now_ms()};
     gethostname(pages->machine, sizeof(pages->machine) - 1);
     pthread_mutex_init(&pages->lock, NULL);
+}
+
+static void status_pages_note_state(struct metrics_times *times, enum answer_state state,
+                                    uint64_t now_ms)
+{
+    bool is_stale = state == ANSWER_STALE || state == ANSWER_EXPIRED;
+    times->spent_ms[times->state] += now_ms - times->since_ms;
+    times->state = state;
+    times->since_ms = now_ms;
+    if (!is_stale)
+        times->stale_since_ms = 0;
+    else if (times->stale_since_ms == 0)
+        times->stale_since_ms = now_ms;
 }
 
 /* Relaxed, as is the time of the turn: each tells of itself alone, and no memory is handed over
@@ -33,17 +52,20 @@ void status_pages_init(struct status_pages *pages)
 void status_pages_set_state(struct status_pages *pages, enum answer_state state)
 {
     __atomic_store_n(&pages->state, state, __ATOMIC_RELAXED);
+    status_pages_note_state(&pages->own_times, state, status_pages_now_ms());
 }
 
 void status_pages_turn(struct status_pages *pages)
 {
-    __atomic_store_n(&pages->turned_ms, uv_hrtime() / NS_PER_MS, __ATOMIC_RELAXED);
+    __atomic_store_n(&pages->turned_ms, status_pages_now_ms(), __ATOMIC_RELAXED);
     /* A page is copying the figures. */
     if (pthread_mutex_trylock(&pages->lock) != 0)
         return;
     zone_counts(pages->zone, &pages->zone_counts);
     hosts_count(pages->hosts, &pages->hosts_counts);
+    pages->times = pages->own_times;
     if (*pages->follow) {
+        pages->member_count = follow_members(*pages->follow, pages->members);
         follow_count(*pages->follow, &pages->follow_counts);
         pages->heard_ms = follow_last_seen_ms(*pages->follow);
     }
@@ -62,6 +84,7 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
     struct counters counters;
     struct output_counts lines;
     struct zone_counts zone;
+    struct follow_member members[ENDPOINT_LIST_MAX];
     struct buffer out;
     buffer_init(&out, METRICS_MAX);
     server_counters(pages->server, &counters);
@@ -73,7 +96,7 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
         .zone = &zone,
         .state = __atomic_load_n(&pages->state, __ATOMIC_RELAXED),
         .started_s = pages->started_s,
-        .now_ms = uv_hrtime() / NS_PER_MS,
+        .members = members,
         .lines_lost = lines.lost,
         .lines_rate_limited = lines.rate_limited,
     };
@@ -84,8 +107,12 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
     zone = pages->zone_counts;
     input.hosts = pages->hosts_counts;
     input.follow = pages->follow_counts;
+    input.member_count = pages->member_count;
+    memcpy(members, pages->members, pages->member_count * sizeof(*members));
+    input.times = pages->times;
     input.heard_ms = pages->heard_ms;
     pthread_mutex_unlock(&pages->lock);
+    input.now_ms = status_pages_now_ms();
     metrics_process(&input.process);
     metrics_write(&input, &out);
     if (out.status != STATUS_OK) {
@@ -103,7 +130,7 @@ static void status_pages_show_health(struct status_pages *pages, struct status_p
 {
     char text[STATUS_PAGES_LINE_SIZE];
     uint64_t turned_ms = __atomic_load_n(&pages->turned_ms, __ATOMIC_RELAXED);
-    uint64_t now_ms = uv_hrtime() / NS_PER_MS; /* after turned_ms, so never before it */
+    uint64_t now_ms = status_pages_now_ms(); /* after turned_ms, so never before it */
     if (now_ms - turned_ms < pages->stall_ms) {
         status_pages_fill(page, MHD_HTTP_OK, "ok");
         return;

@@ -14,11 +14,9 @@
 #define CLI_SERVE_STATUS_PAGES_H
 
 #include "cli/args/option.h"
+#include "metrics.h"
 
-#include "dns/answer/answer.h"
-#include "registry/etcd/follow_types.h"
-#include "zones/hosts.h"
-#include "zones/zone.h"
+#include "registry/etcd/endpoint.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -38,6 +36,7 @@ struct status_pages {
     uint32_t stall_ms;            /* of /healthz; 0 = 5000 */
     /* The rest is status_pages_init()'s. */
     uint64_t started_s;
+    struct metrics_times own_times; /* the control thread's */
     char machine[HOST_NAME_MAX + 1];
     enum answer_state state; /* atomic */
     uint64_t turned_ms;      /* atomic: the last turn, CLOCK_MONOTONIC */
@@ -45,6 +44,9 @@ struct status_pages {
     struct zone_counts zone_counts;
     struct hosts_counts hosts_counts;
     struct follow_counts follow_counts;
+    struct follow_member members[ENDPOINT_LIST_MAX];
+    size_t member_count;
+    struct metrics_times times;
     uint64_t heard_ms;
 };
 

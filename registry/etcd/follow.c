@@ -64,6 +64,9 @@ static void follow_take_load(struct follow *follow, const struct kv_range_result
     follow->cluster_id = result->cluster_id;
     follow->last_seen_ms = follow_state_now_ms(follow);
     ledger_reset(&follow->ledger, result->revision);
+    follow->facts.loads++;
+    /* It was asked for then, so its revision is none of before. */
+    follow->facts.proven_ms = follow->load_began_ms;
     follow->proving.failures = follow->proving.doubts = 0;
     follow->proving.counted = result->revision;
     follow->proving.done_ms = follow_state_now_ms(follow);
@@ -226,6 +229,22 @@ uint64_t follow_last_seen_ms(const struct follow *follow)
 void follow_count(const struct follow *follow, struct follow_counts *out)
 {
     *out = follow->facts;
+    out->newest = follow->newest;
+    out->proven = follow->ledger.proven;
+}
+
+size_t follow_members(const struct follow *follow, struct follow_member *out)
+{
+    const struct member_set *members = &follow->etcd->members;
+    for (size_t i = 0; i < members->count; i++) {
+        const struct member *member = &members->list[i];
+        out[i] = (struct follow_member){.name = strstr(member->endpoint.url, "://") + 3,
+                                        .watches = member->watched,
+                                        .failures = member->failed,
+                                        .is_watched = follow->state == FOLLOW_WATCHING &&
+                                                      follow->member == member};
+    }
+    return members->count;
 }
 
 enum status follow_lost_status(const struct follow *follow)

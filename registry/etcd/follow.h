@@ -49,7 +49,11 @@ void follow_load_again(struct follow *follow, const char *reason);
 /* uv_now() milliseconds of the last sign of life of the member that is watched; 0 = never. */
 uint64_t follow_last_seen_ms(const struct follow *follow);
 
-/* What has been counted since the start. */
+/* What has been counted since the start, and what is proven. */
 void follow_count(const struct follow *follow, struct follow_counts *out);
+
+/* The members that are known, in an order that stays; there come more only by discovery. `out` has
+ * room for ENDPOINT_LIST_MAX of them. Returns how many. */
+size_t follow_members(const struct follow *follow, struct follow_member *out);
 
 #endif

@@ -53,6 +53,7 @@ static void follow_prove_believe(struct follow *follow, const struct follow_proo
     if (proof->raft_term > follow->raft_term)
         follow->raft_term = proof->raft_term;
     follow->facts.proofs++;
+    follow->facts.proven_ms = proof->asked_ms;
     follow->facts.repairs += lost;
     if (lost)
         log_printf(&follow->etcd->log, LOG_LEVEL_WARNING,
@@ -141,6 +142,7 @@ static void follow_prove_ask(struct follow *follow, enum follow_proof_step step,
 static void follow_prove_read_target(struct follow *follow)
 {
     follow->proof.step = FOLLOW_PROOF_TARGETING;
+    follow->proof.asked_ms = follow_state_now_ms(follow);
     follow->proof.range = follow_state_ask(follow, follow->proof.member, 0, follow_prove_on_range);
 }
 

@@ -86,8 +86,10 @@ static void follow_state_set_lost(struct follow *follow, enum status status,
 {
     bool is_change = follow->connection != FOLLOW_CONNECTION_LOST ||
                      (status == STATUS_DENIED) != (follow->lost_status == STATUS_DENIED);
-    if (follow->connection != FOLLOW_CONNECTION_LOST)
+    if (follow->connection != FOLLOW_CONNECTION_LOST) {
         follow->reason_count = 0;
+        follow->facts.outages++;
+    }
     follow->connection = FOLLOW_CONNECTION_LOST;
     follow->lost_status = status;
     if (follow_state_is_new_reason(follow, why->text) || is_change)

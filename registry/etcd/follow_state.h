@@ -53,9 +53,9 @@ struct follow_proof {
     int64_t replayed;      /* the revision up to which that has told; 0 = nothing yet */
     int64_t target;        /* the store's revision: all up to here is to be proven */
     uint64_t raft_term;    /* the store's */
-    uint64_t began_ms, target_ms, count_began_ms;
-    uint64_t held;      /* keys, while they are counted */
-    unsigned counts;    /* that found another number */
+    uint64_t began_ms, asked_ms, target_ms, count_began_ms; /* asked_ms: for the target */
+    uint64_t held;                                          /* keys, while they are counted */
+    unsigned counts;                                        /* that found another number */
     bool reads_changes; /* read the keys changed since the last proof */
     bool needs_count;   /* compare the number of keys */
     bool has_counted;   /* that was right */

@@ -26,10 +26,28 @@ struct follow_events {
     uint64_t (*count)(void *arg);
 };
 
-/* Counted from the start. */
+/* Counted from the start, but for the last three. */
 struct follow_counts {
+    uint64_t outages; /* times that the connection was lost, or was not to be had at the start */
+    uint64_t loads;   /* that were complete */
     uint64_t proofs;  /* that found the watch to be right, or put it right */
     uint64_t repairs; /* events that a watch had lost and that were reported late */
     uint64_t reloads; /* loads because what was held was doubtful or could not be followed */
+    /* Of the store, whichever key it is that they changed: the newest revision that was heard of,
+     * and the one up to which all that was to be reported has been, as a load, or a second watch,
+     * has shown. */
+    int64_t newest, proven;
+    /* When the store still was at `proven`, in uv_now() milliseconds: all that it had accepted by
+     * then is proven to be reported. 0: nothing has been loaded. */
+    uint64_t proven_ms;
+};
+
+/* A member of the cluster, counted from the start. */
+struct follow_member {
+    const char *name; /* "10.0.0.7:2379", "[fd00::7]:2379"; stays until etcd_close() */
+    uint64_t watches; /* that were begun on it: at the start, after a loss, after a load */
+    uint64_t
+        failures; /* requests that it did not answer, or that were refused for want of a leader */
+    bool is_watched; /* now */
 };
 #endif

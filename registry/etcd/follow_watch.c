@@ -24,6 +24,17 @@
 #define FOLLOW_STALLS_MAX 2     /* at the same place */
 #define FOLLOW_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store */
 
+/* The store's revision, by a linearizable read. While it is the one that was proven last, all is
+ * proven that it had accepted when it was asked. */
+static void follow_watch_take_revision(struct follow *follow, const struct kv_range_result *result)
+{
+    if (result->revision > follow->newest)
+        follow->newest = result->revision;
+    if (result->revision == follow->ledger.proven && result->cluster_id == follow->cluster_id &&
+        !follow->needs_check)
+        follow->facts.proven_ms = follow->probed_ms;
+}
+
 static void follow_watch_on_probe_done(void *arg, enum status status,
                                        const struct kv_range_result *result,
                                        const struct detail *why)
@@ -31,8 +42,8 @@ static void follow_watch_on_probe_done(void *arg, enum status status,
     struct follow *follow = arg;
     follow->probe = NULL;
     follow_state_end_rival(follow);
-    if (status == STATUS_OK && result->revision > follow->newest)
-        follow->newest = result->revision;
+    if (status == STATUS_OK)
+        follow_watch_take_revision(follow, result);
     /* A role that was withdrawn does not end a running watch. Another error may come of an
      * election, which a watch outlives: several in a row count, but silence at once. */
     if (status == STATUS_OK || status == STATUS_DENIED) {
@@ -216,6 +227,7 @@ static void follow_watch_on_created(void *arg, const struct gateway_reply_header
     follow_state_end_rival(follow);
     follow->state = FOLLOW_WATCHING;
     follow->still_ticks = 0;
+    follow->member->watched++;
     follow->joined_ms = follow->last_seen_ms = follow_state_now_ms(follow);
     uv_timer_start(&follow->timer, follow->on_timer, FOLLOW_TICK_MS, FOLLOW_TICK_MS);
     if (follow->needs_check)

@@ -95,6 +95,7 @@ void member_fail(struct member *member, uint64_t now_ms, enum status status, con
     if (member->addresses_until_ms > due_ms)
         member->addresses_until_ms = due_ms;
     member->failures++;
+    member->failed++;
     member->pause_until_ms =
         now_ms +
         backoff_jitter(backoff_pause(MEMBER_PAUSE_MS, MEMBER_PAUSE_MAX_MS, member->failures));

@@ -31,10 +31,11 @@ struct member {
     uint64_t looked_up_ms, addresses_until_ms;
     struct etcd *etcd; /* whose look-up it waits for, or waited last */
     bool is_looking_up, is_look_up_failing;
-    unsigned failures;
+    unsigned failures; /* since the last answer */
     uint64_t pause_until_ms;
-    enum status status; /* why it failed last */
-    char reason[320];   /* room for a host name and a sentence */
+    uint64_t failed, watched; /* since the start: failures, and watches that were begun on it */
+    enum status status;       /* why it failed last */
+    char reason[320];         /* room for a host name and a sentence */
 };
 
 struct member_set {

@@ -14,6 +14,7 @@ import urllib.request
 import pytest
 
 from process import PATIENCE, free_port, on_free_ports, wait_until
+from relay import Relay
 
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 
@@ -21,9 +22,9 @@ PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
 class Pages:
     """A server with status pages, and raw clients of them."""
 
-    def __init__(self, registry, *args):
+    def __init__(self, registry, *args, **options):
         self.port = free_port()
-        self.server = registry.serve("--http", f"127.0.0.1:{self.port}", *args)
+        self.server = registry.serve("--http", f"127.0.0.1:{self.port}", *args, **options)
         self.clients = []
 
     def get(self, path, timeout=2.0, **headers):
@@ -44,6 +45,11 @@ class Pages:
         client.setblocking(False)
         self.clients.append(client)
         return client
+
+    def metrics(self):
+        """{name and labels, without empusa_: number}"""
+        lines = [line.rsplit(" ", 1) for line in self.get("/metrics")[1].splitlines() if line[:1] != "#"]
+        return {name.removeprefix("empusa_"): float(number) for name, number in lines}
 
     def has_services(self, count):
         return f"\nempusa_zone_services {count}\n" in self.get("/metrics")[1]
@@ -230,3 +236,58 @@ def test_there_are_descriptors_for_all_connections(pages):
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert resource.prlimit(status.server.pid, resource.RLIMIT_NOFILE)[0] >= 2032
+
+
+# what they say of the data
+
+@pytest.fixture
+def cut_off(own_registry):
+    """Pages of a server behind a relay."""
+    link = Relay(own_registry.etcd.members[0].port)
+    own_registry.put("t", "n", "10.0.0.1:80")
+    status = Pages(own_registry, endpoints=link.endpoint)
+    yield status, link, f'{{member="{link.endpoint}"}}'
+    link.stop()
+
+
+def test_an_outage_shows_in_the_metrics(own_registry, cut_off):
+    status, link, member = cut_off
+    wait_until(lambda: status.metrics()["data_lag_seconds"] < 2)  # proven again and again, as nothing changes
+    now = status.metrics()
+    assert now["data_lag_revisions"] == now["etcd_outages_total"] == now["zone_stale_seconds"] == 0
+    assert now[f"etcd_connects_total{member}"] == now[f"etcd_watched{member}"] == now["etcd_loads_total"] == 1
+    assert now["etcd_revision"] == now["zone_revision"] == own_registry.etcd.revision()
+    link.cut()
+    wait_until(lambda: status.metrics()["zone_stale_seconds"] > 2)
+    gone = status.metrics()
+    assert gone["data_lag_seconds"] > 2 and gone["data_lag_seconds"] > gone["zone_stale_seconds"]
+    assert gone["etcd_outages_total"] == 1 and gone[f"etcd_watched{member}"] == 0 and gone[f"etcd_failures_total{member}"] > 0
+    assert gone['zone_state_seconds_total{state="stale"}'] == gone["zone_stale_seconds"]
+    link.heal()
+    wait_until(lambda: status.metrics()["zone_stale_seconds"] == 0 and status.metrics()["data_lag_seconds"] < 2)
+    back = status.metrics()
+    assert back[f"etcd_connects_total{member}"] == 2 and back[f"etcd_watched{member}"] == 1
+    assert back["etcd_outages_total"] == back["etcd_loads_total"] == 1
+    assert back['zone_state_seconds_total{state="stale"}'] >= gone["zone_stale_seconds"]
+
+
+def test_what_others_write_is_no_change_but_is_not_proven_either(own_registry, cut_off):
+    status, _, _ = cut_off
+    wait_until(lambda: status.metrics()["data_lag_seconds"] < 2)
+    before = status.metrics()
+    for i in range(7):
+        own_registry.etcd.put("/elsewhere/x", str(i))
+    wait_until(lambda: status.metrics()["etcd_revision"] == before["etcd_revision"] + 7)
+    now = status.metrics()
+    assert now["zone_revision"] == before["zone_revision"]
+    assert now["data_lag_revisions"] == 7 or now["watch_proofs_total"] > before["watch_proofs_total"]
+
+
+@pytest.mark.long
+def test_what_others_write_is_proven_within_half_a_minute(own_registry, cut_off):
+    status, _, _ = cut_off
+    own_registry.etcd.put("/elsewhere/x", "y")
+    before = status.metrics()
+    wait_until(lambda: status.metrics()["data_lag_revisions"] == 0 and status.metrics()["data_lag_seconds"] < 2, 60)
+    assert status.metrics()["watch_proofs_total"] > before["watch_proofs_total"]
+    assert status.metrics()["etcd_loads_total"] == 1

@@ -1,5 +1,6 @@
 #include "cli/serve/metrics.h"
 
+#include "registry/etcd/endpoint.h"
 #include "support/exposition.h"
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 struct example {
     struct counters counters;
     struct zone_counts zone;
+    struct follow_member members[ENDPOINT_LIST_MAX];
     struct metrics_input input;
     struct buffer text;
 };
@@ -30,6 +32,7 @@ static void setup(struct example *example)
                                             .domain = "empusa.internal",
                                             .counters = &example->counters,
                                             .zone = &example->zone,
+                                            .members = example->members,
                                             .started_s = 1700000000};
     buffer_init(&example->text, METRICS_MAX);
 }
@@ -71,6 +74,7 @@ static void assert_line(const char *text, const char *line)
 
 static void the_text_is_well_formed_whatever_the_numbers_are(void **state)
 {
+    static char names[ENDPOINT_LIST_MAX][300]; /* as long as an endpoint can be */
     (void)state;
     struct example example;
     setup(&example);
@@ -82,8 +86,17 @@ static void the_text_is_well_formed_whatever_the_numbers_are(void **state)
     memset(&example.input.hosts, 0xff, sizeof(example.input.hosts));
     example.input.started_s = example.input.now_ms = UINT64_MAX;
     example.input.heard_ms = 1;
+    memset(&example.input.times, 0xff, sizeof(example.input.times));
+    example.input.times.state = ANSWER_EXPIRED;
+    memset(&example.input.follow, 0xff, sizeof(example.input.follow));
+    example.input.follow.newest = example.input.follow.proven = INT64_MAX;
+    for (size_t i = 0; i < ENDPOINT_LIST_MAX; i++) {
+        snprintf(names[i], sizeof(names[i]), "%zu%0297d", i % 10, (int)i);
+        example.members[i] = (struct follow_member){names[i], UINT64_MAX, UINT64_MAX, true};
+    }
+    example.input.member_count = ENDPOINT_LIST_MAX;
     assert_well_formed(write_text(&example));
-    assert_true(example.text.len < METRICS_MAX / 3);
+    assert_true(example.text.len < METRICS_MAX / 2);
     buffer_clear(&example.text);
 }
 
@@ -205,6 +218,94 @@ static void silence_is_told_in_seconds(void **state)
     buffer_clear(&example.text);
 }
 
+static void times_in_states_go_on_until_now(void **state)
+{
+    static const char *const rows[] = {
+        "empusa_zone_state_seconds_total{state=\"not_ready\"} 1.250",
+        "empusa_zone_state_seconds_total{state=\"fresh\"} 2.000",
+        "empusa_zone_state_seconds_total{state=\"stale\"} 13.000",
+        "empusa_zone_state_seconds_total{state=\"expired\"} 0.000",
+        "empusa_zone_stale_seconds 10.000",
+    };
+    (void)state;
+    struct example example;
+    setup(&example);
+    example.input.now_ms = 50000;
+    example.input.times = (struct metrics_times){
+        ANSWER_STALE,
+        40000,
+        40000,
+        {[ANSWER_NOT_READY] = 1250, [ANSWER_FRESH] = 2000, [ANSWER_STALE] = 3000}};
+    const char *text = write_text(&example);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_line(text, rows[i]);
+    example.input.times.stale_since_ms = 0;
+    assert_line(write_text(&example), "empusa_zone_stale_seconds 0.000");
+    example.input.times.since_ms = example.input.times.stale_since_ms =
+        50001; /* since the time was taken */
+    text = write_text(&example);
+    assert_line(text, "empusa_zone_stale_seconds 0.000");
+    assert_line(text, "empusa_zone_state_seconds_total{state=\"stale\"} 3.000");
+    buffer_clear(&example.text);
+}
+
+static void the_lag_is_what_is_not_proven(void **state)
+{
+    static const struct {
+        int64_t newest, proven;
+        uint64_t proven_ms;
+        const char *seconds, *revisions;
+    } rows[] = {
+        {0, 0, 0, "empusa_data_lag_seconds +Inf", "empusa_data_lag_revisions 0"},
+        {7, 7, 49000, "empusa_data_lag_seconds 1.000", "empusa_data_lag_revisions 0"},
+        {1007, 7, 20500, "empusa_data_lag_seconds 29.500", "empusa_data_lag_revisions 1000"},
+        {7, 9, 50001, "empusa_data_lag_seconds 0.000", "empusa_data_lag_revisions 0"},
+    };
+    (void)state;
+    struct example example;
+    setup(&example);
+    example.input.now_ms = 50000;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        example.input.follow.newest = rows[i].newest;
+        example.input.follow.proven = rows[i].proven;
+        example.input.follow.proven_ms = rows[i].proven_ms;
+        const char *text = write_text(&example);
+        assert_line(text, rows[i].seconds);
+        assert_line(text, rows[i].revisions);
+    }
+    buffer_clear(&example.text);
+}
+
+static void members_are_told_by_their_names(void **state)
+{
+    static const char *const rows[] = {
+        "empusa_etcd_connects_total{member=\"10.0.0.7:2379\"} 3",
+        "empusa_etcd_failures_total{member=\"10.0.0.7:2379\"} 5",
+        "empusa_etcd_watched{member=\"10.0.0.7:2379\"} 1",
+        "empusa_etcd_connects_total{member=\"[fd00::7]:2379\"} 0",
+        "empusa_etcd_failures_total{member=\"[fd00::7]:2379\"} 9",
+        "empusa_etcd_watched{member=\"[fd00::7]:2379\"} 0",
+        "empusa_etcd_connects_total{member=\"a\\\"b\\\\x0a\"} 0",
+        "empusa_etcd_outages_total 31",
+        "empusa_etcd_loads_total 32",
+    };
+    (void)state;
+    struct example example;
+    setup(&example);
+    assert_null(strstr(write_text(&example), "member=")); /* before discovery has found some */
+    example.members[0] = (struct follow_member){"10.0.0.7:2379", 3, 5, true};
+    example.members[1] = (struct follow_member){"[fd00::7]:2379", 0, 9, false};
+    example.members[2] = (struct follow_member){"a\"b\n", 0, 0, false};
+    example.input.member_count = 3;
+    example.input.follow.outages = 31;
+    example.input.follow.loads = 32;
+    const char *text = write_text(&example);
+    assert_well_formed(text);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        assert_line(text, rows[i]);
+    buffer_clear(&example.text);
+}
+
 static void a_label_cannot_break_out_of_its_quotes(void **state)
 {
     static const struct {
@@ -279,6 +380,9 @@ int main(void)
         cmocka_unit_test(numbers_stand_where_their_labels_say),
         cmocka_unit_test(exactly_one_state_is_1),
         cmocka_unit_test(silence_is_told_in_seconds),
+        cmocka_unit_test(times_in_states_go_on_until_now),
+        cmocka_unit_test(the_lag_is_what_is_not_proven),
+        cmocka_unit_test(members_are_told_by_their_names),
         cmocka_unit_test(a_label_cannot_break_out_of_its_quotes),
         cmocka_unit_test(what_could_not_be_read_is_left_out),
         cmocka_unit_test(text_that_has_no_room_is_an_error_that_stays),

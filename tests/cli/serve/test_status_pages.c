@@ -92,6 +92,36 @@ static void metrics_are_those_of_the_last_turn(void **state)
     http_service_stop(&service);
 }
 
+static void time_is_counted_by_state(void **state)
+{
+    (void)state;
+    struct http_service service;
+    http_service_init(&service);
+    struct metrics_times *times = &service.pages.own_times;
+    times->since_ms -= 1000;
+    status_pages_set_state(&service.pages, ANSWER_FRESH);
+    assert_in_range(times->spent_ms[ANSWER_NOT_READY], 1000, 9000);
+    assert_int_equal(times->stale_since_ms, 0);
+    times->since_ms -= 2000;
+    status_pages_set_state(&service.pages, ANSWER_STALE);
+    assert_in_range(times->spent_ms[ANSWER_FRESH], 2000, 9000);
+    uint64_t stale_ms = times->stale_since_ms;
+    assert_int_equal(stale_ms, times->since_ms);
+    times->since_ms -= 3000;
+    status_pages_set_state(&service.pages, ANSWER_EXPIRED);
+    assert_int_equal(times->stale_since_ms, stale_ms); /* it is the same outage */
+    status_pages_set_state(&service.pages, ANSWER_STALE);
+    assert_int_equal(times->stale_since_ms, stale_ms);
+    times->since_ms -= 10000;
+    status_pages_set_state(&service.pages, ANSWER_FRESH);
+    assert_in_range(times->spent_ms[ANSWER_STALE], 13000, 22000);
+    assert_int_equal(times->stale_since_ms, 0);
+    assert_int_equal(service.pages.times.state, ANSWER_NOT_READY); /* of the last turn */
+    status_pages_turn(&service.pages);
+    assert_memory_equal(&service.pages.times, times, sizeof(*times));
+    http_service_stop(&service);
+}
+
 static void the_control_thread_does_not_wait_for_a_reader(void **state)
 {
     (void)state;
@@ -161,6 +191,7 @@ int main(void)
         cmocka_unit_test(readiness_follows_the_state),
         cmocka_unit_test(health_is_that_the_control_thread_has_turned),
         cmocka_unit_test(metrics_are_those_of_the_last_turn),
+        cmocka_unit_test(time_is_counted_by_state),
         cmocka_unit_test(the_control_thread_does_not_wait_for_a_reader),
         cmocka_unit_test(hosts_that_are_not_ours_get_probes_and_metrics_only),
     };

@@ -32,6 +32,10 @@
     {                                                                                              \
         "/v3/kv/range", 200, RANGE("9", mod), FAKE_KEEP, 0                                         \
     }
+#define READ_OF(revision, uses)                                                                    \
+    {                                                                                              \
+        "/v3/kv/range", 200, RANGE(revision, "7"), FAKE_KEEP, uses                                 \
+    }
 #define WATCH(body, uses)                                                                          \
     {                                                                                              \
         "/v3/watch", 200, body, FAKE_CHUNK, uses                                                   \
@@ -161,6 +165,59 @@ static void a_watch_that_is_right_is_proven_again_and_again(void **state)
     end();
 }
 
+/* While the store stands still, each probe proves that nothing is missing; when it goes on, for
+ * whichever key, the next proof does, and as of when it asked. */
+static void what_is_proven_is_told_with_its_time(void **state)
+{
+    static const struct fake_row rows[] = {VERSION, LOAD, WATCH(CREATED, 0), READ_OF("7", 1),
+                                           READ_OF("9", 0)};
+    (void)state;
+    uint64_t began_ms = uv_hrtime() / 1000000;
+    begin(rows, COUNT(rows), NULL, 0, 4000);
+    struct follow_counts loaded = counted();
+    assert_int_equal(loaded.loads, 1);
+    assert_int_equal(loaded.newest, 7);
+    assert_int_equal(loaded.proven, 7);
+    assert_in_range(loaded.proven_ms, began_ms, uv_now(&client.loop));
+    assert_true(CLIENT_LOOP_UNTIL(&client, counted().proven_ms > loaded.proven_ms, 10000));
+    assert_int_equal(counted().proofs, 0);
+    uint64_t probed_ms = counted().proven_ms;
+    assert_true(CLIENT_LOOP_UNTIL(&client, counted().newest == 9, 10000));
+    assert_int_equal(counted().proven, 7);
+    assert_int_equal(counted().proven_ms, probed_ms);
+    assert_true(CLIENT_LOOP_UNTIL(&client, counted().proofs, 20000));
+    assert_int_equal(counted().proven, 9);
+    assert_in_range(counted().proven_ms, probed_ms + 1,
+                    uv_now(&client.loop) - 1000); /* it settled */
+    assert_int_equal(counted().outages, 0);
+    end();
+}
+
+static void members_are_counted(void **state)
+{
+    static const struct fake_row rows[] = {VERSION, LOAD, WATCH(CREATED, 1), WATCH(CREATED, 0),
+                                           READ("7")};
+    struct follow_member members[ENDPOINT_LIST_MAX];
+    (void)state;
+    begin(rows, COUNT(rows), NULL, 0, 60000);
+    assert_int_equal(follow_members(follow, members), 1);
+    assert_string_equal(members[0].name,
+                        strstr(client.etcd->members.list[0].endpoint.url, "://") + 3);
+    assert_int_equal(members[0].watches, 1);
+    assert_int_equal(members[0].failures, 0);
+    assert_true(members[0].is_watched);
+    follow_state_abandon_member(follow, STATUS_UNREACHABLE, &(struct detail){"gone"});
+    assert_int_equal(follow_members(follow, members), 1);
+    assert_int_equal(members[0].failures, 1);
+    assert_false(members[0].is_watched);
+    assert_int_equal(counted().outages, 1);
+    assert_true(CLIENT_LOOP_UNTIL(&client, owner.is_live, 5000));
+    assert_int_equal(follow_members(follow, members), 1);
+    assert_int_equal(members[0].watches, 2);
+    assert_true(members[0].is_watched);
+    end();
+}
+
 /* Another member than the one that is watched, and from then on that one is followed. */
 static void another_member_gives_evidence(void **state)
 {
@@ -238,6 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_a_watch_has_lost_is_told_late),
         cmocka_unit_test(a_watch_that_is_right_is_proven_again_and_again),
+        cmocka_unit_test(what_is_proven_is_told_with_its_time),
+        cmocka_unit_test(members_are_counted),
         cmocka_unit_test(another_member_gives_evidence),
         cmocka_unit_test(a_member_that_pauses_gives_none),
         cmocka_unit_test(a_proof_is_due_in_time_or_early),
