@@ -5,6 +5,8 @@
 #define OUTAGE_BACKOFF_MIN_MS 250
 #define OUTAGE_BACKOFF_MAX_MS 1500
 
+_Static_assert(STATUS_COUNT <= 32, "a bit for each");
+
 /* Different faces of one outage are reported once: while members go down and come back, what they
  * answer changes from one try to the next. */
 static enum status outage_kind(enum status status)
@@ -31,8 +33,9 @@ bool outage_is_unknown(enum status status)
 
 bool outage_is_new(struct outage *outage, enum status status)
 {
-    bool is_new = outage->reported != outage_kind(status);
-    outage->reported = outage_kind(status);
+    uint32_t kind = UINT32_C(1) << outage_kind(status);
+    bool is_new = !(outage->reported & kind);
+    outage->reported |= kind;
     return is_new;
 }
 
@@ -46,6 +49,6 @@ uint64_t outage_delay_ms(struct outage *outage)
 bool outage_end(struct outage *outage)
 {
     bool was_outage = outage->failures > 0;
-    *outage = (struct outage){0, STATUS_OK};
+    *outage = (struct outage){0, 0};
     return was_outage;
 }

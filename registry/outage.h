@@ -8,8 +8,8 @@
 
 /* All zero: all is well. */
 struct outage {
-    unsigned failures;    /* in a row; 0: all is well */
-    enum status reported; /* STATUS_OK: nothing */
+    unsigned failures; /* in a row; 0: all is well */
+    uint32_t reported; /* a bit for each kind that was */
 };
 
 /* Whether trying again cannot help as long as nothing was ever done: what etcd refuses for what was
@@ -20,7 +20,8 @@ bool outage_is_permanent(enum status status);
  * no, whatever became of the attempts. */
 bool outage_is_unknown(enum status status);
 
-/* Something failed. True when it is to be reported: not another face of what was reported last. */
+/* Something failed. True when it is to be reported: not another face of what was reported before.
+ * Where two kinds alternate, as two members may fail in different ways, each is so once. */
 bool outage_is_new(struct outage *outage, enum status status);
 
 /* How long to wait before the next try: 0.25 s doubling to 1.5 s, of which a random half, so that a

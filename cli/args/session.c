@@ -21,17 +21,18 @@ static const char *const advice[STATUS_COUNT] = {
     [STATUS_NO_GATEWAY] = "etcd's --config-file needs the line enable-grpc-gateway: true",
     [STATUS_UNRESOLVED] = "see /etc/resolv.conf, and --etcd-endpoint or --etcd-discovery-srv",
     [STATUS_TIMED_OUT] = "try again, or see --etcd-timeout",
-    [STATUS_DENIED] = "see --etcd-user and the roles of that user",
+    [STATUS_DENIED] = "see --etcd-user, --etcd-password-file and the roles of that user",
     [STATUS_NO_SPACE] = "compact and defragment etcd, then disarm its alarm",
     [STATUS_BAD_REPLY] = "is it etcd that listens there?",
     [STATUS_CONFLICT] = "try again",
 };
 
-/* Only what waiting does not mend: whether etcd is running is what trying again is about. */
+/* It is being tried again, so that is no advice. */
 const char *session_outage_advice(enum status status)
 {
-    bool is_settled = status_is_tls(status) || status == STATUS_NO_GATEWAY;
-    return is_settled ? advice[status] : "";
+    if (status == STATUS_TIMED_OUT)
+        status = STATUS_UNREACHABLE;
+    return advice[status] && status != STATUS_CONFLICT ? advice[status] : "";
 }
 
 int session_report(const struct log *log, enum status status, const struct detail *why)

@@ -40,8 +40,7 @@ void session_close(struct session *session);
 typedef int session_use(struct session *session, void *arg);
 int session_run(const struct call *call, session_use *use, void *arg);
 
-/* What a person may do about an outage that does not end by itself: what TLS ended in, a gateway
- * that is off; "" for other statuses. */
+/* What a person may look at in an outage, while it is tried again; "" for other statuses. */
 const char *session_outage_advice(enum status status);
 
 /* Log what went wrong, with advice. Returns the exit status. */

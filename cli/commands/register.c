@@ -21,7 +21,8 @@ struct registering {
     struct keeper *keeper;
     struct ending ending;
     struct sd_notify notify;
-    uint64_t outage_ms; /* when the outage that goes on began; 0 = there is none */
+    uint64_t beat_ms;   /* when the next beat is due */
+    uint64_t outage_ms; /* when the beat began that failed first; 0 = all is well */
     bool is_ending;
     int exit_status;
 };
@@ -33,13 +34,19 @@ static void register_say(const struct registering *registering, enum log_level l
                registering->type, what);
 }
 
+static uint64_t register_now_ms(const struct registering *registering)
+{
+    return uv_now(&registering->session->loop);
+}
+
 static void register_say_outage(struct registering *registering, enum status status,
                                 const struct detail *why)
 {
-    /* The clock is the machine's, which was started before: never 0. */
-    if (registering->outage_ms == 0)
-        registering->outage_ms = uv_now(&registering->session->loop);
     const char *advice = session_outage_advice(status);
+    uint64_t now_ms = register_now_ms(registering);
+    /* Silence is known to be one only when the request's time is over. */
+    if (registering->outage_ms == 0)
+        registering->outage_ms = registering->beat_ms < now_ms ? registering->beat_ms : now_ms;
     log_printf(registering->session->log, LOG_LEVEL_WARNING,
                "service %s (%s): %s%s%s (trying again)", registering->name, registering->type,
                why->text, *advice ? "; " : "", advice);
@@ -48,7 +55,7 @@ static void register_say_outage(struct registering *registering, enum status sta
 static void register_say_recovered(struct registering *registering)
 {
     const struct session *session = registering->session;
-    uint64_t lasted_ms = uv_now(&session->loop) - registering->outage_ms;
+    uint64_t lasted_ms = register_now_ms(registering) - registering->outage_ms;
     log_printf(session->log, LOG_LEVEL_INFO,
                "etcd answers again after %" PRIu64 ".%" PRIu64 " s: %s", lasted_ms / MS_PER_S,
                lasted_ms % MS_PER_S / 100, etcd_last_endpoint(session->etcd));
@@ -110,6 +117,10 @@ static void register_on_event(void *arg, enum keeper_event event, enum status st
         register_end(registering);
     else
         register_say(registering, lines[event].level, lines[event].what);
+    if (event == KEEPER_REGISTERED || event == KEEPER_REFRESHED || event == KEEPER_UPDATED)
+        registering->beat_ms =
+            register_now_ms(registering) +
+            options_number(registering->options, OPTION_SERVICE_REFRESH) * MS_PER_S;
     if (event == KEEPER_REGISTERED)
         sd_notify_ready(&registering->notify);
 }
@@ -150,6 +161,7 @@ static enum status register_keep(struct registering *registering)
         .on_event = register_on_event,
         .arg = registering,
     };
+    registering->beat_ms = register_now_ms(registering);
     enum status status = keeper_new(&options, &registering->keeper);
     if (status != STATUS_OK)
         return detail_set(&session->why, status, "%s", status_text(status));

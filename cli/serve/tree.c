@@ -1,7 +1,6 @@
 /* All of it is callbacks of one loop, so nothing here needs a lock. */
 #include "tree.h"
 
-#include "cli/args/session.h"
 #include "registry/etcd/follow.h"
 #include "xfr_child.h"
 #include "zones/zone.h"
@@ -19,6 +18,7 @@ static void tree_set_state(struct tree *tree, enum answer_state state)
 static void tree_on_stale_limit(uv_timer_t *timer)
 {
     struct tree *tree = timer->data;
+    contact_tell(&tree->contact);
     tree_set_state(tree, ANSWER_EXPIRED);
     log_printf(tree->log, LOG_LEVEL_WARNING,
                "etcd has been away for --stale-limit %" PRIu64 " s: queries fail until it is back",
@@ -110,10 +110,8 @@ static void tree_on_commit(void *arg, int64_t revision)
 
 static void tree_lose_contact(struct tree *tree, const struct detail *why)
 {
-    const char *advice = session_outage_advice(follow_lost_status(tree->follow));
-    log_printf(tree->log, LOG_LEVEL_WARNING, "no contact with etcd, trying again: %s%s%s (%s)",
-               why->text, *advice ? "; " : "", advice,
-               tree->is_ready ? "answering what is known" : "queries fail until it is there");
+    contact_lose(&tree->contact, follow_lost_status(tree->follow), why,
+                 follow_last_seen_ms(tree->follow), tree->is_ready);
     /* An outage is reported again for each further reason: the limit runs from the first. */
     if (tree->is_ready && !tree->is_lost)
         tree_become_stale(tree);
@@ -129,9 +127,7 @@ static void tree_on_connection(void *arg, bool is_live, const struct detail *why
         return;
     }
     uv_timer_stop(&tree->stale);
-    if (tree->is_lost)
-        log_printf(tree->log, LOG_LEVEL_INFO, "contact with etcd again: %s",
-                   etcd_last_endpoint(tree->etcd));
+    contact_regain(&tree->contact, etcd_last_endpoint(tree->etcd));
     tree->is_lost = false;
     /* Not simply fresh: some keys may still be without memory. */
     tree_weigh_memory(tree, zone_is_partial(tree->zone));
@@ -150,6 +146,7 @@ void tree_init(struct tree *tree, uv_loop_t *loop)
     tree->state = ANSWER_NOT_READY;
     uv_timer_init(loop, &tree->stale);
     tree->stale.data = tree;
+    contact_init(&tree->contact, loop, tree->log);
     shortage_init(&tree->shortage, loop, &tree->zone, &tree->follow, tree->log);
 }
 
@@ -172,6 +169,7 @@ enum status tree_start(struct tree *tree, struct etcd *etcd, struct detail *why)
 void tree_stop(struct tree *tree)
 {
     uv_close((uv_handle_t *)&tree->stale, NULL);
+    contact_close(&tree->contact);
     shortage_close(&tree->shortage);
     follow_stop(tree->follow);
 }

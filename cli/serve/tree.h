@@ -11,6 +11,7 @@
 #ifndef CLI_SERVE_TREE_H
 #define CLI_SERVE_TREE_H
 
+#include "contact.h"
 #include "shortage.h"
 
 #include "dns/answer/answer_types.h"
@@ -38,6 +39,7 @@ struct tree {
     struct etcd *etcd;
     struct follow *follow; /* NULL before tree_start() */
     uv_timer_t stale;
+    struct contact contact;
     struct shortage shortage;
     bool is_loaded; /* the last page of a load is in */
     bool is_ready;  /* and has been published */

@@ -49,7 +49,8 @@ static void one_outage_is_reported_once(void **state)
     assert_false(outage_is_new(&outage, STATUS_CONFLICT));
     assert_true(outage_is_new(&outage, STATUS_NO_SPACE));
     assert_false(outage_is_new(&outage, STATUS_NO_SPACE));
-    assert_true(outage_is_new(&outage, STATUS_BAD_REPLY));
+    assert_false(outage_is_new(&outage, STATUS_BAD_REPLY));
+    assert_false(outage_is_new(&outage, STATUS_NO_SPACE));
     outage_end(&outage);
     assert_true(outage_is_new(&outage, STATUS_UNREACHABLE));
 }

@@ -79,7 +79,8 @@ static void what_etcd_refuses_fails_with_advice(void **state)
     cli_run_end_serving(&run);
     const char *said = log_lines_take(&lines);
     assert_non_null(strstr(said, "permission denied"));
-    assert_non_null(strstr(said, " (see --etcd-user and the roles of that user)\n"));
+    assert_non_null(
+        strstr(said, " (see --etcd-user, --etcd-password-file and the roles of that user)\n"));
 }
 
 static void a_failure_is_said_once_with_what_can_be_done(void **state)
@@ -108,11 +109,17 @@ static void a_failure_is_said_once_with_what_can_be_done(void **state)
     assert_non_null(strstr(log_lines_take(&lines), status_text(STATUS_NO_MEMORY)));
 }
 
-static void advice_for_an_outage_is_of_what_does_not_pass(void **state)
+static void advice_for_an_outage_is_not_to_try_again(void **state)
 {
     (void)state;
-    assert_string_equal(session_outage_advice(STATUS_UNREACHABLE), "");
-    assert_string_equal(session_outage_advice(STATUS_TIMED_OUT), "");
+    for (int i = 0; i < STATUS_COUNT; i++)
+        assert_null(strstr(session_outage_advice((enum status)i), "try again"));
+    assert_string_equal(session_outage_advice(STATUS_CONFLICT), "");
+    assert_string_equal(session_outage_advice(STATUS_SYSTEM), "");
+    assert_string_equal(session_outage_advice(STATUS_UNREACHABLE),
+                        "is etcd running there? See --etcd-endpoint");
+    assert_string_equal(session_outage_advice(STATUS_TIMED_OUT),
+                        session_outage_advice(STATUS_UNREACHABLE));
     assert_string_equal(session_outage_advice(STATUS_NO_GATEWAY),
                         "etcd's --config-file needs the line enable-grpc-gateway: true");
     assert_string_equal(session_outage_advice(STATUS_UNTRUSTED),
@@ -144,7 +151,7 @@ int main(void)
         TEST(a_value_is_read_and_changed),
         TEST(what_etcd_refuses_fails_with_advice),
         TEST(a_failure_is_said_once_with_what_can_be_done),
-        TEST(advice_for_an_outage_is_of_what_does_not_pass),
+        TEST(advice_for_an_outage_is_not_to_try_again),
         TEST(what_cannot_be_opened_is_said_of_its_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,8 +112,9 @@ static void a_failure_says_how_many_are_registered(void **state)
                           "{\"error\":\"etcdserver: permission denied\",\"code\":7}", FAKE_KEEP, 9};
     assert_int_equal(cli_run(&run, command), 1);
     assert_non_null(strstr(run.err, "ERROR:root:0 services registered, then: "));
-    assert_non_null(strstr(run.err, "permission denied (see --etcd-user and the roles of that "
-                                    "user)\n"));
+    assert_non_null(strstr(
+        run.err, "permission denied (see --etcd-user, --etcd-password-file and the roles of that "
+                 "user)\n"));
 }
 
 /* With the first entry on its way, Ctrl-C. */

@@ -118,7 +118,7 @@ static void without_etcd_it_is_stale_then_expired_and_fresh_again_with_it(void *
     assert_non_null(strstr(said, "WARNING:no contact with etcd, trying again: "));
     assert_non_null(strstr(said, "(answering what is known)"));
     assert_non_null(strstr(said, "WARNING:etcd has been away for --stale-limit"));
-    assert_non_null(strstr(said, "INFO:contact with etcd again: "));
+    assert_non_null(strstr(said, "INFO:contact with etcd again after "));
 }
 
 static int start_etcd(void **state)
