@@ -317,8 +317,8 @@ def test_a_password_comes_by_a_credential(confined, start_unit, password, is_rig
     etcd = Etcd()
     try:
         enable_users(etcd, "empusa", "right")
-        server = start_unit("empusa-serve.service", "--listen", f"127.0.0.1:{low_port()}", secrets={"etcd-password": f"{password}\n"},
-                            env={"EMPUSA_ETCD_ENDPOINT": etcd.endpoints})
+        server = start_unit("empusa-serve.service", "--listen", f"127.0.0.1:{low_port()}",
+                            secrets={"etcd-password": f"{password}\n"}, env={"EMPUSA_ETCD_ENDPOINT": etcd.endpoints})
         server.wait_line("^INFO:root:serving " if is_right else "no contact with etcd.*password", 30)
         assert not server.find_line("others may read")
         assert server.stop() == 0

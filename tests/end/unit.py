@@ -54,12 +54,13 @@ def system_calls(settings):
 
 
 def is_possible():
-    return (os.geteuid() == 0 and all(map(shutil.which, ("setpriv", "systemd-analyze", "unshare"))) and
-            subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /mnt && mount -t proc -o subset=pid none /proc"],
-                           capture_output=True, check=False).returncode == 0 and confine.find_seccomp() is not None)
+    attempt = "mount -t tmpfs none /mnt && mount -t proc -o subset=pid none /proc"
+    return (os.geteuid() == 0 and confine.find_seccomp() is not None and
+            all(map(shutil.which, ("setpriv", "systemd-analyze", "unshare"))) and
+            subprocess.run(["unshare", "--mount", "sh", "-c", attempt], capture_output=True, check=False).returncode == 0)
 
 
-def words(lines):
+def variables_of(lines):
     """{name: value} of Environment= lines, with the specifiers that our units use."""
     values = {"%S": os.path.dirname(confine.STATE), "%I": "instance", "%d": confine.CREDENTIALS}
     text = " ".join(lines)
@@ -72,8 +73,9 @@ class Unit(Process):
     """The unit's program, of these tests, started as systemd would start it."""
 
     def __init__(self, name, env, *args, secrets=None, state=None, kills=False, program=None):
-        """program: [path, argument...] of another one than the unit's; secrets: {credential: text}, with the drop-in of the examples; state: the directory that is the
-        StateDirectory=; kills: what the unit forbids ends the process, which might get over an error."""
+        """secrets: {credential: text}, with the drop-in of the examples; state: the directory that is the StateDirectory=;
+        kills: what the unit forbids ends the process, which might get over an error; program: [path, argument...] of
+        another one than the unit's."""
         settings = read(name)
         self.scratch = tempfile.mkdtemp(prefix="empusa-unit-")  # what goes into the namespace
         os.chmod(self.scratch, 0o755)
@@ -81,11 +83,11 @@ class Unit(Process):
         shutil.copy(confine.__file__, self.scratch)
         argv = shlex.split(settings["ExecStart"][0])
         assert argv[0] == "/usr/local/bin/empusa"
-        variables = words(settings.get("Environment", []))
+        variables = variables_of(settings.get("Environment", []))
         if secrets:
             more = read("empusa-secrets.conf")
             assert {line.split(":")[0] for line in more["LoadCredential"]} == set(secrets)
-            variables.update(words(more["Environment"]))
+            variables.update(variables_of(more["Environment"]))
         plan = {"settings": settings, "calls": system_calls(settings), "kills": kills, "scratch": self.scratch,
                 "secrets": secrets or {}, "state": state, "argv": program or ["/run/test/empusa", *argv[1:], *args]}
         path = os.path.join(self.scratch, "plan")
