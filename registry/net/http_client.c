@@ -35,6 +35,8 @@ static void http_client_request_free(struct http_client_request *request)
     free(request);
 }
 
+static void http_client_on_timer(uv_timer_t *timer);
+
 static void http_client_free_timer(uv_handle_t *handle)
 {
     free(handle->data);
@@ -54,7 +56,8 @@ static void http_client_destroy(struct http_client *http)
 }
 
 /* Add and remove what could not be from inside a callback of libcurl. A request that libcurl does
- * not take stays in the list, and is offered again the next time. */
+ * not take ends in the loop's next turn: whoever has just begun it does not know it yet. libcurl sets
+ * its timer again after a turn that comes too early. */
 static void http_client_run_deferred(struct http_client *http)
 {
     struct http_client_request *next;
@@ -64,9 +67,14 @@ static void http_client_run_deferred(struct http_client *http)
         next = LIST_NEXT(request, node);
         if (request->is_cancelled)
             http_client_request_free(request);
-        else if (!request->is_added)
+        else if (!request->is_added && !request->is_stuck) {
             request->is_added = curl_multi_add_handle(http->multi, request->easy) == CURLM_OK;
+            request->is_stuck = !request->is_added;
+            http->has_stuck |= request->is_stuck;
+        }
     }
+    if (http->has_stuck)
+        uv_timer_start(&http->timer, http_client_on_timer, 0, 0);
 }
 
 static void http_client_leave(struct http_client *http)
@@ -114,13 +122,13 @@ static void http_client_end(struct http_client_request *request, CURLcode code)
 }
 
 /* What nobody waits for would hang. `done` frees no other request: depth is not 0. */
-static void http_client_end_unwatched(struct http_client *http)
+static void http_client_end_stuck(struct http_client *http)
 {
     struct http_client_request *next, *request;
-    request = http->has_unwatched ? LIST_FIRST(&http->requests) : NULL;
-    for (http->has_unwatched = false; request; request = next) {
+    request = http->has_stuck ? LIST_FIRST(&http->requests) : NULL;
+    for (http->has_stuck = false; request; request = next) {
         next = LIST_NEXT(request, node);
-        if (request->is_unwatched)
+        if (request->is_stuck)
             http_client_end(request, CURLE_OUT_OF_MEMORY);
     }
 }
@@ -137,7 +145,7 @@ static void http_client_drive(struct http_client *http, curl_socket_t fd, int ev
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
         http_client_end(request, message->data.result); /* read now: the message goes with it */
     }
-    http_client_end_unwatched(http);
+    http_client_end_stuck(http);
     http_client_leave(http);
 }
 
@@ -208,7 +216,7 @@ static int http_client_set_socket(CURL *easy, curl_socket_t fd, int what, void *
      * when the number comes back. So the request is ended as soon as libcurl is off the stack. */
     struct http_client_request *request = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &request);
-    request->is_unwatched = http->has_unwatched = true;
+    request->is_stuck = http->has_stuck = true;
     return 0;
 }
 
@@ -218,13 +226,15 @@ enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http
     struct http_client *http = calloc(1, sizeof(*http));
     if (!http)
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
-    bool is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    http->multi = is_ready ? curl_multi_init() : NULL;
+    CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+    http->multi = code == CURLE_OK ? curl_multi_init() : NULL;
     if (!http->multi) {
-        if (is_ready)
+        if (code == CURLE_OK)
             curl_global_cleanup();
         free(http);
-        return detail_set(why, STATUS_SYSTEM, "libcurl cannot be initialised");
+        return code == CURLE_OK || code == CURLE_OUT_OF_MEMORY
+                   ? detail_set(why, STATUS_NO_MEMORY, "out of memory")
+                   : detail_set(why, STATUS_SYSTEM, "libcurl: %s", curl_easy_strerror(code));
     }
     http->loop = loop;
     http->tls = tls_files_share(tls);

@@ -90,6 +90,8 @@ static enum status http_failure_tls(const struct http_failure *failure, struct d
 
 enum status http_failure_explain(const struct http_failure *failure, struct detail *why)
 {
+    if (failure->code == CURLE_OUT_OF_MEMORY)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     enum status status = http_failure_tls(failure, why);
     if (status != STATUS_OK)
         return status;

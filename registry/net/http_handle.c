@@ -8,6 +8,12 @@
 #define HTTP_HANDLE_KEEPALIVE_INTERVAL_S 2
 #define HTTP_HANDLE_USER_TIMEOUT_MS      8000
 
+/* libcurl copies strings, so each may lack memory. A request without one of them would be another: without its addresses
+ * libcurl looks the name up itself and may reach another host, without its authorities it trusts the system's, without
+ * CURLOPT_NOPROXY it obeys the environment. So whichever fails, the request does. */
+#define HTTP_HANDLE_SET(request, option, value)                                                    \
+    ((request)->lacks_option |= curl_easy_setopt((request)->easy, option, value) != CURLE_OK)
+
 static size_t http_handle_on_data(char *octets, size_t size, size_t count, void *arg)
 {
     struct http_client_request *request = arg;
@@ -45,11 +51,12 @@ static int http_handle_on_socket(void *arg, curl_socket_t fd, curlsocktype purpo
 }
 
 /* Not copied: the request holds a reference to its struct tls_files. */
-static void http_handle_set_blob(CURL *easy, CURLoption option, const struct file *file)
+static void http_handle_set_blob(struct http_client_request *request, CURLoption option,
+                                 const struct file *file)
 {
     struct curl_blob blob = {file->data, file->len, CURL_BLOB_NOCOPY};
     if (file->data)
-        curl_easy_setopt(easy, option, &blob);
+        HTTP_HANDLE_SET(request, option, &blob);
 }
 
 /* OpenSSL calls this when the server requests a client certificate, whether or not we have one.
@@ -84,71 +91,67 @@ static CURLcode http_handle_on_context(CURL *easy, void *context, void *arg)
  * system's directory as well. */
 static void http_handle_use_tls(struct http_client_request *request)
 {
-    CURL *easy = request->easy;
     const struct tls_files *tls = request->tls;
     if (tls->ca.data || tls->ca_directory) {
-        curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-        curl_easy_setopt(easy, CURLOPT_CAPATH, tls->ca_directory);
+        HTTP_HANDLE_SET(request, CURLOPT_CAINFO, NULL);
+        HTTP_HANDLE_SET(request, CURLOPT_CAPATH, tls->ca_directory);
     }
-    http_handle_set_blob(easy, CURLOPT_CAINFO_BLOB, &tls->ca);
-    http_handle_set_blob(easy, CURLOPT_SSLCERT_BLOB, &tls->cert);
-    http_handle_set_blob(easy, CURLOPT_SSLKEY_BLOB, &tls->key);
-    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, http_handle_on_context);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, request->http);
+    http_handle_set_blob(request, CURLOPT_CAINFO_BLOB, &tls->ca);
+    http_handle_set_blob(request, CURLOPT_SSLCERT_BLOB, &tls->cert);
+    http_handle_set_blob(request, CURLOPT_SSLKEY_BLOB, &tls->key);
+    HTTP_HANDLE_SET(request, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    HTTP_HANDLE_SET(request, CURLOPT_SSL_CTX_FUNCTION, http_handle_on_context);
+    HTTP_HANDLE_SET(request, CURLOPT_SSL_CTX_DATA, request->http);
 }
 
 static void http_handle_set_callbacks(struct http_client_request *request)
 {
-    CURL *easy = request->easy;
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, request);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request->error);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_handle_on_data);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, http_handle_on_send);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, request);
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, http_handle_on_socket);
+    HTTP_HANDLE_SET(request, CURLOPT_PRIVATE, request);
+    HTTP_HANDLE_SET(request, CURLOPT_ERRORBUFFER, request->error);
+    HTTP_HANDLE_SET(request, CURLOPT_WRITEFUNCTION, http_handle_on_data);
+    HTTP_HANDLE_SET(request, CURLOPT_WRITEDATA, request);
+    HTTP_HANDLE_SET(request, CURLOPT_PREREQFUNCTION, http_handle_on_send);
+    HTTP_HANDLE_SET(request, CURLOPT_PREREQDATA, request);
+    HTTP_HANDLE_SET(request, CURLOPT_SOCKOPTFUNCTION, http_handle_on_socket);
 }
 
-/* Where to connect to. Fails without memory: if the lists were left out, libcurl would look the
- * name up itself and might reach another host. */
-static bool http_handle_set_place(CURL *easy, CURLoption option, const char *text,
-                                  struct curl_slist **list)
+/* Where to connect to. */
+static void http_handle_set_place(struct http_client_request *request, CURLoption option,
+                                  const char *text, struct curl_slist **list)
 {
     if (!text || !text[0])
-        return true;
+        return;
     *list = curl_slist_append(NULL, text);
-    return *list && curl_easy_setopt(easy, option, *list) == CURLE_OK;
+    request->lacks_option |= !*list;
+    HTTP_HANDLE_SET(request, option, *list);
 }
 
 bool http_handle_set_options(struct http_client_request *request,
                              const struct http_client_options *options)
 {
-    CURL *easy = request->easy;
     http_handle_set_callbacks(request);
     http_handle_use_tls(request);
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+    HTTP_HANDLE_SET(request, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    HTTP_HANDLE_SET(request, CURLOPT_PROTOCOLS_STR, "http,https");
+    HTTP_HANDLE_SET(request, CURLOPT_NOPROXY, "*");
     /* Else libcurl ignores SIGPIPE during each call and then puts back what it found, which another
      * thread may have changed meanwhile. */
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, (long)HTTP_HANDLE_KEEPALIVE_IDLE_S);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, (long)HTTP_HANDLE_KEEPALIVE_INTERVAL_S);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
+    HTTP_HANDLE_SET(request, CURLOPT_NOSIGNAL, 1L);
+    HTTP_HANDLE_SET(request, CURLOPT_TCP_KEEPALIVE, 1L);
+    HTTP_HANDLE_SET(request, CURLOPT_TCP_KEEPIDLE, (long)HTTP_HANDLE_KEEPALIVE_IDLE_S);
+    HTTP_HANDLE_SET(request, CURLOPT_TCP_KEEPINTVL, (long)HTTP_HANDLE_KEEPALIVE_INTERVAL_S);
+    HTTP_HANDLE_SET(request, CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
     if (options->buffer_len)
-        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)options->buffer_len);
+        HTTP_HANDLE_SET(request, CURLOPT_BUFFERSIZE, (long)options->buffer_len);
     if (request->headers)
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->headers);
-    if (!http_handle_set_place(easy, CURLOPT_RESOLVE, options->addresses, &request->addresses) ||
-        !http_handle_set_place(easy, CURLOPT_CONNECT_TO, options->connect_to, &request->connect_to))
-        return false;
+        HTTP_HANDLE_SET(request, CURLOPT_HTTPHEADER, request->headers);
+    http_handle_set_place(request, CURLOPT_RESOLVE, options->addresses, &request->addresses);
+    http_handle_set_place(request, CURLOPT_CONNECT_TO, options->connect_to, &request->connect_to);
     if (options->body) {
         /* Before the body, of which libcurl else copies strlen() octets. */
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->body_len);
-        if (curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, options->body) != CURLE_OK)
-            return false;
+        HTTP_HANDLE_SET(request, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)options->body_len);
+        HTTP_HANDLE_SET(request, CURLOPT_COPYPOSTFIELDS, options->body);
     }
-    return curl_easy_setopt(easy, CURLOPT_URL, options->url) == CURLE_OK;
+    HTTP_HANDLE_SET(request, CURLOPT_URL, options->url);
+    return !request->lacks_option;
 }

@@ -22,8 +22,9 @@ struct http_client_request {
     void *arg;
     unsigned sends;
     bool is_once, is_added, is_cancelled;
-    bool is_unwatched;  /* a socket of it cannot be waited for */
+    bool is_stuck;      /* libcurl did not take it, or a socket of it cannot be waited for */
     bool is_cert_asked; /* the server requested a client certificate */
+    bool lacks_option;  /* libcurl did not take it */
     LIST_ENTRY(http_client_request) node;
     char error[CURL_ERROR_SIZE];
 };
@@ -34,9 +35,9 @@ struct http_client {
     CURLM *multi;
     struct tls_files *tls;
     LIST_HEAD(, http_client_request) requests;
-    unsigned depth;     /* calls of libcurl and of callbacks under way */
-    bool has_deferred;  /* requests to add or to remove when depth is 0 */
-    bool has_unwatched; /* requests to end when libcurl is off the stack */
+    unsigned depth;    /* calls of libcurl and of callbacks under way */
+    bool has_deferred; /* requests to add or to remove when depth is 0 */
+    bool has_stuck;    /* requests to end when libcurl is off the stack */
     bool is_closing;
 };
 

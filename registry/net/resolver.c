@@ -18,6 +18,7 @@
 #define RESOLVER_TIMEOUT_MS    1000 /* of each server's first try; doubled with each further one */
 #define RESOLVER_TRIES         4
 #define RESOLVER_TICK_S        1
+#define RESOLVER_LOOK_MS       20 /* between two looks at sockets that cannot be watched */
 #define RESOLVER_ADDRESSES_MAX 64
 #define RESOLVER_SRV_MAX       64
 #define RESOLVER_TYPE_SRV      33
@@ -58,6 +59,7 @@ struct resolver {
     size_t under_way;          /* queries that are not settled */
     struct stat configuration; /* resolv.conf, when it was read */
     bool has_own_servers, is_reopening, is_closing;
+    bool has_unwatched; /* sockets: there was no memory for their polls */
 };
 
 static void resolver_free_handle(uv_handle_t *handle)
@@ -76,11 +78,14 @@ static void resolver_rearm(struct resolver *resolver)
         return;
     if (resolver->under_way == 0) {
         uv_timer_stop(&resolver->timer);
+        resolver->has_unwatched = false; /* c-ares has closed them */
         return;
     }
     const struct timeval *next = ares_timeout(resolver->channel, &tick, &left);
     /* Rounded up: called a fraction too early, c-ares would not find the time-out reached. */
     uint64_t next_ms = (uint64_t)next->tv_sec * 1000 + (uint64_t)next->tv_usec / 1000 + 1;
+    if (resolver->has_unwatched && next_ms > RESOLVER_LOOK_MS)
+        next_ms = RESOLVER_LOOK_MS;
     uv_timer_start(&resolver->timer, resolver_on_timer, next_ms, 0);
 }
 
@@ -129,11 +134,22 @@ static void resolver_on_socket(void *arg, ares_socket_t fd, int is_readable, int
     }
     if (!socket)
         socket = resolver_open_socket(resolver, fd);
-    /* Without memory for it nothing is watched: the look-up ends by its time-out. */
     if (socket)
         uv_poll_start(&socket->poll,
                       (is_readable ? UV_READABLE : 0) | (is_writable ? UV_WRITABLE : 0),
                       resolver_on_poll);
+    else
+        resolver->has_unwatched = true;
+}
+
+/* None of them blocks. Each look-up of a socket that stays open would go unheard else. */
+static void resolver_look(struct resolver *resolver)
+{
+    ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
+    int bits = ares_getsock(resolver->channel, sockets, ARES_GETSOCK_MAXNUM);
+    for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++)
+        if (ARES_GETSOCK_READABLE(bits, i) || ARES_GETSOCK_WRITABLE(bits, i))
+            ares_process_fd(resolver->channel, sockets[i], sockets[i]);
 }
 
 /* A channel that knows what resolv.conf says now. */
@@ -178,7 +194,10 @@ enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail 
 
 enum status resolver_set_servers(struct resolver *resolver, const char *servers, struct detail *why)
 {
-    if (ares_set_servers_ports_csv(resolver->channel, servers) != ARES_SUCCESS)
+    int error = ares_set_servers_ports_csv(resolver->channel, servers);
+    if (error == ARES_ENOMEM)
+        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
+    if (error != ARES_SUCCESS)
         return detail_set(why, STATUS_BAD_INPUT, "%s: not the address of a name server", servers);
     resolver->has_own_servers = true;
     return STATUS_OK;
@@ -400,6 +419,8 @@ static void resolver_on_timer(uv_timer_t *timer)
 {
     struct resolver *resolver = timer->data;
     resolver_follow(resolver);
+    if (resolver->has_unwatched)
+        resolver_look(resolver);
     ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* time-outs alone */
     resolver_rearm(resolver);
 }

@@ -21,7 +21,11 @@ static int tls_files_no_password(char *out, int size, int is_writing, void *arg)
 static enum status tls_files_fail(const char *what, const char *path, struct detail *why)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
-    ERR_clear_error();
+    bool lacks_memory = false;
+    for (unsigned long error; (error = ERR_get_error());)
+        lacks_memory |= ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+    if (lacks_memory)
+        return detail_set(why, STATUS_NO_MEMORY, "out of memory");
     return detail_set(why, STATUS_BAD_INPUT, "%s %s: %s", what, path,
                       reason ? reason : "not in PEM format");
 }
@@ -31,8 +35,10 @@ static enum status tls_files_read(const char *what, const char *path, bool may_w
 {
     struct detail reason;
     enum status status = file_read(path, TLS_FILES_FILE_MAX, may_wait, out, &reason);
-    if (status == STATUS_OK || status == STATUS_NO_MEMORY)
+    if (status == STATUS_OK)
         return status;
+    if (status == STATUS_NO_MEMORY)
+        return detail_set(why, status, "out of memory");
     return detail_set(why, STATUS_BAD_INPUT, "%s %s: %s", what, path, reason.text);
 }
 
@@ -124,9 +130,9 @@ static enum status tls_files_load_authorities(struct tls_files *tls, const char 
     if (status != STATUS_OK)
         return status;
     BIO *bio = BIO_new_mem_buf(tls->ca.data, (int)tls->ca.len);
+    ERR_clear_error();
     if (!bio)
         return detail_set(why, STATUS_NO_MEMORY, "out of memory");
-    ERR_clear_error();
     if (!tls_files_is_bundle(bio))
         status = tls_files_fail("CA bundle", path, why);
     ERR_clear_error();

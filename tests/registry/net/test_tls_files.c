@@ -1,5 +1,6 @@
 /* The files of TLS: what is good is taken whole, what is not is named. */
 #include "registry/net/tls_files.h"
+#include "support/certificate.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -34,29 +35,6 @@ enum {
 };
 static char paths[FILES][64];
 
-static EVP_PKEY *new_key(void)
-{
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    assert_non_null(key);
-    return key;
-}
-
-static X509 *new_cert(EVP_PKEY *key)
-{
-    X509 *cert = X509_new();
-    assert_non_null(cert);
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
-    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-    X509_set_pubkey(cert, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-                               (const unsigned char *)"test", -1, -1, 0);
-    X509_set_issuer_name(cert, X509_get_subject_name(cert));
-    assert_int_not_equal(X509_sign(cert, key, EVP_sha256()), 0);
-    return cert;
-}
-
 static FILE *open_file(int file)
 {
     FILE *out = fopen(paths[file], "w");
@@ -71,8 +49,8 @@ static int set_up(void **state)
         return -1;
     for (int i = 0; i < FILES; i++)
         snprintf(paths[i], sizeof(paths[i]), "%s/%d.pem", directory, i);
-    EVP_PKEY *key = new_key(), *other = new_key();
-    X509 *cert = new_cert(key);
+    EVP_PKEY *key = certificate_new_key(), *other = certificate_new_key();
+    X509 *cert = certificate_new(key);
     static const int certs[] = {CERT, BOTH, CHAIN, BAD_CHAIN};
     for (size_t i = 0; i < sizeof(certs) / sizeof(certs[0]); i++) {
         FILE *out = open_file(certs[i]);
