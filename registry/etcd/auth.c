@@ -120,20 +120,23 @@ static bool auth_is_token(const cJSON *token)
     return true;
 }
 
-/* False: no token in it. */
-static bool auth_take_token(struct client_auth *auth)
+/* BAD_REPLY: no token in it. */
+static enum status auth_take_token(struct client_auth *auth)
 {
-    cJSON *root = gateway_reply_parse(auth->reply.data, auth->reply.len);
+    enum status status;
+    cJSON *root = gateway_reply_parse(auth->reply.data, auth->reply.len, &status);
     const cJSON *token = cJSON_GetObjectItemCaseSensitive(root, "token");
     char *copy = NULL;
-    if (auth_is_token(token))
-        copy = strdup(token->valuestring);
+    if (status == STATUS_OK && !auth_is_token(token))
+        status = STATUS_BAD_REPLY;
+    else if (status == STATUS_OK && !(copy = strdup(token->valuestring)))
+        status = STATUS_NO_MEMORY;
     cJSON_Delete(root);
-    if (!copy)
-        return false;
+    if (status != STATUS_OK)
+        return status;
     auth_wipe(&auth->token);
     auth->token = copy;
-    return true;
+    return STATUS_OK;
 }
 
 static void auth_fail(struct client_auth *auth, uint64_t now_ms)
@@ -155,18 +158,23 @@ static void auth_on_done(void *arg, const struct http_client_result *result)
     struct etcd *etcd = arg;
     struct client_auth *auth = &etcd->auth;
     bool is_200 = result->code == CURLE_OK && result->status == 200;
+    enum status status = auth->reply.status;
+    if (status == STATUS_OK)
+        status = is_200 ? auth_take_token(auth) : STATUS_BAD_REPLY;
     auth->request = NULL;
     auth->failed = auth->asked;
-    if (is_200 && auth_take_token(auth)) {
+    if (status == STATUS_OK) {
         auth->fetched_ms = uv_now(etcd->loop);
         auth->refusals = 0;
         etcd->wake(etcd);
         return;
     }
     /* UNDONE: to ask for a token changes nothing, so another member may be asked. */
-    auth->error = (struct gateway_reply_error){STATUS_BAD_REPLY, GATEWAY_REPLY_UNDONE,
-                                               "no token in the reply"};
-    if (result->code != CURLE_OK) {
+    auth->error =
+        (struct gateway_reply_error){status, GATEWAY_REPLY_UNDONE, "no token in the reply"};
+    if (status == STATUS_NO_MEMORY)
+        snprintf(auth->error.message, sizeof(auth->error.message), "%s", status_text(status));
+    else if (result->code != CURLE_OK) {
         auth->error.status = result->kind;
         snprintf(auth->error.message, sizeof(auth->error.message), "%.190s", result->why.text);
     } else if (!is_200) {

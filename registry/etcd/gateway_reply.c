@@ -7,11 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+static cJSON *gateway_reply_begin(const char *text, size_t len, const char **end,
+                                  enum status *status)
+{
+    /* cJSON returns NULL for both; malloc() tells them apart. */
+    errno = 0;
+    cJSON *root = text ? cJSON_ParseWithLengthOpts(text, len, end, false) : NULL;
+    *status = root ? STATUS_OK : errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_BAD_REPLY;
+    return root;
+}
+
+cJSON *gateway_reply_json(const char *text, size_t len, enum status *status)
+{
+    const char *end;
+    return gateway_reply_begin(text, len, &end, status);
+}
+
 /* cJSON stops behind the first value; a reply that something follows is not etcd's. */
-cJSON *gateway_reply_parse(const char *text, size_t len)
+cJSON *gateway_reply_parse(const char *text, size_t len, enum status *status)
 {
     const char *end = NULL;
-    cJSON *root = text ? cJSON_ParseWithLengthOpts(text, len, &end, false) : NULL;
+    cJSON *root = gateway_reply_begin(text, len, &end, status);
     if (!root)
         return NULL;
     while (end < text + len && (*end == ' ' || *end == '\t' || *end == '\r' || *end == '\n'))
@@ -19,6 +35,7 @@ cJSON *gateway_reply_parse(const char *text, size_t len)
     if (end == text + len)
         return root;
     cJSON_Delete(root);
+    *status = STATUS_BAD_REPLY;
     return NULL;
 }
 
@@ -317,7 +334,8 @@ void gateway_reply_error(long http_status, const char *body, size_t len,
     int64_t code = 0;
     if (!body)
         len = 0;
-    cJSON *root = cJSON_ParseWithLength(len ? body : "", len);
+    enum status status; /* of a text that is none, the words count */
+    cJSON *root = gateway_reply_json(len ? body : "", len, &status);
     bool is_json = gateway_reply_error_json(root, out, &code);
     cJSON_Delete(root);
     if (!is_json)

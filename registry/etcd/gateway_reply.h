@@ -18,9 +18,11 @@ struct gateway_reply_header {
     uint64_t cluster_id, member_id, raft_term;
 };
 
-/* A whole body as JSON: one value with nothing but blanks behind it. To be given to cJSON_Delete().
- * NULL: it is none, or there is no memory. */
-cJSON *gateway_reply_parse(const char *text, size_t len);
+/* A text as JSON, of which something else may follow, and a whole body: one value with nothing but
+ * blanks behind it. To be given to cJSON_Delete(). *status is OK; else NULL is returned, and it is
+ * BAD_REPLY for what is no JSON, or NO_MEMORY. */
+cJSON *gateway_reply_json(const char *text, size_t len, enum status *status);
+cJSON *gateway_reply_parse(const char *text, size_t len, enum status *status);
 
 /* A 64-bit member, be it a string or a number; 0 when it is missing. False: it is there and is no
  * whole number of that range; *out is 0 then. */

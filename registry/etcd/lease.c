@@ -79,7 +79,8 @@ static enum status lease_check(void *arg, const char *reply, size_t len, struct 
 {
     struct lease_request *lease = arg;
     struct gateway_reply_error error = {.message = "the reply makes no sense"};
-    cJSON *root = gateway_reply_parse(reply, len);
+    enum status status;
+    cJSON *root = gateway_reply_parse(reply, len, &status);
     const cJSON *result = root;
     if (lease->method == RPC_LEASE_KEEP_ALIVE)
         result = cJSON_GetObjectItemCaseSensitive(root, "result");
@@ -87,6 +88,8 @@ static enum status lease_check(void *arg, const char *reply, size_t len, struct 
     if (cJSON_GetObjectItemCaseSensitive(root, "error"))
         gateway_reply_error(200, reply, len, &error);
     cJSON_Delete(root);
+    if (status == STATUS_NO_MEMORY)
+        return detail_set(why, status, "lease: %s", status_text(status));
     return is_good ? STATUS_OK : detail_set(why, STATUS_BAD_REPLY, "lease: %s", error.message);
 }
 

@@ -1,5 +1,7 @@
 #include "member.h"
 
+#include "gateway_reply.h"
+
 #include "registry/base/backoff.h"
 #include "registry/base/random.h"
 #include "registry/base/utf8.h"
@@ -116,7 +118,8 @@ static unsigned member_version(const char *text)
  * oldest member's: each is asked by itself. */
 bool member_set_version(struct member *member, const char *body, size_t len)
 {
-    cJSON *root = cJSON_ParseWithLength(body ? body : "", len);
+    enum status status;
+    cJSON *root = gateway_reply_json(body, len, &status);
     const cJSON *server = cJSON_GetObjectItemCaseSensitive(root, "etcdserver");
     unsigned version = cJSON_IsString(server) ? member_version(server->valuestring) : 0;
     cJSON_Delete(root);

@@ -163,9 +163,11 @@ static enum status range_on_begin(void *arg, const char *text, size_t len)
     buffer_init(&copy, JSON_SPLIT_OUTER_MAX + 2);
     buffer_add(&copy, text, len);
     buffer_add_text(&copy, "]}");
-    cJSON *root = copy.status == STATUS_OK ? cJSON_ParseWithLength(copy.data, copy.len) : NULL;
+    enum status status = copy.status;
+    cJSON *root = status == STATUS_OK ? gateway_reply_json(copy.data, copy.len, &status) : NULL;
     buffer_clear(&copy);
-    enum status status = range_take_header(range, root);
+    if (status == STATUS_OK)
+        status = range_take_header(range, root);
     cJSON_Delete(root);
     return status;
 }
@@ -197,12 +199,13 @@ static enum status range_on_element(void *arg, const char *text, size_t len)
 {
     struct range *range = arg;
     struct kv kv;
-    cJSON *object = cJSON_ParseWithLength(text, len);
-    bool is_good = gateway_reply_kv(object, &kv) && range_is_due(range, &kv);
+    enum status status;
+    cJSON *object = gateway_reply_json(text, len, &status);
     bool is_wanted = range_left(range) > 0;
-    enum status status = STATUS_BAD_REPLY;
-    if (is_good)
-        status = range->end.len ? range_set_next(range, &kv) : STATUS_OK;
+    if (status == STATUS_OK && !(gateway_reply_kv(object, &kv) && range_is_due(range, &kv)))
+        status = STATUS_BAD_REPLY;
+    if (status == STATUS_OK && range->end.len)
+        status = range_set_next(range, &kv);
     range->page_keys++;
     if (status == STATUS_OK && is_wanted) {
         range->given++;
@@ -236,10 +239,12 @@ static enum status range_on_outer(void *arg, const char *text, size_t len)
 {
     struct range *range = arg;
     uint64_t count;
-    cJSON *root = range->has_outer ? NULL : cJSON_ParseWithLength(text, len);
     enum status status = STATUS_BAD_REPLY;
+    cJSON *root = range->has_outer ? NULL : gateway_reply_json(text, len, &status);
     if (gateway_reply_has_uint(root, "count", &count) && range_is_whole(range, root, count))
         status = range_take_header(range, root);
+    else if (status == STATUS_OK)
+        status = STATUS_BAD_REPLY;
     range->has_more = gateway_reply_bool(root, "more");
     range->has_outer = true;
     range->result.count = range->given_before + count;

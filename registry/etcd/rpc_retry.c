@@ -34,6 +34,11 @@ void rpc_retry_answered(struct rpc *rpc)
         rpc_retry_nonsense(rpc);
         return;
     }
+    /* What the answer says of a write nobody knows then. */
+    if (status == STATUS_NO_MEMORY && !rpc->request.is_idempotent) {
+        rpc_state_fail_unknown(rpc, status_text(status));
+        return;
+    }
     if (status == STATUS_OK) {
         member_mark_up(&rpc->etcd->members, rpc->member);
         auth_trust(&rpc->etcd->auth, rpc->request.method);

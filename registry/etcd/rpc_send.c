@@ -61,6 +61,11 @@ static void rpc_send_on_version(void *arg, const struct http_client_result *resu
 {
     struct rpc *rpc = arg;
     rpc->http = NULL;
+    /* What could not be kept libcurl reports as a write that failed. */
+    if (rpc->reply.status == STATUS_NO_MEMORY) {
+        rpc_state_fail(rpc, STATUS_NO_MEMORY, status_text(STATUS_NO_MEMORY), false);
+        return;
+    }
     if (result->code != CURLE_OK) {
         rpc_retry_broken(rpc, result);
         return;

@@ -74,7 +74,6 @@ static enum status txn_reply_read_root(const struct txn_shape *shape, struct txn
     static const char *const members[] = {"header", "succeeded", "responses", NULL};
     struct kv_txn_result *result = &reply->result;
     struct gateway_reply_header header;
-    /* Without a root, which was no JSON, there is no header either: cJSON's look-ups take NULL. */
     cJSON *list = cJSON_GetObjectItemCaseSensitive(reply->root, "responses");
     if (!gateway_reply_header(reply->root, &header) ||
         !gateway_reply_has_only(reply->root, members) ||
@@ -106,8 +105,10 @@ static enum status txn_reply_read_root(const struct txn_shape *shape, struct txn
 enum status txn_reply_read(const struct txn_shape *shape, const char *text, size_t len,
                            struct txn_reply *out)
 {
-    struct txn_reply reply = {.root = gateway_reply_parse(text, len)};
-    enum status status = txn_reply_read_root(shape, &reply);
+    enum status status;
+    struct txn_reply reply = {.root = gateway_reply_parse(text, len, &status)};
+    if (status == STATUS_OK)
+        status = txn_reply_read_root(shape, &reply);
     if (status == STATUS_OK)
         *out = reply;
     else

@@ -87,7 +87,8 @@ static enum status watch_on_element(void *arg, const char *text, size_t len)
 {
     struct watch *watch = arg;
     struct kv kv;
-    cJSON *event = cJSON_ParseWithLength(text, len);
+    enum status status;
+    cJSON *event = gateway_reply_json(text, len, &status);
     bool is_put;
     bool is_good = gateway_reply_kv(cJSON_GetObjectItemCaseSensitive(event, "kv"), &kv) &&
                    watch_read_type(event, &is_put) && watch_is_due(watch, &kv);
@@ -96,7 +97,7 @@ static enum status watch_on_element(void *arg, const char *text, size_t len)
     cJSON_Delete(event);
     if (watch->is_dead)
         return STATUS_CANCELLED;
-    return is_good ? STATUS_OK : STATUS_BAD_REPLY;
+    return is_good || status != STATUS_OK ? status : STATUS_BAD_REPLY;
 }
 
 /* Why the server ended the watch. With compact_revision it says nothing else. etcd leaves the
@@ -140,9 +141,11 @@ static enum status watch_on_outer(void *arg, const char *text, size_t len)
 {
     struct watch *watch = arg;
     struct gateway_reply_error error;
-    cJSON *root = cJSON_ParseWithLength(text, len);
-    const cJSON *result = cJSON_GetObjectItemCaseSensitive(root, "result");
     enum status status;
+    cJSON *root = gateway_reply_json(text, len, &status);
+    const cJSON *result = cJSON_GetObjectItemCaseSensitive(root, "result");
+    if (status == STATUS_NO_MEMORY)
+        return status;
     if (cJSON_IsObject(result)) {
         status = watch_on_result(watch, result);
     } else { /* HTTP's status went out with the first line: an error comes as the last one */

@@ -1,5 +1,7 @@
 #include "fake_store.h"
 
+#include "allocation.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,10 +56,18 @@ static bool fake_store_remove(struct fake_store *etcd, const char *key)
     struct fake_store_key *found = fake_store_find(etcd, key);
     if (!found)
         return false;
+    struct fake_store_key *gone = &etcd->gone[++etcd->revision % FAKE_STORE_GONE];
+    *gone = *found;
+    gone->revision = etcd->revision;
     etcd->key_count--;
     memmove(found, found + 1, (size_t)(&etcd->keys[etcd->key_count] - found) * sizeof(*found));
-    etcd->revision++;
     return true;
+}
+
+void fake_store_delete(struct fake_store *etcd, const char *key)
+{
+    if (!fake_store_remove(etcd, key))
+        abort();
 }
 
 struct fake_store_lease *fake_store_lease(struct fake_store *etcd, int64_t id)
@@ -210,6 +220,73 @@ static void fake_store_time_left(struct fake_store *etcd, const cJSON *root, FIL
         fprintf(out, ",\"grantedTTL\":\"%" PRId64 "\"", lease->ttl_s);
 }
 
+/* By revision, as etcd does. */
+static void fake_store_events(const struct fake_store *etcd, int64_t from, FILE *out)
+{
+    const struct fake_store_key *end = etcd->keys + etcd->key_count;
+    const char *comma = "";
+    fprintf(out, "{\"result\":{");
+    fake_store_header(etcd, out);
+    fprintf(out, ",\"events\":[");
+    for (; from <= etcd->revision; from++) {
+        const struct fake_store_key *gone = &etcd->gone[from % FAKE_STORE_GONE], *key = etcd->keys;
+        while (key < end && key->revision != from)
+            key++;
+        if (key == end && gone->revision != from)
+            continue;
+        fprintf(out, "%s{%s\"kv\":", comma, key < end ? "" : "\"type\":\"DELETE\",");
+        fake_store_kv(out, key < end ? key : gone);
+        fprintf(out, "}");
+        comma = ",";
+    }
+    fprintf(out, "]}}\n");
+}
+
+void fake_store_tell(struct fake_store *etcd, int64_t revision)
+{
+    size_t len = 0;
+    bool was_paused = allocation_pause();
+    free(etcd->reply);
+    FILE *out = open_memstream(&etcd->reply, &len);
+    fake_store_events(etcd, revision, out);
+    fclose(out);
+    fake_gateway_go_on(&etcd->gateway, etcd->reply);
+    allocation_resume(was_paused);
+}
+
+static void fake_store_watch(struct fake_store *etcd, const cJSON *root, FILE *out)
+{
+    const cJSON *asked = cJSON_GetObjectItemCaseSensitive(root, "create_request");
+    int64_t from = fake_store_number(asked, "start_revision");
+    fprintf(out, "{\"result\":{");
+    fake_store_header(etcd, out);
+    fprintf(out, ",\"created\":true}}\n");
+    if (from > 0 && from <= etcd->revision)
+        fake_store_events(etcd, from, out);
+}
+
+static void fake_store_answer(struct fake_store *etcd, const char *path, const cJSON *root,
+                              struct fake_row *row, FILE *out)
+{
+    fprintf(out, "{");
+    if (strcmp(path, "/v3/kv/range") == 0) {
+        etcd->ranges++;
+        fake_store_header(etcd, out);
+        fprintf(out, ",");
+        fake_store_range(etcd, root, out);
+    } else if (strcmp(path, "/v3/kv/txn") == 0) {
+        fake_store_txn(etcd, root, row, out);
+    } else if (strcmp(path, "/v3/lease/grant") == 0) {
+        fake_store_grant(etcd, root, out);
+    } else if (strcmp(path, "/v3/auth/authenticate") == 0) {
+        fake_store_header(etcd, out);
+        fprintf(out, ",\"token\":\"t.1\"");
+    } else {
+        fake_store_time_left(etcd, root, out);
+    }
+    fprintf(out, "}");
+}
+
 void fake_store_decide(void *arg, const char *path, const char *body, struct fake_row *row)
 {
     struct fake_store *etcd = arg;
@@ -227,20 +304,10 @@ void fake_store_decide(void *arg, const char *path, const char *body, struct fak
     cJSON *root = cJSON_Parse(body);
     free(etcd->reply);
     FILE *out = open_memstream(&etcd->reply, &len);
-    fprintf(out, "{");
-    if (strcmp(path, "/v3/kv/range") == 0) {
-        etcd->ranges++;
-        fake_store_header(etcd, out);
-        fprintf(out, ",");
-        fake_store_range(etcd, root, out);
-    } else if (strcmp(path, "/v3/kv/txn") == 0) {
-        fake_store_txn(etcd, root, row, out);
-    } else if (strcmp(path, "/v3/lease/grant") == 0) {
-        fake_store_grant(etcd, root, out);
-    } else {
-        fake_store_time_left(etcd, root, out);
-    }
-    fprintf(out, "}");
+    if (strcmp(path, "/v3/watch") == 0)
+        fake_store_watch(etcd, root, out);
+    else
+        fake_store_answer(etcd, path, root, row, out);
     fclose(out);
     cJSON_Delete(root);
     row->body = etcd->reply;
@@ -254,11 +321,14 @@ bool fake_store_start(struct fake_store *etcd, uint32_t timeout_ms)
         {"/v3/kv/txn", 200, NULL, FAKE_KEEP, 0},
         {"/v3/lease/grant", 200, NULL, FAKE_KEEP, 0},
         {"/v3/lease/timetolive", 200, NULL, FAKE_KEEP, 0},
+        {"/v3/auth/authenticate", 200, NULL, FAKE_KEEP, 0},
+        {"/v3/watch", 200, NULL, FAKE_CHUNK, 0},
     };
     memset(etcd, 0, sizeof(*etcd));
     etcd->revision = 1;
     client_loop_open(&etcd->client);
-    if (!fake_gateway_start(&etcd->gateway, &etcd->client.loop, rows, 5))
+    if (!fake_gateway_start(&etcd->gateway, &etcd->client.loop, rows,
+                            sizeof(rows) / sizeof(rows[0])))
         return false;
     etcd->gateway.decide = fake_store_decide;
     etcd->gateway.arg = etcd;

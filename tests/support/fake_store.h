@@ -17,6 +17,7 @@
 
 #define FAKE_STORE_KEYS   512
 #define FAKE_STORE_LEASES 256
+#define FAKE_STORE_GONE   64
 
 struct fake_store {
     struct fake_gateway gateway;
@@ -26,6 +27,7 @@ struct fake_store {
         int64_t revision, created, lease; /* revisions of its last and its first write */
     } keys[FAKE_STORE_KEYS];              /* in order */
     size_t key_count;
+    struct fake_store_key gone[FAKE_STORE_GONE]; /* what was deleted last, by revision modulo */
     struct fake_store_lease {
         int64_t id, ttl_s, left_s; /* left_s < 0: gone */
     } leases[FAKE_STORE_LEASES];
@@ -44,6 +46,13 @@ struct fake_store_key *fake_store_find(struct fake_store *etcd, const char *key)
 
 /* As a client of its own would: `lease` 0: without. The revision goes on. */
 void fake_store_put(struct fake_store *etcd, const char *key, const char *value, int64_t lease);
+
+/* The same; it is there. */
+void fake_store_delete(struct fake_store *etcd, const char *key);
+
+/* The watches that stand hear of all that is of this revision or later. One that begins hears by itself of what it
+ * asks for. */
+void fake_store_tell(struct fake_store *etcd, int64_t revision);
 
 /* NULL: there is no such lease; one that is gone is there with left_s < 0. */
 struct fake_store_lease *fake_store_lease(struct fake_store *etcd, int64_t id);
