@@ -96,16 +96,19 @@ static enum status text_read_data(struct text *text, const struct dump_record *r
     return status == LDNS_STATUS_MEM_ERR ? STATUS_NO_MEMORY : STATUS_BAD_INPUT;
 }
 
-static void text_put_data(struct text *text, const ldns_rr *rr)
+/* False: without memory. */
+static bool text_put_data(struct text *text, const ldns_rr *rr)
 {
+    bool is_whole = true;
     for (size_t i = 0; i < ldns_rr_rd_count(rr); i++) {
         const ldns_rdf *field = ldns_rr_rdf(rr, i);
         text_put(text, i == 0 ? "\t" : " ");
         if (ldns_rdf_get_type(field) == LDNS_RDF_TYPE_DNAME)
             text_put_name(text, ldns_rdf_data(field));
         else
-            ldns_rdf2buffer_str(text->line, field);
+            is_whole &= ldns_rdf2buffer_str(text->line, field) == LDNS_STATUS_OK;
     }
+    return is_whole;
 }
 
 enum status text_line(struct text *text, const struct dump_record *record, const char **out,
@@ -118,11 +121,11 @@ enum status text_line(struct text *text, const struct dump_record *record, const
     ldns_buffer_clear(text->line);
     text_put_name(text, record->owner);
     ldns_buffer_printf(text->line, "\t%u\tIN\t", record->ttl_s);
-    ldns_rr_type2buffer_str(text->line, (ldns_rr_type)record->type);
-    text_put_data(text, rr);
+    ldns_status type_status = ldns_rr_type2buffer_str(text->line, (ldns_rr_type)record->type);
+    bool is_whole = text_put_data(text, rr) && type_status == LDNS_STATUS_OK;
     text_put(text, "\n");
     ldns_rr_free(rr);
-    if (ldns_buffer_status(text->line) != LDNS_STATUS_OK)
+    if (!is_whole || ldns_buffer_status(text->line) != LDNS_STATUS_OK)
         return STATUS_NO_MEMORY;
     *out = (const char *)ldns_buffer_begin(text->line);
     *out_len = ldns_buffer_position(text->line);
