@@ -15,6 +15,7 @@
 #define REFRESH_MIN_S  5U
 #define REFRESH_MAX_S  300U
 #define REFRESH_FILE_S 30 /* of what has no TTL: the hosts file */
+#define RETAKE_S       1  /* what was found could not be taken */
 #define RETRY_MIN_S    10U
 #define RETRY_MAX_S    300U /* for a host that does not exist */
 #define RETRY_DNS_S    60U  /* at most, when it is DNS that fails */
@@ -188,15 +189,15 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
         uv_close((uv_handle_t *)&host->timer, hosts_on_closed);
     } else if (status == STATUS_OK) {
         host->failures = 0;
-        hosts_look_up_in(host, hosts_refresh_s(ttl_s));
-        hosts->found(hosts->arg, host->name, addresses, count,
-                     ttl_s ? hosts_refresh_s(ttl_s) : UINT32_MAX);
+        status = hosts->found(hosts->arg, host->name, addresses, count,
+                              ttl_s ? hosts_refresh_s(ttl_s) : UINT32_MAX);
+        hosts_look_up_in(host, status == STATUS_OK ? hosts_refresh_s(ttl_s) : RETAKE_S);
     } else if (status == STATUS_CANCELLED) {
         host->state = HOST_KNOWN;
     } else {
         hosts_fail(host, status);
         if (status == STATUS_NOT_FOUND)
-            hosts->found(hosts->arg, host->name, NULL, 0, UINT32_MAX);
+            (void)hosts->found(hosts->arg, host->name, NULL, 0, UINT32_MAX); /* needs no memory */
     }
     /* Cancelled is said by a resolver that closes, and takes no more; hosts_stop() comes next. */
     if (status != STATUS_CANCELLED)
@@ -250,20 +251,21 @@ static void hosts_warn(struct hosts *hosts)
     hosts->has_warned = true;
 }
 
-void hosts_add(void *arg, const char *name)
+enum status hosts_add(void *arg, const char *name)
 {
     struct hosts *hosts = arg;
-    struct host *host = calloc(1, sizeof(*host));
-    if (!host || strlen(name) >= sizeof(host->name)) {
-        free(host);
-        return; /* no address: the SRV record still stands */
-    }
+    struct host *host;
+    if (strlen(name) >= sizeof(host->name))
+        return STATUS_OK; /* no address: the SRV record still stands */
+    host = calloc(1, sizeof(*host));
+    if (!host)
+        return STATUS_NO_MEMORY;
     memcpy(host->name, name, strlen(name) + 1);
     host->hosts = hosts;
     struct host **found = tsearch(host, &hosts->tree, hosts_compare);
     if (!found || *found != host) {
         free(host);
-        return;
+        return found ? STATUS_OK : STATUS_NO_MEMORY;
     }
     uv_timer_init(hosts->loop, &host->timer);
     host->timer.data = host;
@@ -271,13 +273,14 @@ void hosts_add(void *arg, const char *name)
     if (hosts->admitted >= HOSTS_MAX) {
         hosts_enqueue(host, HOST_LEFT_OUT);
         hosts_warn(hosts);
-        return;
+        return STATUS_OK;
     }
     hosts->admitted++;
     hosts_enqueue(host, HOST_NEW);
     /* Not from here: the zone is in the midst of a change. */
     if (!uv_is_active((uv_handle_t *)&hosts->pump))
         uv_timer_start(&hosts->pump, hosts_pump, 0, 0);
+    return STATUS_OK;
 }
 
 static void hosts_forget(struct hosts *hosts, struct host *host)

@@ -28,17 +28,18 @@
 struct hosts;
 
 /* The addresses of a host: none when it has none. ttl_s: UINT32_MAX when the result does not age.
- */
-typedef void hosts_found(void *arg, const char *name, const struct resolver_address *addresses,
-                         size_t count, uint32_t ttl_s);
+ * NO_MEMORY: they could not be taken, and are looked up again soon. */
+typedef enum status hosts_found(void *arg, const char *name,
+                                const struct resolver_address *addresses, size_t count,
+                                uint32_t ttl_s);
 
 /* `resolver` must outlive the hosts. `log` gets a WARNING when hosts are left out. NO_MEMORY. */
 MUST_USE enum status hosts_start(uv_loop_t *loop, struct resolver *resolver, const struct log *log,
                                  hosts_found *found, void *arg, struct hosts **out);
 
 /* Begin and cease to look a host up, as zone_options.host_added and host_removed, with the hosts
- * as `arg`. */
-void hosts_add(void *hosts, const char *name);
+ * as `arg`. NO_MEMORY: it does not begin. */
+MUST_USE enum status hosts_add(void *hosts, const char *name);
 void hosts_remove(void *hosts, const char *name);
 
 struct hosts_counts {

@@ -64,16 +64,27 @@ static bool target_is_dotless(const struct target *target)
 
 /* Folded, since the registry's "baz" and "BAZ" are one target, and one host to look up. Those of
  * the configuration are not looked up at all. */
-static void target_notify_host(struct zone *zone, const struct target *target, bool is_added)
+static enum status target_notify_host(struct zone *zone, const struct target *target, bool is_added)
 {
-    void (*notify)(void *, const char *) = is_added ? zone->host_added : zone->host_removed;
-    if (!notify || target->is_fixed || !target_is_dotless(target))
-        return;
+    bool is_wanted = is_added ? zone->host_added != NULL : zone->host_removed != NULL;
+    if (!is_wanted || target->is_fixed || !target_is_dotless(target))
+        return STATUS_OK;
     const uint8_t *name = node_name(&target->node);
     char text[NAME_LABEL_MAX + 1];
     name_fold_exact((uint8_t *)text, name + 1, name[0]);
     text[name[0]] = '\0';
-    notify(zone->arg, text);
+    if (is_added)
+        return zone->host_added(zone->arg, text);
+    zone->host_removed(zone->arg, text);
+    return STATUS_OK;
+}
+
+/* "addr" and "host" are always there. */
+static enum status target_enter(struct zone *zone, struct target *target)
+{
+    return target->is_elsewhere
+               ? ptr_table_insert(&zone->elsewhere, names_hash(zone, target), target)
+               : names_add(zone, &target->node);
 }
 
 static void target_count_target(struct zone *zone, const struct target *target, bool is_more)
@@ -103,15 +114,14 @@ static enum status target_make(struct zone *zone, const struct address *location
         target->family = location->kind == HOST_KIND_IPV4 ? 4 : 6;
         memcpy(target->address, location->address, target->family == 4 ? 4 : 16);
     }
-    enum status status =
-        is_elsewhere ? ptr_table_insert(&zone->elsewhere, names_hash(zone, target), target)
-                     : names_add(zone, &target->node); /* "addr" and "host" are always there */
+    enum status status = target_notify_host(zone, target, true);
+    if (status == STATUS_OK && (status = target_enter(zone, target)) != STATUS_OK)
+        (void)target_notify_host(zone, target, false);
     if (status != STATUS_OK) {
         free(target);
         return status;
     }
     target_count_target(zone, target, true);
-    target_notify_host(zone, target, true);
     target->is_queued = true;
     names_defer_reap(zone, &target->node);
     *out = target;
@@ -231,7 +241,7 @@ void target_reap(struct zone *zone, struct target *target)
     target->is_queued = false;
     if (target->users > 0)
         return;
-    target_notify_host(zone, target, false);
+    (void)target_notify_host(zone, target, false);
     target_count_target(zone, target, false);
     ttl_counts_clear(&target->ttls);
     if (target->node.kind == NODE_HOST)
@@ -294,23 +304,25 @@ static size_t target_sort_addresses(struct resolver_address *list,
 
 #define ADDRESSES_MAX 64 /* of one host; more are left out */
 
-static bool target_set_addresses(struct zone *zone, struct target *target,
-                                 const struct resolver_address *addresses, size_t count)
+static enum status target_set_addresses(struct zone *zone, struct target *target,
+                                        const struct resolver_address *addresses, size_t count,
+                                        bool *is_change)
 {
     struct resolver_address list[ADDRESSES_MAX + 1];
     count = target_sort_addresses(list, addresses, count < ADDRESSES_MAX ? count : ADDRESSES_MAX);
     struct node_addresses *old = target->addresses, *fresh = NULL;
     if (count && !(fresh = target_addresses_new(list, count)))
-        return false; /* the last good result is kept */
-    if (target_is_same(old, fresh)) {
+        return STATUS_NO_MEMORY; /* the last good result is kept */
+    *is_change = !target_is_same(old, fresh);
+    if (!*is_change) {
         free(fresh);
-        return false;
+        return STATUS_OK;
     }
     target_count_target(zone, target, false);
     rcu_publish(target->addresses, fresh);
     target_count_target(zone, target, true);
     rcu_retire(old);
-    return true;
+    return STATUS_OK;
 }
 
 static struct target *target_find_host(struct zone *zone, const char *name)
@@ -328,15 +340,16 @@ static struct target *target_find_host(struct zone *zone, const char *name)
 
 /* A TTL that changes alone is no change of the zone: each refresh brings another, and the serial
  * would move with all of them. */
-bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
-                     size_t count, uint32_t ttl_s)
+enum status target_set_host(struct zone *zone, const char *name,
+                            const struct resolver_address *addresses, size_t count, uint32_t ttl_s,
+                            bool *is_change)
 {
     struct target *target = target_find_host(zone, name);
     if (!target || target->is_fixed)
-        return false;
+        return STATUS_OK;
     target->resolved_ttl_s = ttl_s;
     target_set_ttl(zone, target);
-    return target_set_addresses(zone, target, addresses, count);
+    return target_set_addresses(zone, target, addresses, count, is_change);
 }
 
 /* Each row makes the host's list anew from all rows so far that name it, so the last one's is
@@ -362,6 +375,6 @@ enum status target_add_fixed(struct zone *zone, const struct zone_address *rows,
     target->is_fixed = true;
     if (target->users == 0)
         target->users = 1; /* the configuration: it is never reaped */
-    (void)target_set_addresses(zone, target, all, count);
-    return STATUS_OK;
+    bool is_change;
+    return target_set_addresses(zone, target, all, count, &is_change);
 }

@@ -25,9 +25,10 @@ void target_reap(struct zone *zone, struct target *target);
  * rows before. BAD_INPUT with *why, NO_MEMORY. */
 MUST_USE enum status target_add_fixed(struct zone *zone, const struct zone_address *rows,
                                       size_t row, struct detail *why);
-/* As zone_set_host(); true when something changed. */
-bool target_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
-                     size_t count, uint32_t ttl_s);
+/* As zone_set_host(); *is_change: whether something has changed. */
+MUST_USE enum status target_set_host(struct zone *zone, const char *name,
+                                     const struct resolver_address *addresses, size_t count,
+                                     uint32_t ttl_s, bool *is_change);
 /* Without readers. */
 void target_free(struct target *target);
 

@@ -385,15 +385,18 @@ void zone_raise_serial(struct zone *zone, uint32_t serial)
         rcu_publish(zone->view.serial, serial);
 }
 
-void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
-                   size_t count, uint32_t ttl_s)
+enum status zone_set_host(struct zone *zone, const char *name,
+                          const struct resolver_address *addresses, size_t count, uint32_t ttl_s)
 {
     bool is_in_group = zone->has_changed; /* whose commit covers this, too */
-    if (!target_set_host(zone, name, addresses, count, ttl_s))
-        return;
+    bool is_change = false;
+    enum status status = target_set_host(zone, name, addresses, count, ttl_s, &is_change);
+    if (!is_change)
+        return status;
     zone->has_changed = true;
     if (!is_in_group)
         zone_commit(zone, 0);
+    return STATUS_OK;
 }
 
 void zone_counts(const struct zone *zone, struct zone_counts *out)

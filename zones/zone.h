@@ -59,9 +59,10 @@ void zone_raise_serial(struct zone *zone, uint32_t serial);
 /* The addresses of a host that the registry names, replacing those known; count 0 = none.
  * Visible at once. A change adds 1 to the serial, or leaves that to the commit of the group of
  * changes that is under way. ttl_s bounds the records' TTL. A host that the registry does not
- * name is ignored. */
-void zone_set_host(struct zone *zone, const char *name, const struct resolver_address *addresses,
-                   size_t count, uint32_t ttl_s);
+ * name is ignored. NO_MEMORY: those known stay. */
+MUST_USE enum status zone_set_host(struct zone *zone, const char *name,
+                                   const struct resolver_address *addresses, size_t count,
+                                   uint32_t ttl_s);
 
 void zone_counts(const struct zone *zone, struct zone_counts *out);
 

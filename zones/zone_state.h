@@ -32,7 +32,7 @@ struct zone {
     uint64_t changes; /* zone_change_count() */
     struct zone_counts counts;
     struct log log;
-    void (*host_added)(void *arg, const char *name);
+    enum status (*host_added)(void *arg, const char *name);
     void (*host_removed)(void *arg, const char *name);
     void *arg;
     char domain[NAME_TEXT_MAX];

@@ -44,8 +44,9 @@ struct zone_options {
     struct zone_fault *fault; /* filled in with BAD_INPUT; may be NULL */
     struct log log;
     /* A dotless host without a --host address is referred to for the first time / no longer. May be
-     * NULL. The name is folded and valid until `host_removed` for it returns. */
-    void (*host_added)(void *arg, const char *name);
+     * NULL. The name is folded and valid until `host_removed` for it returns. NO_MEMORY: then there is none for what
+     * refers to it either. */
+    enum status (*host_added)(void *arg, const char *name);
     void (*host_removed)(void *arg, const char *name);
     void *arg;
 };

@@ -25,6 +25,7 @@
 
 #define ADDRESSES_SIZE 1024
 #define STEP_MS        500
+#define PUBLISH_MS     50
 #define SIGNALS        4
 
 struct serve {
@@ -45,23 +46,35 @@ struct serve {
     struct status_http *http;
     struct xfr_child *transfers;
     struct tree tree;
-    uv_timer_t step;
+    uv_timer_t step, publish;
+    bool is_unpublished; /* env, for want of memory */
     struct sd_notify notify;
     struct renewal renewal;
     uv_signal_t signals[SIGNALS];
     int exit_status;
 };
 
+/* Until there is memory for it: else workers would answer beyond --stale-limit, or as from a fresh tree. */
+static void serve_publish(uv_timer_t *timer)
+{
+    struct serve *serve = timer->data;
+    bool was_unpublished = serve->is_unpublished;
+    enum status status = server_set_env(serve->server, &serve->env);
+    serve->is_unpublished = status != STATUS_OK;
+    if (!serve->is_unpublished)
+        return;
+    uv_timer_start(timer, serve_publish, PUBLISH_MS, 0);
+    if (!was_unpublished)
+        log_printf(serve->log, LOG_LEVEL_ERROR, "workers could not be told, trying again: %s",
+                   status_text(status));
+}
+
 static void serve_on_state(void *arg, enum answer_state state)
 {
     struct serve *serve = arg;
-    /* It stays set also where it cannot be published: whatever publishes next takes it along. */
     serve->env.state = state;
     status_pages_set_state(&serve->pages, state);
-    enum status status = server_set_env(serve->server, &serve->env);
-    if (status != STATUS_OK)
-        log_printf(serve->log, LOG_LEVEL_ERROR, "workers could not be told: %s",
-                   status_text(status));
+    serve_publish(&serve->publish);
 }
 
 /* Not before: what systemd starts after us may ask at once, and would get SERVFAIL. */
@@ -81,11 +94,12 @@ static void serve_on_ready(void *arg)
         serve->hooks->ready(serve->hooks->arg, addresses, zone_domain(serve->zone));
 }
 
-static void serve_on_host(void *arg, const char *name, const struct resolver_address *addresses,
-                          size_t count, uint32_t ttl_s)
+static enum status serve_on_host(void *arg, const char *name,
+                                 const struct resolver_address *addresses, size_t count,
+                                 uint32_t ttl_s)
 {
     struct serve *serve = arg;
-    zone_set_host(serve->zone, name, addresses, count, ttl_s);
+    return zone_set_host(serve->zone, name, addresses, count, ttl_s);
 }
 
 /* SIGHUP is by custom what makes a daemon read its files again; for dev it is the end of its
@@ -118,6 +132,7 @@ static void serve_start_handles(struct serve *serve)
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
     output_begin(&serve->loop);
     uv_timer_init(&serve->loop, &serve->step);
+    uv_timer_init(&serve->loop, &serve->publish);
     sd_notify_start(&serve->notify, &serve->loop);
     renewal_start(&serve->renewal, &serve->loop);
     serve->tree = (struct tree){.log = serve->log,
@@ -127,7 +142,7 @@ static void serve_start_handles(struct serve *serve)
                                 .on_ready = serve_on_ready,
                                 .arg = serve};
     tree_init(&serve->tree, &serve->loop);
-    serve->step.data = serve;
+    serve->step.data = serve->publish.data = serve;
     for (size_t i = 0; i < SIGNALS; i++) {
         uv_signal_init(&serve->loop, &serve->signals[i]);
         serve->signals[i].data = serve;
@@ -241,6 +256,7 @@ static enum status serve_start(struct serve *serve, struct detail *why)
 static void serve_stop(struct serve *serve)
 {
     uv_close((uv_handle_t *)&serve->step, NULL);
+    uv_close((uv_handle_t *)&serve->publish, NULL);
     sd_notify_stop(&serve->notify);
     renewal_stop(&serve->renewal);
     for (size_t i = 0; i < SIGNALS; i++)

@@ -14,9 +14,10 @@ static void fixture_on_host(struct fixture *fixture, char sign, const char *name
     snprintf(fixture->hosts + len, sizeof(fixture->hosts) - len, "%c%s ", sign, name);
 }
 
-static void fixture_on_added(void *arg, const char *name)
+static enum status fixture_on_added(void *arg, const char *name)
 {
     fixture_on_host(arg, '+', name);
+    return STATUS_OK;
 }
 
 static void fixture_on_removed(void *arg, const char *name)

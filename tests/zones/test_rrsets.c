@@ -135,7 +135,7 @@ static void a_host_view_is_as_short_as_its_hosts(void **state)
     fixture_put(&fixture, "/service/http/a", "baz:1");
     fixture_commit(&fixture);
     assert_string_equal(sets_of("_http._tcp", true), "1 20 0;28 20 0;33 20 1;");
-    zone_set_host(fixture.zone, "baz", &address, 1, 6);
+    assert_int_equal(zone_set_host(fixture.zone, "baz", &address, 1, 6), STATUS_OK);
     assert_string_equal(sets_of("_http._tcp", true), "1 6 1;28 6 0;33 20 1;");
     for (unsigned i = 0; i < MEMBER_VECTOR_CHUNK; i++) {
         snprintf(key, sizeof(key), "/service/http/more-%u", i);

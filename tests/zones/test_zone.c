@@ -37,10 +37,11 @@ static void say(char sign, const char *name)
     snprintf(heard.said + len, sizeof(heard.said) - len, "%c%s ", sign, name);
 }
 
-static void on_added(void *arg, const char *name)
+static enum status on_added(void *arg, const char *name)
 {
     (void)arg;
     say('+', name);
+    return STATUS_OK;
 }
 
 static void on_removed(void *arg, const char *name)
@@ -736,8 +737,8 @@ static void the_serial_follows_the_revision_and_never_goes_back(void **state)
             told++;
         if (rows[i].what == HOST) {
             address.octets[3]++;
-            zone_set_host(zone, "baz", &address, 1, 60);
-            zone_set_host(zone, "baz", &address, 1, 60);
+            assert_int_equal(zone_set_host(zone, "baz", &address, 1, 60), STATUS_OK);
+            assert_int_equal(zone_set_host(zone, "baz", &address, 1, 60), STATUS_OK);
         } else if (i > 1) {
             put(zone, "/service/http/a", "baz:1", told);
         }
@@ -764,7 +765,7 @@ static void an_address_before_the_first_load_does_not_show_in_the_serial(void **
     zone_load_begin(zone);
     put(zone, "/service/http/a", "baz:1", 5);
     zone_commit(zone, 0);
-    zone_set_host(zone, "baz", &address, 1, 60);
+    assert_int_equal(zone_set_host(zone, "baz", &address, 1, 60), STATUS_OK);
     zone_load_end(zone, NULL, NULL);
     zone_commit(zone, 7);
     assert_int_equal(counts_of(zone).serial, 7);
@@ -779,7 +780,7 @@ static void an_address_amid_a_group_waits_for_its_commit(void **state)
     put(zone, "/service/http/a", "baz:1", 1);
     zone_commit(zone, 1);
     put(zone, "/service/http/b", "baz:2", 2);
-    zone_set_host(zone, "baz", &address, 1, 60);
+    assert_int_equal(zone_set_host(zone, "baz", &address, 1, 60), STATUS_OK);
     assert_int_equal(size_of(zone, "_http._tcp"), 1);
     assert_int_equal(counts_of(zone).serial, 1);
     assert_int_equal(counts_of(zone).hosts_without_address, 0);
@@ -841,14 +842,14 @@ static void counts_hosts_with_and_without_addresses(void **state)
     zone_commit(zone, 2);
     assert_int_equal(counts_of(zone).hosts, 2);
     assert_int_equal(counts_of(zone).hosts_without_address, 2);
-    zone_set_host(zone, "baz", &address, 1, 60);
-    zone_set_host(zone, "unknown", &address, 1, 60);
-    zone_set_host(zone, "", &address, 1, 60);
-    zone_set_host(zone, X63 X63, &address, 1, 60);
+    assert_int_equal(zone_set_host(zone, "baz", &address, 1, 60), STATUS_OK);
+    assert_int_equal(zone_set_host(zone, "unknown", &address, 1, 60), STATUS_OK);
+    assert_int_equal(zone_set_host(zone, "", &address, 1, 60), STATUS_OK);
+    assert_int_equal(zone_set_host(zone, X63 X63, &address, 1, 60), STATUS_OK);
     assert_int_equal(counts_of(zone).hosts_without_address, 1);
-    zone_set_host(zone, "baz", NULL, 0, 60);
+    assert_int_equal(zone_set_host(zone, "baz", NULL, 0, 60), STATUS_OK);
     assert_int_equal(counts_of(zone).hosts_without_address, 2);
-    zone_set_host(zone, "baz", &address, 1, 60);
+    assert_int_equal(zone_set_host(zone, "baz", &address, 1, 60), STATUS_OK);
     take_away(zone, "/service/http/a");
     zone_commit(zone, 3);
     assert_int_equal(counts_of(zone).hosts, 1);

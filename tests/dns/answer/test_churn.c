@@ -222,7 +222,7 @@ static struct oracle_host *known_host(const char *name)
     return NULL;
 }
 
-static void on_wanted(void *arg, const char *name)
+static enum status on_wanted(void *arg, const char *name)
 {
     assert_ptr_equal(arg, &world);
     assert_int_equal(world.wanted[(uint8_t)name[0]]++, 0);
@@ -231,6 +231,7 @@ static void on_wanted(void *arg, const char *name)
     assert_true(world.oracle.host_count <= ORACLE_HOSTS_MAX);
     *host = (struct oracle_host){.ttl_s = UINT32_MAX};
     snprintf(host->name, sizeof(host->name), "%s", name);
+    return STATUS_OK;
 }
 
 static void on_unwanted(void *arg, const char *name)
@@ -252,7 +253,7 @@ static void step_host(void)
         addresses[i].family = draw(2) ? AF_INET : AF_INET6;
         memset(addresses[i].octets, (int)(1 + draw(4)), addresses[i].family == AF_INET ? 4 : 16);
     }
-    zone_set_host(world.zone, name, addresses, count, ttl_s);
+    assert_int_equal(zone_set_host(world.zone, name, addresses, count, ttl_s), STATUS_OK);
     struct oracle_host *host = known_host(name);
     if (!host)
         return;
@@ -403,7 +404,8 @@ static struct zone *fresh_zone(void)
     struct zone_options options = world.options;
     struct zone *zone;
     size_t order[KEYS];
-    options.host_added = options.host_removed = NULL;
+    options.host_added = NULL;
+    options.host_removed = NULL;
     assert_int_equal(zone_new(&options, &zone, NULL), STATUS_OK);
     for (size_t i = 0; i < KEYS; i++) {
         size_t at = draw(i + 1);
@@ -415,7 +417,8 @@ static struct zone *fresh_zone(void)
             put(zone, order[i]);
     for (size_t i = 0; i < world.oracle.host_count; i++) {
         const struct oracle_host *host = &world.oracle.hosts[i];
-        zone_set_host(zone, host->name, host->addresses, host->count, host->ttl_s);
+        assert_int_equal(zone_set_host(zone, host->name, host->addresses, host->count, host->ttl_s),
+                         STATUS_OK);
     }
     zone_commit(zone, world.revision);
     return zone;
