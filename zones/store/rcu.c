@@ -70,6 +70,9 @@ void rcu_quiescent(void)
  * sees the blocks as they were filled. */
 #define BLOCK_MAX  60 /* glibc keeps blocks of up to 1 kB at hand */
 #define BLOCKS_MAX 64 /* of a commit, to come back */
+/* Kept for when there is no memory for another: without a block what is retired is lost, as nobody
+ * can tell then when it may be freed. */
+#define BLOCKS_KEPT 64
 
 struct block {
     struct rcu_head head;
@@ -81,6 +84,8 @@ struct block {
 
 /* The writer's, and there is one writer thread in a process. */
 static __thread struct block *collecting;
+static __thread struct block *kept;
+static __thread unsigned kept_count;
 static struct block *returned; /* a stack: liburcu's thread pushes, the writer takes all */
 
 static void rcu_free_blocks(struct block *block)
@@ -121,12 +126,35 @@ static void rcu_free_returned(void)
         rcu_free_blocks(__atomic_exchange_n(&returned, NULL, __ATOMIC_ACQUIRE));
 }
 
+static struct block *rcu_take_kept(void)
+{
+    struct block *block = kept;
+    if (!block)
+        return NULL;
+    kept = block->next;
+    kept_count--;
+    return block;
+}
+
+/* One with each commit: rarely needed, so not to be waited for. */
+static void rcu_keep_one(void)
+{
+    struct block *block = kept_count < BLOCKS_KEPT ? malloc(sizeof(*block)) : NULL;
+    if (!block)
+        return;
+    block->next = kept;
+    kept = block;
+    kept_count++;
+}
+
 void rcu_retire(void *memory)
 {
     if (!memory)
         return;
     if (!collecting || collecting->count == BLOCK_MAX) {
         struct block *block = malloc(sizeof(*block));
+        if (!block)
+            block = rcu_take_kept();
         if (!block)
             return; /* lost: it may still be published, so that no grace period could free it now */
         block->next = collecting;
@@ -140,6 +168,7 @@ void rcu_retire(void *memory)
 void rcu_collect(void)
 {
     rcu_free_returned();
+    rcu_keep_one();
     if (!collecting)
         return;
     struct block *block = collecting;
@@ -184,4 +213,6 @@ void rcu_barrier_all(void)
     (void)sem_destroy(&barrier.is_reached);
     RCU_GRACE_OVER();
     rcu_free_returned();
+    for (struct block *block; (block = rcu_take_kept());)
+        free(block);
 }

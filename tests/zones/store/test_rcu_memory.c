@@ -29,8 +29,27 @@ static void what_cannot_be_remembered_stays(void **state)
     free(lost);
 }
 
+/* LeakSanitizer would say what was lost. */
+static void commits_keep_room_for_when_there_is_no_memory(void **state)
+{
+    enum { COMMITS = 8, RETIRED = COMMITS * 60 };
+    (void)state;
+    for (unsigned i = 0; i < COMMITS; i++)
+        rcu_collect();
+    for (unsigned i = 0; i < RETIRED; i++) {
+        char *one = malloc(16);
+        allocation_begin_many(0, ALLOCATION_ALL);
+        rcu_retire(one);
+        allocation_end();
+    }
+    rcu_collect();
+    rcu_barrier_all();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_cannot_be_remembered_stays)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_cannot_be_remembered_stays),
+        cmocka_unit_test(commits_keep_room_for_when_there_is_no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
