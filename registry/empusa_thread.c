@@ -1,5 +1,7 @@
 #include "empusa_thread.h"
 
+#include "registry/net/loop.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
@@ -69,7 +71,7 @@ enum status empusa_thread_init(struct empusa *registry, struct detail *why)
     int error = empusa_thread_init_lock(registry);
     if (error)
         return detail_set(why, STATUS_SYSTEM, "a lock: %s", strerror(error));
-    error = uv_loop_init(&registry->loop);
+    error = loop_init(&registry->loop);
     if (error) {
         empusa_thread_clear_lock(registry);
         return detail_set(why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));

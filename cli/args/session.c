@@ -2,6 +2,7 @@
 
 #include "connect.h"
 #include "registry/base/buffer.h"
+#include "registry/net/loop.h"
 
 #include <stdlib.h>
 
@@ -52,7 +53,7 @@ int session_fail(const struct session *session, enum status status)
 
 enum status session_loop_init(uv_loop_t *loop, struct detail *why)
 {
-    int error = uv_loop_init(loop);
+    int error = loop_init(loop);
     return error ? detail_set(why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error)) : STATUS_OK;
 }
 

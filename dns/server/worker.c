@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include "registry/net/loop.h"
 #include "udp.h"
 #include "zones/store/rcu.h"
 
@@ -175,7 +176,7 @@ static int worker_start_thread(struct worker *worker)
 enum status worker_start(struct worker *worker, struct detail *why)
 {
     struct worker_shared *shared = worker->shared;
-    int error = uv_loop_init(&worker->loop);
+    int error = loop_init(&worker->loop);
     if (error != 0)
         return detail_set(why, STATUS_SYSTEM, "event loop: %s", uv_strerror(error));
     worker->has_loop = true;

@@ -146,9 +146,11 @@ static void resolver_on_socket(void *arg, ares_socket_t fd, int is_readable, int
 static void resolver_look(struct resolver *resolver)
 {
     ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-    int bits = ares_getsock(resolver->channel, sockets, ARES_GETSOCK_MAXNUM);
-    for (int i = 0; i < ARES_GETSOCK_MAXNUM; i++)
-        if (ARES_GETSOCK_READABLE(bits, i) || ARES_GETSOCK_WRITABLE(bits, i))
+    /* A bit for each that is to be read, and 16 higher one that is to be written. */
+    unsigned bits = (unsigned)ares_getsock(resolver->channel, sockets, ARES_GETSOCK_MAXNUM);
+    bits |= bits >> ARES_GETSOCK_MAXNUM;
+    for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; i++)
+        if (bits & 1U << i)
             ares_process_fd(resolver->channel, sockets[i], sockets[i]);
 }
 
@@ -195,10 +197,9 @@ enum status resolver_open(uv_loop_t *loop, struct resolver **out, struct detail 
 enum status resolver_set_servers(struct resolver *resolver, const char *servers, struct detail *why)
 {
     int error = ares_set_servers_ports_csv(resolver->channel, servers);
-    if (error == ARES_ENOMEM)
-        return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     if (error != ARES_SUCCESS)
-        return detail_set(why, STATUS_BAD_INPUT, "%s: not the address of a name server", servers);
+        return detail_set(why, error == ARES_ENOMEM ? STATUS_NO_MEMORY : STATUS_BAD_INPUT,
+                          "%s: not taken as the address of a name server", servers);
     resolver->has_own_servers = true;
     return STATUS_OK;
 }
