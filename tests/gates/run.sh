@@ -8,7 +8,7 @@ if [ "${1-}" = --no-packages ]; then
     packages=
     shift
 fi
-all='format words spelling shell includes complexity clang tidy imports calls tested docs sanitizers threads fuzz coverage'
+all='format words spelling shell includes complexity clang tidy imports calls tested docs allocations sanitizers threads fuzz coverage'
 [ "$#" -gt 0 ] || {
     # shellcheck disable=SC2086 # one word each
     set -- $all

@@ -34,19 +34,23 @@ static struct {
 } allocation;
 
 static struct {
-    int fd; /* 0: not opened yet; below: nobody wants to know */
+    int fd; /* below 0: nobody wants to know */
     size_t count;
     const void *known[SITES_MAX];
 } sites;
 
 extern const char __executable_start[], etext[];
 
-static int sites_open(void)
+/* Before main(): tests change the environment. */
+__attribute__((constructor)) static void sites_open(void)
 {
     const char *folder = getenv("EMPUSA_ALLOCATION_SITES");
     char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", folder ? folder : "", program_invocation_short_name);
-    return folder ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+    sites.fd = -1;
+    if (!folder)
+        return;
+    snprintf(path, sizeof(path), "%s/%s", folder, program_invocation_short_name);
+    sites.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 }
 
 /* For tests/gates/allocations.sh: where in this program memory was refused, as an address of the call and the name
@@ -58,20 +62,20 @@ static void sites_note(const void *caller, const char *name)
     for (size_t i = 0; i < sites.count; i++)
         if (sites.known[i] == caller)
             return;
-    if (sites.fd == 0)
-        sites.fd = sites_open();
-    if (sites.fd > 0)
-        dprintf(sites.fd, "%#zx %s\n", (size_t)((const char *)caller - __executable_start - 1),
-                name);
+    dprintf(sites.fd, "%#zx %s\n", (size_t)((const char *)caller - __executable_start - 1), name);
     if (sites.count < SITES_MAX)
         sites.known[sites.count++] = caller;
 }
 
 static __thread bool is_paused;
 
-static bool allocation_fails(const void *caller, const char *name)
+/* Servers of a test have threads of their own. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Under the lock. */
+static bool allocation_is_due(void)
 {
-    if (!allocation.is_on || is_paused)
+    if (!allocation.is_on)
         return false;
     if (allocation.good > 0) {
         allocation.good--;
@@ -81,15 +85,38 @@ static bool allocation_fails(const void *caller, const char *name)
         return false;
     allocation.bad -= allocation.bad != ALLOCATION_ALL;
     allocation.has_failed = true;
-    sites_note(caller, name);
-    errno = ENOMEM; /* as malloc() does, and as entry_parse() knows it */
     return true;
+}
+
+static bool allocation_fails(const void *caller, const char *name)
+{
+    if (is_paused)
+        return false;
+    pthread_mutex_lock(&lock);
+    bool fails = allocation_is_due();
+    if (fails)
+        sites_note(caller, name);
+    pthread_mutex_unlock(&lock);
+    if (fails)
+        errno = ENOMEM; /* as malloc() does, and as entry_parse() knows it */
+    return fails;
+}
+
+/* It may not fail: nothing is left to be tested there. */
+static void allocation_note(const void *caller, const char *name)
+{
+    pthread_mutex_lock(&lock);
+    sites_note(caller, name);
+    pthread_mutex_unlock(&lock);
 }
 
 static bool allocation_fails_of(size_t size, const void *caller, const char *name)
 {
+    pthread_mutex_lock(&lock);
     allocation.last_size = size;
-    return (size == 0 || size != allocation.spared_size) && allocation_fails(caller, name);
+    bool is_spared = size != 0 && size == allocation.spared_size;
+    pthread_mutex_unlock(&lock);
+    return !is_spared && allocation_fails(caller, name);
 }
 
 #define CALLER        __builtin_return_address(0)
@@ -157,9 +184,9 @@ CURLcode __wrap_curl_easy_setopt(CURL *easy, CURLoption option, ...)
     va_start(args, option);
     void *value = va_arg(args, void *); /* a long is passed as a pointer is */
     va_end(args);
-    if (known && known->type != CURLOT_STRING && known->type != CURLOT_BLOB)
-        sites_note(CALLER, "curl_easy_setopt");
-    else if (value && allocation_fails(CALLER, "curl_easy_setopt"))
+    if (!value || (known && known->type != CURLOT_STRING && known->type != CURLOT_BLOB))
+        allocation_note(CALLER, "curl_easy_setopt");
+    else if (allocation_fails(CALLER, "curl_easy_setopt"))
         return CURLE_OUT_OF_MEMORY;
     return __real_curl_easy_setopt(easy, option, value);
 }
@@ -209,10 +236,12 @@ void allocation_resume(bool was_paused)
 
 void allocation_begin_many(unsigned good, unsigned bad)
 {
+    pthread_mutex_lock(&lock);
     allocation.good = good;
     allocation.bad = bad;
     allocation.has_failed = false;
     allocation.is_on = true;
+    pthread_mutex_unlock(&lock);
 }
 
 void allocation_begin(unsigned good)
@@ -222,23 +251,34 @@ void allocation_begin(unsigned good)
 
 bool allocation_has_failed(void)
 {
-    return allocation.has_failed;
+    pthread_mutex_lock(&lock);
+    bool has_failed = allocation.has_failed;
+    pthread_mutex_unlock(&lock);
+    return has_failed;
 }
 
 bool allocation_end(void)
 {
+    pthread_mutex_lock(&lock);
     allocation.is_on = false;
-    return allocation.has_failed;
+    bool has_failed = allocation.has_failed;
+    pthread_mutex_unlock(&lock);
+    return has_failed;
 }
 
 size_t allocation_last_size(void)
 {
-    return allocation.last_size;
+    pthread_mutex_lock(&lock);
+    size_t size = allocation.last_size;
+    pthread_mutex_unlock(&lock);
+    return size;
 }
 
 void allocation_spare(size_t size)
 {
+    pthread_mutex_lock(&lock);
     allocation.spared_size = size;
+    pthread_mutex_unlock(&lock);
 }
 
 void allocation_count_cjson(void)

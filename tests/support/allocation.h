@@ -2,7 +2,7 @@
  *
  * For test_*_memory.c alone: they are linked with what allocators.h lists wrapped, so what the libraries of this tree
  * allocate, or have other libraries allocate, is counted and refused here. Those have libc's own memory, which does not run
- * out, and so has what stands outside of allocation_begin() and allocation_end(). One thread allocates in between.
+ * out, and so has what stands outside of allocation_begin() and allocation_end(). Threads are counted together.
  *
  * Where memory was refused is noted for tests/gates/allocations.sh. */
 #ifndef SUPPORT_ALLOCATION_H

@@ -5,7 +5,7 @@
  * have the linker wrap them in test_*_memory.c, allocation.c makes the wrappers, and tests/gates/allocations.sh looks for
  * who calls them. Those of the second list, whose size counts or whose arguments vary, have wrappers written by hand.
  *
- * Not here: what frees, or changes what there is; newlocale() of "C", which glibc has ready; liburcu's and libuv's, which abort (tests/support/exhaust.h). */
+ * Not here: what frees, or changes what there is; newlocale() of "C", which glibc has ready; what libuv and liburcu abort without (tests/end/exhaust.c). */
 #ifndef SUPPORT_ALLOCATORS_H
 #define SUPPORT_ALLOCATORS_H
 
