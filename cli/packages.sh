@@ -9,7 +9,7 @@ set -eu
 packages() {
     case $1 in
     build) echo gcc libc6-dev make cmake pkgconf libcurl4-openssl-dev libcjson-dev libc-ares-dev \
-        libuv1-dev liburcu-dev libssl-dev libldns-dev libmicrohttpd-dev ;;
+        libuv1-dev liburcu-dev libssl-dev libldns-dev libmicrohttpd-dev libsqlite3-dev ;;
     run) echo etcd-server bind9-dnsutils ;;
     tests) echo g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython etcd-client nsd knot bind9 \
         bind9-utils knot-dnsutils ldnsutils unbound dnsmasq-base haproxy python3-pycares openssl curl jq procps \
