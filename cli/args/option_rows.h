@@ -114,6 +114,9 @@
     X(NS, .name = "ns", .argument = "NAME=ADDR", .kind = OPTION_LIST, .variable = "EMPUSA_NS",     \
       .default_help = "ns.<zone> at the addresses listened on",                                    \
       .help = "a name server of the zone; the same on all servers")                                \
+    X(STATE_DIR, .name = "state-dir", .argument = "DIR", .variable = "EMPUSA_STATE_DIR",           \
+      .help = "keep a copy of the tree in this directory, and answer from it after a start until " \
+              "etcd does")                                                                         \
     X(STALE_LIMIT, .name = "stale-limit", .argument = "SECONDS", .kind = OPTION_NUMBER,            \
       .variable = "EMPUSA_STALE_LIMIT", .min = 0, .max = 31536000, .fallback = "86400",            \
       .help = "how long to answer from what is known without etcd")                                \

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,6 +23,11 @@ void harden_secrets(void)
      * Hard and soft, so that it cannot be raised again; children inherit it. Where the hard limit
      * is 0 already it stays, as only root may raise it. */
     setrlimit(RLIMIT_CORE, &(struct rlimit){1, 1});
+}
+
+void harden_writes(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 void harden_execution(void)

@@ -13,6 +13,10 @@ void harden_environment(void);
 /* Before a secret is read: no core file shall hold it. */
 void harden_secrets(void);
 
+/* A file that may not grow any more (RLIMIT_FSIZE) fails to be written, and does not end the
+ * process. */
+void harden_writes(void);
+
 /* Whatever this process executes gains no rights by it. */
 void harden_execution(void);
 

@@ -257,6 +257,25 @@ static void metrics_write_members(struct buffer *out, const struct metrics_input
                          input->members[i].is_watched);
 }
 
+static void metrics_write_saved(struct buffer *out, const struct metrics_input *input)
+{
+    const struct state_writer_counts *saved = &input->saved;
+    if (!input->has_state_dir)
+        return;
+    metrics_head(out, "state_dir_age_seconds", "gauge",
+                 "Time since the copy in --state-dir was last written, or else since the start; "
+                 "+Inf: none is kept.");
+    buffer_printf(out, "empusa_state_dir_age_seconds ");
+    if (saved->age_ms == UINT64_MAX)
+        buffer_printf(out, "+Inf\n");
+    else
+        metrics_seconds(out, saved->age_ms);
+    metrics_gauge(out, "state_dir_bytes", "Octets that the copy in --state-dir takes on the disk.",
+                  saved->bytes);
+    metrics_counter(out, "state_dir_write_failures_total",
+                    "Times that the copy in --state-dir could not be written.", saved->failures);
+}
+
 static void metrics_write_watch(struct buffer *out, const struct follow_counts *facts)
 {
     metrics_counter(out, "watch_proofs_total",
@@ -291,6 +310,7 @@ void metrics_write(const struct metrics_input *input, struct buffer *out)
     metrics_write_etcd(out, input);
     metrics_write_members(out, input);
     metrics_write_watch(out, &input->follow);
+    metrics_write_saved(out, input);
     metrics_write_log(out, input);
     metrics_info(out, "zone_info", "The zone that is served.", "domain", input->domain);
     metrics_info(out, "build_info", "The version of empusa.", "version", input->version);

@@ -11,6 +11,7 @@
 #include "dns/server/counters.h"
 #include "registry/base/buffer.h"
 #include "registry/etcd/follow_types.h"
+#include "registry/state/state_writer.h"
 #include "zones/hosts.h"
 #include "zones/zone.h"
 
@@ -48,6 +49,8 @@ struct metrics_input {
     const struct follow_member *members;
     size_t member_count; /* ENDPOINT_LIST_MAX at most */
     struct metrics_times times;
+    bool has_state_dir;
+    struct state_writer_counts saved; /* of --state-dir */
     struct metrics_process process;
 };
 

@@ -204,6 +204,19 @@ static enum status serve_drop_privileges(struct serve *serve, struct detail *why
     return status;
 }
 
+/* As the user that will write there. To try again, as is said of conflicts, would not help. */
+static enum status serve_open_saved(struct serve *serve, struct detail *why)
+{
+    const struct options *options = &serve->call->options;
+    const char *path = options_text(options, OPTION_STATE_DIR);
+    if (!path)
+        return STATUS_OK;
+    enum status status = tree_open_saved(&serve->tree, path, why);
+    if (status != STATUS_OK)
+        options_fault(options, OPTION_STATE_DIR, path, why);
+    return status == STATUS_CONFLICT ? STATUS_SYSTEM : status;
+}
+
 static enum status serve_start_tree(struct serve *serve, struct detail *why)
 {
     serve->tree.zone = serve->zone;
@@ -217,7 +230,8 @@ static enum status serve_open_pages(struct serve *serve, struct detail *why)
                                          .server = serve->server,
                                          .zone = serve->zone,
                                          .hosts = serve->hosts,
-                                         .follow = &serve->tree.follow};
+                                         .follow = &serve->tree.follow,
+                                         .writer = &serve->tree.saved.writer};
     status_pages_init(&serve->pages);
     enum status status = status_http_open(&serve->loop, &serve->pages, 0, &serve->http, why);
     if (status == STATUS_OK && serve->http)
@@ -241,6 +255,8 @@ static enum status serve_start(struct serve *serve, struct detail *why)
         status = connect_open(&serve->loop, &serve->call->options, serve->log, &serve->etcd, why);
     if (status == STATUS_OK)
         status = serve_drop_privileges(serve, why);
+    if (status == STATUS_OK)
+        status = serve_open_saved(serve, why);
     if (status == STATUS_OK)
         status = server_start(serve->server, &serve->env, why);
     if (status == STATUS_OK)
@@ -305,6 +321,7 @@ int serve_run(struct call *call, enum option_id listen, const struct serve_hooks
      * are others, too. */
     harden_secrets();
     harden_execution();
+    harden_writes();
     serve = (struct serve){.call = call, .log = &call->log, .hooks = hooks};
     enum status status = serve_read_options(&serve, listen, &why);
     if (status != STATUS_OK)

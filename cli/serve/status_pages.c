@@ -69,6 +69,7 @@ void status_pages_turn(struct status_pages *pages)
         follow_count(*pages->follow, &pages->follow_counts);
         pages->heard_ms = follow_last_seen_ms(*pages->follow);
     }
+    state_writer_counts(pages->writer ? *pages->writer : NULL, &pages->saved_counts);
     pthread_mutex_unlock(&pages->lock);
 }
 
@@ -99,6 +100,7 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
         .members = members,
         .lines_lost = lines.lost,
         .lines_rate_limited = lines.rate_limited,
+        .has_state_dir = options_text(pages->options, OPTION_STATE_DIR) != NULL,
     };
     /* Copied, and written without the lock: a turn that finds it taken leaves the figures as they
      * are. Workers and log count for themselves, and the zone's name never changes: none of them
@@ -111,6 +113,7 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
     memcpy(members, pages->members, pages->member_count * sizeof(*members));
     input.times = pages->times;
     input.heard_ms = pages->heard_ms;
+    input.saved = pages->saved_counts;
     pthread_mutex_unlock(&pages->lock);
     input.now_ms = status_pages_now_ms();
     metrics_process(&input.process);

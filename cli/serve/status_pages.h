@@ -23,6 +23,7 @@
 
 struct follow;
 struct server;
+struct state_writer;
 
 #define STATUS_PAGES_LINE_SIZE 128
 
@@ -31,9 +32,10 @@ struct status_pages {
     const struct options *options; /* --http, --http-connections, --http-host */
     const struct server *server;
     const struct zone *zone;
-    const struct hosts *hosts;    /* NULL: none are looked up */
-    struct follow *const *follow; /* *follow is NULL before the first contact is sought */
-    uint32_t stall_ms;            /* of /healthz; 0 = 5000 */
+    const struct hosts *hosts;          /* NULL: none are looked up */
+    struct follow *const *follow;       /* *follow is NULL before the first contact is sought */
+    struct state_writer *const *writer; /* of --state-dir; *writer is NULL without one */
+    uint32_t stall_ms;                  /* of /healthz; 0 = 5000 */
     /* The rest is status_pages_init()'s. */
     uint64_t started_s;
     struct metrics_times own_times; /* the control thread's */
@@ -47,6 +49,7 @@ struct status_pages {
     struct follow_member members[ENDPOINT_LIST_MAX];
     size_t member_count;
     struct metrics_times times;
+    struct state_writer_counts saved_counts;
     uint64_t heard_ms;
 };
 

@@ -33,18 +33,47 @@ static void tree_become_stale(struct tree *tree)
 
 static void tree_become_ready(struct tree *tree)
 {
+    if (tree->is_ready)
+        return;
     tree->is_ready = true;
-    if (tree->is_lost) /* the load was had, but not the watch */
-        tree_become_stale(tree);
-    else
-        tree_set_state(tree, ANSWER_FRESH);
     tree->on_ready(tree->arg);
+}
+
+/* The first load is complete: from now on the limit runs from its loss, and no more from that of an
+ * earlier process. */
+static void tree_serve_load(struct tree *tree)
+{
+    tree->is_served = true;
+    if (tree->is_lost) { /* the load was had, but not the watch */
+        tree_become_stale(tree);
+    } else {
+        uv_timer_stop(&tree->stale);
+        tree_set_state(tree, ANSWER_FRESH);
+    }
+    tree_become_ready(tree);
+}
+
+/* What is older than the limit is not ready either. */
+static void tree_serve_saved(struct tree *tree)
+{
+    uint64_t age_s, limit_ms = tree->stale_limit_ms;
+    if (saved_tree_load(&tree->saved, &age_s) != STATUS_OK)
+        return;
+    xfr_child_hold(tree->transfers, false);
+    if (age_s >= limit_ms / 1000) {
+        tree_on_stale_limit(&tree->stale);
+        return;
+    }
+    tree_set_state(tree, ANSWER_STALE);
+    uv_timer_start(&tree->stale, tree_on_stale_limit, limit_ms - age_s * 1000, 0);
+    tree_become_ready(tree);
 }
 
 static void tree_on_load_begin(void *arg)
 {
     struct tree *tree = arg;
     zone_load_begin(tree->zone);
+    saved_tree_begin_load(&tree->saved);
     xfr_child_hold(tree->transfers, true);
 }
 
@@ -53,7 +82,7 @@ static void tree_on_load_begin(void *arg)
 static void tree_weigh_memory(struct tree *tree, bool is_short)
 {
     xfr_child_break(tree->transfers, is_short || tree->is_lost);
-    if (tree->is_ready && !tree->is_lost)
+    if (tree->is_served && !tree->is_lost)
         tree_set_state(tree, is_short ? ANSWER_STALE : ANSWER_FRESH);
 }
 
@@ -64,11 +93,14 @@ static void tree_on_put(void *arg, const struct kv *kv)
     if (kv->key_len < tree->root->len)
         return;
     xfr_child_hold(tree->transfers, true);
+    uint64_t changes = zone_change_count(tree->zone);
     enum status status =
         zone_put(tree->zone, kv->key + tree->root->len, kv->key_len - tree->root->len, kv->value,
                  kv->value_len, kv->mod_revision, kv->lease);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
+        saved_tree_put(&tree->saved, kv, zone_change_count(tree->zone) != changes);
         return;
+    }
     /* Only for want of memory: what cannot be served is no error of zone_put(). */
     shortage_begin(&tree->shortage, status);
     tree_weigh_memory(tree, true);
@@ -79,8 +111,10 @@ static void tree_on_remove(void *arg, const char *key, size_t key_len, int64_t r
     (void)revision;
     struct tree *tree = arg;
     xfr_child_hold(tree->transfers, true);
-    if (key_len >= tree->root->len)
-        zone_remove(tree->zone, key + tree->root->len, key_len - tree->root->len);
+    if (key_len < tree->root->len)
+        return;
+    zone_remove(tree->zone, key + tree->root->len, key_len - tree->root->len);
+    saved_tree_remove(&tree->saved, key, key_len);
 }
 
 static void tree_on_load_end(void *arg, int64_t revision)
@@ -88,7 +122,7 @@ static void tree_on_load_end(void *arg, int64_t revision)
     (void)revision;
     struct tree *tree = arg;
     /* Ready is said by the commit that follows: what was put is published there. */
-    zone_load_end(tree->zone, NULL, NULL);
+    zone_load_end(tree->zone, saved_tree_on_swept, &tree->saved);
     tree->is_loaded = true;
 }
 
@@ -98,14 +132,16 @@ static void tree_on_commit(void *arg, int64_t revision)
     /* 0: a slice of a load. It can be asked for at once, but shows no revision: nothing may be
      * copied or called whole before the last one. */
     zone_commit(tree->zone, revision);
+    bool is_whole = revision != 0 && !zone_is_partial(tree->zone);
+    saved_tree_commit(&tree->saved, is_whole ? revision : 0);
     if (revision != 0)
-        xfr_child_hold(tree->transfers, zone_is_partial(tree->zone));
-    if (revision == 0 || zone_is_partial(tree->zone))
+        xfr_child_hold(tree->transfers, !is_whole);
+    if (!is_whole)
         return;
     if (shortage_end(&tree->shortage))
         tree_weigh_memory(tree, false);
-    if (tree->is_loaded && !tree->is_ready)
-        tree_become_ready(tree);
+    if (tree->is_loaded && !tree->is_served)
+        tree_serve_load(tree);
 }
 
 static void tree_lose_contact(struct tree *tree, const struct detail *why)
@@ -113,8 +149,9 @@ static void tree_lose_contact(struct tree *tree, const struct detail *why)
     contact_lose(&tree->contact, follow_lost_status(tree->follow), why,
                  follow_last_seen_ms(tree->follow), tree->is_ready);
     /* An outage is reported again for each further reason: the limit runs from the first. */
-    if (tree->is_ready && !tree->is_lost)
+    if (tree->is_served && !tree->is_lost)
         tree_become_stale(tree);
+    saved_tree_note_contact(&tree->saved);
     xfr_child_break(tree->transfers, true);
     tree->is_lost = true;
 }
@@ -126,7 +163,8 @@ static void tree_on_connection(void *arg, bool is_live, const struct detail *why
         tree_lose_contact(tree, why);
         return;
     }
-    uv_timer_stop(&tree->stale);
+    if (tree->is_served)
+        uv_timer_stop(&tree->stale);
     contact_regain(&tree->contact, etcd_last_endpoint(tree->etcd));
     tree->is_lost = false;
     /* Not simply fresh: some keys may still be without memory. */
@@ -148,6 +186,14 @@ void tree_init(struct tree *tree, uv_loop_t *loop)
     tree->stale.data = tree;
     contact_init(&tree->contact, loop, tree->log);
     shortage_init(&tree->shortage, loop, &tree->zone, &tree->follow, tree->log);
+    tree->saved = (struct saved_tree){
+        .log = tree->log, .root = tree->root, .zone = &tree->zone, .follow = &tree->follow};
+    saved_tree_init(&tree->saved, loop);
+}
+
+enum status tree_open_saved(struct tree *tree, const char *path, struct detail *why)
+{
+    return saved_tree_open(&tree->saved, path, why);
 }
 
 enum status tree_start(struct tree *tree, struct etcd *etcd, struct detail *why)
@@ -162,7 +208,11 @@ enum status tree_start(struct tree *tree, struct etcd *etcd, struct detail *why)
     struct kv_key prefix;
     key_prefix(tree->root, KEY_ALL, &prefix);
     tree->etcd = etcd;
-    enum status status = follow_start(etcd, prefix.text, prefix.len, &events, tree, &tree->follow);
+    tree_serve_saved(tree);
+    enum status status = saved_tree_start(&tree->saved, why);
+    if (status != STATUS_OK)
+        return status;
+    status = follow_start(etcd, prefix.text, prefix.len, &events, tree, &tree->follow);
     return detail_set(why, status, "%s", status_text(status));
 }
 
@@ -171,5 +221,6 @@ void tree_stop(struct tree *tree)
     uv_close((uv_handle_t *)&tree->stale, NULL);
     contact_close(&tree->contact);
     shortage_close(&tree->shortage);
+    saved_tree_stop(&tree->saved);
     follow_stop(tree->follow);
 }

@@ -226,6 +226,11 @@ uint64_t follow_last_seen_ms(const struct follow *follow)
     return watch_ms > follow->last_seen_ms ? watch_ms : follow->last_seen_ms;
 }
 
+uint64_t follow_cluster_id(const struct follow *follow)
+{
+    return follow->cluster_id;
+}
+
 void follow_count(const struct follow *follow, struct follow_counts *out)
 {
     *out = follow->facts;

@@ -49,6 +49,9 @@ void follow_load_again(struct follow *follow, const char *reason);
 /* uv_now() milliseconds of the last sign of life of the member that is watched; 0 = never. */
 uint64_t follow_last_seen_ms(const struct follow *follow);
 
+/* Of the cluster that was loaded last; 0 before the first load. */
+uint64_t follow_cluster_id(const struct follow *follow);
+
 /* What has been counted since the start, and what is proven. */
 void follow_count(const struct follow *follow, struct follow_counts *out);
 

@@ -64,13 +64,14 @@ static void state_copy_warn(const struct state_copy *copy, const char *what,
 static void state_copy_put_aside(const struct state_copy *copy)
 {
     static const char *const suffixes[] = {"", "-wal"};
+    if (copy->db)
+        state_db_remove_empty_log(copy->db);
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
         char from[sizeof(copy->path) + 8], to[sizeof(copy->path) + 16];
         snprintf(from, sizeof(from), "%s%s", copy->path, suffixes[i]);
         snprintf(to, sizeof(to), "%s.damaged%s", copy->path, suffixes[i]);
-        /* A log from an earlier time would be taken for this one's. */
         if (rename(from, to) != 0 && errno == ENOENT)
-            unlink(to);
+            unlink(to); /* a log from an earlier time would be taken for this one's */
     }
 }
 

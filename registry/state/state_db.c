@@ -42,7 +42,7 @@ static const char *const texts[STATE_STATEMENTS] = {
     [STATE_WRITE_HEAD] = "REPLACE INTO head VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };
 
-enum status state_db_status(const struct state_db *db, int result, struct detail *why)
+static enum status state_db_status_of(int result)
 {
     static const struct {
         int result;
@@ -56,20 +56,24 @@ enum status state_db_status(const struct state_db *db, int result, struct detail
         {SQLITE_PERM, STATUS_SYSTEM},     {SQLITE_AUTH, STATUS_SYSTEM},
         {SQLITE_NOLFS, STATUS_SYSTEM},    {SQLITE_INTERRUPT, STATUS_CANCELLED},
     };
-    enum status status = STATUS_BAD_REPLY;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (rows[i].result == (result & 0xff))
-            status = rows[i].status;
     if (result == SQLITE_IOERR_NOMEM)
-        status = STATUS_NO_MEMORY;
+        return STATUS_NO_MEMORY;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (rows[i].result == (result & 0xff)) /* what is above tells more of the same */
+            return rows[i].status;
+    return STATUS_BAD_REPLY;
+}
+
+enum status state_db_status(const struct state_db *db, int result, struct detail *why)
+{
+    enum status status = state_db_status_of(result);
     if (status == STATUS_OK)
         return status;
-    int error = db->handle ? sqlite3_system_errno(db->handle) : 0;
-    bool is_system = status == STATUS_SYSTEM && error != 0;
-    if (is_system && (error == ENOSPC || error == EDQUOT))
+    int error = db->handle && status == STATUS_SYSTEM ? sqlite3_system_errno(db->handle) : 0;
+    if (error == ENOSPC || error == EDQUOT || error == EFBIG)
         status = STATUS_NO_SPACE;
-    return detail_set(why, status, "%s%s%s", sqlite3_errstr(result), is_system ? ": " : "",
-                      is_system ? strerror(error) : "");
+    return detail_set(why, status, "%s%s%s", sqlite3_errstr(result), error != 0 ? ": " : "",
+                      error != 0 ? strerror(error) : "");
 }
 
 sqlite3_stmt *state_db_statement(struct state_db *db, enum state_statement id, enum status *status,
@@ -248,6 +252,22 @@ enum status state_db_open(const char *path, bool is_read_only, struct state_db *
     return STATUS_OK;
 }
 
+/* By its inode: SQLite would go on writing into a file that somebody has removed. */
+bool state_db_is_in_place(const struct state_db *db)
+{
+    int has_moved = 0;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+    return has_moved == 0;
+}
+
+void state_db_remove_empty_log(const struct state_db *db)
+{
+    char path[PATH_MAX + 8];
+    snprintf(path, sizeof(path), "%s-wal", db->path);
+    if (db->handle && state_db_is_in_place(db) && state_db_octets(db, "-wal") == 0)
+        unlink(path);
+}
+
 void state_db_close(struct state_db *db, bool keep_log)
 {
     if (!db)
@@ -258,6 +278,8 @@ void state_db_close(struct state_db *db, bool keep_log)
         sqlite3_finalize(db->statements[i]);
     if (db->handle)
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)keep_log, NULL);
+    if (keep_log && !db->is_read_only)
+        state_db_remove_empty_log(db);
     sqlite3_close(db->handle);
     free(db->path);
     free(db);
@@ -306,14 +328,6 @@ enum status state_db_make_tables(struct state_db *db, bool *were_made, struct de
     for (size_t i = 0; i < TABLES && *were_made && status == STATUS_OK; i++)
         status = state_db_exec(db, tables[i], why);
     return status;
-}
-
-/* By its inode: SQLite would go on writing into a file that somebody has removed. */
-bool state_db_is_in_place(const struct state_db *db)
-{
-    int has_moved = 0;
-    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
-    return has_moved == 0;
 }
 
 uint64_t state_db_bytes(const struct state_db *db)

@@ -85,6 +85,10 @@ void state_db_rollback(struct state_db *db);
 /* Whether its path still leads to it. */
 bool state_db_is_in_place(const struct state_db *db);
 
+/* SQLite makes a log when it merely looks into the file. Before that is closed: then it may be
+ * another process' log. */
+void state_db_remove_empty_log(const struct state_db *db);
+
 /* Octets on the disk, with the log. */
 uint64_t state_db_bytes(const struct state_db *db);
 

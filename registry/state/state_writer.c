@@ -184,7 +184,7 @@ bool state_writer_needs_load(const struct state_writer *writer)
 
 void state_writer_counts(const struct state_writer *writer, struct state_writer_counts *out)
 {
-    *out = (struct state_writer_counts){0};
+    *out = (struct state_writer_counts){.age_ms = UINT64_MAX};
     if (!writer)
         return;
     const struct state_apply *apply = &writer->apply;

@@ -105,10 +105,11 @@ enum status state_store_read(struct state_store *store)
     return status;
 }
 
-void state_store_write(struct state_store *store, const struct state_model *model, bool keep_log)
+static void state_store_write_as(struct state_store *store, const char *text,
+                                 const struct state_model *model, bool keep_log)
 {
     struct state_db *db = NULL;
-    struct state_root root = {STATE_STORE_ROOT, strlen(STATE_STORE_ROOT)};
+    struct state_root root = {text, strlen(text)};
     struct detail why = {""};
     struct state_mark before;
     must(state_db_open(store->path, false, &db, &why) == STATUS_OK, why.text);
@@ -124,6 +125,17 @@ void state_store_write(struct state_store *store, const struct state_model *mode
     }
     must(state_head_commit(db, &root, &model->mark, &why) == STATUS_OK, why.text);
     state_db_close(db, keep_log);
+}
+
+void state_store_write(struct state_store *store, const struct state_model *model, bool keep_log)
+{
+    state_store_write_as(store, STATE_STORE_ROOT, model, keep_log);
+}
+
+void state_store_write_root(struct state_store *store, const char *root,
+                            const struct state_model *model)
+{
+    state_store_write_as(store, root, model, false);
 }
 
 bool state_model_is(const struct state_model *a, const struct state_model *b)

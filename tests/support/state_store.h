@@ -43,6 +43,9 @@ enum status state_store_read(struct state_store *store);
 /* Make the copy that there is, or a new one, that of a model, as one state, and close the file. keep_log: what is
  * changed stays in the log. Aborts on failure. */
 void state_store_write(struct state_store *store, const struct state_model *model, bool keep_log);
+/* The same below another root; the keys of the model stay where they are. */
+void state_store_write_root(struct state_store *store, const char *root,
+                            const struct state_model *model);
 
 bool state_model_is(const struct state_model *a, const struct state_model *b);
 

@@ -3,6 +3,7 @@
 
 #include "cli/process/harden.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -76,6 +77,21 @@ static void nothing_executed_gains_rights(void **state)
     assert_true(in_child(check_execution));
 }
 
+static void check_writes(void)
+{
+    FILE *file = tmpfile();
+    CHILD_EXPECT(file && setrlimit(RLIMIT_FSIZE, &(struct rlimit){0, 0}) == 0);
+    signal(SIGXFSZ, SIG_DFL); /* whatever we were started with */
+    harden_writes();
+    CHILD_EXPECT(write(fileno(file), "x", 1) == -1 && errno == EFBIG);
+}
+
+static void a_file_that_may_not_grow_does_not_end_the_process(void **state)
+{
+    (void)state;
+    assert_true(in_child(check_writes));
+}
+
 static void check_capabilities(void)
 {
     struct detail why = {""};
@@ -126,6 +142,7 @@ int main(void)
         cmocka_unit_test(no_file_gets_the_keys_of_sessions),
         cmocka_unit_test(no_core_file_holds_a_secret),
         cmocka_unit_test(nothing_executed_gains_rights),
+        cmocka_unit_test(a_file_that_may_not_grow_does_not_end_the_process),
         cmocka_unit_test(no_capability_is_left_nor_can_be_gained),
         cmocka_unit_test(files_that_others_may_read_or_change_are_warned_of),
     };

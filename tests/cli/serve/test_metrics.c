@@ -195,6 +195,27 @@ static void exactly_one_state_is_1(void **state)
     buffer_clear(&example.text);
 }
 
+static void what_is_saved_is_told_where_there_is_a_directory(void **state)
+{
+    (void)state;
+    struct example example;
+    setup(&example);
+    assert_null(strstr(write_text(&example), "state_dir"));
+    example.input.has_state_dir = true;
+    example.input.saved =
+        (struct state_writer_counts){.age_ms = 1234, .bytes = 8192, .failures = 3};
+    const char *text = write_text(&example);
+    assert_line(text, "empusa_state_dir_age_seconds 1.234");
+    assert_line(text, "empusa_state_dir_bytes 8192");
+    assert_line(text, "empusa_state_dir_write_failures_total 3");
+    assert_well_formed(text);
+    example.input.saved = (struct state_writer_counts){.age_ms = UINT64_MAX};
+    text = write_text(&example);
+    assert_line(text, "empusa_state_dir_age_seconds +Inf");
+    assert_well_formed(text);
+    buffer_clear(&example.text);
+}
+
 static void silence_is_told_in_seconds(void **state)
 {
     static const struct {
@@ -383,6 +404,7 @@ int main(void)
         cmocka_unit_test(times_in_states_go_on_until_now),
         cmocka_unit_test(the_lag_is_what_is_not_proven),
         cmocka_unit_test(members_are_told_by_their_names),
+        cmocka_unit_test(what_is_saved_is_told_where_there_is_a_directory),
         cmocka_unit_test(a_label_cannot_break_out_of_its_quotes),
         cmocka_unit_test(what_could_not_be_read_is_left_out),
         cmocka_unit_test(text_that_has_no_room_is_an_error_that_stays),

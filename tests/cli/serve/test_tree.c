@@ -4,6 +4,7 @@
 #include "support/client_loop.h"
 #include "support/etcd_server.h"
 #include "support/log_lines.h"
+#include "support/state_store.h"
 
 #include "cli/serve/xfr_child.h"
 #include "zones/zone.h"
@@ -21,6 +22,7 @@ static struct {
     struct log_lines lines;
     struct key_root root;
     struct tree tree;
+    struct state_store store;
     char states[128];
     unsigned readies;
 } run;
@@ -48,9 +50,9 @@ static uint64_t services(void)
     return counts.services;
 }
 
-static int begin(void **state)
+/* `saves`: with a directory of saved trees. */
+static int begin_with(bool saves, const char *endpoint)
 {
-    (void)state;
     struct zone_options zone = {
         .domain = "test", .record_ttl_s = 10, .negative_ttl_s = 5, .has_switches = true};
     struct detail why;
@@ -70,11 +72,21 @@ static int begin(void **state)
     assert_int_equal(
         xfr_child_start(&run.client.loop, run.tree.zone, &run.lines.log, &run.tree.transfers),
         STATUS_OK);
-    assert_int_equal(client_loop_connect(&run.client, run.server.endpoint,
-                                         (struct etcd_options){.timeout_ms = 2000}),
-                     STATUS_OK);
+    assert_int_equal(
+        client_loop_connect(&run.client, endpoint, (struct etcd_options){.timeout_ms = 2000}),
+        STATUS_OK);
+    if (saves) {
+        run.tree.stale_limit_ms = 100000;
+        assert_int_equal(tree_open_saved(&run.tree, run.store.dir, &why), STATUS_OK);
+    }
     assert_int_equal(tree_start(&run.tree, run.client.etcd, &why), STATUS_OK);
     return 0;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    return begin_with(false, run.server.endpoint);
 }
 
 static int end(void **state)
@@ -121,6 +133,55 @@ static void without_etcd_it_is_stale_then_expired_and_fresh_again_with_it(void *
     assert_non_null(strstr(said, "INFO:contact with etcd again after "));
 }
 
+/* One after the other, as processes; what each leaves behind the next one finds. */
+static void what_was_saved_is_stale_until_etcd_is_there(void **state)
+{
+    (void)state;
+    state_store_begin(&run.store);
+    begin_with(true, run.server.endpoint);
+    assert_string_equal(run.states, ""); /* there was nothing */
+    assert_true(CLIENT_LOOP_UNTIL(&run.client, run.tree.state == ANSWER_FRESH, PATIENCE_MS));
+    end(NULL);
+    begin_with(true, "127.0.0.1:1");
+    assert_string_equal(run.states, "stale ");
+    assert_int_equal(run.readies, 1);
+    assert_int_equal(services(), 1);
+    assert_true(CLIENT_LOOP_UNTIL(&run.client, run.tree.is_lost, PATIENCE_MS));
+    assert_non_null(strstr(log_lines_take(&run.lines), "(answering what is known)"));
+    end(NULL);
+    assert_true(etcd_server_put(&run.server, "/foo/service/web/b", "10.0.0.2:80"));
+    begin_with(true, run.server.endpoint);
+    assert_int_equal(services(), 1);
+    assert_true(CLIENT_LOOP_UNTIL(&run.client, run.tree.state == ANSWER_FRESH, PATIENCE_MS));
+    assert_string_equal(run.states, "stale fresh ");
+    assert_int_equal(services(), 2);
+    assert_int_equal(run.readies, 1);
+    assert_true(etcd_server_delete(&run.server, "/foo/service/web/b"));
+    assert_true(CLIENT_LOOP_UNTIL(&run.client, services() == 1, PATIENCE_MS));
+    end(NULL);
+    state_store_end(&run.store);
+}
+
+static void what_is_older_than_the_limit_is_expired_and_not_ready(void **state)
+{
+    (void)state;
+    struct state_model model = {.mark = state_store_mark(9)}; /* of 2023 */
+    state_store_begin(&run.store);
+    state_store_write_root(&run.store, "/foo/", &model);
+    begin_with(true, "127.0.0.1:1");
+    assert_string_equal(run.states, "expired ");
+    assert_int_equal(run.readies, 0);
+    assert_true(CLIENT_LOOP_UNTIL(&run.client, run.tree.is_lost, PATIENCE_MS));
+    assert_non_null(strstr(log_lines_take(&run.lines), "queries fail until it is there"));
+    end(NULL);
+    begin_with(true, run.server.endpoint);
+    assert_true(CLIENT_LOOP_UNTIL(&run.client, run.tree.state == ANSWER_FRESH, PATIENCE_MS));
+    assert_string_equal(run.states, "expired fresh ");
+    assert_int_equal(run.readies, 1);
+    end(NULL);
+    state_store_end(&run.store);
+}
+
 static int start_etcd(void **state)
 {
     (void)state;
@@ -143,6 +204,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_change_of_etcd_is_one_of_the_zone, begin, end),
         cmocka_unit_test_setup_teardown(
             without_etcd_it_is_stale_then_expired_and_fresh_again_with_it, begin, end),
+        cmocka_unit_test(what_was_saved_is_stale_until_etcd_is_there),
+        cmocka_unit_test(what_is_older_than_the_limit_is_expired_and_not_ready),
     };
     return cmocka_run_group_tests(tests, start_etcd, stop_etcd);
 }
