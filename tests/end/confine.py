@@ -18,7 +18,7 @@ STATE = "/var/lib/empusa"
 WITHOUT_EFFECT = {
     # what systemd itself does
     "Type", "Restart", "RestartSec", "TimeoutStartSec", "TimeoutStopSec", "WatchdogSec", "ExecReload", "EnvironmentFile",
-    "Environment", "ExecStart", "StateDirectoryMode",
+    "Environment", "ExecStart",
     # what is refused in any case to who has no right but to bind a port
     "KeyringMode", "LockPersonality", "PrivateMounts", "PrivateUsers", "ProtectClock", "ProtectControlGroups",
     "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "RemoveIPC", "RestrictRealtime",
@@ -26,6 +26,7 @@ WITHOUT_EFFECT = {
 KNOWN = {
     "DynamicUser", "AmbientCapabilities", "CapabilityBoundingSet", "LimitNOFILE", "UMask", "NoNewPrivileges",
     "PrivateDevices", "PrivateTmp", "ProcSubset", "ProtectHome", "ProtectProc", "ProtectSystem", "StateDirectory",
+    "StateDirectoryMode",
     "MemoryDenyWriteExecute", "RestrictAddressFamilies", "RestrictNamespaces", "SystemCallFilter", "SystemCallErrorNumber"}
 LIBC = ctypes.CDLL(None, use_errno=True)
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -100,6 +101,7 @@ def make_files(plan, is_on):
         os.symlink("private/empusa", STATE)
         if state is not None:
             os.chown(plan["state"], USER, USER)
+            os.chmod(plan["state"], int(plan["settings"]["StateDirectoryMode"][0], 8))
             mount(f"/proc/self/fd/{state}", "/var/lib/private/empusa", flags=MS_BIND)
     if is_on("PrivateDevices"):
         make_devices()
