@@ -159,6 +159,17 @@ static void a_part_of_a_state_is_never_written(void **state)
     /* What comes after it is, again, a part: so it is written before that is applied. */
     change(500, 600, 9, 0);
     work();
+    before = model;
+    assert_on_disk(&before);
+    /* One that was not due yet when the part came is gone by: the next whole one is written. */
+    change(0, 1, 3, 3);
+    assert_true(work() != UINT64_MAX);
+    change(600, 700, 9, 0);
+    now_ms += 5000;
+    assert_true(work() == UINT64_MAX);
+    assert_on_disk(&before);
+    change(500, 700, 9, 4);
+    work();
     assert_on_disk(&model);
     finish();
 }
