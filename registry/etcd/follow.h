@@ -15,7 +15,8 @@
  * has changed: events that it has lost are reported late, and a watch that stalls in the middle of
  * a line for 1 s is abandoned. No event is reported twice, nor after a newer one of its key. After
  * a lost connection the newest event that was reported is looked up in the store's history
- * (follow_check.h); without one, everything is loaded again.
+ * (follow_check.h); without one, or where there are few keys and the connection was lost for 2 s,
+ * everything is loaded again.
  *
  * Units: revisions as in etcd. Threads: as etcd.h; every callback comes from the loop. */
 #ifndef REGISTRY_ETCD_FOLLOW_H

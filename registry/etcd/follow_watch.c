@@ -22,7 +22,8 @@
 #define FOLLOW_STEADY_MS  5000 /* a watch that lives so long was no failure */
 #define FOLLOW_JOIN_MS    10000 /* for a watch to be created */
 #define FOLLOW_STALLS_MAX 2     /* at the same place */
-#define FOLLOW_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store */
+#define FOLLOW_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store, */
+#define FOLLOW_REFILL_MS  2000  /* nor this to wipe it and fill it anew */
 
 /* The store's revision, by a linearizable read. While it is the one that was proven last, all is
  * proven that it had accepted when it was asked. */
@@ -191,22 +192,31 @@ void follow_watch_tick(struct follow *follow)
         follow_prove(follow);
 }
 
-/* What the member's first words say about its store. False: it must be loaded again. */
-static bool follow_watch_accept(struct follow *follow, const struct gateway_reply_header *header)
+/* Whether a store that was restored or filled anew could go unnoticed. Of a small tree that is looked
+ * up without a thought, of a large one only if there was the time for it: it is loaded again. */
+static bool follow_watch_is_doubtful(const struct follow *follow)
 {
-    /* A small tree is loaded without a thought, a large one only if a store could have been
-     * restored. */
-    bool is_outage = follow_state_is_small(follow) ||
-                     follow_state_now_ms(follow) - follow->last_seen_ms >= FOLLOW_OUTAGE_MS;
+    uint64_t unseen_ms = follow_state_now_ms(follow) - follow->last_seen_ms;
+    bool is_small = follow_state_is_small(follow);
+    /* Filled anew in the same order it may have the newest key at the same revision, and others
+     * changed. */
+    if (is_small && unseen_ms >= FOLLOW_REFILL_MS)
+        return true;
     /* A load does not tell what was deleted last: an older key shows nothing. */
     bool has_newest_key =
         follow->newest_key.key.len > 0 && follow->newest_key.mod_revision >= follow->loaded;
+    return !has_newest_key && (is_small || unseen_ms >= FOLLOW_OUTAGE_MS);
+}
+
+/* What the member's first words say about its store. False: it must be loaded again. */
+static bool follow_watch_accept(struct follow *follow, const struct gateway_reply_header *header)
+{
     const char *reason = NULL;
     if (header->cluster_id != follow->cluster_id)
         reason = "another cluster answers";
     else if (header->revision - follow->revision > FOLLOW_GAP_MAX)
         reason = "too much has changed to follow";
-    else if (follow->needs_check && !has_newest_key && is_outage)
+    else if (follow->needs_check && follow_watch_is_doubtful(follow))
         reason = "nothing shows that the store is still the same";
     if (reason)
         follow_state_reload(follow, reason);

@@ -265,21 +265,36 @@ static void an_empty_prefix_is_the_whole_store(void **state)
     assert_true(RUN_UNTIL(is_value("\x7f", "2"), 1000));
 }
 
-static void a_restarted_server_is_resumed_without_a_load(void **state)
+/* Too few keys to do without a load, or too many. */
+static void restart_server(uint64_t read_max, unsigned loads)
 {
-    (void)state;
     assert_true(etcd_server_put(&servers[0], "/r/a", "1"));
     start_mirror("/r/");
+    follow_set_proof(mirror, 30000, read_max);
     assert_true(RUN_UNTIL(owner.is_live, 5000));
     etcd_server_kill(&servers[0], SIGKILL);
     assert_true(RUN_UNTIL(!owner.is_live, 2000));
     assert_string_equal(value_of("/r/a"), "1");
+    RUN_UNTIL(false, 2000); /* an outage in which a store may be restored */
     assert_true(etcd_server_launch(&servers[0]) && etcd_server_wait(&servers[0]));
     assert_true(etcd_server_put(&servers[0], "/r/b", "2"));
     assert_true(RUN_UNTIL(owner.is_live && is_value("/r/b", "2"), 12000));
     RUN_UNTIL(false, 300); /* the audit finds nothing */
-    assert_int_equal(owner.loads, 1);
+    assert_int_equal(owner.loads, loads);
     assert_int_equal(owner.removes, 0);
+}
+
+static void a_restarted_server_is_resumed_without_a_load(void **state)
+{
+    (void)state;
+    restart_server(0, 1);
+}
+
+/* The store may have been filled anew meanwhile, with the same newest key. */
+static void a_small_tree_is_loaded_after_an_outage(void **state)
+{
+    (void)state;
+    restart_server(20000, 2);
 }
 
 static void after_compaction_it_loads_again_and_sweeps(void **state)
@@ -605,6 +620,7 @@ int main(void)
         ONE(a_load_is_committed_in_slices),
         ONE(an_empty_prefix_is_the_whole_store),
         ONE(a_restarted_server_is_resumed_without_a_load),
+        ONE(a_small_tree_is_loaded_after_an_outage),
         ONE(after_compaction_it_loads_again_and_sweeps),
         ONE(a_wiped_store_is_noticed),
         ONE(a_restored_store_is_noticed),

@@ -255,7 +255,11 @@ static void a_watch_that_is_not_created_is_not_waited_for(void **state)
     assert_int_equal(owner.loads, 1);
     end_follow_two();
     begin_follow(rows, COUNT(rows)); /* the only member, on another connection */
+    UNTIL(gateway.used[1], 5000);
+    uint64_t asked_ms = uv_hrtime() / 1000000;
     UNTIL(owner.is_live, 9000);
+    if (uv_hrtime() / 1000000 - asked_ms >= 2000)
+        fail_msg("it was waited for");
     assert_int_equal(gateway.used[1], 1);
     assert_int_equal(owner.loads, 1);
     end_follow();
