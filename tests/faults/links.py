@@ -1,5 +1,6 @@
 """A link that can do all that a network does to what goes over it, to all of it or to some kinds of requests only."""
 
+import queue
 import socket
 import struct
 import threading
@@ -16,6 +17,7 @@ class FaultLink(Link):
 
     path = ""
     is_reset = False
+    _late = None
 
     def ask(self, data):
         line = data.split(b"\r\n", 1)[0]
@@ -42,6 +44,24 @@ class FaultLink(Link):
 
     def pass_on(self, data):
         self.client.sendall(data)
+
+    def pass_on_later(self, data, seconds):
+        if not self._late:
+            self._late = queue.Queue()
+            threading.Thread(target=self._pass_on_late, daemon=True).start()
+        self._late.put((time.monotonic() + seconds, data))
+
+    def _pass_on_late(self):
+        try:
+            while self.client.fileno() >= 0:
+                try:
+                    due, data = self._late.get(timeout=1)
+                except queue.Empty:
+                    continue
+                time.sleep(max(0.0, due - time.monotonic()))
+                self.pass_on(data)
+        except OSError:
+            pass  # the connection has ended meanwhile
 
 
 # Faults: what becomes of a piece of an answer.
@@ -79,9 +99,9 @@ def lost_request(link, _data):
 
 
 def delay(seconds):
+    """A long way: everything comes so much later, and as fast as it was sent."""
     def late(link, data):
-        time.sleep(seconds)
-        link.pass_on(data)
+        link.pass_on_later(data, seconds)
     late.__name__ = f"delay {seconds:g} s"
     return late
 

@@ -18,7 +18,7 @@ from dns_client import name_of
 from etcd import EtcdError, b64
 
 ABSENT = None
-ORDINARY_S = 0.2  # what a change takes when nothing is wrong: not counted as time to recover
+ORDINARY_S = 0.5  # what a change may take when nothing is wrong, or by a long way: not counted as time to recover
 
 
 class Write:

@@ -1,5 +1,6 @@
 """What a network does: cut, late, silent, in halves, reset, lost; for the watch, for other requests, for all of them."""
 
+import random
 import time
 
 import pytest
@@ -138,3 +139,22 @@ def test_the_way_round_leads_past_a_silent_member(which, make_scene, verdict, se
     since = scene.model.back()
     time.sleep(LASTING_S)
     scene.end(verdict, "cut, and another silent", since)
+
+
+@pytest.mark.parametrize("rounds", [20, pytest.param(200, marks=pytest.mark.long)])
+def test_many_faults_in_a_row(rounds, make_scene, verdict, seed):
+    """never-denied, right, answered, once, gone, no-leak: in an order that the seed decides, one after the other."""
+    scene = make_scene()
+    scene.model.away()
+    scene.may_lapse()
+    held = None
+    for i in range(rounds):
+        scene.relays[0].set_fault(*random.choice([(fault, *kinds) for fault, kinds in COMMON + MORE]))
+        time.sleep(random.uniform(0.1, 0.5))
+        scene.relays[0].heal()
+        time.sleep(random.uniform(0.0, 0.5))
+        if i == 5:
+            scene.asker.wait_right()
+            held = Holdings(scene.server)
+    scene.end(verdict, f"{rounds} in a row", scene.model.back())
+    held.judge(verdict, f"{rounds} in a row, since the sixth")
