@@ -67,6 +67,15 @@ void fake_forget_lease(int64_t id)
         fake.leases[i].expires_ms = 0;
 }
 
+void fake_grant(int64_t id, uint64_t ttl_s)
+{
+    assert_true(fake.lease_count < FAKE_LEASES_MAX);
+    size_t i = fake.lease_count++;
+    fake.leases[i].id = id;
+    fake.leases[i].ttl_s = ttl_s;
+    fake.leases[i].expires_ms = fake.now_ms + ttl_s * 1000;
+}
+
 void fake_end_next(enum fake_end end, enum status status)
 {
     assert_true(fake.end_count < 16);
@@ -141,13 +150,13 @@ static void fake_answer_lease(const struct fake_request *request, enum status lo
     int64_t ttl_s = 0;
     enum status status = is_there ? STATUS_OK : STATUS_NOT_FOUND;
     if (request->kind == FAKE_GRANT && !is_there) {
-        assert_true(fake.lease_count < FAKE_LEASES_MAX);
-        i = fake.lease_count++;
-        fake.leases[i].id = request->lease;
-        fake.leases[i].ttl_s = request->ttl_s;
+        i = fake.lease_count;
+        fake_grant(request->lease, request->ttl_s);
         status = STATUS_OK;
     }
-    if (status == STATUS_OK) {
+    if (status == STATUS_OK && request->kind == FAKE_TIME_LEFT) {
+        ttl_s = (int64_t)(fake.leases[i].expires_ms - fake.now_ms) / 1000;
+    } else if (status == STATUS_OK) {
         ttl_s = (int64_t)fake.leases[i].ttl_s;
         fake.leases[i].expires_ms = fake.now_ms + fake.leases[i].ttl_s * 1000;
         if (request->kind == FAKE_REVOKE) {
@@ -192,7 +201,7 @@ static void fake_answer(const struct fake_request *request)
         status = fake.ends[fake.ended_count++].status;
     }
     if (end == FAKE_MUTE) {
-        assert_true(fake.muted_count < 8);
+        assert_true(fake.muted_count < FAKE_MUTED_MAX);
         fake.muted[fake.muted_count++] = *request;
         return;
     }
@@ -230,7 +239,7 @@ bool fake_turn(uint64_t within_ms)
         return true;
     }
     if (fake.answered_count < fake.request_count) {
-        struct fake_request request = fake.requests[fake.answered_count++];
+        struct fake_request request = fake.requests[fake.answered_count++ % FAKE_REQUESTS_MAX];
         if (fake.answered_count == fake.request_count)
             fake.answered_count = fake.request_count = 0;
         fake_answer(&request);
@@ -276,8 +285,8 @@ static void fake_ask(const struct fake_request *request)
         fake_refuse(request, STATUS_NO_MEMORY);
         return;
     }
-    assert_true(fake.request_count < FAKE_REQUESTS_MAX);
-    fake.requests[fake.request_count++] = *request;
+    assert_true(fake.request_count - fake.answered_count < FAKE_REQUESTS_MAX);
+    fake.requests[fake.request_count++ % FAKE_REQUESTS_MAX] = *request;
 }
 
 /* There is one key. */
@@ -333,6 +342,13 @@ void lease_keep_alive(struct etcd *etcd, int64_t id, lease_done *done, void *arg
     assert_ptr_equal(etcd, fake_etcd());
     fake_ask(&(struct fake_request){
         .kind = FAKE_KEEP_ALIVE, .lease = id, .lease_done = done, .arg = arg});
+}
+
+void lease_time_left(struct etcd *etcd, int64_t id, lease_done *done, void *arg)
+{
+    assert_ptr_equal(etcd, fake_etcd());
+    fake_ask(&(struct fake_request){
+        .kind = FAKE_TIME_LEFT, .lease = id, .lease_done = done, .arg = arg});
 }
 
 void lease_revoke(struct etcd *etcd, int64_t id, lease_done *done, void *arg)

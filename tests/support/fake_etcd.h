@@ -25,7 +25,8 @@
 #define FAKE_VALUE_MAX    1024
 #define FAKE_REQUESTS_MAX 1200
 #define FAKE_TIMERS_MAX   1200
-#define FAKE_LEASES_MAX   64
+#define FAKE_MUTED_MAX    32
+#define FAKE_LEASES_MAX   8000
 
 /* How the next request ends. */
 enum fake_end {
@@ -35,7 +36,15 @@ enum fake_end {
     FAKE_MUTE    /* no answer, before fake_close() */
 };
 
-enum fake_kind { FAKE_TXN, FAKE_RANGE, FAKE_GRANT, FAKE_KEEP_ALIVE, FAKE_REVOKE, FAKE_KINDS };
+enum fake_kind {
+    FAKE_TXN,
+    FAKE_RANGE,
+    FAKE_GRANT,
+    FAKE_KEEP_ALIVE,
+    FAKE_TIME_LEFT,
+    FAKE_REVOKE,
+    FAKE_KINDS
+};
 
 struct fake_request {
     enum fake_kind kind;
@@ -67,9 +76,9 @@ struct fake {
     uv_handle_t *closing[FAKE_TIMERS_MAX];
     uv_close_cb closed[FAKE_TIMERS_MAX];
     size_t closing_count;
-    struct fake_request requests[FAKE_REQUESTS_MAX]; /* asked, in their order */
+    struct fake_request requests[FAKE_REQUESTS_MAX]; /* a ring of those asked, in their order */
     size_t request_count, answered_count;
-    struct fake_request muted[8];
+    struct fake_request muted[FAKE_MUTED_MAX];
     size_t muted_count;
     /* the key */
     char value[FAKE_VALUE_MAX];
@@ -117,6 +126,9 @@ bool fake_has(const char *value);
 
 /* Whether it was granted and has neither expired nor been revoked. */
 bool fake_has_lease(int64_t id);
+
+/* As another client would. */
+void fake_grant(int64_t id, uint64_t ttl_s);
 
 /* Without its key: that goes later, or was written elsewhere. */
 void fake_forget_lease(int64_t id);
