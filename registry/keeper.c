@@ -109,7 +109,7 @@ static void keeper_retry(struct keeper *keeper, enum status status, const struct
 }
 
 /* Change the entry, or only look, where its revision still is the one that was seen. A request of
- * the lease needs no such guard: what comes late, when it has been revoked, is refused. */
+ * the lease needs no such guard: what comes late finds it as it is. */
 static void keeper_ask(struct keeper *keeper, int64_t seen_revision, const struct kv_op *op,
                        uint32_t timeout_ms)
 {
@@ -128,6 +128,8 @@ static void keeper_see(struct keeper *keeper, const struct kv *found)
 {
     keeper->revision = found->mod_revision;
     keeper->written_lease = found->lease;
+    if (found->lease == keeper->lease.id)
+        kept_lease_spare(&keeper->lease);
 }
 
 /* Written by us, if not under this lease or with this value: no other process is to blame. */
@@ -154,6 +156,7 @@ static bool keeper_adopt_state(struct keeper *keeper, const struct kv *found)
 static void keeper_be_registered(struct keeper *keeper, unsigned written)
 {
     bool is_another = kept_value_confirm(&keeper->value, written);
+    kept_lease_spare(&keeper->lease);
     enum keeper_event event = is_another ? KEEPER_UPDATED : KEEPER_REFRESHED;
     if (!keeper->is_registered)
         event = KEEPER_REGISTERED;
@@ -228,6 +231,9 @@ static void keeper_on_revoked(void *arg, enum status status, const struct detail
     keeper_end(arg);
 }
 
+/* A lease that something was written under runs out: that it lives shows that the entry was deleted
+ * on purpose. Where the answer to the first write was lost and nothing is there, it may come late:
+ * then the lease is revoked, and that is refused. */
 static void keeper_give_lease_back(struct keeper *keeper)
 {
     keeper->is_registered = keeper->is_unsure = false;
@@ -257,13 +263,10 @@ static bool keeper_has_left(struct keeper *keeper, const struct kv_txn_result *r
      * was lost. Without a lease another process may have written the same value; it is ours only
      * where such a write is known to be missing. */
     bool is_own = keeper_is_ours(keeper, found) && (found->lease != 0 || keeper->is_unsure);
-    if (keeper->leaves < KEEPER_TRIES_MAX && (is_own || keeper_adopt_state(keeper, found))) {
-        keeper_see(keeper, found);
+    keeper_see(keeper, found);
+    if (keeper->leaves < KEEPER_TRIES_MAX && (is_own || keeper_adopt_state(keeper, found)))
         return false;
-    }
     keeper_tell(keeper, KEEPER_LEFT_ALONE);
-    if (keeper->lease.lease && found->lease == keeper->lease.id)
-        kept_lease_spare(&keeper->lease); /* revoking would delete it */
     return true;
 }
 

@@ -128,6 +128,7 @@ static void kept_lease_on_renewed(void *arg, const struct lease_result *result)
     struct kept_lease *lease = arg;
     enum status status = result->status;
     if (status == STATUS_OK) {
+        lease->is_spared = lease->is_spared && lease->id == result->id;
         lease->id = result->id;
         lease->renewed_ms = uv_now(lease->loop);
     } else if (status == STATUS_NOT_FOUND && lease->id != 0) {
@@ -192,7 +193,8 @@ bool kept_lease_has_been(const struct kept_lease_share *share, int64_t id)
 
 void kept_lease_spare(struct kept_lease_share *share)
 {
-    share->lease->is_spared = true;
+    if (share->lease)
+        share->lease->is_spared = true;
 }
 
 static void kept_lease_on_revoked(void *arg, const struct lease_result *result)

@@ -62,10 +62,12 @@ void kept_lease_lose(struct kept_lease_share *share);
  * that. 0 is the one of a share that has none now. */
 bool kept_lease_has_been(const struct kept_lease_share *share, int64_t id);
 
-/* Others have written a key of this share under the lease, and it stays theirs: never revoke it. */
+/* A key was written under the lease: never revoke it. It would take along what others have put there;
+ * and a key that was deleted on purpose is told from one that expired by its lease, which lives. A share
+ * in nothing: nothing. */
 void kept_lease_spare(struct kept_lease_share *share);
-/* Give the lease back where no other share is left. `done` is called once, perhaps before this
- * returns, with OK whatever became of it: what cannot be revoked runs out. */
+/* Give the lease back where no other share is left and nothing was written under it. `done` is
+ * called once, perhaps before this returns, with OK whatever became of it: a lease runs out. */
 void kept_lease_revoke(struct kept_lease_share *share, kept_lease_done *done);
 
 #endif

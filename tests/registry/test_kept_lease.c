@@ -287,6 +287,22 @@ static void a_spared_lease_and_none_are_not_given_back(void **state)
     assert_int_equal(fake.counts[FAKE_REVOKE], 0);
 }
 
+/* What was written under the one before is no reason to keep the next. */
+static void a_lease_that_is_granted_anew_is_not_spared(void **state)
+{
+    (void)state;
+    int64_t id = leave_all_but_one();
+    kept_lease_spare(&users[0].share);
+    fake_forget_lease(id);
+    kept_lease_lose(&users[0].share);
+    renew(0);
+    fake_settle();
+    assert_true(users[0].share.id != id);
+    kept_lease_revoke(&users[0].share, on_done);
+    fake_settle();
+    assert_int_equal(fake.counts[FAKE_REVOKE], 1);
+}
+
 static void its_users_may_go_with_a_request_under_way(void **state)
 {
     (void)state;
@@ -315,6 +331,7 @@ int main(void)
         LEASE(the_last_user_gives_it_back),
         LEASE(a_lease_that_cannot_be_given_back_runs_out),
         LEASE(a_spared_lease_and_none_are_not_given_back),
+        LEASE(a_lease_that_is_granted_anew_is_not_spared),
         LEASE(its_users_may_go_with_a_request_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
