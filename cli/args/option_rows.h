@@ -120,6 +120,13 @@
     X(STALE_LIMIT, .name = "stale-limit", .argument = "SECONDS", .kind = OPTION_NUMBER,            \
       .variable = "EMPUSA_STALE_LIMIT", .min = 0, .max = 31536000, .fallback = "86400",            \
       .help = "how long to answer from what is known without etcd")                                \
+    X(GUARD, .name = "guard", .argument = "SHARE|off", .variable = "EMPUSA_GUARD",                 \
+      .fallback = "off",                                                                           \
+      .help = "go on answering what expires all at once: of a type, more than this share, in "     \
+              "percent, of its services within 10 s; 80 where services can be cut off from etcd")  \
+    X(GUARD_HOLD, .name = "guard-hold", .argument = "SECONDS", .kind = OPTION_NUMBER,              \
+      .variable = "EMPUSA_GUARD_HOLD", .min = 1, .max = 31536000, .fallback = "60",                \
+      .help = "how long, from when each expired")                                                  \
     X(HTTP, .name = "http", .argument = "ADDR:PORT", .variable = "EMPUSA_HTTP",                    \
       .default_help = "off", .help = "serve /metrics, /healthz and /readyz here, over HTTP")       \
     X(HTTP_CONNECTIONS, .name = "http-connections", .argument = "N", .kind = OPTION_NUMBER,        \

@@ -288,6 +288,26 @@ static void metrics_write_watch(struct buffer *out, const struct follow_counts *
         facts->reloads);
 }
 
+static void metrics_write_guard(struct buffer *out, const struct guard_counts *guard)
+{
+    metrics_gauge(out, "guard_held",
+                  "Expired instances that are answered because --guard holds them.", guard->held);
+    metrics_counter(out, "guard_holds_total",
+                    "Times that --guard began to hold instances of a type.", guard->holds);
+    metrics_head(out, "guard_judged_total", "counter",
+                 "Instances whose lease was asked for, by what has become of them.");
+    buffer_printf(out, "empusa_guard_judged_total{verdict=\"expired\"} %" PRIu64 "\n",
+                  guard->expired);
+    buffer_printf(out, "empusa_guard_judged_total{verdict=\"deleted\"} %" PRIu64 "\n",
+                  guard->deleted);
+    metrics_head(out, "guard_ended_total", "counter",
+                 "Instances that are held no more: registered again, or let go in the end.");
+    buffer_printf(out, "empusa_guard_ended_total{reason=\"returned\"} %" PRIu64 "\n",
+                  guard->returned);
+    buffer_printf(out, "empusa_guard_ended_total{reason=\"released\"} %" PRIu64 "\n",
+                  guard->released);
+}
+
 static void metrics_write_log(struct buffer *out, const struct metrics_input *input)
 {
     metrics_counter(
@@ -311,6 +331,7 @@ void metrics_write(const struct metrics_input *input, struct buffer *out)
     metrics_write_members(out, input);
     metrics_write_watch(out, &input->follow);
     metrics_write_saved(out, input);
+    metrics_write_guard(out, &input->guard);
     metrics_write_log(out, input);
     metrics_info(out, "zone_info", "The zone that is served.", "domain", input->domain);
     metrics_info(out, "build_info", "The version of empusa.", "version", input->version);

@@ -11,6 +11,7 @@
 #include "dns/server/counters.h"
 #include "registry/base/buffer.h"
 #include "registry/etcd/follow_types.h"
+#include "registry/feed/guard_types.h"
 #include "registry/state/state_writer.h"
 #include "zones/hosts.h"
 #include "zones/zone.h"
@@ -51,6 +52,7 @@ struct metrics_input {
     struct metrics_times times;
     bool has_state_dir;
     struct state_writer_counts saved; /* of --state-dir */
+    struct guard_counts guard;        /* zeros without one */
     struct metrics_process process;
 };
 

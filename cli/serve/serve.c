@@ -138,6 +138,8 @@ static void serve_start_handles(struct serve *serve)
     serve->tree = (struct tree){.log = serve->log,
                                 .root = &serve->root,
                                 .stale_limit_ms = serve->options.stale_limit_ms,
+                                .guard_hold_ms = serve->options.guard_hold_ms,
+                                .guard_share = serve->options.guard_share,
                                 .on_state = serve_on_state,
                                 .on_ready = serve_on_ready,
                                 .arg = serve};
@@ -231,7 +233,8 @@ static enum status serve_open_pages(struct serve *serve, struct detail *why)
                                          .zone = serve->zone,
                                          .hosts = serve->hosts,
                                          .follow = &serve->tree.follow,
-                                         .writer = &serve->tree.saved.writer};
+                                         .writer = &serve->tree.saved.writer,
+                                         .guard = &serve->tree.guard};
     status_pages_init(&serve->pages);
     enum status status = status_http_open(&serve->loop, &serve->pages, 0, &serve->http, why);
     if (status == STATUS_OK && serve->http)

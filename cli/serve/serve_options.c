@@ -1,6 +1,7 @@
 #include "serve_options.h"
 
 #include "registry/base/buffer.h"
+#include "registry/feed/guard_types.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -201,6 +202,27 @@ static enum status serve_options_read_server(const struct options *options,
     return status;
 }
 
+/* A whole number of percent. All of a type is no share to be more than. */
+static enum status serve_options_read_guard(const struct options *options,
+                                            struct serve_options *out, struct detail *why)
+{
+    const char *text = options_text(options, OPTION_GUARD);
+    size_t digits = strspn(text, "0123456789");
+    unsigned share = 0;
+    out->guard_hold_ms = options_number(options, OPTION_GUARD_HOLD) * MS_PER_S;
+    if (strcmp(text, "off") == 0)
+        return STATUS_OK;
+    if (digits > 0 && digits <= 2 && text[digits] == '\0')
+        share = (unsigned)atoi(text);
+    if (share == 0) {
+        detail_set(why, STATUS_BAD_INPUT, "neither off nor a share of 1 to %d percent",
+                   GUARD_SHARE_MAX);
+        return options_fault(options, OPTION_GUARD, text, why);
+    }
+    out->guard_share = share;
+    return STATUS_OK;
+}
+
 enum status serve_options_read(const struct options *options, enum option_id listen,
                                struct serve_options *out, struct detail *why)
 {
@@ -213,6 +235,8 @@ enum status serve_options_read(const struct options *options, enum option_id lis
         status = serve_options_read_zone(options, out, why);
     if (status == STATUS_OK)
         status = serve_options_read_server(options, out, why);
+    if (status == STATUS_OK)
+        status = serve_options_read_guard(options, out, why);
     if (status != STATUS_OK)
         serve_options_clear(out);
     return status;

@@ -18,7 +18,8 @@ struct serve_options {
     struct server_options server; /* without zone, log and what makes transfers */
     struct answer_env env;        /* without secrets; not ready */
     struct zone_fault fault;      /* what zone_new() finds wrong */
-    uint64_t stale_limit_ms;
+    uint64_t stale_limit_ms, guard_hold_ms;
+    unsigned guard_share; /* percent; 0 = no guard */
     bool resolves_hosts;
 };
 

@@ -6,6 +6,7 @@
 
 #include "dns/server/server.h"
 #include "registry/etcd/follow.h"
+#include "registry/feed/guard.h"
 
 #include <microhttpd.h>
 #include <stdio.h>
@@ -70,6 +71,8 @@ void status_pages_turn(struct status_pages *pages)
         pages->heard_ms = follow_last_seen_ms(*pages->follow);
     }
     state_writer_counts(pages->writer ? *pages->writer : NULL, &pages->saved_counts);
+    if (pages->guard && *pages->guard)
+        guard_count(*pages->guard, &pages->guard_counts);
     pthread_mutex_unlock(&pages->lock);
 }
 
@@ -112,6 +115,7 @@ static void status_pages_show_metrics(struct status_pages *pages, struct status_
     input.member_count = pages->member_count;
     memcpy(members, pages->members, pages->member_count * sizeof(*members));
     input.times = pages->times;
+    input.guard = pages->guard_counts;
     input.heard_ms = pages->heard_ms;
     input.saved = pages->saved_counts;
     pthread_mutex_unlock(&pages->lock);

@@ -22,6 +22,7 @@
 #include <pthread.h>
 
 struct follow;
+struct guard;
 struct server;
 struct state_writer;
 
@@ -35,6 +36,7 @@ struct status_pages {
     const struct hosts *hosts;          /* NULL: none are looked up */
     struct follow *const *follow;       /* *follow is NULL before the first contact is sought */
     struct state_writer *const *writer; /* of --state-dir; *writer is NULL without one */
+    struct guard *const *guard;         /* NULL, or *guard is: there is none */
     uint32_t stall_ms;                  /* of /healthz; 0 = 5000 */
     /* The rest is status_pages_init()'s. */
     uint64_t started_s;
@@ -50,6 +52,7 @@ struct status_pages {
     size_t member_count;
     struct metrics_times times;
     struct state_writer_counts saved_counts;
+    struct guard_counts guard_counts;
     uint64_t heard_ms;
 };
 

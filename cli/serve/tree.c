@@ -2,6 +2,7 @@
 #include "tree.h"
 
 #include "registry/etcd/follow.h"
+#include "registry/feed/guard.h"
 #include "xfr_child.h"
 #include "zones/zone.h"
 
@@ -186,14 +187,40 @@ void tree_init(struct tree *tree, uv_loop_t *loop)
     tree->stale.data = tree;
     contact_init(&tree->contact, loop, tree->log);
     shortage_init(&tree->shortage, loop, &tree->zone, &tree->follow, tree->log);
-    tree->saved = (struct saved_tree){
-        .log = tree->log, .root = tree->root, .zone = &tree->zone, .follow = &tree->follow};
+    tree->saved = (struct saved_tree){.log = tree->log,
+                                      .root = tree->root,
+                                      .zone = &tree->zone,
+                                      .follow = &tree->follow,
+                                      .guard = &tree->guard};
     saved_tree_init(&tree->saved, loop);
 }
 
 enum status tree_open_saved(struct tree *tree, const char *path, struct detail *why)
 {
     return saved_tree_open(&tree->saved, path, why);
+}
+
+/* Before anything is in the zone: it has to know all that is. */
+static enum status tree_open_guard(struct tree *tree, const struct follow_events *events)
+{
+    const struct guard_options options = {.share = tree->guard_share,
+                                          .hold_ms = tree->guard_hold_ms,
+                                          .root = tree->root,
+                                          .etcd = tree->etcd,
+                                          .loop = tree->stale.loop,
+                                          .log = tree->log};
+    return options.share > 0 ? guard_new(&options, events, tree, &tree->guard) : STATUS_OK;
+}
+
+/* Without a guard what follow reports comes here directly, and costs nothing more. */
+static enum status tree_follow(struct tree *tree, const struct follow_events *events)
+{
+    struct kv_key prefix;
+    key_prefix(tree->root, KEY_ALL, &prefix);
+    if (!tree->guard)
+        return follow_start(tree->etcd, prefix.text, prefix.len, events, tree, &tree->follow);
+    return follow_start(tree->etcd, prefix.text, prefix.len, &guard_events, tree->guard,
+                        &tree->follow);
 }
 
 enum status tree_start(struct tree *tree, struct etcd *etcd, struct detail *why)
@@ -205,14 +232,15 @@ enum status tree_start(struct tree *tree, struct etcd *etcd, struct detail *why)
                                                 .commit = tree_on_commit,
                                                 .on_connection = tree_on_connection,
                                                 .count = tree_on_count};
-    struct kv_key prefix;
-    key_prefix(tree->root, KEY_ALL, &prefix);
     tree->etcd = etcd;
+    enum status status = tree_open_guard(tree, &events);
+    if (status != STATUS_OK)
+        return detail_set(why, status, "%s", status_text(status));
     tree_serve_saved(tree);
-    enum status status = saved_tree_start(&tree->saved, why);
+    status = saved_tree_start(&tree->saved, why);
     if (status != STATUS_OK)
         return status;
-    status = follow_start(etcd, prefix.text, prefix.len, &events, tree, &tree->follow);
+    status = tree_follow(tree, &events);
     return detail_set(why, status, "%s", status_text(status));
 }
 
@@ -223,4 +251,5 @@ void tree_stop(struct tree *tree)
     shortage_close(&tree->shortage);
     saved_tree_stop(&tree->saved);
     follow_stop(tree->follow);
+    guard_close(tree->guard);
 }

@@ -21,6 +21,7 @@
 
 struct etcd;
 struct follow;
+struct guard;
 struct xfr_child;
 struct zone;
 
@@ -30,7 +31,8 @@ struct tree {
     const struct key_root *root;
     struct zone *zone; /* before tree_start() */
     struct xfr_child *transfers;
-    uint64_t stale_limit_ms;
+    uint64_t stale_limit_ms, guard_hold_ms;
+    unsigned guard_share; /* percent; 0 = no guard */
     /* Answers are to say this from now on: called on a change only. */
     void (*on_state)(void *arg, enum answer_state state);
     /* Something can be asked for: the first load, or what was saved. */
@@ -40,6 +42,7 @@ struct tree {
     enum answer_state state;
     struct etcd *etcd;
     struct follow *follow; /* NULL before tree_start() */
+    struct guard *guard;   /* the same, and without one */
     uv_timer_t stale;
     struct contact contact;
     struct shortage shortage;

@@ -51,17 +51,22 @@ static void guard_free(uv_handle_t *handle)
     free(handle->data);
 }
 
-void guard_close(struct guard *guard)
+void guard_forget(struct guard *guard)
 {
-    if (!guard)
-        return;
-    guard_ask_free(guard->ask);
     kv_copies_unmark(&guard->copies);
     kv_copies_sweep(&guard->copies, guard_free_gone, NULL);
     kv_copies_clear(&guard->copies);
     kv_copies_unmark(&guard->types);
     kv_copies_sweep(&guard->types, guard_free_type, NULL);
     kv_copies_clear(&guard->types);
+}
+
+void guard_close(struct guard *guard)
+{
+    if (!guard)
+        return;
+    guard_ask_free(guard->ask);
+    guard_forget(guard);
     uv_close((uv_handle_t *)&guard->timer, guard_free);
 }
 
@@ -108,13 +113,18 @@ static void guard_copy(struct guard *guard, const struct kv *kv, const struct ke
     }
 }
 
+void guard_know(struct guard *guard, const struct kv *kv)
+{
+    struct key_parts parts;
+    if (guard_state_is_service(guard, kv->key, kv->key_len, &parts))
+        guard_copy(guard, kv, &parts);
+}
+
 static void guard_on_put(void *arg, const struct kv *kv)
 {
     struct guard *guard = arg;
-    struct key_parts parts;
     guard->is_open = true;
-    if (guard_state_is_service(guard, kv->key, kv->key_len, &parts))
-        guard_copy(guard, kv, &parts);
+    guard_know(guard, kv);
     guard->events.put(guard->arg, kv);
 }
 

@@ -32,6 +32,11 @@ MUST_USE enum status guard_new(const struct guard_options *options,
 /* What is to be given to follow_start(), with the guard as its argument. */
 extern const struct follow_events guard_events;
 
+/* Before follow reports anything: the owner has this key already, from a copy of his own, or has
+ * none of those that he said he had. */
+void guard_know(struct guard *guard, const struct kv *kv);
+void guard_forget(struct guard *guard);
+
 /* After follow_stop(). Passes nothing on; the memory is released on the loop's next turn. NULL:
  * nothing. */
 void guard_close(struct guard *guard);

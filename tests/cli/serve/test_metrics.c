@@ -144,6 +144,12 @@ static void numbers_stand_where_their_labels_say(void **state)
         "empusa_zone_revision 9223372036854775807",
         "empusa_zone_info{domain=\"empusa.internal\"} 1",
         "empusa_build_info{version=\"1.2.3\"} 1",
+        "empusa_guard_held 24",
+        "empusa_guard_holds_total 25",
+        "empusa_guard_judged_total{verdict=\"expired\"} 26",
+        "empusa_guard_judged_total{verdict=\"deleted\"} 27",
+        "empusa_guard_ended_total{reason=\"returned\"} 28",
+        "empusa_guard_ended_total{reason=\"released\"} 29",
         "empusa_log_lines_lost_total 22",
         "empusa_log_lines_rate_limited_total 23",
         "empusa_process_start_time_seconds 1700000000",
@@ -168,6 +174,7 @@ static void numbers_stand_where_their_labels_say(void **state)
     example.input.process = (struct metrics_process){20, 21};
     example.input.lines_lost = 22;
     example.input.lines_rate_limited = 23;
+    example.input.guard = (struct guard_counts){24, 25, 26, 27, 28, 29};
     const char *text = write_text(&example);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_line(text, rows[i]);

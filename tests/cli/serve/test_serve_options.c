@@ -59,6 +59,8 @@ static void the_defaults_are_those_of_the_table(void **state)
     assert_int_equal(made->env.state, ANSWER_NOT_READY);
     assert_true(made->env.nsid_len > 0);
     assert_int_equal(made->stale_limit_ms, 86400000);
+    assert_int_equal(made->guard_share, 0);
+    assert_int_equal(made->guard_hold_ms, 60000);
     serve_options_clear(made);
     free(made);
     options_clear(&options);
@@ -93,7 +95,14 @@ static void bad_values_are_refused_by_name(void **state)
                                           {OPTION_HOST, "=10.0.0.1"},
                                           {OPTION_NS, "ns1=10.0.0"},
                                           {OPTION_ALLOW_QUERY, "10.0.0.0/33"},
-                                          {OPTION_ALLOW_TRANSFER, "nonsense"}};
+                                          {OPTION_ALLOW_TRANSFER, "nonsense"},
+                                          {OPTION_GUARD, "on"},
+                                          {OPTION_GUARD, "0"},
+                                          {OPTION_GUARD, "00"},
+                                          {OPTION_GUARD, "100"},
+                                          {OPTION_GUARD, "-1"},
+                                          {OPTION_GUARD, "80%"},
+                                          {OPTION_GUARD, "0.8"}};
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct options options = {0};
@@ -105,6 +114,28 @@ static void bad_values_are_refused_by_name(void **state)
         snprintf(expected, sizeof(expected), "--%s \"%s\": ", option_row(rows[i].id)->name,
                  rows[i].text);
         assert_memory_equal(why.text, expected, strlen(expected));
+        free(made);
+        options_clear(&options);
+    }
+}
+
+static void a_guard_has_a_share_in_percent(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned share;
+    } rows[] = {{"off", 0}, {"1", 1}, {"80", 80}, {"99", 99}, {"05", 5}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct options options = {0};
+        struct serve_options *made = calloc(1, sizeof(*made));
+        struct detail why;
+        complete(&options, (const struct setting[SETTINGS_MAX]){{OPTION_GUARD, rows[i].text},
+                                                                {OPTION_GUARD_HOLD, "7"}});
+        assert_int_equal(serve_options_read(&options, OPTION_LISTEN, made, &why), STATUS_OK);
+        assert_int_equal(made->guard_share, rows[i].share);
+        assert_int_equal(made->guard_hold_ms, 7000);
+        serve_options_clear(made);
         free(made);
         options_clear(&options);
     }
@@ -176,6 +207,7 @@ int main(void)
         cmocka_unit_test(the_defaults_are_those_of_the_table),
         cmocka_unit_test(name_servers_default_to_addresses_that_can_be_told),
         cmocka_unit_test(bad_values_are_refused_by_name),
+        cmocka_unit_test(a_guard_has_a_share_in_percent),
         cmocka_unit_test(what_the_zone_refuses_is_blamed_on_its_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
