@@ -11,7 +11,8 @@ struct kept_lease {
     struct etcd *etcd;
     uv_loop_t *loop;
     uint64_t ttl_s;
-    int64_t id; /* 0: none yet, or it is gone */
+    int64_t id;       /* 0: none yet, or it is gone */
+    int64_t asked_id; /* that was asked for, and may be there: the answer was lost; 0: none */
     uint64_t renewed_ms;
     unsigned shares, refs; /* refs: the shares, the maker and the request under way */
     LIST_HEAD(kept_lease_shares, kept_lease_share) waiting; /* for the request under way */
@@ -127,6 +128,15 @@ static void kept_lease_on_renewed(void *arg, const struct lease_result *result)
 {
     struct kept_lease *lease = arg;
     enum status status = result->status;
+    bool is_granted = status == STATUS_OK && lease->id == 0;
+    if (is_granted)
+        lease->asked_id = 0;
+    if (is_granted && result->left_s < result->granted_ttl_s) {
+        /* It is of an earlier try, and has begun to run out. */
+        lease->id = result->id;
+        lease_keep_alive(lease->etcd, lease->id, kept_lease_on_renewed, lease);
+        return;
+    }
     if (status == STATUS_OK) {
         lease->is_spared = lease->is_spared && lease->id == result->id;
         lease->id = result->id;
@@ -138,13 +148,16 @@ static void kept_lease_on_renewed(void *arg, const struct lease_result *result)
     kept_lease_end(lease, status, result->why);
 }
 
+/* With the ID of the last try, unless that was answered: a lease more for each answer that is lost
+ * would stay in etcd for its whole TTL. */
 static void kept_lease_grant(struct kept_lease *lease)
 {
-    int64_t id;
     struct detail why;
-    enum status status = lease_id_new(lease->ttl_s, &id);
+    enum status status = STATUS_OK;
+    if (lease->asked_id == 0)
+        status = lease_id_new(lease->ttl_s, &lease->asked_id);
     if (status == STATUS_OK)
-        lease_grant(lease->etcd, id, lease->ttl_s, kept_lease_on_renewed, lease);
+        lease_grant(lease->etcd, lease->asked_id, lease->ttl_s, kept_lease_on_renewed, lease);
     else
         kept_lease_end(lease, detail_set(&why, status, "no random number for a lease"), &why);
 }

@@ -178,6 +178,31 @@ static void without_an_answer_nothing_is_known(void **state)
     assert_true(users[0].share.id == id);
 }
 
+/* Not another lease, which would stay until its TTL is over; and renewed, since it is as old as the
+ * first try. */
+static void a_grant_whose_answer_was_lost_is_taken_up(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        fake_end_next(FAKE_LOST, STATUS_TIMED_OUT);
+        renew(0);
+        fake_settle();
+        assert_int_equal(users[0].status, STATUS_TIMED_OUT);
+        fake.now_ms += BEAT_MS / 2;
+    }
+    renew(0);
+    fake_settle();
+    assert_int_equal(users[0].status, STATUS_OK);
+    assert_int_equal(fake.lease_count, 1);
+    assert_true(users[0].share.id == fake.leases[0].id);
+    assert_true(fake.leases[0].expires_ms == fake.now_ms + TTL_S * 1000);
+    assert_int_equal(fake.counts[FAKE_KEEP_ALIVE], 1);
+    kept_lease_lose(&users[0].share);
+    renew(0); /* the next is another */
+    fake_settle();
+    assert_int_equal(fake.lease_count, 2);
+}
+
 /* Not an endless loop: it is not ours that is gone, there was none yet. */
 static void a_grant_that_finds_nothing_is_no_loss(void **state)
 {
@@ -324,6 +349,7 @@ int main(void)
         LEASE(a_lease_that_is_gone_is_granted_anew_to_all),
         LEASE(a_loss_that_was_heard_of_elsewhere_counts_once),
         LEASE(without_an_answer_nothing_is_known),
+        LEASE(a_grant_whose_answer_was_lost_is_taken_up),
         LEASE(a_grant_that_finds_nothing_is_no_loss),
         LEASE(who_cancels_is_not_called),
         LEASE(who_is_cancelled_by_another_is_not_called),

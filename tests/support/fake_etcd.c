@@ -147,7 +147,7 @@ static void fake_answer_lease(const struct fake_request *request, enum status lo
 {
     size_t i = fake_find_lease(request->lease);
     bool is_there = i < fake.lease_count;
-    int64_t ttl_s = 0;
+    int64_t ttl_s = 0, left_s = 0;
     enum status status = is_there ? STATUS_OK : STATUS_NOT_FOUND;
     if (request->kind == FAKE_GRANT && !is_there) {
         i = fake.lease_count;
@@ -158,7 +158,10 @@ static void fake_answer_lease(const struct fake_request *request, enum status lo
         ttl_s = (int64_t)(fake.leases[i].expires_ms - fake.now_ms) / 1000;
     } else if (status == STATUS_OK) {
         ttl_s = (int64_t)fake.leases[i].ttl_s;
-        fake.leases[i].expires_ms = fake.now_ms + fake.leases[i].ttl_s * 1000;
+        /* A lease that is there already is not renewed by being granted. */
+        if (request->kind != FAKE_GRANT || !is_there)
+            fake.leases[i].expires_ms = fake.now_ms + fake.leases[i].ttl_s * 1000;
+        left_s = (int64_t)(fake.leases[i].expires_ms - fake.now_ms) / 1000;
         if (request->kind == FAKE_REVOKE) {
             fake_forget_lease(request->lease);
             if (fake.is_there && fake.lease == request->lease)
@@ -171,7 +174,7 @@ static void fake_answer_lease(const struct fake_request *request, enum status lo
         &(struct lease_result){.status = status,
                                .id = request->lease,
                                .granted_ttl_s = ttl_s,
-                               .left_s = ttl_s,
+                               .left_s = left_s,
                                .why = status == STATUS_OK ? &(struct detail){""} : &fake_away});
 }
 
