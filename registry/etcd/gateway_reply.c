@@ -23,11 +23,20 @@ cJSON *gateway_reply_json(const char *text, size_t len, enum status *status)
     return gateway_reply_begin(text, len, &end, status);
 }
 
+/* For cJSON a string ends at a zero octet, written out or escaped: of a number or a value half would
+ * be left, which makes sense. */
+static bool gateway_reply_has_zero(const char *text, size_t len)
+{
+    static const char escaped[] = "\\u0000";
+    return memchr(text, '\0', len) || memmem(text, len, escaped, sizeof(escaped) - 1);
+}
+
 /* cJSON stops behind the first value; a reply that something follows is not etcd's. */
 cJSON *gateway_reply_parse(const char *text, size_t len, enum status *status)
 {
     const char *end = NULL;
-    cJSON *root = gateway_reply_begin(text, len, &end, status);
+    bool is_text = text && !gateway_reply_has_zero(text, len);
+    cJSON *root = gateway_reply_begin(is_text ? text : NULL, len, &end, status);
     if (!root)
         return NULL;
     while (end < text + len && (*end == ' ' || *end == '\t' || *end == '\r' || *end == '\n'))
@@ -110,6 +119,12 @@ bool gateway_reply_bool(const cJSON *object, const char *name)
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
+/* One that has a successor, as a watch begins there. */
+static bool gateway_reply_is_revision(int64_t number)
+{
+    return number > 0 && number < INT64_MAX;
+}
+
 bool gateway_reply_header(const cJSON *object, struct gateway_reply_header *out)
 {
     const cJSON *header = cJSON_GetObjectItemCaseSensitive(object, "header");
@@ -119,7 +134,7 @@ bool gateway_reply_header(const cJSON *object, struct gateway_reply_header *out)
                    gateway_reply_has_uint(header, "cluster_id", &found.cluster_id) &&
                    gateway_reply_has_uint(header, "member_id", &found.member_id) &&
                    gateway_reply_has_uint(header, "raft_term", &found.raft_term) &&
-                   found.revision > 0 && found.cluster_id != 0;
+                   gateway_reply_is_revision(found.revision) && found.cluster_id != 0;
     if (is_good)
         *out = found;
     return is_good;
@@ -187,7 +202,7 @@ bool gateway_reply_kv(cJSON *object, struct kv *out)
     for (cJSON *item = object->child; item; item = item->next)
         if (!gateway_reply_kv_member(item, &kv))
             return false;
-    if (!kv.key || kv.mod_revision <= 0)
+    if (!kv.key || !gateway_reply_is_revision(kv.mod_revision))
         return false;
     *out = kv;
     return true;

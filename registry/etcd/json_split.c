@@ -41,7 +41,7 @@ void json_split_reset(struct json_split *split)
     split->in_array = split->in_string = split->is_escaped = false;
     split->has_element = split->has_comma = false;
     split->in_parent = split->is_name = false;
-    split->name_len = 0;
+    split->name_len = split->gap = 0;
 }
 
 bool json_split_at_boundary(const struct json_split *split)
@@ -134,6 +134,7 @@ static enum status json_split_emit(struct json_split *split)
     if (split->depth == 0) {
         status = split->events->outer(split->arg, split->outer.data, split->outer.len);
         buffer_reset(&split->outer);
+        split->gap = 0;
     }
     return status;
 }
@@ -263,6 +264,8 @@ static enum status json_split_element(struct json_split *split, const char *text
     if (status != STATUS_OK)
         return status;
     bool is_whole = split->element_depth == 0;
+    if (is_whole)
+        split->gap = 0;
     if (is_whole && element->len == 0 && *used <= JSON_SPLIT_ELEMENT_MAX)
         return split->events->element(split->arg, text, *used);
     buffer_add(element, text + kept, *used - kept);
@@ -289,6 +292,13 @@ enum status json_split_feed(struct json_split *split, const char *text, size_t l
         else
             status = json_split_outer(split, text[at]);
         at += used;
+        split->gap += used;
+        /* Blanks, or a string that is cut, take no memory, and might never end. Between two values a
+         * stream may idle. */
+        if (json_split_at_boundary(split))
+            split->gap = 0;
+        else if (status == STATUS_OK && split->gap > JSON_SPLIT_GAP_MAX)
+            status = STATUS_BAD_REPLY;
     }
     return status;
 }

@@ -23,6 +23,7 @@
 #define JSON_SPLIT_ELEMENT_KEPT (1U << 20)  /* octets of memory between two elements */
 #define JSON_SPLIT_OUTER_MAX    (64U << 10)
 #define JSON_SPLIT_DEPTH_MAX    64
+#define JSON_SPLIT_GAP_MAX      (64U << 20) /* octets between two elements' ends, kept or not */
 
 /* Callbacks that return other than OK end the stream; json_split_feed() returns that status. */
 struct json_split_events {
@@ -47,6 +48,7 @@ struct json_split {
     bool has_element, has_comma; /* of the array: one, and behind the last one */
     bool in_parent;              /* the object at depth 2 is the value of `parent` */
     size_t name_start, name_len; /* in `outer`: the last string at depth 1 or 2 */
+    size_t gap;                  /* octets since an element or a value was last complete */
     bool is_name;                /* a ':' followed it */
 };
 
@@ -57,8 +59,8 @@ void json_split_init(struct json_split *split, const char *parent, const char *a
                      const struct json_split_events *events, void *arg);
 void json_split_clear(struct json_split *split);
 
-/* The next octets, cut anywhere. BAD_REPLY: not JSON objects, or an element or the outer text is
- * over its limit. NO_MEMORY. Else what a callback returned. */
+/* The next octets, cut anywhere. BAD_REPLY: not JSON objects, or an element, the outer text or what
+ * lies between two elements is over its limit. NO_MEMORY. Else what a callback returned. */
 MUST_USE enum status json_split_feed(struct json_split *split, const char *text, size_t len);
 
 /* Whether the stream stands between two values: a reply that ends elsewhere is cut off. */

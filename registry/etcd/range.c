@@ -22,7 +22,8 @@
  * that was given with a zero octet behind it, the smallest key after it. All pages are read at
  * the revision of the first, so that together they are one state of the store. A page that
  * breaks off half way loses nothing: the keys that came have moved `next`, and the next attempt,
- * perhaps on another member, begins there.
+ * perhaps on another member, begins there. Of a page that makes no sense nothing may be kept, neither
+ * its revision nor its keys: where some have been given, the range fails, and its owner begins anew.
  *
  * How large? Each page makes etcd count all matches again, so many small pages are quadratic; a
  * large one may not be built before the time-out. So pages begin with RANGE_PAGE keys and double
@@ -46,12 +47,14 @@ struct range {
     uint32_t default_page;
     uint64_t given;        /* keys, in all */
     uint64_t given_before; /* this attempt */
-    uint64_t page_keys;    /* that came in this attempt */
-    uint64_t begun_ms;     /* uv_now(): this page */
-    uint64_t octets;       /* this page */
+    uint64_t page_keys;    /* that came in this attempt, and may come; UINT32_MAX: any number */
+    uint32_t page_max;
+    uint64_t begun_ms; /* uv_now(): this page */
+    uint64_t octets;   /* this page */
     bool has_more, has_outer;
     bool is_halved;   /* `page` is no caller's wish */
     bool is_next_cut; /* `next` is the beginning of a longer key, which was given */
+    bool is_misled;   /* keys were given of a page that makes no sense */
     bool has_grown;   /* default_page stays as it is */
     bool is_feeding;  /* `each` may be running */
     bool is_dead;     /* to be freed once it has returned */
@@ -119,6 +122,11 @@ static void range_build(void *arg, const struct member *member, struct buffer *b
     range->has_more = range->has_outer = false;
     range->given_before = range->given;
     range->page_keys = 0;
+    range->page_max = page ? page : UINT32_MAX;
+    if (range->given == 0) { /* what was said without a key was perhaps not true */
+        range->result.revision = range->range.revision;
+        range->result.cluster_id = 0;
+    }
     buffer_add_text(body, "{\"key\":\"");
     buffer_add_base64(body, range->next.data, range->next.len);
     buffer_add_text(body, "\"");
@@ -164,7 +172,7 @@ static enum status range_on_begin(void *arg, const char *text, size_t len)
     buffer_add(&copy, text, len);
     buffer_add_text(&copy, "]}");
     enum status status = copy.status;
-    cJSON *root = status == STATUS_OK ? gateway_reply_json(copy.data, copy.len, &status) : NULL;
+    cJSON *root = status == STATUS_OK ? gateway_reply_parse(copy.data, copy.len, &status) : NULL;
     buffer_clear(&copy);
     if (status == STATUS_OK)
         status = range_take_header(range, root);
@@ -190,7 +198,7 @@ static bool range_is_due(const struct range *range, const struct kv *kv)
     const struct buffer *next = &range->next, *end = &range->end;
     if (range->range.count_only || kv->mod_revision > range->result.revision)
         return false;
-    if (end->len == 0 && range->page_keys > 0)
+    if (range->page_keys >= range->page_max || (end->len == 0 && range->page_keys > 0))
         return false;
     return gateway_reply_kv_is_within(kv, next->data, next->len, end->data, end->len);
 }
@@ -200,7 +208,7 @@ static enum status range_on_element(void *arg, const char *text, size_t len)
     struct range *range = arg;
     struct kv kv;
     enum status status;
-    cJSON *object = gateway_reply_json(text, len, &status);
+    cJSON *object = gateway_reply_parse(text, len, &status);
     bool is_wanted = range_left(range) > 0;
     if (status == STATUS_OK && !(gateway_reply_kv(object, &kv) && range_is_due(range, &kv)))
         status = STATUS_BAD_REPLY;
@@ -240,7 +248,7 @@ static enum status range_on_outer(void *arg, const char *text, size_t len)
     struct range *range = arg;
     uint64_t count;
     enum status status = STATUS_BAD_REPLY;
-    cJSON *root = range->has_outer ? NULL : gateway_reply_json(text, len, &status);
+    cJSON *root = range->has_outer ? NULL : gateway_reply_parse(text, len, &status);
     if (gateway_reply_has_uint(root, "count", &count) && range_is_whole(range, root, count))
         status = range_take_header(range, root);
     else if (status == STATUS_OK)
@@ -263,6 +271,7 @@ static enum status range_on_data(void *arg, const char *octets, size_t len, stru
         range_free(range);
         return STATUS_CANCELLED;
     }
+    range->is_misled = status == STATUS_BAD_REPLY && range->given > range->given_before;
     if (status == STATUS_CANCELLED)
         detail_set(why, status, "stopped");
     else if (status != STATUS_OK)
@@ -277,6 +286,11 @@ static enum status range_check(void *arg, const char *reply, size_t len, struct 
     if (range->has_outer && json_split_at_boundary(&range->split))
         return STATUS_OK;
     return detail_set(why, STATUS_BAD_REPLY, "range: the reply was cut off");
+}
+
+static bool range_may_repeat(void *arg)
+{
+    return !((const struct range *)arg)->is_misled;
 }
 
 static void range_finish(struct range *range, enum status status, const struct detail *why)
@@ -370,6 +384,7 @@ static bool range_begin_page(struct range *range)
         .build = range_build,
         .data = range_on_data,
         .check = range_check,
+        .may_repeat = range_may_repeat,
         .done = range_on_done,
         .arg = range,
     };

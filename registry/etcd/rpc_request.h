@@ -33,7 +33,7 @@ struct rpc_request {
     /* Write the body for an attempt on this member. A status other than OK that it leaves in `body`
      * ends the rpc. */
     void (*build)(void *arg, const struct member *member, struct buffer *body);
-    /* A piece of the answer; with it the time limits count from the last piece. Other than OK ends
+    /* A piece of the answer; with it the time limits count from the last 16 KiB. Other than OK ends
      * the rpc with that status and *why, but BAD_REPLY is tried again elsewhere. NULL: the answer
      * is collected. */
     enum status (*data)(void *arg, const char *octets, size_t len, struct detail *why);
@@ -41,6 +41,8 @@ struct rpc_request {
      * is tried again elsewhere, or, for a write that may not be repeated, an unknown outcome.
      * `reply` is what was collected, NUL-terminated, or NULL. */
     enum status (*check)(void *arg, const char *reply, size_t len, struct detail *why);
+    /* Whether another attempt may follow an answer that made no sense; NULL: yes. */
+    bool (*may_repeat)(void *arg);
     /* Once and last. */
     void (*done)(void *arg, enum status status, const struct detail *why);
     void *arg;

@@ -10,6 +10,15 @@ static_assert((int)RPC_METHODS <= CLIENT_KINDS, "a doubt for each");
 
 #define RPC_RETRY_NONSENSE_MAX 3 /* rounds of replies without sense */
 
+/* A part of the answer has been taken, and cannot be taken back: whoever asked begins anew, and then
+ * elsewhere, if there is another member. */
+static void rpc_retry_give_up(struct rpc *rpc, const char *reason)
+{
+    member_fail(rpc->member, uv_now(rpc->etcd->loop), STATUS_BAD_REPLY, reason);
+    detail_set(&rpc->why, STATUS_BAD_REPLY, "%s: %s", rpc->member->endpoint.url, reason);
+    rpc_state_finish(rpc, STATUS_BAD_REPLY);
+}
+
 /* What is known to be an etcd may make sense a moment later; but whoever waits shall not wait long
  * for a proxy that never does. */
 void rpc_retry_nonsense(struct rpc *rpc)
@@ -17,11 +26,13 @@ void rpc_retry_nonsense(struct rpc *rpc)
     char reason[sizeof(rpc->member->reason)];
     const char *text = rpc->why.text[0] ? rpc->why.text : status_text(STATUS_BAD_REPLY);
     snprintf(reason, sizeof(reason), "%.*s", (int)sizeof(reason) - 1, text);
-    if (rpc->request.is_idempotent)
+    if (!rpc->request.is_idempotent)
+        rpc_state_fail_unknown(rpc, reason);
+    else if (rpc->request.may_repeat && !rpc->request.may_repeat(rpc->request.arg))
+        rpc_retry_give_up(rpc, reason);
+    else
         rpc_state_fail(rpc, STATUS_BAD_REPLY, reason,
                        rpc->member->version != 0 && rpc->rounds < RPC_RETRY_NONSENSE_MAX);
-    else
-        rpc_state_fail_unknown(rpc, reason);
 }
 
 void rpc_retry_answered(struct rpc *rpc)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define RPC_SEND_BUFFER_LEN (256U << 10) /* for answers that are long */
+#define RPC_SEND_PIECE      (16U << 10)
 
 /* The reply could not be kept: what it says of a write nobody knows. */
 static void rpc_send_lost_reply(struct rpc *rpc)
@@ -38,6 +39,18 @@ static void rpc_send_on_done(void *arg, const struct http_client_result *result)
         rpc_retry_answered(rpc);
 }
 
+/* A piece of an answer gives it all its time again, unless it comes by drops: what a proxy trickles
+ * to keep a connection alive would be waited for without end. */
+static void rpc_send_extend(struct rpc *rpc, size_t len)
+{
+    rpc->octets += len;
+    if (rpc->octets < RPC_SEND_PIECE)
+        return;
+    rpc->octets = 0;
+    rpc_state_extend(rpc);
+    rpc_state_set_phase(rpc, RPC_PHASE_SENT, rpc_state_attempt_ms(rpc));
+}
+
 static bool rpc_send_on_data(void *arg, long status, const char *octets, size_t len)
 {
     struct rpc *rpc = arg;
@@ -47,10 +60,8 @@ static bool rpc_send_on_data(void *arg, long status, const char *octets, size_t 
         return rpc->reply.status == STATUS_OK;
     }
     /* A stream that has been accepted may idle: its timer stays as rpc_settle() has left it. */
-    if (!rpc->request.is_stream) {
-        rpc_state_extend(rpc);
-        rpc_state_set_phase(rpc, RPC_PHASE_SENT, rpc_state_attempt_ms(rpc));
-    }
+    if (!rpc->request.is_stream)
+        rpc_send_extend(rpc, len);
     /* Of what ends it here libcurl says only that a write failed. */
     enum status data_status = rpc->request.data(rpc->request.arg, octets, len, &rpc->why);
     rpc->data_status = data_status;
@@ -147,6 +158,7 @@ void rpc_send(struct rpc *rpc)
     snprintf(url, sizeof(url), "%s%s%s", member->request_url, member->prefix,
              rpc_request_path(rpc->request.method, is_old));
     rpc->data_status = STATUS_OK;
+    rpc->octets = 0;
     rpc->why.text[0] = '\0';
     buffer_reset(&rpc->body);
     buffer_reset(&rpc->reply);

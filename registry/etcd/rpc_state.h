@@ -38,6 +38,7 @@ struct rpc {
     struct member *member;
     struct http_client_request *http;
     struct buffer body, reply;
+    size_t octets; /* of the answer, since the time limits were last extended */
     uv_timer_t timer;
     uv_timer_cb on_timer; /* rpc.c's: what the timer leads to */
     uint64_t deadline_ms;

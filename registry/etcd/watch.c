@@ -14,6 +14,7 @@ struct watch {
     void *arg;
     struct json_split split;
     uint64_t last_seen_ms;
+    size_t octets;         /* since then */
     struct kv_range range; /* its revision: of the last event told; before, the one to start from */
     bool is_created;
     bool has_events; /* in this line */
@@ -21,6 +22,16 @@ struct watch {
     bool is_dead;    /* to be freed once it has returned */
     struct detail why;
 };
+
+#define WATCH_PIECE (16U << 10)
+
+/* The stream has gone on: by an event, by a line, or by much of a long one. Blanks, or half a line
+ * octet by octet, are a proxy's doing and no sign of etcd. */
+static void watch_see(struct watch *watch)
+{
+    watch->last_seen_ms = uv_now(watch->etcd->loop);
+    watch->octets = 0;
+}
 
 /* What stops a watch may be called by json_split_feed(), whose buffers are in use then. */
 static void watch_free(struct watch *watch)
@@ -51,16 +62,14 @@ static void watch_build(void *arg, const struct member *member, struct buffer *b
  * leaves out what is 0. */
 static bool watch_read_type(const cJSON *event, bool *is_put)
 {
-    static const char *const names[] = {"PUT", "DELETE"};
-    const cJSON *type = cJSON_GetObjectItemCaseSensitive(event, "type");
-    for (int i = 0; i < 2; i++) {
-        bool is_this = (!type && i == 0) || (cJSON_IsNumber(type) && type->valueint == i) ||
-                       (cJSON_IsString(type) && strcmp(type->valuestring, names[i]) == 0);
-        *is_put = i == 0;
-        if (is_this)
-            return true;
-    }
-    return false;
+    const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "type"));
+    int64_t number = -1;
+    if (name)
+        number = strcmp(name, "PUT") == 0 ? 0 : strcmp(name, "DELETE") == 0 ? 1 : -1;
+    else if (!gateway_reply_has_int(event, "type", &number))
+        return false;
+    *is_put = number == 0;
+    return number == 0 || number == 1;
 }
 
 /* Of the keys that are watched, and no older than what was asked for or told; as old it may be,
@@ -88,7 +97,8 @@ static enum status watch_on_element(void *arg, const char *text, size_t len)
     struct watch *watch = arg;
     struct kv kv;
     enum status status;
-    cJSON *event = gateway_reply_json(text, len, &status);
+    watch_see(watch);
+    cJSON *event = gateway_reply_parse(text, len, &status);
     bool is_put;
     bool is_good = gateway_reply_kv(cJSON_GetObjectItemCaseSensitive(event, "kv"), &kv) &&
                    watch_read_type(event, &is_put) && watch_is_due(watch, &kv);
@@ -119,6 +129,9 @@ static enum status watch_cancelled(struct watch *watch, const cJSON *result)
 static enum status watch_on_result(struct watch *watch, const cJSON *result)
 {
     struct gateway_reply_header header = {0};
+    const cJSON *events = cJSON_GetObjectItemCaseSensitive(result, "events");
+    if (events && !cJSON_IsArray(events)) /* one that is has been taken out */
+        return STATUS_BAD_REPLY;
     if (gateway_reply_bool(result, "canceled"))
         return watch_cancelled(watch, result);
     bool is_created = gateway_reply_bool(result, "created");
@@ -141,8 +154,9 @@ static enum status watch_on_outer(void *arg, const char *text, size_t len)
 {
     struct watch *watch = arg;
     struct gateway_reply_error error;
+    watch_see(watch);
     enum status status;
-    cJSON *root = gateway_reply_json(text, len, &status);
+    cJSON *root = gateway_reply_parse(text, len, &status);
     const cJSON *result = cJSON_GetObjectItemCaseSensitive(root, "result");
     if (status == STATUS_NO_MEMORY)
         return status;
@@ -159,7 +173,9 @@ static enum status watch_on_outer(void *arg, const char *text, size_t len)
 static enum status watch_on_data(void *arg, const char *octets, size_t len, struct detail *why)
 {
     struct watch *watch = arg;
-    watch->last_seen_ms = uv_now(watch->etcd->loop);
+    watch->octets += len;
+    if (watch->octets >= WATCH_PIECE)
+        watch_see(watch);
     /* A callback may stop the watch: it is freed here then, once the splitter has returned. */
     watch->is_feeding = true;
     enum status status = json_split_feed(&watch->split, octets, len);

