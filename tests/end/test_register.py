@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from etcd import Etcd, EtcdError
 from process import Process, wait_until
 from server import BINARY
 
@@ -356,35 +355,3 @@ def test_a_refresh_not_shorter_than_the_ttl_is_wrong_usage(registry, ttl, every)
 def test_a_pair_of_255_octets_is_the_longest(registry):
     registry.register("t", "n", "h:1", "--txt", "k=" + "v" * 253)
     assert entry(registry)["txt"] == {"k": "v" * 253}
-
-
-@pytest.fixture
-def small_etcd():
-    server = Etcd(options=["--quota-backend-bytes", "1000000"])
-    yield server
-    server.stop()
-
-
-def fill(etcd):
-    with pytest.raises(EtcdError, match="space exceeded"):
-        for i in range(200):
-            etcd.put("/fill", str(i) * 100000)
-
-
-def test_an_etcd_that_is_full_is_an_error_that_says_so(small_etcd, bind_registry):
-    registry = bind_registry(small_etcd)
-    fill(small_etcd)
-    line = registry("service", "register", *register_args()).error_line()
-    assert line.startswith("ERROR:root:") and "space" in line or "full" in line
-
-
-def test_an_etcd_that_is_full_still_keeps_leases_alive(small_etcd, bind_registry):
-    registry = bind_registry(small_etcd)
-    process = registry.hold("t", "n", "h:1", "--ttl", "4", "--refresh-every", "1")
-    fill(small_etcd)
-    lease = registry.service("t", "n").lease
-    assert outlives(small_etcd, lease)
-    registry.delete("service", "t", "n")
-    process.wait_line("^(WARNING|ERROR):root:")
-    small_etcd.make_room()
-    wait_until(lambda: registry.service("t", "n"), 30)
