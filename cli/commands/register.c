@@ -1,5 +1,6 @@
 #include "commands.h"
 
+#include "cli/args/reread.h"
 #include "cli/args/session.h"
 #include "cli/process/ending.h"
 #include "cli/process/sd_notify.h"
@@ -21,6 +22,7 @@ struct registering {
     struct keeper *keeper;
     struct ending ending;
     struct sd_notify notify;
+    struct reread reread;
     uint64_t beat_ms;   /* when the next beat is due */
     uint64_t outage_ms; /* when the beat began that failed first; 0 = all is well */
     bool is_ending;
@@ -39,9 +41,10 @@ static uint64_t register_now_ms(const struct registering *registering)
     return uv_now(&registering->session->loop);
 }
 
-static void register_say_outage(struct registering *registering, enum status status,
-                                const struct detail *why)
+static void register_tell_outage(struct registering *registering, enum status status,
+                                 const struct detail *why)
 {
+    reread_begin(&registering->reread);
     const char *advice = session_outage_advice(status);
     uint64_t now_ms = register_now_ms(registering);
     /* Silence is known to be one only when the request's time is over. */
@@ -52,10 +55,11 @@ static void register_say_outage(struct registering *registering, enum status sta
                why->text, *advice ? "; " : "", advice);
 }
 
-static void register_say_recovered(struct registering *registering)
+static void register_tell_recovery(struct registering *registering)
 {
     const struct session *session = registering->session;
     uint64_t lasted_ms = register_now_ms(registering) - registering->outage_ms;
+    reread_end(&registering->reread);
     log_printf(session->log, LOG_LEVEL_INFO,
                "etcd answers again after %" PRIu64 ".%" PRIu64 " s: %s", lasted_ms / MS_PER_S,
                lasted_ms % MS_PER_S / 100, etcd_last_endpoint(session->etcd));
@@ -106,9 +110,9 @@ static void register_on_event(void *arg, enum keeper_event event, enum status st
     struct registering *registering = arg;
     const struct session *session = registering->session;
     if (event == KEEPER_OUTAGE)
-        register_say_outage(registering, status, why);
+        register_tell_outage(registering, status, why);
     else if (event == KEEPER_RECOVERED)
-        register_say_recovered(registering);
+        register_tell_recovery(registering);
     else if (event == KEEPER_REFUSED)
         registering->exit_status = session_report(session->log, status, why);
     else if (event == KEEPER_NOT_UNREGISTERED)
@@ -168,9 +172,12 @@ static enum status register_keep(struct registering *registering)
     /* From here on a reader that has stopped reading may not hold up the renewals of the lease. */
     output_begin(&session->loop);
     sd_notify_start(&registering->notify, &session->loop);
+    reread_start(&registering->reread, &session->loop, registering->options, session->log,
+                 session->etcd);
     ending_start(&registering->ending, &session->loop, register_on_ending, registering);
     uv_run(&session->loop, UV_RUN_DEFAULT);
     ending_stop(&registering->ending);
+    reread_stop(&registering->reread);
     sd_notify_stop(&registering->notify);
     /* Not left to session_close(): the handles of the signals are in *registering, which ends
      * sooner. The client's last lines still go out. */

@@ -15,12 +15,12 @@ def authority(directory, name):
     return key, cert
 
 
-def certificate(directory, name, subject, ca, extension):
+def certificate(directory, name, subject, ca, extension, days=2):
     key, request, cert = (directory / f"{name}.{end}" for end in ("key", "csr", "pem"))
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", subject,
             "-keyout", key, "-out", request)
     (directory / f"{name}.ext").write_text(extension)
-    openssl("x509", "-req", "-days", "2", "-in", request, "-CA", ca[1], "-CAkey", ca[0], "-CAcreateserial",
+    openssl("x509", "-req", "-days", days, "-in", request, "-CA", ca[1], "-CAkey", ca[0], "-CAcreateserial",
             "-out", cert, "-extfile", directory / f"{name}.ext")
     return str(key), str(cert)
 

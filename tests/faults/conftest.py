@@ -11,6 +11,7 @@ import pytest
 
 from asker import Asker
 from cluster import Cluster
+from gateway import Gateway
 from links import FaultRelay
 from model import Model
 from verdict import COLUMNS, Verdict
@@ -61,6 +62,21 @@ def make_asker():
     yield make
     for asker in made:
         asker.stop()
+
+
+@pytest.fixture
+def make_gateway():
+    """Gateways in front of a member of etcd."""
+    made = []
+
+    def make(member):
+        made.append(Gateway(member))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.heal()
+        gateway.stop()
 
 
 @pytest.fixture

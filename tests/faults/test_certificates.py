@@ -118,3 +118,119 @@ def test_many_hangups_are_one(renewed):
     before = len(renewed.server.said())
     renewed.server.send(signal.SIGHUP)  # the last one is not lost
     renewed.server.wait_line("have been read again", start=before)
+
+
+# what etcd itself shows; it reads its certificate anew for each connection
+
+class Secure:
+    """An etcd whose certificate is changed, with a server and a keeper behind links of their own."""
+
+    def __init__(self, directory, bind_registry):
+        self.directory = directory
+        self.ca = authority(directory, "first")
+        shutil.copy(self.ca[1], directory / "bundle")
+        self.show(SERVER)
+        made = types.SimpleNamespace(ca=str(directory / "bundle"), server_cert=str(directory / "shown.pem"),
+                                     server_key=str(directory / "shown.key"))
+        self.etcd = Etcd(tls=made)
+        self.registry = bind_registry(self.etcd, EMPUSA_ETCD_PROTOCOL="https", EMPUSA_CA_BUNDLE=str(directory / "bundle"))
+        self.links = [Relay(self.etcd.members[0].port) for _ in range(2)]
+
+    def show(self, extension, ca=None, days=2):
+        """Another certificate from now on; days below 0: one that has run out."""
+        for name in ("made.key", "made.pem"):
+            (self.directory / name).unlink(missing_ok=True)
+        certificate(self.directory, "made", "/O=server", ca or self.ca, extension, days)
+        for end in ("key", "pem"):
+            (self.directory / f"made.{end}").replace(self.directory / f"shown.{end}")
+
+    def begin(self):
+        self.server = self.registry.serve("--workers", "1", endpoints=self.links[0].endpoint)
+        self.keeper = self.registry.hold("t", "kept", "10.0.0.1:80", "--ttl", "30", "--refresh-every", "1",
+                                         env={"EMPUSA_ETCD_ENDPOINT": self.links[1].endpoint})
+        wait_until(lambda: self.answer().answer_count)
+
+    def answer(self, name="kept"):
+        return self.server.dns.ask(f"{name}._t._tcp", "SRV", edns=1232)
+
+    def connect_anew(self):
+        for link in self.links:
+            link.cut()
+            link.heal()
+
+    def write(self, name):
+        """Past all of it: by a connection of before, or as somebody who trusts the first authority."""
+        self.etcd.context.load_verify_locations(str(self.directory / "bundle"))
+        self.registry.put("t", name, "10.0.0.2:80")
+
+    def check_right(self, verdict, fault, name):
+        since = time.monotonic()
+        self.write(name)
+        wait_until(lambda: self.answer(name).answer_count and self.answer().ede is None, 8, f"{fault}: {name}")
+        verdict.add(fault, "right", True, recovery_s=time.monotonic() - since)
+        self.registry.delete("service", "t", "kept")
+        wait_until(lambda: self.registry.service("t", "kept"), 8, f"{fault}: the keeper's entry is put back")
+        verdict.add(fault, "once", True)
+
+    def stop(self):
+        for link in self.links:
+            link.stop()
+        self.etcd.stop()
+
+
+@pytest.fixture
+def secure(tmp_path, request):
+    made = Secure(tmp_path, request.getfixturevalue("bind_registry"))
+    request.addfinalizer(made.stop)
+    made.begin()
+    yield made
+    made.registry.stop()
+
+
+def test_a_certificate_of_the_same_authority_takes_the_place_of_another(secure, verdict):
+    """Nobody notices, and nothing has to be asked to read anything again."""
+    secure.show(SERVER)
+    secure.connect_anew()
+    secure.check_right(verdict, "renewed", "renewed")
+
+
+WRONG = {"expired": (SERVER, -1, None, "expired"), "of another name": (OTHER_NAME, 2, None, "not for"),
+         "of a foreign authority": (SERVER, 2, "foreign", "not trusted")}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_an_etcd_that_cannot_be_trusted_is_not(secure, verdict, fault):
+    extension, days, foreign, words = WRONG[fault]
+    secure.show(extension, foreign and authority(secure.directory, foreign), days)
+    secure.connect_anew()
+    wait_until(lambda: secure.answer().ede == EDE_STALE, 30)
+    for process in (secure.server, secure.keeper):
+        process.wait_line(f"WARNING:root:.*{words}")
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        verdict.broken or secure.answer().answer_count or verdict.add(fault, "never-denied", False)
+        time.sleep(0.05)
+    verdict.add(fault, "answered", True, "as stale")
+    for process in (secure.server, secure.keeper):
+        said = [line for line in process.err if words in line]
+        verdict.add(fault, "answered", len(said) == 1, f"said once: {said}")
+    line = secure.registry("service", "list").error_line()
+    verdict.add(fault, "right", words in line, line)
+    secure.show(SERVER)
+    secure.check_right(verdict, fault, "again")
+
+
+def test_another_authority_takes_the_place_of_the_first(secure, verdict):
+    """Its certificate comes into the bundle first, and the server is told; then etcd shows what it has signed.
+
+    The keeper, which cannot be told, reads the bundle again when it is shown what it does not trust.
+    """
+    second = authority(secure.directory, "second")
+    with open(secure.directory / "bundle", "ab") as bundle:
+        bundle.write(second[1].read_bytes())
+    secure.server.send(signal.SIGHUP)
+    secure.server.wait_line("have been read again")
+    secure.show(SERVER, second)
+    secure.connect_anew()
+    secure.check_right(verdict, "another authority", "second")
+    verdict.add("another authority", "answered", secure.keeper.find_line("read again"), secure.keeper.err)
