@@ -31,6 +31,7 @@ class NameServer:
         self.records, self.ttl = {}, ttl
         self.asked = []  # (when, name, type)
         self.loses = lambda number: False  # of the n-th question since forget()
+        self.spoil = None  # (query, right reply): what is sent instead, a list
         self.delay = 0
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         pick = random.SystemRandom().randrange
@@ -72,7 +73,9 @@ class NameServer:
             name = question.name.to_text().lower()
             self.asked.append((time.monotonic(), name, question.rdtype))
             if not self.loses(len(self.asked)):
-                threading.Timer(self.delay, self._send, (self._reply(query, question, name), client)).start()
+                reply = self._reply(query, question, name)
+                for each in self.spoil(query, reply) if self.spoil else [reply]:
+                    threading.Timer(self.delay, self._send, (each, client)).start()
 
     def _send(self, reply, client):
         try:

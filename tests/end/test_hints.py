@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
+from certificates import authority, certificate, openssl
 from process import Process, free_port, on_free_ports, wait_until
-from test_tls_auth import authority, certificate, client_options, mutual, openssl, secure, tls  # noqa: F401
+from test_tls_auth import client_options, mutual, secure, tls  # noqa: F401
 
 PROTOCOL_HTTPS, PROTOCOL_HTTP = r"--etcd-protocol https\b", r"--etcd-protocol http\b(?!s)"
 OPTIONS = {PROTOCOL_HTTPS, PROTOCOL_HTTP, "--ca-bundle", "--etcd-cert"}

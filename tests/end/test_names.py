@@ -11,10 +11,10 @@ import dns.rdatatype
 import pytest
 
 import server as server_module
+from certificates import authority, certificate
 from etcd import Etcd
 from name_server import NameServer, Place
 from process import wait_until
-from test_tls_auth import authority, certificate
 
 NAME = "etcd.corp.example"
 

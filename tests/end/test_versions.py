@@ -9,7 +9,7 @@ from dns_client import EDE_STALE, ZONE
 from etcd import Etcd
 from process import wait_until
 from test_session import session
-from test_tls_auth import WRITER, add_users, check_change_of_users, check_followed, follow_and_keep, signing, user
+from users import WRITER, add_users, check_change_of_users, check_followed, follow_and_keep, signing, user
 from test_zone import HOSTS, example_sets, fill_example
 
 SUITES = ["bullseye", "trixie"]  # etcd 3.3, etcd 3.5

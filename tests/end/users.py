@@ -2,6 +2,7 @@
 
 import time
 
+from certificates import openssl
 from etcd import EtcdError, b64
 from process import wait_until
 
@@ -60,3 +61,44 @@ def expire_tokens(users):
             return "401" in str(error)
         return False
     wait_until(refused, 60)
+
+
+def signing(directory):
+    """Tokens that are signed and say at which change of users they were made (JWT)."""
+    key, public = directory / "jwt.key", directory / "jwt.pem"
+    openssl("genrsa", "-out", key, "2048")
+    openssl("rsa", "-in", key, "-pubout", "-out", public)
+    return ["--auth-token", f"jwt,pub-key={public},priv-key={key},sign-method=RS256"]
+
+
+def break_watch(server):
+    """A watch that runs is not checked again; one that is made anew is. An end without a broken connection: that alone
+    has a client fetch another token."""
+    for member in server.members:
+        member.process.stop()
+        member.process = None
+    server.start()
+
+
+def follow_and_keep(registry):
+    """What must go on: a server, and a keeper whose entry is put back when it vanishes."""
+    server = registry.serve(env=user("reader", "r"))
+    registry.hold("t", "kept", "10.0.0.1:80", "--ttl", "5", "--refresh-every", "1", env=WRITER)
+    return server
+
+
+def check_followed(registry, server, name):
+    registry.put("t", name, "10.0.0.1:81")
+    wait_until(lambda: server.dns.data(f"{name}._t._tcp", "SRV"), 30)
+    wait_until(lambda: server.dns.ask(f"{name}._t._tcp", "SRV", edns=1232).ede is None, 30)
+    registry.delete("service", "t", "kept")
+    wait_until(lambda: registry.service("t", "kept"), 30)
+
+
+def check_change_of_users(registry):
+    server = follow_and_keep(registry)
+    check_followed(registry, server, "before")
+    registry.etcd.call("/auth/user/add", {"name": "another", "password": "p"})
+    check_followed(registry, server, "changed")
+    break_watch(registry.etcd)
+    check_followed(registry, server, "broken")
