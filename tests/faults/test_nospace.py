@@ -1,4 +1,4 @@
-"""A full database: etcd refuses every write, and answers reads, keep-alives and deletions.
+"""A full database: etcd refuses every write; it answers reads, deletions and what keeps a lease alive.
 
 Until an operator has made room: `never-denied`, `right` and `answered` for servers, which never lose contact; `once` for
 keepers, whose entries stay; a command that writes says why it cannot, those that read, drain or unregister are not in its
