@@ -13,7 +13,7 @@ packages() {
     run) echo etcd-server bind9-dnsutils ;;
     tests) echo g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-dnspython etcd-client nsd knot bind9 \
         bind9-utils knot-dnsutils ldnsutils unbound dnsmasq-base haproxy python3-pycares openssl curl jq procps \
-        iproute2 valgrind zsh fish man-db systemd libseccomp2 util-linux ;;
+         iproute2 valgrind zsh fish man-db systemd libseccomp2 util-linux faketime ;;
     bench) echo python3 etcd-client nsd knot valgrind curl ;;
     gates) echo clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev llvm-14 pmccabe \
         codespell shellcheck gcovr util-linux binutils ninja-build patch ;;
