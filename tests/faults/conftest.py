@@ -19,6 +19,11 @@ from verdict import COLUMNS, Verdict
 _rows = []
 
 
+def pytest_collection_modifyitems(items):
+    """The soak first: it takes longest, and all others can run beside it."""
+    items.sort(key=lambda item: item.path.name != "test_soak.py")
+
+
 @pytest.fixture
 def verdict(request):
     """Verdict for one test: its rows are kept whatever becomes of it, and what is broken fails it."""

@@ -18,6 +18,8 @@ status=0
 ctest --test-dir "$build" -j "$waiting" --output-on-failure --no-tests=error || status=1
 EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=4 /usr/bin/python3 -m pytest -q -p no:cacheprovider -n "$waiting" \
     -m 'not once' tests/end tests/faults || status=1
+EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=4 EMPUSA_SOAK_SECONDS=25 EMPUSA_SOAK_ENTRIES=4000 EMPUSA_SOAK_RATE=300 \
+    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/faults/test_soak.py || status=1
 for report in "$reports"/*; do
     [ -e "$report" ] || continue
     status=1

@@ -1,6 +1,6 @@
 #!/bin/sh
 # ThreadSanitizer over what has threads: the tests of zones/ and dns/, libempusa's, and the server asked while its tree
-# changes.
+# changes, and while all sorts of things break.
 set -eu
 waiting=$((2 * $(nproc)))
 build=$PWD/build-gates/tsan
@@ -32,6 +32,8 @@ $fixed ctest --test-dir "$build" -E 'test_text|test_empusa_open_memory' -j "$wai
     -R '^(zones|dns)/|^cli/serve/test_status_(http|pages)$|^registry/test_empusa' || status=1
 EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=4 $fixed /usr/bin/python3 -m pytest -q -p no:cacheprovider \
     -n "$waiting" tests/end/test_live.py tests/end/test_dns.py || status=1
+EMPUSA_BINARY=$build/empusa EMPUSA_PATIENCE=4 EMPUSA_SOAK_SECONDS=25 EMPUSA_SOAK_ENTRIES=4000 EMPUSA_SOAK_RATE=300 \
+    $fixed /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/faults/test_soak.py || status=1
 for report in "$reports"/*; do
     [ -e "$report" ] || continue
     status=1
