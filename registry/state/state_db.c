@@ -173,7 +173,7 @@ static uint64_t state_db_octets(const struct state_db *db, const char *suffix)
 static char *state_db_uri(const char *path)
 {
     struct buffer uri;
-    buffer_init(&uri, 4 * PATH_MAX);
+    buffer_init(&uri, 4 * (size_t)PATH_MAX);
     buffer_add_text(&uri, "file://");
     for (const char *at = path; *at; at++)
         buffer_printf(&uri, strchr("%?#", *at) ? "%%%02x" : "%c", (unsigned char)*at);

@@ -102,7 +102,7 @@ static enum status state_rows_find(struct state_db *db, const char *key, size_t 
 
 enum status state_rows_put(struct state_db *db, const struct kv *kv, struct detail *why)
 {
-    struct state_totals old;
+    struct state_totals old = {0, 0};
     uint64_t sum = state_sum_kv(kv);
     enum status status = state_rows_find(db, kv->key, kv->key_len, &old, why);
     if (status != STATUS_OK || (old.count == 1 && old.sum == sum))
@@ -124,7 +124,7 @@ enum status state_rows_put(struct state_db *db, const struct kv *kv, struct deta
 enum status state_rows_remove(struct state_db *db, const char *key, size_t key_len,
                               struct detail *why)
 {
-    struct state_totals old;
+    struct state_totals old = {0, 0};
     enum status status = state_rows_find(db, key, key_len, &old, why);
     if (status != STATUS_OK || old.count == 0)
         return status;
