@@ -16,7 +16,8 @@
 /* Keys of a load between two commits: of a large tree the first are served while the last are
  * read. */
 #define FOLLOW_SLICE           4096
-#define FOLLOW_LOAD_TIMEOUT_MS 10000 /* without progress */
+#define FOLLOW_LOAD_TIMEOUT_MS 10000 /* without progress, */
+#define FOLLOW_LOAD_DOUBLINGS  3     /* and twice as long after each load that took too long */
 #define FOLLOW_LOST_MAX        3     /* in vain, before what cannot be followed is loaded */
 #define FOLLOW_KEY_MAX         (2U << 20)
 #define FOLLOW_PROOF_MS        30000
@@ -85,12 +86,14 @@ static void follow_on_load_done(void *arg, enum status status, const struct kv_r
         return;
     }
     if (status != STATUS_OK) {
+        follow->loads_late += status == STATUS_TIMED_OUT;
         follow_state_fail(follow, status, why);
         return;
     }
     follow_begin_load(follow);
     if (follow->is_stopped)
         return;
+    follow->loads_late = 0;
     follow_take_load(follow, result);
     follow->events.load_end(follow->arg, follow->revision);
     if (!follow->is_stopped)
@@ -102,7 +105,13 @@ static void follow_on_load_done(void *arg, enum status status, const struct kv_r
 static void follow_load(struct follow *follow)
 {
     struct kv_range range = follow->keys;
-    range.timeout_ms = FOLLOW_LOAD_TIMEOUT_MS;
+    unsigned doublings = follow->loads_late;
+    /* etcd makes up a whole page before its first octet: one that is slow, as it is when a million
+     * keys and a busy machine come together, would else be asked again and again, and slower for
+     * it. */
+    if (doublings > FOLLOW_LOAD_DOUBLINGS)
+        doublings = FOLLOW_LOAD_DOUBLINGS;
+    range.timeout_ms = follow->load_timeout_ms << doublings;
     follow->state = FOLLOW_LOADING;
     follow->slice = 0;
     follow->load_began_ms = follow_state_now_ms(follow);
@@ -193,6 +202,7 @@ enum status follow_start(struct etcd *etcd, const char *prefix, size_t prefix_le
     follow->events = *events;
     follow->arg = arg;
     follow->needs_load = true;
+    follow->load_timeout_ms = FOLLOW_LOAD_TIMEOUT_MS;
     follow->proving.every_ms = FOLLOW_PROOF_MS;
     follow->proving.read_max = FOLLOW_READ_MAX;
     follow_set_range(follow, prefix, prefix_len);

@@ -106,10 +106,12 @@ struct follow {
     struct follow_proof proof;
     struct follow_proving proving;
     struct follow_counts facts;
-    uint32_t slice;        /* keys since the last commit of a load */
-    unsigned failures;     /* in a row */
-    unsigned watches_lost; /* in a row, soon after they were begun */
-    unsigned stalls;       /* of the watch inside the line behind this revision: */
+    uint32_t slice;           /* keys since the last commit of a load */
+    uint32_t load_timeout_ms; /* without progress, at first */
+    unsigned loads_late;      /* in a row: they took too long */
+    unsigned failures;        /* in a row */
+    unsigned watches_lost;    /* in a row, soon after they were begun */
+    unsigned stalls;          /* of the watch inside the line behind this revision: */
     int64_t stalled_at;
     unsigned probes_failed; /* in a row */
     unsigned still_ticks;   /* in a row: the watch stands inside a line, */

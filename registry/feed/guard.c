@@ -53,6 +53,7 @@ static void guard_free(uv_handle_t *handle)
 
 void guard_forget(struct guard *guard)
 {
+    guard->is_informed = false;
     kv_copies_unmark(&guard->copies);
     kv_copies_sweep(&guard->copies, guard_free_gone, NULL);
     kv_copies_clear(&guard->copies);
@@ -113,18 +114,24 @@ static void guard_copy(struct guard *guard, const struct kv *kv, const struct ke
     }
 }
 
-void guard_know(struct guard *guard, const struct kv *kv)
+static void guard_note(struct guard *guard, const struct kv *kv)
 {
     struct key_parts parts;
     if (guard_state_is_service(guard, kv->key, kv->key_len, &parts))
         guard_copy(guard, kv, &parts);
 }
 
+void guard_know(struct guard *guard, const struct kv *kv)
+{
+    guard->is_informed = true;
+    guard_note(guard, kv);
+}
+
 static void guard_on_put(void *arg, const struct kv *kv)
 {
     struct guard *guard = arg;
     guard->is_open = true;
-    guard_know(guard, kv);
+    guard_note(guard, kv);
     guard->events.put(guard->arg, kv);
 }
 
@@ -158,6 +165,7 @@ static void guard_on_remove(void *arg, const char *key, size_t key_len, int64_t 
 static void guard_on_load_begin(void *arg)
 {
     struct guard *guard = arg;
+    guard->has_loaded |= guard->is_informed; /* what the load brings is news then */
     guard->is_loading = guard->is_open = true;
     kv_copies_unmark(&guard->copies);
     guard->events.load_begin(guard->arg);

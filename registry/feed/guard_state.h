@@ -33,6 +33,7 @@ struct guard {
     uint64_t kept;    /* keys that the owner has and etcd has not */
     int64_t lease;    /* under which the held are put */
     int64_t revision; /* of the last commit; 0: there was none */
+    bool is_informed; /* guard_know(): that is as good as a load */
     bool has_loaded;  /* once: from then on changes count */
     bool is_loading;
     bool is_open;       /* follow has reported something since its last commit */

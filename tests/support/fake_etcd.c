@@ -155,7 +155,8 @@ static void fake_answer_lease(const struct fake_request *request, enum status lo
         status = STATUS_OK;
     }
     if (status == STATUS_OK && request->kind == FAKE_TIME_LEFT) {
-        ttl_s = (int64_t)(fake.leases[i].expires_ms - fake.now_ms) / 1000;
+        ttl_s = (int64_t)fake.leases[i].ttl_s;
+        left_s = (int64_t)(fake.leases[i].expires_ms - fake.now_ms) / 1000;
     } else if (status == STATUS_OK) {
         ttl_s = (int64_t)fake.leases[i].ttl_s;
         /* A lease that is there already is not renewed by being granted. */

@@ -124,6 +124,31 @@ static void end_follow(void)
 /* Where the probes of a member whose watch is silent are answered. */
 enum { ROW_PROBES = 3 };
 
+/* Else an etcd that is slow to make up a page would be asked for it again and again. */
+static void a_load_that_takes_too_long_gets_twice_the_time(void **state)
+{
+    enum { ROW_MUTE = 1, MUTE = 5 };
+    static const struct fake_row rows[] = {VERSION,
+                                           {"/v3/kv/range", 200, NULL, FAKE_MUTE, MUTE},
+                                           FIRST_LOAD,
+                                           WATCH(GOOD, 0),
+                                           READ(200, LOADED, 0)};
+    static const unsigned wanted_ms[MUTE] = {100, 200, 400, 800, 800};
+    (void)state;
+    begin_follow(rows, COUNT(rows));
+    follow->load_timeout_ms = 100;
+    for (unsigned i = 0; i < MUTE; i++) {
+        UNTIL(gateway.used[ROW_MUTE] == i + 1, 15000);
+        const char *limit = strstr(gateway.last_head, "Grpc-Timeout: ");
+        assert_non_null(limit);
+        assert_in_range(strtoul(limit + strlen("Grpc-Timeout: "), NULL, 10), wanted_ms[i] * 3 / 4,
+                        wanted_ms[i]);
+    }
+    UNTIL(owner.is_live, 15000);
+    assert_int_equal(follow->loads_late, 0);
+    end_follow();
+}
+
 static void a_member_may_fail_two_probes_in_a_row(void **state)
 {
     static const struct fake_row rows[] = {VERSION,
@@ -391,6 +416,7 @@ static void a_line_is_told_and_committed_at_its_revision(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_load_that_takes_too_long_gets_twice_the_time),
         cmocka_unit_test(a_member_may_fail_two_probes_in_a_row),
         cmocka_unit_test(the_third_failure_of_a_probe_ends_it),
         cmocka_unit_test(a_denied_probe_is_an_answer),

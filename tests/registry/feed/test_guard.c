@@ -27,8 +27,8 @@ static void a_load_is_judged_like_a_watch(void **state)
         {91000, SHOWN, 0, 0}, {0, END, 0, 0},
     };
     static const struct guard_world_row on_purpose[] = {
-        {0, REGISTER, 0, 20}, {20000, MISS_DELETED, 0, 20}, {30000, LOAD, 0, 0},
-        {30001, SHOWN, 0, 0}, {30001, HELD, 0, 0},          {0, END, 0, 0},
+        {0, REGISTER, 0, 20}, {20000, MISS_DELETED, 0, 20}, {25000, LOAD, 0, 0},
+        {25001, SHOWN, 0, 0}, {25001, HELD, 0, 0},          {0, END, 0, 0},
     };
     static const struct guard_world_row few[] = {
         {0, REGISTER, 0, 20},  {20000, MISS, 0, 10}, {30000, LOAD, 0, 0},
@@ -188,6 +188,35 @@ static void a_value_that_is_no_entry_is_not_copied(void **state)
     assert_int_equal(guard_world_counts().held, 0);
 }
 
+/* What the owner has of an earlier process is what there was: a load that misses it is judged by that,
+ * and not by what else comes with the load. */
+static void what_is_known_beforehand_counts_like_a_load(void **state)
+{
+    enum { KNOWN = 20, NEW = 100 };
+    static const struct {
+        bool is_forgotten;
+        unsigned shown;
+    } rows[] = {{false, KNOWN + NEW}, {true, NEW}};
+    (void)state;
+    for (size_t row = 0; row < 2; row++) {
+        for (unsigned i = 0; i < KNOWN; i++) {
+            char key[32];
+            struct kv kv = {.key = key, .value = "10.0.0.1:1", .value_len = 10, .lease = 1000 + i};
+            kv.key_len = (size_t)snprintf(key, sizeof(key), "/foo/service/a/i%u", i);
+            guard_know(guard_world.guard, &kv);
+        }
+        for (unsigned i = KNOWN; i < KNOWN + NEW; i++)
+            guard_world.instances[0][i].is_there = true;
+        if (rows[row].is_forgotten)
+            guard_forget(guard_world.guard);
+        guard_world_load();
+        fake_settle();
+        assert_int_equal(guard_world_shown(0), rows[row].shown);
+        guard_world_close();
+        guard_world_open(80, HOLD_MS);
+    }
+}
+
 static void without_a_guard_all_goes_at_once(void **state)
 {
     (void)state;
@@ -213,6 +242,7 @@ int main(void)
         TEST(a_removal_of_a_held_one_lets_it_go),
         TEST(changes_of_its_own_are_committed_at_the_last_revision),
         TEST(a_value_that_is_no_entry_is_not_copied),
+        TEST(what_is_known_beforehand_counts_like_a_load),
         TEST(without_a_guard_all_goes_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
