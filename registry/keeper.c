@@ -232,8 +232,8 @@ static void keeper_on_revoked(void *arg, enum status status, const struct detail
 }
 
 /* A lease that something was written under runs out: that it lives shows that the entry was deleted
- * on purpose. Where the answer to the first write was lost and nothing is there, it may come late:
- * then the lease is revoked, and that is refused. */
+ * on purpose. But where a write had no answer, it may come late: then the lease is revoked, and that
+ * is refused. */
 static void keeper_give_lease_back(struct keeper *keeper)
 {
     keeper->is_registered = keeper->is_unsure = false;
@@ -266,6 +266,7 @@ static bool keeper_has_left(struct keeper *keeper, const struct kv_txn_result *r
     keeper_see(keeper, found);
     if (keeper->leaves < KEEPER_TRIES_MAX && (is_own || keeper_adopt_state(keeper, found)))
         return false;
+    kept_lease_doubt(&keeper->lease, false);
     keeper_tell(keeper, KEEPER_LEFT_ALONE);
     return true;
 }
@@ -307,6 +308,8 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
         keeper_on_left(keeper, status, result, why);
         return;
     }
+    if (keeper->tries > 0 && (result->has_stray || outage_is_unknown(status)))
+        kept_lease_doubt(&keeper->lease, true);
     /* An answer ends the doubt: the transaction has seen what is there. A no ends that of the request
      * that it answers. */
     if (status == STATUS_OK || !outage_is_unknown(status))

@@ -92,10 +92,10 @@ MUST_USE enum status keeper_set_value(struct keeper *keeper, const char *value, 
 MUST_USE enum status keeper_set_draining(struct keeper *keeper, bool is_draining,
                                          struct detail *why);
 
-/* Leave: delete the entry where it is still our own. Its lease runs out by itself, unless nothing
- * was ever written under it: such a one is revoked, where nobody else uses it. What is under way is
- * waited for first, lest what it writes comes after the deletion. ENDED comes at most deadline_ms
- * later. A second call does nothing: who cannot wait frees the keeper. */
+/* Leave: delete the entry where it is still our own. Its lease runs out by itself. But where a write
+ * had no answer it is revoked, unless somebody else uses it: so what comes late is refused. What is
+ * under way is waited for first, lest what it writes comes after the deletion. ENDED comes at most
+ * deadline_ms later. A second call does nothing: who cannot wait frees the keeper. */
 void keeper_stop(struct keeper *keeper, uint64_t deadline_ms);
 
 /* Whether the entry stands in the registry, so far as we know: it was registered, and was not

@@ -17,7 +17,7 @@ struct kept_lease {
     unsigned shares, refs; /* refs: the shares, the maker and the request under way */
     LIST_HEAD(kept_lease_shares, kept_lease_share) waiting; /* for the request under way */
     bool is_busy;                                           /* there is one */
-    bool is_spared;
+    bool is_spared, is_doubtful; /* kept_lease_spare(), kept_lease_doubt() */
 };
 
 enum status kept_lease_new(struct etcd *etcd, uv_loop_t *loop, uint64_t ttl_s,
@@ -139,6 +139,7 @@ static void kept_lease_on_renewed(void *arg, const struct lease_result *result)
     }
     if (status == STATUS_OK) {
         lease->is_spared = lease->is_spared && lease->id == result->id;
+        lease->is_doubtful = lease->is_doubtful && lease->id == result->id;
         lease->id = result->id;
         lease->renewed_ms = uv_now(lease->loop);
     } else if (status == STATUS_NOT_FOUND && lease->id != 0) {
@@ -210,6 +211,12 @@ void kept_lease_spare(struct kept_lease_share *share)
         share->lease->is_spared = true;
 }
 
+void kept_lease_doubt(struct kept_lease_share *share, bool is_doubtful)
+{
+    if (share->lease)
+        share->lease->is_doubtful = is_doubtful;
+}
+
 static void kept_lease_on_revoked(void *arg, const struct lease_result *result)
 {
     struct kept_lease *lease = arg;
@@ -224,7 +231,7 @@ void kept_lease_revoke(struct kept_lease_share *share, kept_lease_done *done)
     /* A request under way is one of a share that has left. It may be granting the lease just now;
      * waiting for that is not worth it, as a lease without keys runs out by itself. */
     bool is_last = lease->shares == 1 && !lease->is_busy;
-    if (!is_last || lease->id == 0 || lease->is_spared) {
+    if (!is_last || lease->id == 0 || (lease->is_spared && !lease->is_doubtful)) {
         done(share->arg, STATUS_OK, &(struct detail){""});
         return;
     }

@@ -66,6 +66,9 @@ bool kept_lease_has_been(const struct kept_lease_share *share, int64_t id);
  * and a key that was deleted on purpose is told from one that expired by its lease, which lives. A share
  * in nothing: nothing. */
 void kept_lease_spare(struct kept_lease_share *share);
+/* A write under the lease may be carried out late, after all else: only a lease that is gone refuses
+ * it. So it is revoked after all; false: not this one, as another's key stands under it. */
+void kept_lease_doubt(struct kept_lease_share *share, bool is_doubtful);
 /* Give the lease back where no other share is left and nothing was written under it. `done` is
  * called once, perhaps before this returns, with OK whatever became of it: a lease runs out. */
 void kept_lease_revoke(struct kept_lease_share *share, kept_lease_done *done);

@@ -207,10 +207,11 @@ static enum status serve_options_read_guard(const struct options *options,
                                             struct serve_options *out, struct detail *why)
 {
     const char *text = options_text(options, OPTION_GUARD);
-    size_t digits = strspn(text, "0123456789");
+    size_t digits =
+        text ? strspn(text, "0123456789") : 0; /* `zone` and `dev` have no such option */
     unsigned share = 0;
     out->guard_hold_ms = options_number(options, OPTION_GUARD_HOLD) * MS_PER_S;
-    if (strcmp(text, "off") == 0)
+    if (!text || strcmp(text, "off") == 0)
         return STATUS_OK;
     if (digits > 0 && digits <= 2 && text[digits] == '\0')
         share = (unsigned)atoi(text);

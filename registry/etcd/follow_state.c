@@ -107,7 +107,12 @@ void follow_state_fail(struct follow *follow, enum status status, const struct d
 
 void follow_state_reload(struct follow *follow, const char *reason)
 {
-    log_printf(&follow->etcd->log, LOG_LEVEL_INFO, "loading the tree again: %s", reason);
+    follow_state_reload_at(follow, LOG_LEVEL_INFO, reason);
+}
+
+void follow_state_reload_at(struct follow *follow, enum log_level level, const char *reason)
+{
+    log_printf(&follow->etcd->log, level, "loading the tree again: %s", reason);
     follow_state_halt(follow);
     follow->facts.reloads++;
     follow->needs_load = true;

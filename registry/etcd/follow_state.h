@@ -137,6 +137,8 @@ void follow_state_fail(struct follow *follow, enum status status, const struct d
 /* What is held can no longer be followed, or is doubtful: load again, and go on answering
  * meanwhile. */
 void follow_state_reload(struct follow *follow, const char *reason);
+/* The same, said at this level. */
+void follow_state_reload_at(struct follow *follow, enum log_level level, const char *reason);
 
 /* The member that is watched is no good: others go first for a while. */
 void follow_state_abandon_member(struct follow *follow, enum status status,

@@ -211,15 +211,19 @@ static bool follow_watch_is_doubtful(const struct follow *follow)
 /* What the member's first words say about its store. False: it must be loaded again. */
 static bool follow_watch_accept(struct follow *follow, const struct gateway_reply_header *header)
 {
+    enum log_level level = LOG_LEVEL_INFO;
     const char *reason = NULL;
-    if (header->cluster_id != follow->cluster_id)
+    if (header->cluster_id != follow->cluster_id) {
         reason = "another cluster answers";
-    else if (header->revision - follow->revision > FOLLOW_GAP_MAX)
+    } else if (header->revision - follow->revision > FOLLOW_GAP_MAX) {
         reason = "too much has changed to follow";
-    else if (follow->needs_check && follow_watch_is_doubtful(follow))
+    } else if (follow->needs_check && follow_watch_is_doubtful(follow)) {
+        /* As after most outages: it is no news beside their end. */
+        level = LOG_LEVEL_DEBUG;
         reason = "nothing shows that the store is still the same";
+    }
     if (reason)
-        follow_state_reload(follow, reason);
+        follow_state_reload_at(follow, level, reason);
     return !reason;
 }
 

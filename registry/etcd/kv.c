@@ -10,6 +10,7 @@
 #define KV_TXN_BODY_MAX (4U << 20) /* etcd takes 1.5 MiB; in base64 it is 2 MiB, and to spare */
 
 struct kv_transaction {
+    struct rpc *rpc;
     struct buffer body;
     enum status refusal; /* TOO_LARGE, TOO_MANY: it cannot even be sent */
     struct txn_shape asked;
@@ -111,6 +112,7 @@ static void kv_free_txn(struct kv_transaction *transaction)
 static void kv_finish_txn(void *arg, enum status status, const struct detail *why)
 {
     struct kv_transaction *transaction = arg;
+    transaction->reply.result.has_stray = rpc_has_stray(transaction->rpc);
     transaction->done(transaction->arg, status, &transaction->reply.result, why);
     kv_free_txn(transaction);
 }
@@ -133,7 +135,9 @@ static bool kv_start_txn(struct etcd *etcd, const struct kv_txn *txn,
     if (status == STATUS_OK)
         status = transaction->body.status;
     transaction->refusal = status;
-    return status != STATUS_NO_MEMORY && rpc_start(etcd, &request);
+    if (status != STATUS_NO_MEMORY)
+        transaction->rpc = rpc_start(etcd, &request);
+    return transaction->rpc;
 }
 
 void kv_txn(struct etcd *etcd, const struct kv_txn *txn, kv_txn_done *done, void *arg)

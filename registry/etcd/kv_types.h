@@ -99,6 +99,7 @@ struct kv_txn_result {
     int64_t revision;
     const struct kv_op_result *ops;
     size_t op_count;
+    bool has_stray; /* an earlier attempt was not answered: it may be carried out yet */
 };
 
 #endif

@@ -174,10 +174,16 @@ static void rpc_on_timer(uv_timer_t *timer)
     /* What still waited for a connection was not done, and GET /version does nothing. */
     bool was_sent = rpc->http && http_client_cancel(rpc->http) && rpc->phase == RPC_PHASE_SENT;
     rpc->http = NULL;
+    rpc->has_stray |= was_sent;
     if (was_sent && !rpc->request.is_idempotent)
         rpc_state_fail_unknown(rpc, "no answer in time");
     else
         rpc_state_fail(rpc, STATUS_TIMED_OUT, "no answer in time", true);
+}
+
+bool rpc_has_stray(const struct rpc *rpc)
+{
+    return rpc->has_stray;
 }
 
 void rpc_settle(struct rpc *rpc)

@@ -24,6 +24,10 @@ enum status rpc_refusal(const struct etcd *etcd, struct detail *why);
 /* Nothing is called any more. Not after `done`. */
 void rpc_cancel(struct rpc *rpc);
 
+/* Whether an attempt was sent and not answered: etcd, or what stands before it, may carry it out yet,
+ * after the answer to a later one. From `done`, too. */
+bool rpc_has_stray(const struct rpc *rpc);
+
 /* A stream has been accepted: it has no time limit any more. */
 void rpc_settle(struct rpc *rpc);
 

@@ -196,6 +196,7 @@ static const char *rpc_retry_reason(const struct rpc *rpc, const struct http_cli
 void rpc_retry_broken(struct rpc *rpc, const struct http_client_result *result)
 {
     bool was_sent = rpc->phase == RPC_PHASE_SENT && result->was_sent;
+    rpc->has_stray |= was_sent;
     /* Some releases of etcd close the connection instead of saying that a token is bad (etcd#15256,
      * #20332). One new token for an rpc: other closed connections have nothing to do with it. */
     if (was_sent && rpc_retry_is_closed(result) && rpc->token && rpc->request.is_idempotent &&

@@ -46,6 +46,7 @@ struct rpc {
     unsigned rounds, tokens;
     unsigned auth_failures;               /* as seen when the attempt began */
     bool is_retryable;                    /* a failure of this round may pass */
+    bool has_stray;                       /* rpc_has_stray() */
     bool has_looked_up, has_changed_path; /* in this attempt */
     char *token;                          /* that was sent */
     enum status status;                   /* of the last failure */

@@ -500,7 +500,7 @@ def test_the_last_known_tree_is_served_without_etcd(own_registry, tmp_path):
     assert first.stop() == 0 and os.listdir(tmp_path)
     own_registry.etcd.kill()
     second = own_registry.serve_unready("--state-dir", str(tmp_path))
-    wait_until(lambda: second.dns.ask("n._t._tcp", "SRV").data() == OLD)
+    wait_until(lambda: second.err and second.dns.ask("n._t._tcp", "SRV").data() == OLD)
     assert is_stale(second.dns) and second.dns.data("s.switch", "TXT") == ['"v"'] and ports(second.dns) == [80, 81]
     assert second.dns.serial() > serial
     own_registry.etcd.start()

@@ -66,6 +66,14 @@ def judge_gone(verdict, fault, keeper, server):
         verdict.add(fault, "gone", False, f"{keeper.entry()} after {wait_s} s")
 
 
+def judge_left(verdict, fault, model, keepers):
+    """Gone: the entries of those that were stopped. Their leases run out, one for each at the most."""
+    entries = model.etcd.get_prefix(model.registry.key("service", "held") + b"/")
+    leases = model.etcd.leases()
+    verdict.add(fault, "gone", not entries and len(leases) <= len(keepers),
+                f"{len(entries)} entries, {len(leases)} leases that run out of {len(keepers)} keepers that were stopped")
+
+
 def judge(verdict, fault, model, keepers, other_leases=0):
     """Once: each has its entry, and there are no more leases than keepers, once what a fault left behind has run out."""
     for keeper in keepers:

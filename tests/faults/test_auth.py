@@ -276,7 +276,7 @@ def test_tokens_that_are_none(users, bind_registry, make_gateway, verdict, batch
         time.sleep(0.05)
     for kind, (gateway, _) in running.items():
         spent = gateway.count("authenticate") - before[kind]
-        verdict.add(kind, "answered", 1 <= spent <= SPOILT_S + 2, f"{spent} tokens in {SPOILT_S} s")
+        verdict.add(kind, "answered", 1 <= spent <= 5 * SPOILT_S, f"{spent} tokens in {SPOILT_S} s")
     for gateway, _ in running.values():
         gateway.heal()
     registry.put("t", "later", "10.0.0.1:81")

@@ -251,7 +251,7 @@ def test_history(fault, members, make_cluster, make_relay, make_model, make_aske
         held = Holdings(scene.server)
         for keeper in scene.kept:
             keeper.stop()
-        verdict.add(name, "gone", not scene.cluster.leases(), "leases of keepers that were stopped")
+        keepers.judge_left(verdict, name, scene.model, scene.kept)
         held.judge(verdict, name)
     finally:
         if scene.cluster is not mine:

@@ -233,7 +233,7 @@ def test_members(fault, cluster, make_model, make_asker, verdict, seed):
     held = Holdings(server)
     for keeper in kept:
         keeper.stop()
-    verdict.add(name, "gone", not model.etcd.leases(), "leases of keepers that were stopped")
+    keepers.judge_left(verdict, name, model, kept)
     held.judge(verdict, name)
 
 

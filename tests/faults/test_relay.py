@@ -75,7 +75,7 @@ class Scene:
         held = Holdings(self.server)
         for keeper in self.kept:
             keeper.stop()
-        verdict.add(fault, "gone", not self.cluster.leases(), "leases of keepers that were stopped")
+        keepers.judge_left(verdict, fault, self.model, self.kept)
         held.judge(verdict, fault)
 
 
