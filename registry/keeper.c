@@ -297,6 +297,18 @@ static void keeper_lose_lease(struct keeper *keeper, const struct detail *why)
         keeper_on_lease(keeper, STATUS_OK, why);
 }
 
+/* An answer ends the doubt: the transaction has seen what is there. A no ends that of the request
+ * that it answers. But what was sent and not answered may yet be done. */
+static void keeper_doubt(struct keeper *keeper, enum status status,
+                         const struct kv_txn_result *result)
+{
+    bool is_unknown = outage_is_unknown(status);
+    if (keeper->tries > 0 && (result->has_stray || is_unknown))
+        kept_lease_doubt(&keeper->lease, true);
+    if (status == STATUS_OK || !is_unknown)
+        keeper->is_unsure = keeper->was_unsure && status != STATUS_OK;
+}
+
 static void keeper_on_answered(void *arg, enum status status, const struct kv_txn_result *result,
                                const struct detail *why)
 {
@@ -308,12 +320,7 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
         keeper_on_left(keeper, status, result, why);
         return;
     }
-    if (keeper->tries > 0 && (result->has_stray || outage_is_unknown(status)))
-        kept_lease_doubt(&keeper->lease, true);
-    /* An answer ends the doubt: the transaction has seen what is there. A no ends that of the request
-     * that it answers. */
-    if (status == STATUS_OK || !outage_is_unknown(status))
-        keeper->is_unsure = keeper->was_unsure && status != STATUS_OK;
+    keeper_doubt(keeper, status, result);
     if (status == STATUS_NOT_FOUND && keeper->lease.lease) {
         keeper_lose_lease(keeper, why);
     } else if (status != STATUS_OK) {

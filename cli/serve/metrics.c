@@ -282,10 +282,11 @@ static void metrics_write_watch(struct buffer *out, const struct follow_counts *
                     "Times that a second watch of etcd proved the first.", facts->proofs);
     metrics_counter(out, "watch_repairs_total",
                     "Changes that a watch of etcd had lost, made good by a proof.", facts->repairs);
-    metrics_counter(
-        out, "watch_reloads_total",
-        "Times that the whole tree was loaded again, because the watch could not be followed.",
-        facts->reloads);
+    metrics_counter(out, "watch_reloads_total",
+                    "Times that the whole tree was loaded again: the watch could not be followed, "
+                    "memory was short, or "
+                    "the copy in --state-dir lacked something.",
+                    facts->reloads);
 }
 
 static void metrics_write_guard(struct buffer *out, const struct guard_counts *guard)
@@ -300,12 +301,15 @@ static void metrics_write_guard(struct buffer *out, const struct guard_counts *g
                   guard->expired);
     buffer_printf(out, "empusa_guard_judged_total{verdict=\"deleted\"} %" PRIu64 "\n",
                   guard->deleted);
-    metrics_head(out, "guard_ended_total", "counter",
-                 "Instances that are held no more: registered again, or let go in the end.");
+    metrics_head(
+        out, "guard_ended_total", "counter",
+        "Instances that are held no more: registered again, let go in the end, or deleted.");
     buffer_printf(out, "empusa_guard_ended_total{reason=\"returned\"} %" PRIu64 "\n",
                   guard->returned);
     buffer_printf(out, "empusa_guard_ended_total{reason=\"released\"} %" PRIu64 "\n",
                   guard->released);
+    buffer_printf(out, "empusa_guard_ended_total{reason=\"deleted\"} %" PRIu64 "\n",
+                  guard->dropped);
 }
 
 static void metrics_write_log(struct buffer *out, const struct metrics_input *input)

@@ -14,6 +14,7 @@
 #define STOP_MS         5000
 #define SLICE           4096 /* keys between two commits, as follow has them */
 #define KEY_LEN_MAX     4096 /* with so many octets and more it is never served, nor swept by name */
+#define SILENCE_MS      5000 /* of an etcd that is there */
 #define PAUSE_MS        60000
 #define PAUSE_MAX_MS    960000
 #define MS_PER_S        1000
@@ -30,11 +31,12 @@ static int64_t saved_tree_contact_s(const struct saved_tree *saved)
 
 static void saved_tree_write_mark(struct saved_tree *saved)
 {
-    saved->mark = (struct state_mark){
-        .revision = saved->revision,
-        .cluster_id = *saved->follow ? follow_cluster_id(*saved->follow) : saved->mark.cluster_id,
-        .serial = zone_view(*saved->zone)->serial,
-        .contact_s = saved_tree_contact_s(saved)};
+    uint64_t cluster_id = *saved->follow ? follow_cluster_id(*saved->follow) : 0;
+    saved->mark =
+        (struct state_mark){.revision = saved->revision,
+                            .cluster_id = cluster_id ? cluster_id : saved->mark.cluster_id,
+                            .serial = zone_view(*saved->zone)->serial,
+                            .contact_s = saved_tree_contact_s(saved)};
     state_writer_commit(saved->writer, &saved->mark);
 }
 
@@ -43,7 +45,10 @@ static void saved_tree_write_mark(struct saved_tree *saved)
 static void saved_tree_ask_for_load(struct saved_tree *saved)
 {
     uint64_t now_ms = uv_now(saved->timer.loop);
-    if (!*saved->follow || now_ms < saved->load_ms || !state_writer_needs_load(saved->writer))
+    /* Not while one is under way, nor while there is nothing to load from. */
+    if (!saved->is_whole || !*saved->follow || now_ms < saved->load_ms ||
+        now_ms - follow_last_seen_ms(*saved->follow) > SILENCE_MS ||
+        !state_writer_needs_load(saved->writer))
         return;
     if (saved->pause_ms == 0 || now_ms > saved->load_ms + 2 * saved->pause_ms)
         saved->pause_ms = PAUSE_MS / 2;
@@ -137,6 +142,7 @@ enum status saved_tree_load(struct saved_tree *saved, uint64_t *age_s)
     zone_raise_serial(zone, mark.serial);
     saved->mark = mark;
     saved->revision = mark.revision;
+    saved->is_whole = true; /* of this, too, each new serial is kept */
     *age_s = saved_tree_age_s(&mark);
     log_printf(saved->log, LOG_LEVEL_INFO,
                "the state directory has revision %" PRId64 ", as of %" PRIu64 " s ago",

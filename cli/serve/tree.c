@@ -58,7 +58,9 @@ static void tree_serve_load(struct tree *tree)
 static void tree_serve_saved(struct tree *tree)
 {
     uint64_t age_s, limit_ms = tree->stale_limit_ms;
-    if (saved_tree_load(&tree->saved, &age_s) != STATUS_OK)
+    enum status status = saved_tree_load(&tree->saved, &age_s);
+    uv_update_time(tree->stale.loop); /* that may have taken seconds */
+    if (status != STATUS_OK)
         return;
     xfr_child_hold(tree->transfers, false);
     if (age_s >= limit_ms / 1000) {

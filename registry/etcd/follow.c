@@ -1,6 +1,6 @@
 /* A follow has one timer, whose turn does what is due: load, if what is held cannot be gone on
  * with; knock, if the cluster has failed more than once; else join a watch; and while one stands,
- * look after it every half a second. Every failure takes the same way back there: all that is under
+ * look after it four times a second. Every failure takes the same way back there: all that is under
  * way is halted, what has to be done again is noted (needs_load, needs_check) and the timer is set.
  * So no part has to undo what another has begun, and nothing of before reports later.
  *
@@ -135,7 +135,9 @@ static void follow_on_knock(void *arg, enum status status, const struct kv_range
     /* Reads are answered, but nothing can be followed: then all is loaded instead, no more often
      * than a watch would be proven. */
     uint64_t age_ms = follow_state_now_ms(follow) - follow->proving.done_ms;
-    if (follow->watches_lost >= FOLLOW_LOST_MAX && age_ms >= follow->proving.every_ms)
+    if (follow->needs_load)
+        follow_load(follow);
+    else if (follow->watches_lost >= FOLLOW_LOST_MAX && age_ms >= follow->proving.every_ms)
         follow_load(follow);
     else
         follow_watch_join(follow);
@@ -156,9 +158,9 @@ static void follow_on_timer(uv_timer_t *timer)
     struct follow *follow = timer->data;
     if (follow->state == FOLLOW_WATCHING || follow->state == FOLLOW_JOINING)
         follow_watch_tick(follow);
-    else if (follow->needs_load)
+    else if (follow->needs_load && follow->loads_late == 0)
         follow_load(follow);
-    else if (follow->failures > 1)
+    else if (follow->failures > 1 || follow->loads_late > 0) /* a load waits long for its member */
         follow_knock(follow);
     else
         follow_watch_join(follow);

@@ -53,7 +53,8 @@ static void follow_prove_believe(struct follow *follow, const struct follow_proo
     if (proof->raft_term > follow->raft_term)
         follow->raft_term = proof->raft_term;
     follow->facts.proofs++;
-    follow->facts.proven_ms = proof->asked_ms;
+    if (proof->asked_ms > follow->facts.proven_ms) /* a probe may have proven more meanwhile */
+        follow->facts.proven_ms = proof->asked_ms;
     follow->facts.repairs += lost;
     if (lost)
         log_printf(&follow->etcd->log, LOG_LEVEL_WARNING,
@@ -95,6 +96,7 @@ static void follow_prove_switch_watch(struct follow *follow, const struct follow
     if (follow->probe)
         range_cancel(follow->probe);
     follow->probe = NULL;
+    follow_state_end_rival(follow);
     follow->probes_failed = 0;
     follow->member = proof->member;
 }

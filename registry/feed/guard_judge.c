@@ -33,15 +33,14 @@ static void guard_judge_begin_hold(struct guard *guard, struct guard_type *type,
 {
     uint64_t begin_ms = end_ms > GUARD_WINDOW_MS ? end_ms - GUARD_WINDOW_MS : 0;
     uint64_t population = guard_type_population(type, begin_ms);
+    uint64_t lately = type->population + type->window_count; /* some may have come since then */
     type->returned = type->released = 0;
     guard->counts.holds++;
     log_printf(guard->options.log, LOG_LEVEL_WARNING,
                "guard: %zu of %" PRIu64
                " instances of %.*s have expired within %d s: they are held for %" PRIu64
-               " s each, or until they are back",
-               type->expired_count,
-               /* Some may have come since then, and have expired, too. */
-               population > type->expired_count ? population : type->expired_count,
+               " s each, or until they are back; do they reach etcd?",
+               type->expired_count, population > lately ? population : lately,
                guard_type_name_len(type), type->name->octets, GUARD_WINDOW_MS / 1000,
                guard->options.hold_ms / 1000);
 }

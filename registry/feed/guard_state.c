@@ -171,6 +171,8 @@ void guard_state_delete(struct guard *guard, struct guard_gone *gone)
 {
     guard_state_pass_on(guard, gone);
     if (gone->state == GUARD_HELD) {
+        guard->counts.dropped++;
+        gone->type->released++;
         guard_type_change(gone->type, guard_state_now_ms(guard), -1);
         guard_state_remove(guard, gone);
         guard_state_leave_hold(guard, gone);

@@ -26,7 +26,8 @@ struct guard_counts {
     uint64_t expired;  /* instances that were judged to have expired, */
     uint64_t deleted;  /* or to have been deleted on purpose */
     uint64_t returned; /* instances that were registered again while they were held, */
-    uint64_t released; /* or were let go when their hold was over */
+    uint64_t released; /* or were let go when their hold was over, */
+    uint64_t dropped;  /* or because etcd said meanwhile that they are gone on purpose */
 };
 
 #endif

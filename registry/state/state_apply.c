@@ -200,8 +200,10 @@ uint64_t state_apply_work(struct state_apply *apply, uint64_t now_ms, bool is_la
     state_queue_take(apply->queue, &apply->pending);
     if (apply->failures_in_row > 0 && now_ms < apply->retry_ms && !is_last)
         return apply->retry_ms;
+    uint64_t began_ms = state_apply_now_ms(), first_ms = now_ms;
     while (status == STATUS_OK && state_apply_has_work(apply, now_ms, is_last)) {
         status = state_apply_turn(apply, now_ms, is_last, &why);
+        now_ms = first_ms + (state_apply_now_ms() - began_ms); /* a backlog takes many commits */
         if (is_last && state_apply_now_ms() >= deadline_ms)
             return UINT64_MAX;
     }

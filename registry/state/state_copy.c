@@ -194,8 +194,13 @@ enum status state_copy_load(struct state_copy *copy, kv_each *each, void *arg,
                             struct state_mark *out)
 {
     struct detail why = {""};
-    if (!copy->db || !copy->has_mark)
+    if (!copy->db || !copy->has_mark) {
+        if (copy->db && copy->db->is_read_only) { /* of no use, and the writer would keep it */
+            state_db_close(copy->db, true);
+            copy->db = NULL;
+        }
         return STATUS_NOT_FOUND;
+    }
     enum status status = state_rows_read(copy->db, each, arg, &why);
     bool is_read_only = copy->db->is_read_only;
     copy->is_loaded = status == STATUS_OK && !is_read_only;

@@ -122,7 +122,8 @@ void state_db_rollback(struct state_db *db)
     /* After some failures SQLite has rolled back by itself: then this one fails, as it may. */
     if (db->is_writing)
         (void)!state_db_execute(db, STATE_ROLLBACK, NULL);
-    db->is_writing = db->is_prepared = false; /* perhaps the tables were made in it */
+    db->is_writing = sqlite3_get_autocommit(db->handle) == 0;
+    db->is_prepared = false; /* perhaps the tables were made in it */
     db->totals = db->committed;
 }
 
@@ -229,6 +230,9 @@ static enum status state_db_start(struct state_db *db, struct detail *why)
         status = state_db_configure(db, why);
     if (status == STATUS_OK && !db->is_read_only)
         status = state_db_lock(db, why);
+    /* Now: when it is needed there may be no memory to prepare it. */
+    if (status == STATUS_OK)
+        (void)state_db_statement(db, STATE_ROLLBACK, &status, why);
     return status;
 }
 

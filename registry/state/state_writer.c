@@ -178,8 +178,9 @@ void state_writer_commit(struct state_writer *writer, const struct state_mark *m
 
 bool state_writer_needs_load(const struct state_writer *writer)
 {
+    /* Not all of it: of a part of a state that was given up some is kept until the next one. */
     return writer && !writer->is_loading && state_writer_is_given_up(writer) &&
-           state_queue_octets(&writer->queue) == 0;
+           state_queue_octets(&writer->queue) < STATE_WRITER_QUEUED_MAX / 2;
 }
 
 void state_writer_counts(const struct state_writer *writer, struct state_writer_counts *out)

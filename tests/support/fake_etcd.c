@@ -143,6 +143,12 @@ static void fake_answer_range(const struct fake_request *request)
                         goes_on ? &(struct detail){""} : &(struct detail){"cancelled"});
 }
 
+/* A lease that is there already is not renewed by being granted, nor by being asked for. */
+static bool fake_renews(const struct fake_request *request, bool is_there)
+{
+    return request->kind != FAKE_TIME_LEFT && (request->kind != FAKE_GRANT || !is_there);
+}
+
 static void fake_answer_lease(const struct fake_request *request, enum status lost)
 {
     size_t i = fake_find_lease(request->lease);
@@ -154,13 +160,9 @@ static void fake_answer_lease(const struct fake_request *request, enum status lo
         fake_grant(request->lease, request->ttl_s);
         status = STATUS_OK;
     }
-    if (status == STATUS_OK && request->kind == FAKE_TIME_LEFT) {
+    if (status == STATUS_OK) {
         ttl_s = (int64_t)fake.leases[i].ttl_s;
-        left_s = (int64_t)(fake.leases[i].expires_ms - fake.now_ms) / 1000;
-    } else if (status == STATUS_OK) {
-        ttl_s = (int64_t)fake.leases[i].ttl_s;
-        /* A lease that is there already is not renewed by being granted. */
-        if (request->kind != FAKE_GRANT || !is_there)
+        if (fake_renews(request, is_there))
             fake.leases[i].expires_ms = fake.now_ms + fake.leases[i].ttl_s * 1000;
         left_s = (int64_t)(fake.leases[i].expires_ms - fake.now_ms) / 1000;
         if (request->kind == FAKE_REVOKE) {

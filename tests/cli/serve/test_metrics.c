@@ -150,6 +150,7 @@ static void numbers_stand_where_their_labels_say(void **state)
         "empusa_guard_judged_total{verdict=\"deleted\"} 27",
         "empusa_guard_ended_total{reason=\"returned\"} 28",
         "empusa_guard_ended_total{reason=\"released\"} 29",
+        "empusa_guard_ended_total{reason=\"deleted\"} 30",
         "empusa_log_lines_lost_total 22",
         "empusa_log_lines_rate_limited_total 23",
         "empusa_process_start_time_seconds 1700000000",
@@ -174,7 +175,7 @@ static void numbers_stand_where_their_labels_say(void **state)
     example.input.process = (struct metrics_process){20, 21};
     example.input.lines_lost = 22;
     example.input.lines_rate_limited = 23;
-    example.input.guard = (struct guard_counts){24, 25, 26, 27, 28, 29};
+    example.input.guard = (struct guard_counts){24, 25, 26, 27, 28, 29, 30};
     const char *text = write_text(&example);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_line(text, rows[i]);
