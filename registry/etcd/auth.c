@@ -215,6 +215,7 @@ enum status auth_fetch(struct etcd *etcd, struct member *member)
         .body = body,
         .body_len = strlen(body),
         .timeout_ms = AUTH_TIMEOUT_MS,
+        .is_urgent = true, /* as what waits for it may be */
     };
     buffer_clear(&auth->reply);
     buffer_init(&auth->reply, AUTH_REPLY_MAX);

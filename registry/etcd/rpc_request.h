@@ -29,6 +29,7 @@ struct rpc_request {
     uint32_t attempt_ms; /* for one attempt; 0 = 2 s */
     bool is_idempotent;  /* may be repeated when an outcome is unknown */
     bool is_stream;      /* endless: no time limit after rpc_settle() */
+    bool is_urgent;      /* goes before others that wait for a connection */
     struct member *pin;  /* this member only, one attempt; NULL = any */
     /* Write the body for an attempt on this member. A status other than OK that it leaves in `body`
      * ends the rpc. */

@@ -104,7 +104,11 @@ void rpc_send_version(struct rpc *rpc)
     char url[sizeof(rpc->member->endpoint.url) + 16];
     snprintf(url, sizeof(url), "%s/version", rpc->member->request_url);
     struct http_client_options options = {
-        .url = url, .addresses = rpc->member->addresses, .connect_to = rpc->member->connect_to};
+        .url = url,
+        .addresses = rpc->member->addresses,
+        .connect_to = rpc->member->connect_to,
+        .is_urgent = rpc->request.is_urgent,
+    };
     buffer_reset(&rpc->reply);
     rpc_state_set_phase(rpc, RPC_PHASE_VERSION, RPC_ATTEMPT_MS);
     rpc_send_start(rpc, &options, rpc_send_on_version);
@@ -189,6 +193,7 @@ void rpc_send(struct rpc *rpc)
         .buffer_len = rpc->request.data ? RPC_SEND_BUFFER_LEN : 0,
         .timeout_ms = rpc->request.data ? 0 : rpc_state_attempt_ms(rpc) + 500,
         .is_once = !rpc->request.is_idempotent,
+        .is_urgent = rpc->request.is_urgent,
     };
     rpc_state_set_phase(rpc, RPC_PHASE_SENT, rpc_state_attempt_ms(rpc));
     rpc_send_start(rpc, &options, rpc_send_on_done);

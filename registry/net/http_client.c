@@ -12,7 +12,8 @@
 
 /* libcurl would keep up to four for each request under way: those of a burst would stay open. */
 #define HTTP_CLIENT_CONNECTIONS_KEPT 16
-#define HTTP_CLIENT_CONNECTIONS_MAX  64L
+#define HTTP_CLIENT_CONNECTIONS_MAX  64
+#define HTTP_CLIENT_URGENT           4 /* connections more, for what is urgent */
 
 struct http_client_socket {
     uv_poll_t poll;
@@ -25,6 +26,10 @@ static void http_client_request_free(struct http_client_request *request)
     if (!request)
         return;
     LIST_REMOVE(request, node);
+    if (request->is_waiting)
+        TAILQ_REMOVE(&request->http->waiting, request, place);
+    else if (!request->is_urgent)
+        request->http->under_way--;
     if (request->is_added)
         curl_multi_remove_handle(request->http->multi, request->easy);
     curl_easy_cleanup(request->easy);
@@ -55,24 +60,40 @@ static void http_client_destroy(struct http_client *http)
     uv_close((uv_handle_t *)&http->timer, http_client_free_timer);
 }
 
+static void http_client_remove_cancelled(struct http_client *http)
+{
+    struct http_client_request *next, *request;
+    request = http->has_cancelled ? LIST_FIRST(&http->requests) : NULL;
+    for (http->has_cancelled = false; request; request = next) {
+        next = LIST_NEXT(request, node);
+        if (request->is_cancelled)
+            http_client_request_free(request);
+    }
+}
+
+/* Those that wait, as far as there is room. libcurl would let them wait, too, but one like the other:
+ * a lease that is to be renewed would run out behind all that is written under it. */
+static void http_client_add_waiting(struct http_client *http)
+{
+    struct http_client_request *request;
+    while ((request = TAILQ_FIRST(&http->waiting)) &&
+           (request->is_urgent || http->under_way < HTTP_CLIENT_CONNECTIONS_MAX)) {
+        TAILQ_REMOVE(&http->waiting, request, place);
+        request->is_waiting = false;
+        http->under_way += !request->is_urgent;
+        request->is_added = curl_multi_add_handle(http->multi, request->easy) == CURLM_OK;
+        request->is_stuck = !request->is_added;
+        http->has_stuck |= request->is_stuck;
+    }
+}
+
 /* Add and remove what could not be from inside a callback of libcurl. A request that libcurl does
  * not take ends in the loop's next turn: whoever has just begun it does not know it yet. libcurl sets
  * its timer again after a turn that comes too early. */
 static void http_client_run_deferred(struct http_client *http)
 {
-    struct http_client_request *next;
-    http->has_deferred = false;
-    for (struct http_client_request *request = LIST_FIRST(&http->requests); request;
-         request = next) {
-        next = LIST_NEXT(request, node);
-        if (request->is_cancelled)
-            http_client_request_free(request);
-        else if (!request->is_added && !request->is_stuck) {
-            request->is_added = curl_multi_add_handle(http->multi, request->easy) == CURLM_OK;
-            request->is_stuck = !request->is_added;
-            http->has_stuck |= request->is_stuck;
-        }
-    }
+    http_client_remove_cancelled(http);
+    http_client_add_waiting(http);
     if (http->has_stuck)
         uv_timer_start(&http->timer, http_client_on_timer, 0, 0);
 }
@@ -83,7 +104,7 @@ static void http_client_leave(struct http_client *http)
         return;
     if (http->is_closing)
         http_client_destroy(http);
-    else if (http->has_deferred)
+    else
         http_client_run_deferred(http);
 }
 
@@ -237,6 +258,7 @@ enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http
                    : detail_set(why, STATUS_SYSTEM, "libcurl: %s", curl_easy_strerror(code));
     }
     http->loop = loop;
+    TAILQ_INIT(&http->waiting);
     http->tls = tls_files_share(tls);
     uv_timer_init(loop, &http->timer);
     http->timer.data = http;
@@ -247,7 +269,8 @@ enum status http_client_open(uv_loop_t *loop, struct tls_files *tls, struct http
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CLIENT_CONNECTIONS_KEPT);
     /* More requests wait: a thousand keepers that come back from one outage would take all the
      * descriptors that a process may have. */
-    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, HTTP_CLIENT_CONNECTIONS_MAX);
+    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                      (long)(HTTP_CLIENT_CONNECTIONS_MAX + HTTP_CLIENT_URGENT));
     curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
     *out = http;
     return STATUS_OK;
@@ -269,6 +292,18 @@ void http_client_set_tls(struct http_client *http, struct tls_files *tls)
     http->tls = tls_files_share(tls);
 }
 
+/* Libcurl gets it when there is room. */
+static void http_client_queue(struct http_client_request *request, bool is_urgent)
+{
+    struct http_client *http = request->http;
+    request->is_waiting = true;
+    request->is_urgent = is_urgent;
+    if (is_urgent)
+        TAILQ_INSERT_HEAD(&http->waiting, request, place);
+    else
+        TAILQ_INSERT_TAIL(&http->waiting, request, place);
+}
+
 struct http_client_request *http_client_start(struct http_client *http,
                                               const struct http_client_options *options,
                                               http_client_data *data, http_client_done *done,
@@ -281,6 +316,7 @@ struct http_client_request *http_client_start(struct http_client *http,
     }
     LIST_INSERT_HEAD(&http->requests, request, node);
     request->http = http;
+    http_client_queue(request, options->is_urgent);
     request->tls = tls_files_share(http->tls);
     request->headers = options->headers;
     request->data = data;
@@ -293,7 +329,6 @@ struct http_client_request *http_client_start(struct http_client *http,
         return NULL;
     }
     /* Added now, unless a call is on the stack. */
-    http->has_deferred = true;
     http->depth++;
     http_client_leave(http);
     return request;
@@ -305,7 +340,7 @@ bool http_client_cancel(struct http_client_request *request)
     struct http_client *http = request->http;
     bool was_sent = request->sends > 0;
     request->is_cancelled = true;
-    http->has_deferred = true;
+    http->has_cancelled = true;
     http->depth++;
     http_client_leave(http);
     return was_sent;

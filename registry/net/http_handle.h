@@ -11,7 +11,8 @@
 #include <sys/queue.h>
 #include <uv.h>
 
-/* In its client's list from its start to its end; is_added: libcurl has it, too. */
+/* In its client's list from its start to its end; in that of those that wait, too, until libcurl gets it;
+ * is_added: libcurl has it. */
 struct http_client_request {
     struct http_client *http;
     struct tls_files *tls; /* libcurl borrows what is in it */
@@ -21,11 +22,12 @@ struct http_client_request {
     http_client_done *done;
     void *arg;
     unsigned sends;
-    bool is_once, is_added, is_cancelled;
+    bool is_once, is_urgent, is_waiting, is_added, is_cancelled;
     bool is_stuck;      /* libcurl did not take it, or a socket of it cannot be waited for */
     bool is_cert_asked; /* the server requested a client certificate */
     bool lacks_option;  /* libcurl did not take it */
     LIST_ENTRY(http_client_request) node;
+    TAILQ_ENTRY(http_client_request) place; /* among those that wait */
     char error[CURL_ERROR_SIZE];
 };
 
@@ -35,9 +37,11 @@ struct http_client {
     CURLM *multi;
     struct tls_files *tls;
     LIST_HEAD(, http_client_request) requests;
-    unsigned depth;    /* calls of libcurl and of callbacks under way */
-    bool has_deferred; /* requests to add or to remove when depth is 0 */
-    bool has_stuck;    /* requests to end when libcurl is off the stack */
+    TAILQ_HEAD(http_client_queue, http_client_request) waiting; /* the urgent ones first */
+    unsigned under_way;                                         /* that are not urgent */
+    unsigned depth;     /* calls of libcurl and of callbacks under way */
+    bool has_cancelled; /* requests to remove when depth is 0 */
+    bool has_stuck;     /* requests to end when libcurl is off the stack */
     bool is_closing;
 };
 

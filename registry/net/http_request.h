@@ -22,7 +22,8 @@ struct http_client_options {
     size_t body_len;
     size_t buffer_len;   /* octets received at a time; 0 = libcurl's 16 KiB */
     uint32_t timeout_ms; /* for all of it; 0 = none */
-    bool is_once; /* never sent twice: libcurl does that when a kept connection turns out dead */
+    bool is_once;   /* never sent twice: libcurl does that when a kept connection turns out dead */
+    bool is_urgent; /* does not wait until others have ended */
 };
 
 struct http_client_result {

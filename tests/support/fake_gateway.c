@@ -211,7 +211,8 @@ bool fake_gateway_start(struct fake_gateway *gateway, uv_loop_t *loop, const str
     gateway->server.data = gateway;
     uv_ip4_addr("127.0.0.1", 0, &address);
     if (uv_tcp_bind(&gateway->server, (struct sockaddr *)&address, 0) != 0 ||
-        uv_listen((uv_stream_t *)&gateway->server, 16, fake_gateway_accept) != 0 ||
+        uv_listen((uv_stream_t *)&gateway->server, FAKE_CONNECTIONS_MAX, fake_gateway_accept) !=
+            0 ||
         uv_tcp_getsockname(&gateway->server, (struct sockaddr *)&address, &len) != 0)
         return false;
     snprintf(gateway->endpoint, sizeof(gateway->endpoint), "127.0.0.1:%u",

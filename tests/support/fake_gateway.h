@@ -36,7 +36,7 @@ struct fake_row {
  * next request. */
 typedef void fake_decide(void *arg, const char *path, const char *body, struct fake_row *row);
 
-#define FAKE_CONNECTIONS_MAX 64
+#define FAKE_CONNECTIONS_MAX 128
 
 struct fake_gateway {
     uv_tcp_t server;

@@ -1,4 +1,5 @@
 /* Leases against a real etcd. */
+#include "registry/etcd/kv.h"
 #include "registry/etcd/lease.h"
 #include "registry/lease_id.h"
 #include "support/client_loop.h"
@@ -171,6 +172,44 @@ static void answers_are_understood(void **state)
     }
 }
 
+static void on_txn(void *arg, enum status status, const struct kv_txn_result *result,
+                   const struct detail *why)
+{
+    unsigned *done = arg;
+    (void)status, (void)result, (void)why;
+    ++*done;
+}
+
+/* However many keys are written or looked at: a lease does not run out behind them. */
+static void a_renewal_does_not_wait_for_transactions(void **state)
+{
+    static const struct fake_row rows[] = {
+        {"/version", 200, "{\"etcdserver\":\"3.4.0\"}", FAKE_KEEP, 0},
+        {"/v3/kv/txn", 0, NULL, FAKE_MUTE, 0},
+        {"/v3/lease/keepalive", 200, "{\"result\":{" HEADER ",\"ID\":\"5\",\"TTL\":\"9\"}}\n",
+         FAKE_EOF, 0},
+    };
+    struct fake_gateway gateway;
+    struct kv_guard guard;
+    unsigned answered = 0;
+    (void)state;
+    client_loop_open(&client);
+    assert_true(fake_gateway_start(&gateway, &client.loop, rows, 3));
+    assert_int_equal(client_loop_connect(&client, gateway.endpoint, (struct etcd_options){0}),
+                     STATUS_OK);
+    kv_guard_init(&guard, "k", 1, 0, NULL);
+    for (size_t i = 0; i < 100; i++)
+        kv_txn(client.etcd, &guard.txn, on_txn, &answered);
+    assert_true(CLIENT_LOOP_UNTIL(&client, gateway.used[1] == 64, 5000));
+    struct outcome outcome = ask('k');
+    assert_int_equal(outcome.status, STATUS_OK);
+    assert_int_equal(answered, 0);
+    assert_int_equal(gateway.used[1], 64); /* nor was any given up, which makes room */
+    client_loop_close_client(&client);
+    fake_gateway_stop(&gateway);
+    assert_int_equal(client_loop_close(&client), 0);
+}
+
 static int open_server(void **state)
 {
     (void)state;
@@ -203,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_understood),
+        cmocka_unit_test(a_renewal_does_not_wait_for_transactions),
         REAL(a_lease_lives_and_dies),
         REAL(etcd_raises_a_ttl_that_is_too_short),
         REAL(a_lease_that_is_gone_is_not_found),

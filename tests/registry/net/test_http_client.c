@@ -97,6 +97,38 @@ static void it_may_be_closed_from_inside(void **state)
     http_asker_close();
 }
 
+/* What is urgent has connections of its own. */
+static void what_is_urgent_waits_for_no_other(void **state)
+{
+    enum { COUNT = 70, CONNECTIONS = 64 };
+    static struct http_outcome mute[COUNT];
+    struct http_client_request *requests[COUNT];
+    struct http_outcome first, second, urgent;
+    const struct http_client_options usual = {0};
+    (void)state;
+    http_asker_open();
+    for (size_t i = 0; i < COUNT; i++)
+        requests[i] = http_asker_begin("/mute", usual, &mute[i]);
+    (void)http_asker_begin("/good", usual, &first);
+    (void)http_asker_begin("/good", usual, &second);
+    (void)http_asker_begin("/good", (struct http_client_options){.is_urgent = true}, &urgent);
+    assert_true(CLIENT_LOOP_UNTIL(&http_asker.client, urgent.done, 5000));
+    assert_string_equal(urgent.text, "hello");
+    assert_true(CLIENT_LOOP_UNTIL(&http_asker.client,
+                                  http_asker.gateway.used[HTTP_ASKER_MUTE] == CONNECTIONS, 5000));
+    client_loop_run_for(&http_asker.client, 50);
+    assert_int_equal(http_asker.gateway.used[HTTP_ASKER_MUTE], CONNECTIONS);
+    assert_int_equal(first.done, 0);
+    /* One that waits may be cancelled, too. Then there is room, and those that wait get it one after the
+     * other. */
+    assert_false(http_client_cancel(requests[COUNT - 1]));
+    for (size_t i = 0; i < COUNT - CONNECTIONS; i++)
+        assert_true(http_client_cancel(requests[i]));
+    assert_true(CLIENT_LOOP_UNTIL(&http_asker.client, first.done && second.done, 5000));
+    assert_int_equal(http_asker.gateway.used[HTTP_ASKER_MUTE], COUNT - 1);
+    http_asker_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +136,7 @@ int main(void)
         cmocka_unit_test(failures_are_explained),
         cmocka_unit_test(a_cancelled_request_tells_nothing),
         cmocka_unit_test(it_may_be_closed_from_inside),
+        cmocka_unit_test(what_is_urgent_waits_for_no_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
