@@ -320,6 +320,7 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
         keeper_on_left(keeper, status, result, why);
         return;
     }
+    kept_lease_keep(&keeper->lease, keeper->refresh_ms);
     keeper_doubt(keeper, status, result);
     if (status == STATUS_NOT_FOUND && keeper->lease.lease) {
         keeper_lose_lease(keeper, why);

@@ -11,8 +11,9 @@ struct kept_lease {
     struct etcd *etcd;
     uv_loop_t *loop;
     uint64_t ttl_s;
-    int64_t id;       /* 0: none yet, or it is gone */
-    int64_t asked_id; /* that was asked for, and may be there: the answer was lost; 0: none */
+    int64_t id;         /* 0: none yet, or it is gone */
+    int64_t asked_id;   /* that was asked for, and may be there: the answer was lost; 0: none */
+    int64_t renewed_id; /* that the request under way is to renew; 0: it grants one */
     uint64_t renewed_ms;
     unsigned shares, refs; /* refs: the shares, the maker and the request under way */
     LIST_HEAD(kept_lease_shares, kept_lease_share) waiting; /* for the request under way */
@@ -128,12 +129,12 @@ static void kept_lease_on_renewed(void *arg, const struct lease_result *result)
 {
     struct kept_lease *lease = arg;
     enum status status = result->status;
-    bool is_granted = status == STATUS_OK && lease->id == 0;
+    bool is_granted = status == STATUS_OK && lease->renewed_id == 0;
     if (is_granted)
         lease->asked_id = 0;
     if (is_granted && result->left_s < result->granted_ttl_s) {
         /* It is of an earlier try, and has begun to run out. */
-        lease->id = result->id;
+        lease->id = lease->renewed_id = result->id;
         lease_keep_alive(lease->etcd, lease->id, kept_lease_on_renewed, lease);
         return;
     }
@@ -142,7 +143,7 @@ static void kept_lease_on_renewed(void *arg, const struct lease_result *result)
         lease->is_doubtful = lease->is_doubtful && lease->id == result->id;
         lease->id = result->id;
         lease->renewed_ms = uv_now(lease->loop);
-    } else if (status == STATUS_NOT_FOUND && lease->id != 0) {
+    } else if (status == STATUS_NOT_FOUND && lease->renewed_id != 0) {
         lease->id = 0;
         status = STATUS_OK;
     }
@@ -174,6 +175,16 @@ static bool kept_lease_is_fresh(const struct kept_lease *lease, uint64_t beat_ms
     return lease->id != 0 && uv_now(lease->loop) - lease->renewed_ms < max_age_ms;
 }
 
+static void kept_lease_ask(struct kept_lease *lease)
+{
+    kept_lease_begin(lease);
+    lease->renewed_id = lease->id;
+    if (lease->id == 0)
+        kept_lease_grant(lease);
+    else
+        lease_keep_alive(lease->etcd, lease->id, kept_lease_on_renewed, lease);
+}
+
 void kept_lease_renew(struct kept_lease_share *share, uint64_t beat_ms, kept_lease_done *done)
 {
     struct kept_lease *lease = share->lease;
@@ -183,13 +194,15 @@ void kept_lease_renew(struct kept_lease_share *share, uint64_t beat_ms, kept_lea
         return;
     }
     kept_lease_wait(share, done);
-    if (lease->is_busy)
-        return;
-    kept_lease_begin(lease);
-    if (lease->id == 0)
-        kept_lease_grant(lease);
-    else
-        lease_keep_alive(lease->etcd, lease->id, kept_lease_on_renewed, lease);
+    if (!lease->is_busy)
+        kept_lease_ask(lease);
+}
+
+void kept_lease_keep(struct kept_lease_share *share, uint64_t beat_ms)
+{
+    struct kept_lease *lease = share->lease;
+    if (lease && lease->id != 0 && !lease->is_busy && !kept_lease_is_fresh(lease, beat_ms))
+        kept_lease_ask(lease);
 }
 
 /* Another share may have learnt it before, and a new lease may be there: that one is not lost. */
@@ -228,8 +241,9 @@ static void kept_lease_on_revoked(void *arg, const struct lease_result *result)
 void kept_lease_revoke(struct kept_lease_share *share, kept_lease_done *done)
 {
     struct kept_lease *lease = share->lease;
-    /* A request under way is one of a share that has left. It may be granting the lease just now;
-     * waiting for that is not worth it, as a lease without keys runs out by itself. */
+    /* A request under way is one that nobody waits for, as a share does that has left. It may be
+     * granting the lease just now; waiting for that is not worth it, as a lease without keys runs out
+     * by itself. */
     bool is_last = lease->shares == 1 && !lease->is_busy;
     if (!is_last || lease->id == 0 || (lease->is_spared && !lease->is_doubtful)) {
         done(share->arg, STATUS_OK, &(struct detail){""});

@@ -52,6 +52,10 @@ void kept_lease_leave(struct kept_lease_share *share);
  * is called once, perhaps before this returns. One call at a time. */
 void kept_lease_renew(struct kept_lease_share *share, uint64_t beat_ms, kept_lease_done *done);
 
+/* The user's beat takes long: renew a lease that is due, so that it outlives the beat. Of many users
+ * all may wait for etcd at once, and none begin another beat. Nothing for a share in nothing. */
+void kept_lease_keep(struct kept_lease_share *share, uint64_t beat_ms);
+
 /* `done` is not called any more. */
 void kept_lease_cancel(struct kept_lease_share *share);
 

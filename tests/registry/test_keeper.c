@@ -846,6 +846,22 @@ static void a_new_value_meets_a_state_that_others_changed(void **state)
     stop(&test);
 }
 
+/* Etcd is slow, and every keeper of the lease may be waiting for it. */
+static void in_a_long_beat_the_lease_is_renewed_again(void **state)
+{
+    (void)state;
+    struct test test;
+    start_registered(&test, TTL_S);
+    fake_put("h:9", 0);
+    while (fake.counts[FAKE_KEEP_ALIVE] == 0)
+        assert_true(fake_turn(BEAT_MS));
+    fake.now_ms += BEAT_MS / 2; /* until it is seen what is there */
+    fake_settle();
+    SAID(&test, "c.");
+    assert_int_equal(fake.counts[FAKE_KEEP_ALIVE], 2);
+    stop(&test);
+}
+
 static void keepers_share_a_lease(void **state)
 {
     (void)state;
@@ -1011,6 +1027,7 @@ int main(void)
         cmocka_unit_test(a_new_value_whose_write_failed_is_written_later),
         cmocka_unit_test(a_new_value_has_the_state_of_the_old_one),
         cmocka_unit_test(a_new_value_meets_a_state_that_others_changed),
+        cmocka_unit_test(in_a_long_beat_the_lease_is_renewed_again),
         cmocka_unit_test(keepers_share_a_lease),
         cmocka_unit_test(it_can_be_freed_in_any_event),
         cmocka_unit_test(it_can_be_freed_with_a_request_under_way),

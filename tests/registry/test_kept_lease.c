@@ -159,6 +159,48 @@ static void a_loss_that_was_heard_of_elsewhere_counts_once(void **state)
     assert_int_equal(fake.counts[FAKE_GRANT], 2);
 }
 
+/* Two that were under way at once: what a write said of the lease, its renewal says, too. */
+static void a_loss_that_is_heard_of_while_it_is_renewed_is_no_failure(void **state)
+{
+    (void)state;
+    renew(0);
+    renew(1);
+    fake_settle();
+    int64_t lost = users[0].share.id;
+    fake_forget_lease(lost);
+    fake.now_ms += BEAT_MS;
+    renew(0);
+    kept_lease_lose(&users[1].share);
+    fake_settle();
+    assert_int_equal(users[0].status, STATUS_OK);
+    assert_true(users[0].share.id == 0 && users[0].share.lost_id == lost);
+    renew(0);
+    fake_settle();
+    assert_true(fake_has_lease(users[0].share.id));
+}
+
+static void in_a_long_beat_it_is_renewed_when_it_is_due(void **state)
+{
+    (void)state;
+    kept_lease_keep(&(struct kept_lease_share){0}, BEAT_MS);
+    kept_lease_keep(&users[0].share, BEAT_MS);
+    fake_settle();
+    assert_int_equal(fake.lease_count, 0); /* there is nothing to keep yet */
+    renew(0);
+    fake_settle();
+    fake.now_ms += BEAT_MS / 2 - 1;
+    kept_lease_keep(&users[0].share, BEAT_MS);
+    fake_settle();
+    assert_int_equal(fake.counts[FAKE_KEEP_ALIVE], 0);
+    fake.now_ms += 1;
+    kept_lease_keep(&users[0].share, BEAT_MS);
+    kept_lease_keep(&users[1].share, BEAT_MS);
+    fake_settle();
+    assert_int_equal(fake.counts[FAKE_KEEP_ALIVE], 1);
+    assert_int_equal(users[0].calls, 1);
+    assert_int_equal(users[1].calls, 0);
+}
+
 static void without_an_answer_nothing_is_known(void **state)
 {
     (void)state;
@@ -348,6 +390,8 @@ int main(void)
         LEASE(it_outlives_the_next_beat),
         LEASE(a_lease_that_is_gone_is_granted_anew_to_all),
         LEASE(a_loss_that_was_heard_of_elsewhere_counts_once),
+        LEASE(a_loss_that_is_heard_of_while_it_is_renewed_is_no_failure),
+        LEASE(in_a_long_beat_it_is_renewed_when_it_is_due),
         LEASE(without_an_answer_nothing_is_known),
         LEASE(a_grant_whose_answer_was_lost_is_taken_up),
         LEASE(a_grant_that_finds_nothing_is_no_loss),
