@@ -650,7 +650,7 @@ static void a_refusal_after_a_write_of_unknown_end_is_an_outage(void **state)
     fake_end_next(FAKE_LOST, STATUS_TIMED_OUT);
     for (unsigned i = 0; i < 3; i++)
         fake_end_next(FAKE_FAILED, STATUS_DENIED);
-    fake_run_for(3000);
+    fake_run_for(4000); /* four back-offs take up to 3.3 s */
     assert_true(fake.is_there);
     keeper_stop(test.keeper, 1000);
     fake_run_for(1000);
