@@ -148,7 +148,7 @@ static void follow_on_knock(void *arg, enum status status, const struct kv_range
 static void follow_knock(struct follow *follow)
 {
     follow->state = FOLLOW_KNOCKING;
-    follow->probe = follow_state_ask(follow, NULL, 0, follow_on_knock);
+    follow->probe = follow_state_ask(follow, NULL, 0, follow_on_knock, follow);
     if (!follow->probe)
         follow_state_fail(follow, STATUS_NO_MEMORY, &(struct detail){"out of memory"});
 }

@@ -145,7 +145,8 @@ static void follow_prove_read_target(struct follow *follow)
 {
     follow->proof.step = FOLLOW_PROOF_TARGETING;
     follow->proof.asked_ms = follow_state_now_ms(follow);
-    follow->proof.range = follow_state_ask(follow, follow->proof.member, 0, follow_prove_on_range);
+    follow->proof.range =
+        follow_state_ask(follow, follow->proof.member, 0, follow_prove_on_range, follow);
 }
 
 /* Without a second watch, reads must do. */

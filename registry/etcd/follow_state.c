@@ -23,11 +23,13 @@ void follow_state_end_proof(struct follow *follow)
     follow->proof = (struct follow_proof){.step = FOLLOW_PROOF_NONE};
 }
 
-void follow_state_end_rival(struct follow *follow)
+void follow_state_end_rivals(struct follow *follow)
 {
-    if (follow->rival)
-        range_cancel(follow->rival);
-    follow->rival = NULL;
+    for (size_t i = 0; i < ENDPOINT_LIST_MAX; i++) {
+        if (follow->rivals[i].range)
+            range_cancel(follow->rivals[i].range);
+        follow->rivals[i].range = NULL;
+    }
 }
 
 void follow_state_halt(struct follow *follow)
@@ -37,7 +39,7 @@ void follow_state_halt(struct follow *follow)
         range_cancel(follow->load);
     if (follow->probe)
         range_cancel(follow->probe);
-    follow_state_end_rival(follow);
+    follow_state_end_rivals(follow);
     if (follow->check)
         follow_check_cancel(follow->check);
     if (follow->watch)
@@ -160,13 +162,13 @@ void follow_state_abandon_member(struct follow *follow, enum status status,
 /* The reply's header is what is wanted, whether or not that key is there. It is within the range
  * that is followed: to read outside of it may not be permitted. */
 struct range *follow_state_ask(struct follow *follow, struct member *member, uint32_t timeout_ms,
-                               kv_range_done *done)
+                               kv_range_done *done, void *arg)
 {
     struct kv_range range = {.key = follow->prefix.text,
                              .key_len = follow->prefix.len,
                              .keys_only = true,
                              .timeout_ms = timeout_ms};
-    return range_start(follow->etcd, &range, member, NULL, done, follow);
+    return range_start(follow->etcd, &range, member, NULL, done, arg);
 }
 
 void follow_state_commit(struct follow *follow, const struct watch *except)

@@ -73,6 +73,12 @@ struct follow_proving {
     uint64_t count_due_ms;
 };
 
+/* What the probe asks, asked of another member. */
+struct follow_rival {
+    struct follow *follow;
+    struct range *range; /* NULL: it is not being asked */
+};
+
 struct follow {
     struct etcd *etcd;
     struct follow_events events;
@@ -93,7 +99,7 @@ struct follow {
     bool has_told;    /* something since the last commit */
     bool needs_check; /* as soon as the watch stands */
     struct range *load, *probe;
-    struct range *rival; /* what the probe asks, asked of another member: the probe is late */
+    struct follow_rival rivals[ENDPOINT_LIST_MAX]; /* as the set's members: the probe is late */
     struct follow_check *check;
     struct watch *watch;
     struct member *member; /* that is watched */
@@ -126,7 +132,7 @@ uint64_t follow_state_now_ms(const struct follow *follow);
 void follow_state_halt(struct follow *follow);
 
 /* Nobody waits for another member's answer any more. */
-void follow_state_end_rival(struct follow *follow);
+void follow_state_end_rivals(struct follow *follow);
 
 /* Do what is due after a pause. */
 void follow_state_pause(struct follow *follow, uint32_t pause_ms);
@@ -152,7 +158,7 @@ void follow_state_end_proof(struct follow *follow);
 
 /* A linearizable read of one member or, NULL, of any. timeout_ms 0: the client's. NULL: no memory. */
 MUST_USE struct range *follow_state_ask(struct follow *follow, struct member *member,
-                                        uint32_t timeout_ms, kv_range_done *done);
+                                        uint32_t timeout_ms, kv_range_done *done, void *arg);
 
 /* The newest event that was told is what the store's history will be checked by. */
 void follow_state_note_put(struct follow *follow, const struct kv *kv);

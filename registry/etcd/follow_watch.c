@@ -6,20 +6,21 @@
  *
  * How long to wait for the answer? During an election or behind a slow disk no member has one, and
  * to go elsewhere is of no use; but a member that is stopped keeps us from those that are well. So
- * when the answer is late another member is asked the same, and if that has one, it is gone to. The
- * same holds for a watch that is being created. */
+ * when the answer is late all others are asked the same, and the first that has one is gone to: one
+ * after the other, each that is stopped, too, would cost its time. The same holds for a watch that
+ * is being created. */
 #include "follow_state.h"
 
 #define FOLLOW_TICK_MS    250
-#define FOLLOW_PROBE_MS   1000 /* a watch silent for so long has its member probed */
-#define FOLLOW_ANSWER_MS  2000 /* for the probe's answer */
-#define FOLLOW_LATE_MS    250  /* when another member is asked the same */
-#define FOLLOW_RIVAL_MS   1000 /* for that one's answer */
-#define FOLLOW_AWAIT_MS   750  /* for a watch to be created, until another member is asked; */
-#define FOLLOW_AWAITS     4    /* doubled so often: where that one answers, but watches take long */
-#define FOLLOW_STILL_MAX  4    /* ticks in which nothing comes of the line that has begun */
-#define FOLLOW_PROBES_MAX 3    /* that are answered with a failure */
-#define FOLLOW_STEADY_MS  5000 /* a watch that lives so long was no failure */
+#define FOLLOW_PROBE_MS   1000  /* a watch silent for so long has its member probed */
+#define FOLLOW_ANSWER_MS  2000  /* for the probe's answer */
+#define FOLLOW_LATE_MS    250   /* when the other members are asked the same */
+#define FOLLOW_RIVAL_MS   1000  /* for their answers */
+#define FOLLOW_AWAIT_MS   750   /* for a watch to be created, until the others are asked; */
+#define FOLLOW_AWAITS     4     /* doubled so often: where they answer, but watches take long */
+#define FOLLOW_STILL_MAX  4     /* ticks in which nothing comes of the line that has begun */
+#define FOLLOW_PROBES_MAX 3     /* that are answered with a failure */
+#define FOLLOW_STEADY_MS  5000  /* a watch that lives so long was no failure */
 #define FOLLOW_JOIN_MS    10000 /* for a watch to be created */
 #define FOLLOW_STALLS_MAX 2     /* at the same place */
 #define FOLLOW_OUTAGE_MS  1000  /* a shorter silence leaves hardly time to restore a store, */
@@ -42,7 +43,7 @@ static void follow_watch_on_probe_done(void *arg, enum status status,
 {
     struct follow *follow = arg;
     follow->probe = NULL;
-    follow_state_end_rival(follow);
+    follow_state_end_rivals(follow);
     if (status == STATUS_OK)
         follow_watch_take_revision(follow, result);
     /* A role that was withdrawn does not end a running watch. Another error may come of an
@@ -60,9 +61,10 @@ static void follow_watch_on_rival_done(void *arg, enum status status,
                                        const struct kv_range_result *result,
                                        const struct detail *why)
 {
-    struct follow *follow = arg;
+    struct follow_rival *rival = arg;
+    struct follow *follow = rival->follow;
     (void)result, (void)why;
-    follow->rival = NULL;
+    rival->range = NULL;
     if (status != STATUS_OK && status != STATUS_DENIED)
         return;
     bool is_joining = follow->state == FOLLOW_JOINING;
@@ -76,29 +78,32 @@ static void follow_watch_on_rival_done(void *arg, enum status status,
 }
 
 /* The only member may still answer on another connection than the watch's. */
-static void follow_watch_ask_rival(struct follow *follow)
+static void follow_watch_ask_rivals(struct follow *follow)
 {
     struct member_set *members = &follow->etcd->members;
-    struct member *rival =
-        member_find(members, member_mask(members, follow->member), follow_state_now_ms(follow));
-    if (!rival && follow->state == FOLLOW_JOINING)
-        rival = follow->member;
-    if (rival && !follow->rival)
-        follow->rival =
-            follow_state_ask(follow, rival, FOLLOW_RIVAL_MS, follow_watch_on_rival_done);
+    bool asks_own = follow->state == FOLLOW_JOINING && members->count == 1;
+    for (size_t i = 0; i < members->count; i++) {
+        struct member *member = &members->list[i];
+        struct follow_rival *rival = &follow->rivals[i];
+        if (rival->range || (member == follow->member && !asks_own))
+            continue;
+        rival->follow = follow;
+        rival->range =
+            follow_state_ask(follow, member, FOLLOW_RIVAL_MS, follow_watch_on_rival_done, rival);
+    }
 }
 
 static void follow_watch_probe(struct follow *follow)
 {
     uint64_t now_ms = follow_state_now_ms(follow), seen_ms = watch_last_seen_ms(follow->watch);
     if (follow->probe && now_ms - follow->probed_ms >= FOLLOW_LATE_MS)
-        follow_watch_ask_rival(follow);
+        follow_watch_ask_rivals(follow);
     if (follow->probe || now_ms - seen_ms < FOLLOW_PROBE_MS ||
         now_ms - follow->last_seen_ms < FOLLOW_PROBE_MS)
         return;
     follow->probed_ms = now_ms;
-    follow->probe =
-        follow_state_ask(follow, follow->member, FOLLOW_ANSWER_MS, follow_watch_on_probe_done);
+    follow->probe = follow_state_ask(follow, follow->member, FOLLOW_ANSWER_MS,
+                                     follow_watch_on_probe_done, follow);
 }
 
 static void follow_watch_on_check_done(void *arg, enum follow_check_result result,
@@ -150,16 +155,19 @@ static bool follow_watch_is_still(struct follow *follow)
     return follow->still_ticks >= FOLLOW_STILL_MAX;
 }
 
+/* The first that was lost may have stood for days, and says nothing of how long the next one takes. */
 static void follow_watch_await(struct follow *follow)
 {
     uint64_t waited_ms = follow_state_now_ms(follow) - follow->joined_ms;
-    unsigned awaits = follow->watches_lost < FOLLOW_AWAITS ? follow->watches_lost : FOLLOW_AWAITS;
+    unsigned awaits = follow->watches_lost ? follow->watches_lost - 1 : 0;
+    if (awaits > FOLLOW_AWAITS)
+        awaits = FOLLOW_AWAITS;
     if (waited_ms >= FOLLOW_JOIN_MS) {
         follow->watches_lost++;
         follow_state_abandon_member(follow, STATUS_TIMED_OUT,
                                     &(struct detail){"watch: no answer in time"});
     } else if (waited_ms >= (uint64_t)FOLLOW_AWAIT_MS << awaits) {
-        follow_watch_ask_rival(follow);
+        follow_watch_ask_rivals(follow);
     }
 }
 
@@ -238,7 +246,7 @@ static void follow_watch_on_created(void *arg, const struct gateway_reply_header
         follow->needs_check = true;
     else
         follow->raft_term = header->raft_term;
-    follow_state_end_rival(follow);
+    follow_state_end_rivals(follow);
     follow->state = FOLLOW_WATCHING;
     follow->still_ticks = 0;
     follow->member->watched++;

@@ -66,6 +66,15 @@ uint32_t member_mask(const struct member_set *set, const struct member *member)
     return UINT32_C(1) << (member - set->list);
 }
 
+/* 0: at once. The end of its back-off does not make a member that has failed as good as one that has
+ * not: where packets are lost it costs an attempt's time again. */
+static uint64_t member_due_ms(const struct member *member, uint64_t now_ms)
+{
+    if (member->failures == 0)
+        return 0;
+    return member->pause_until_ms > now_ms ? member->pause_until_ms : now_ms;
+}
+
 /* From `current` on, whose connection is open. */
 struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_ms)
 {
@@ -74,9 +83,7 @@ struct member *member_find(struct member_set *set, uint32_t tried, uint64_t now_
         struct member *member = &set->list[(set->current + i) % set->count];
         if (tried & member_mask(set, member))
             continue;
-        if (member->pause_until_ms <= now_ms)
-            return member;
-        if (!best || member->pause_until_ms < best->pause_until_ms)
+        if (!best || member_due_ms(member, now_ms) < member_due_ms(best, now_ms))
             best = member;
     }
     return best;

@@ -1,8 +1,9 @@
 /* registry/etcd/member.h - the members of the etcd cluster that this client knows of.
  *
- * Requests go to the member that answered last; if that one has failed, to one that is not backing
- * off; if all are, to the one whose back-off ends first. A failure makes a member back off for 0.25
- * s, doubled with each further one up to 10 s, with jitter over the second half; an answer ends it.
+ * Requests go to the member that answered last; if that one has failed, to one that has not; if all
+ * have, to one that is not backing off; if all are, to the one whose back-off ends first. A failure
+ * makes a member back off for 0.25 s, doubled with each further one up to 10 s, with jitter over the
+ * second half; an answer ends it, and the failure is forgotten.
  * A back-off only orders members: when no other is left, one is asked in spite of it.
  *
  * Threads: as etcd.h. */

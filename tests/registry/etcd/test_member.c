@@ -47,7 +47,9 @@ static void who_failed_comes_last_for_a_while(void **state)
     member_fail(&set->list[0], 1000, STATUS_UNREACHABLE, "connection refused");
     assert_ptr_equal(member_find(set, 0, 1000), &set->list[1]);
     assert_ptr_equal(member_find(set, 6, 1000), &set->list[0]);
-    assert_ptr_equal(member_find(set, 0, 1000 + 250), &set->list[0]);
+    /* Its back-off is over, but two have not failed. */
+    assert_ptr_equal(member_find(set, 0, 1000 + 250), &set->list[1]);
+    assert_ptr_equal(member_find(set, 2, 1000 + 250), &set->list[2]);
     for (int i = 0; i < 20; i++)
         member_fail(&set->list[0], 1000, STATUS_UNREACHABLE, "connection refused");
     assert_in_range(set->list[0].pause_until_ms, 1000 + 5000, 1000 + 10000);
@@ -56,6 +58,8 @@ static void who_failed_comes_last_for_a_while(void **state)
         member_fail(&set->list[2], 1000, STATUS_TIMED_OUT, "cannot look up c: no answer");
     member_fail(&set->list[1], 1000, STATUS_UNREACHABLE, "no answer in time");
     assert_ptr_equal(member_find(set, 0, 1000), &set->list[1]);
+    /* None does: in their order again. */
+    assert_ptr_equal(member_find(set, 0, 1000 + 10000), &set->list[0]);
     struct detail why;
     member_explain(set, 7, &why);
     assert_string_equal(
