@@ -104,8 +104,7 @@ static void keeper_retry(struct keeper *keeper, enum status status, const struct
     }
     if (outage_is_new(&keeper->outage, status))
         keeper_tell_why(keeper, KEEPER_OUTAGE, status, why);
-    uint64_t delay_ms = outage_delay_ms(&keeper->outage);
-    keeper_wait(keeper, delay_ms < keeper->refresh_ms ? delay_ms : keeper->refresh_ms);
+    keeper_wait(keeper, outage_delay_ms(&keeper->outage, keeper->refresh_ms));
 }
 
 /* Change the entry, or only look, where its revision still is the one that was seen. A request of
@@ -128,8 +127,7 @@ static void keeper_see(struct keeper *keeper, const struct kv *found)
 {
     keeper->revision = found->mod_revision;
     keeper->written_lease = found->lease;
-    if (found->lease == keeper->lease.id)
-        kept_lease_spare(&keeper->lease);
+    kept_lease_spare(&keeper->lease, found->lease);
 }
 
 /* Written by us, if not under this lease or with this value: no other process is to blame. */
@@ -156,7 +154,7 @@ static bool keeper_adopt_state(struct keeper *keeper, const struct kv *found)
 static void keeper_be_registered(struct keeper *keeper, unsigned written)
 {
     bool is_another = kept_value_confirm(&keeper->value, written);
-    kept_lease_spare(&keeper->lease);
+    kept_lease_spare(&keeper->lease, keeper->lease.id);
     enum keeper_event event = is_another ? KEEPER_UPDATED : KEEPER_REFRESHED;
     if (!keeper->is_registered)
         event = KEEPER_REGISTERED;
@@ -266,7 +264,7 @@ static bool keeper_has_left(struct keeper *keeper, const struct kv_txn_result *r
     keeper_see(keeper, found);
     if (keeper->leaves < KEEPER_TRIES_MAX && (is_own || keeper_adopt_state(keeper, found)))
         return false;
-    kept_lease_doubt(&keeper->lease, false);
+    kept_lease_trust(&keeper->lease);
     keeper_tell(keeper, KEEPER_LEFT_ALONE);
     return true;
 }
@@ -303,8 +301,8 @@ static void keeper_doubt(struct keeper *keeper, enum status status,
                          const struct kv_txn_result *result)
 {
     bool is_unknown = outage_is_unknown(status);
-    if (keeper->tries > 0 && (result->has_stray || is_unknown))
-        kept_lease_doubt(&keeper->lease, true);
+    bool may_come_late = keeper->tries > 0 && result->has_stray;
+    kept_lease_keep(&keeper->lease, keeper->refresh_ms, may_come_late);
     if (status == STATUS_OK || !is_unknown)
         keeper->is_unsure = keeper->was_unsure && status != STATUS_OK;
 }
@@ -320,7 +318,6 @@ static void keeper_on_answered(void *arg, enum status status, const struct kv_tx
         keeper_on_left(keeper, status, result, why);
         return;
     }
-    kept_lease_keep(&keeper->lease, keeper->refresh_ms);
     keeper_doubt(keeper, status, result);
     if (status == STATUS_NOT_FOUND && keeper->lease.lease) {
         keeper_lose_lease(keeper, why);
@@ -450,15 +447,6 @@ bool keeper_is_written(const struct keeper *keeper)
     return keeper->is_registered && !kept_value_is_news(&keeper->value);
 }
 
-static enum status keeper_join_lease(struct keeper *keeper, const struct keeper_options *options)
-{
-    if (options->lease)
-        return kept_lease_join(options->lease, keeper, &keeper->lease);
-    if (options->ttl_s == 0)
-        return STATUS_OK;
-    return kept_lease_own(options->etcd, options->loop, options->ttl_s, keeper, &keeper->lease);
-}
-
 enum status keeper_new(const struct keeper_options *options, struct keeper **out)
 {
     struct keeper *keeper = calloc(1, sizeof(*keeper) + options->key_len);
@@ -476,7 +464,8 @@ enum status keeper_new(const struct keeper_options *options, struct keeper **out
     memcpy(keeper->key, options->key, options->key_len);
     enum status status = kept_value_init(&keeper->value, options->value, options->value_len);
     if (status == STATUS_OK)
-        status = keeper_join_lease(keeper, options);
+        status = kept_lease_enter(options->lease, options->etcd, options->loop, options->ttl_s,
+                                  keeper, &keeper->lease);
     if (status != STATUS_OK) {
         keeper_dispose(keeper);
         return status;

@@ -18,7 +18,7 @@ struct kept_lease {
     unsigned shares, refs; /* refs: the shares, the maker and the request under way */
     LIST_HEAD(kept_lease_shares, kept_lease_share) waiting; /* for the request under way */
     bool is_busy;                                           /* there is one */
-    bool is_spared, is_doubtful; /* kept_lease_spare(), kept_lease_doubt() */
+    bool is_spared, is_doubtful; /* kept_lease_spare(), kept_lease_keep() */
 };
 
 enum status kept_lease_new(struct etcd *etcd, uv_loop_t *loop, uint64_t ttl_s,
@@ -59,6 +59,14 @@ enum status kept_lease_own(struct etcd *etcd, uv_loop_t *loop, uint64_t ttl_s, v
     status = kept_lease_join(lease, arg, out);
     kept_lease_release(lease);
     return status;
+}
+
+enum status kept_lease_enter(struct kept_lease *lease, struct etcd *etcd, uv_loop_t *loop,
+                             uint64_t ttl_s, void *arg, struct kept_lease_share *out)
+{
+    if (lease)
+        return kept_lease_join(lease, arg, out);
+    return ttl_s > 0 ? kept_lease_own(etcd, loop, ttl_s, arg, out) : STATUS_OK;
 }
 
 void kept_lease_leave(struct kept_lease_share *share)
@@ -198,9 +206,11 @@ void kept_lease_renew(struct kept_lease_share *share, uint64_t beat_ms, kept_lea
         kept_lease_ask(lease);
 }
 
-void kept_lease_keep(struct kept_lease_share *share, uint64_t beat_ms)
+void kept_lease_keep(struct kept_lease_share *share, uint64_t beat_ms, bool may_come_late)
 {
     struct kept_lease *lease = share->lease;
+    if (lease && may_come_late)
+        lease->is_doubtful = true;
     if (lease && lease->id != 0 && !lease->is_busy && !kept_lease_is_fresh(lease, beat_ms))
         kept_lease_ask(lease);
 }
@@ -218,16 +228,16 @@ bool kept_lease_has_been(const struct kept_lease_share *share, int64_t id)
     return id == share->id || (share->lost_id != 0 && id == share->lost_id);
 }
 
-void kept_lease_spare(struct kept_lease_share *share)
+void kept_lease_spare(struct kept_lease_share *share, int64_t id)
 {
-    if (share->lease)
+    if (share->lease && share->id == id)
         share->lease->is_spared = true;
 }
 
-void kept_lease_doubt(struct kept_lease_share *share, bool is_doubtful)
+void kept_lease_trust(struct kept_lease_share *share)
 {
     if (share->lease)
-        share->lease->is_doubtful = is_doubtful;
+        share->lease->is_doubtful = false;
 }
 
 static void kept_lease_on_revoked(void *arg, const struct lease_result *result)

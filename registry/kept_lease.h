@@ -45,6 +45,9 @@ MUST_USE enum status kept_lease_join(struct kept_lease *lease, void *arg,
 /* A lease of one's own: a share in a new one that nobody else can join. NO_MEMORY. */
 MUST_USE enum status kept_lease_own(struct etcd *etcd, uv_loop_t *loop, uint64_t ttl_s, void *arg,
                                     struct kept_lease_share *out);
+/* A share in this lease; NULL: in one of its own; ttl_s 0: in nothing. As the two above. */
+MUST_USE enum status kept_lease_enter(struct kept_lease *lease, struct etcd *etcd, uv_loop_t *loop,
+                                      uint64_t ttl_s, void *arg, struct kept_lease_share *out);
 /* Give the share up; `done` is not called any more. */
 void kept_lease_leave(struct kept_lease_share *share);
 
@@ -53,8 +56,10 @@ void kept_lease_leave(struct kept_lease_share *share);
 void kept_lease_renew(struct kept_lease_share *share, uint64_t beat_ms, kept_lease_done *done);
 
 /* The user's beat takes long: renew a lease that is due, so that it outlives the beat. Of many users
- * all may wait for etcd at once, and none begin another beat. Nothing for a share in nothing. */
-void kept_lease_keep(struct kept_lease_share *share, uint64_t beat_ms);
+ * all may wait for etcd at once, and none begin another beat. Nothing for a share in nothing.
+ * may_come_late: a write under the lease was sent and not answered, and may be carried out after all
+ * else; only a lease that is gone refuses it. So it is to be revoked after all. */
+void kept_lease_keep(struct kept_lease_share *share, uint64_t beat_ms, bool may_come_late);
 
 /* `done` is not called any more. */
 void kept_lease_cancel(struct kept_lease_share *share);
@@ -66,13 +71,13 @@ void kept_lease_lose(struct kept_lease_share *share);
  * that. 0 is the one of a share that has none now. */
 bool kept_lease_has_been(const struct kept_lease_share *share, int64_t id);
 
-/* A key was written under the lease: never revoke it. It would take along what others have put there;
+/* A key was written under the lease with this ID, if it is the share's: do not revoke it. It would take along what others have put there;
  * and a key that was deleted on purpose is told from one that expired by its lease, which lives. A share
  * in nothing: nothing. */
-void kept_lease_spare(struct kept_lease_share *share);
-/* A write under the lease may be carried out late, after all else: only a lease that is gone refuses
- * it. So it is revoked after all; false: not this one, as another's key stands under it. */
-void kept_lease_doubt(struct kept_lease_share *share, bool is_doubtful);
+void kept_lease_spare(struct kept_lease_share *share, int64_t id);
+/* No write of this share that may come late is to be feared any more, as another's key stands under
+ * the lease: it is not revoked for its sake. */
+void kept_lease_trust(struct kept_lease_share *share);
 /* Give the lease back where no other share is left and nothing was written under it. `done` is
  * called once, perhaps before this returns, with OK whatever became of it: a lease runs out. */
 void kept_lease_revoke(struct kept_lease_share *share, kept_lease_done *done);

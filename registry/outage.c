@@ -39,11 +39,12 @@ bool outage_is_new(struct outage *outage, enum status status)
     return is_new;
 }
 
-uint64_t outage_delay_ms(struct outage *outage)
+uint64_t outage_delay_ms(struct outage *outage, uint64_t max_ms)
 {
     outage->failures++;
-    return backoff_jitter(
+    uint64_t delay_ms = backoff_jitter(
         backoff_pause(OUTAGE_BACKOFF_MIN_MS, OUTAGE_BACKOFF_MAX_MS, outage->failures));
+    return delay_ms < max_ms ? delay_ms : max_ms;
 }
 
 bool outage_end(struct outage *outage)

@@ -24,10 +24,10 @@ bool outage_is_unknown(enum status status);
  * Where two kinds alternate, as two members may fail in different ways, each is so once. */
 bool outage_is_new(struct outage *outage, enum status status);
 
-/* How long to wait before the next try: 0.25 s doubling to 1.5 s, of which a random half, so that a
+/* How long to wait before the next try: 0.25 s doubling to 1.5 s, of which a random half, and max_ms at most, so that a
  * thousand processes do not come back at the same moment. No longer, since a lease may be of a few
  * seconds: whoever came back later would have vanished meanwhile. */
-uint64_t outage_delay_ms(struct outage *outage);
+uint64_t outage_delay_ms(struct outage *outage, uint64_t max_ms);
 
 /* All is well. True when it had not been. */
 bool outage_end(struct outage *outage);

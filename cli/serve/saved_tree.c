@@ -98,7 +98,7 @@ static bool saved_tree_on_key(void *arg, const struct kv *kv)
         return true;
     load->status = zone_put(zone, kv->key + root_len, kv->key_len - root_len, kv->value,
                             kv->value_len, kv->mod_revision, kv->lease);
-    if (load->status == STATUS_OK && *load->saved->guard)
+    if (load->status == STATUS_OK && load->saved->guard && *load->saved->guard)
         guard_know(*load->saved->guard, kv);
     if (++load->count % SLICE == 0)
         zone_commit(zone, 0);
@@ -133,7 +133,7 @@ enum status saved_tree_load(struct saved_tree *saved, uint64_t *age_s)
     enum status status = state_copy_load(saved->copy, saved_tree_on_key, &load, &mark);
     if (status != STATUS_OK) {
         saved_tree_empty_zone(zone);
-        if (*saved->guard)
+        if (saved->guard && *saved->guard)
             guard_forget(*saved->guard);
         return STATUS_NOT_FOUND;
     }

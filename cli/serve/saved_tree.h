@@ -24,7 +24,7 @@ struct saved_tree {
     const struct key_root *root;
     struct zone *const *zone;
     struct follow *const *follow;
-    struct guard *const *guard; /* *guard may be NULL: there is none */
+    struct guard *const *guard; /* NULL, or *guard is: there is none */
     /* The rest is saved_tree_init()'s. */
     struct kv_key prefix;
     struct state_copy *copy;     /* until the writer has it */

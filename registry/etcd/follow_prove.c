@@ -96,7 +96,7 @@ static void follow_prove_switch_watch(struct follow *follow, const struct follow
     if (follow->probe)
         range_cancel(follow->probe);
     follow->probe = NULL;
-    follow_state_end_rival(follow);
+    follow_state_end_rivals(follow);
     follow->probes_failed = 0;
     follow->member = proof->member;
 }

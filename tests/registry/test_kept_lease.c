@@ -182,19 +182,19 @@ static void a_loss_that_is_heard_of_while_it_is_renewed_is_no_failure(void **sta
 static void in_a_long_beat_it_is_renewed_when_it_is_due(void **state)
 {
     (void)state;
-    kept_lease_keep(&(struct kept_lease_share){0}, BEAT_MS);
-    kept_lease_keep(&users[0].share, BEAT_MS);
+    kept_lease_keep(&(struct kept_lease_share){0}, BEAT_MS, false);
+    kept_lease_keep(&users[0].share, BEAT_MS, false);
     fake_settle();
     assert_int_equal(fake.lease_count, 0); /* there is nothing to keep yet */
     renew(0);
     fake_settle();
     fake.now_ms += BEAT_MS / 2 - 1;
-    kept_lease_keep(&users[0].share, BEAT_MS);
+    kept_lease_keep(&users[0].share, BEAT_MS, false);
     fake_settle();
     assert_int_equal(fake.counts[FAKE_KEEP_ALIVE], 0);
     fake.now_ms += 1;
-    kept_lease_keep(&users[0].share, BEAT_MS);
-    kept_lease_keep(&users[1].share, BEAT_MS);
+    kept_lease_keep(&users[0].share, BEAT_MS, false);
+    kept_lease_keep(&users[1].share, BEAT_MS, false);
     fake_settle();
     assert_int_equal(fake.counts[FAKE_KEEP_ALIVE], 1);
     assert_int_equal(users[0].calls, 1);
@@ -346,7 +346,7 @@ static void a_spared_lease_and_none_are_not_given_back(void **state)
     kept_lease_revoke(&users[0].share, on_done);
     assert_int_equal(users[0].calls, 1);
     (void)leave_all_but_one();
-    kept_lease_spare(&users[0].share);
+    kept_lease_spare(&users[0].share, users[0].share.id);
     users[0].calls = 0;
     kept_lease_revoke(&users[0].share, on_done);
     assert_int_equal(users[0].calls, 1);
@@ -359,7 +359,7 @@ static void a_lease_that_is_granted_anew_is_not_spared(void **state)
 {
     (void)state;
     int64_t id = leave_all_but_one();
-    kept_lease_spare(&users[0].share);
+    kept_lease_spare(&users[0].share, users[0].share.id);
     fake_forget_lease(id);
     kept_lease_lose(&users[0].share);
     renew(0);

@@ -14,14 +14,14 @@ static void the_pauses_grow_to_a_second_and_a_half(void **state)
     struct outage outage = {0};
     uint64_t least = 125, most = 250;
     for (unsigned i = 0; i < 50; i++) {
-        uint64_t delay_ms = outage_delay_ms(&outage);
+        uint64_t delay_ms = outage_delay_ms(&outage, UINT64_MAX);
         assert_in_range(delay_ms, least, most);
         most = most * 2 < 1500 ? most * 2 : 1500;
         least = most / 2;
     }
     assert_true(outage_end(&outage));
     assert_false(outage_end(&outage));
-    assert_in_range(outage_delay_ms(&outage), 125, 250);
+    assert_in_range(outage_delay_ms(&outage, UINT64_MAX), 125, 250);
 }
 
 /* 64 draws from 751 numbers are the same once in 10^181: it is the jitter that is missing then. */
@@ -31,7 +31,7 @@ static void the_pauses_are_not_all_the_same(void **state)
     struct outage outage = {0};
     uint64_t least = UINT64_MAX, most = 0;
     for (unsigned i = 0; i < 68; i++) {
-        uint64_t delay_ms = outage_delay_ms(&outage);
+        uint64_t delay_ms = outage_delay_ms(&outage, UINT64_MAX);
         if (i < 4)
             continue; /* it still grows */
         least = delay_ms < least ? delay_ms : least;

@@ -87,8 +87,8 @@ static void what_etcd_refuses_is_said(void **state)
     run.store.fail = (struct fake_row){"/v3/kv/range", 403, DENIED, FAKE_KEEP, 9};
     assert_int_equal(cli_run(&run, "service list"), 1);
     assert_string_equal(run.out, "");
-    assert_non_null(strstr(run.err, "permission denied (see --etcd-user and the roles of that "
-                                    "user)\n"));
+    assert_non_null(strstr(run.err, "permission denied (see --etcd-user, --etcd-password-file and "
+                                    "the roles of that user)\n"));
     assert_int_equal(cli_run(&run, "service list --etcd-endpoint 127.0.0.1:1"), 1);
     assert_non_null(strstr(run.err, "127.0.0.1:1: connection refused (is etcd running there? See "
                                     "--etcd-endpoint)\n"));

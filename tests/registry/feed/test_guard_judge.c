@@ -33,7 +33,7 @@ static void what_expires_all_at_once_is_held_until_its_hold_ends(void **state)
         guard_world.log,
         "2 guard: 17 of 20 instances of a have expired within 10 s: they are held for "
         "60 s each, or "
-        "until they are back\n"
+        "until they are back; do they reach etcd?\n"
         "1 guard: no instance of a is held any more: 0 came back, 20 were let go\n");
 }
 
