@@ -173,6 +173,23 @@ static const char systemd_units[] =
     "\\fBempusa.service\\fR is another name for it, and \\fBsystemctl restart empusa\\fR does what "
     "it did.";
 
+static const char standing_faults[] =
+    ".SH FAULTS\nWhile no member of etcd answers, what is known is answered as stale: TTLs of 30 "
+    "seconds at most, and the extended error 3; after \\fB\\-\\-stale\\-limit\\fR SERVFAIL, with "
+    "the extended error 24.\n.PP\nWith \\fB\\-\\-state\\-dir\\fR a server that starts without etcd "
+    "answers at once, as stale, from the copy that an earlier one kept. It is one whole state, "
+    "checked when it is read. One that is damaged is put aside as "
+    "\\fI\\%registry.db.damaged\\fR; one of another tree root or of a later version is left alone; "
+    "the server starts as without it. A disk that is full costs the copy and no answer. A "
+    "directory that is not the server\\(cqs own, or that another one uses, is refused.\n.PP\nWith "
+    "\\fB\\-\\-guard\\fR \\fI80\\fR, for sites whose services and etcd may be cut off from each "
+    "other, what expired is answered, with TTLs of 10 seconds at most, when within 10 seconds at "
+    "least five instances of a type have expired and more than 80 percent of those that there "
+    "were: also those that had expired before so many had. Each until it is registered again, or "
+    "until \\fB\\-\\-guard\\-hold\\fR is over. What is unregistered or deleted goes at once. To "
+    "let "
+    "go of one that is held, register and unregister it again.";
+
 static void docs_man_serve(const struct command_table *table)
 {
     const struct command *command = command_find(table, NULL, "serve");
@@ -184,6 +201,7 @@ static void docs_man_serve(const struct command_table *table)
         "limit.\n.SH OPTIONS\nThe options that all commands have in common: \\fBempusa\\fR(1).");
     for (size_t i = 0; i < command->option_count; i++)
         docs_roff_option(option_row(command->options[i]));
+    puts(standing_faults);
     puts(systemd_units);
     docs_roff_tail("empusa(1), etcd(1), systemd.exec(5)");
 }

@@ -8,8 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define AGAIN_MS    200
-#define USEC_PER_MS 1000
+#define AGAIN_MS     200
+#define PAUSE_MIN_MS 10 /* a manager that wants more would get nothing else done */
+#define USEC_PER_MS  1000
 
 /* '@' stands for the NUL of an abstract name. Neither kind needs a NUL at its end: what counts is
  * the length (unix(7)). */
@@ -53,7 +54,7 @@ static uint64_t sd_notify_pause_ms(void)
     if (usec == 0 || errno != 0)
         return 0;
     uint64_t pause_ms = usec / 2 / USEC_PER_MS;
-    return pause_ms > 0 ? pause_ms : 1;
+    return pause_ms > PAUSE_MIN_MS ? pause_ms : PAUSE_MIN_MS;
 }
 
 static void sd_notify_on_alive(uv_timer_t *timer)

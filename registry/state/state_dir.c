@@ -10,7 +10,8 @@ enum status state_dir_check(const char *path, char **out, struct detail *why)
 {
     struct stat st;
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
+        return detail_set(why, STATUS_SYSTEM, "%s%s", strerror(errno),
+                          errno == ENOENT ? ": nor is the directory that it would be in" : "");
     if (stat(path, &st) != 0)
         return detail_set(why, STATUS_SYSTEM, "%s", strerror(errno));
     if (!S_ISDIR(st.st_mode))
@@ -19,8 +20,10 @@ enum status state_dir_check(const char *path, char **out, struct detail *why)
         return detail_set(why, STATUS_BAD_INPUT, "it belongs to user %u, and this is user %u",
                           (unsigned)st.st_uid, (unsigned)geteuid());
     if (st.st_mode & (S_IRWXG | S_IRWXO))
-        return detail_set(why, STATUS_BAD_INPUT, "others may enter it (mode %04o): chmod 0700",
-                          (unsigned)st.st_mode & 07777);
+        return detail_set(
+            why, STATUS_BAD_INPUT,
+            "others may enter it (mode %04o): it has to be one of its own, with mode 0700",
+            (unsigned)st.st_mode & 07777);
     char *real = realpath(path, NULL);
     if (!real)
         return detail_set(why, errno == ENOMEM ? STATUS_NO_MEMORY : STATUS_SYSTEM, "%s",

@@ -367,7 +367,7 @@ def test_a_second_server_is_refused(own_registry, state):
 
 
 @pytest.mark.parametrize("make, status, why", [
-    (lambda path: os.mkdir(path, 0o755) or os.chmod(path, 0o755), 2, "others may enter it (mode 0755): chmod 0700"),
+    (lambda path: os.mkdir(path, 0o755) or os.chmod(path, 0o755), 2, "others may enter it (mode 0755): it has to be one of its own, with mode 0700"),
     (lambda path: open(path, "x", encoding="utf-8").close(), 2, "it is no directory"),
     (lambda path: os.symlink("/nonexistent/x", path), 1, "No such file or directory"),
     (lambda path: os.mkdir(path, 0o700) or os.chown(path, 65534, 65534), 2, "it belongs to user 65534, and this is user 0"),

@@ -208,7 +208,7 @@ static void only_who_is_meant_gives_signs_of_life(void **state)
         {"30000000", ours, 15000},
         {"30000000", "1", 0},
         {"30000000", "", 0},
-        {"1", ours, 1},
+        {"1", ours, 10},
         {"0", ours, 0},
         {"", ours, 0},
         {"-1", ours, 0},
