@@ -135,9 +135,8 @@ static void follow_on_knock(void *arg, enum status status, const struct kv_range
     /* Reads are answered, but nothing can be followed: then all is loaded instead, no more often
      * than a watch would be proven. */
     uint64_t age_ms = follow_state_now_ms(follow) - follow->proving.done_ms;
-    if (follow->needs_load)
-        follow_load(follow);
-    else if (follow->watches_lost >= FOLLOW_LOST_MAX && age_ms >= follow->proving.every_ms)
+    bool is_blind = follow->watches_lost >= FOLLOW_LOST_MAX && age_ms >= follow->proving.every_ms;
+    if (follow->needs_load || is_blind)
         follow_load(follow);
     else
         follow_watch_join(follow);
