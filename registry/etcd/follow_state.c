@@ -174,7 +174,7 @@ struct range *follow_state_ask(struct follow *follow, struct member *member, uin
 void follow_state_commit(struct follow *follow, const struct watch *except)
 {
     const struct watch *watch = follow->watch;
-    if (!follow->has_told || (watch && watch != except && watch_in_batch(watch)))
+    if (!follow->has_told || follow->is_torn || (watch && watch != except && watch_in_batch(watch)))
         return;
     follow->has_told = false;
     follow->events.commit(follow->arg, follow->revision);

@@ -96,7 +96,8 @@ struct follow {
     bool is_stopped;
     bool needs_load;
     bool has_begun;   /* the load has been told of */
-    bool has_told;    /* something since the last commit */
+    bool has_told;    /* something since the last commit, */
+    bool is_torn;     /* of which the last is part of a line: no commit before the rest is told */
     bool needs_check; /* as soon as the watch stands */
     struct range *load, *probe;
     struct follow_rival rivals[ENDPOINT_LIST_MAX]; /* as the set's members: the probe is late */

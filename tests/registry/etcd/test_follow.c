@@ -544,7 +544,8 @@ static void a_killed_member_is_left_and_nothing_is_missed(void **state)
         uv_run(&loop, UV_RUN_NOWAIT);
     }
     assert_true(RUN_UNTIL(owner.count == 200 && owner.is_live, 10000));
-    assert_int_equal(owner.loads, 1);
+    assert_in_range(owner.loads, 1,
+                    2); /* another, where it took so long that a store can be filled anew */
     assert_int_equal(owner.removes, 0);
     assert_true(etcd_server_launch(victim) && etcd_server_wait(victim));
 }
