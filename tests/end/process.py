@@ -176,4 +176,7 @@ class Process:
                 if found is None:
                     self.check()
             return found
-        return wait_until(look, timeout, f"{pattern!r} on standard error; it says {self.err[-5:]}")
+        try:
+            return wait_until(look, timeout)
+        except AssertionError:
+            raise AssertionError(f"not within {timeout:g} s: {pattern!r} on standard error; it says {self.err[-5:]}") from None
