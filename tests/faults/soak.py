@@ -17,7 +17,7 @@ import urllib.request
 from etcd import Etcd
 from process import PATIENCE, Process
 from server import BINARY, Registry
-from soak_asker import Asker, transfer
+from soak_asker import AHEAD, Asker, transfer
 from soak_faults import Injector, Side
 from soak_model import KEEP_S, MENDED_S, Model
 from soak_writer import Lane, make_groups
@@ -110,7 +110,7 @@ class Soak:
 
     def _prune(self):
         now = time.monotonic()
-        self.floors.append((now, min(side.floor for side in self.sides)))
+        self.floors.append((now, max(0, min(side.floor for side in self.sides) - AHEAD)))
         while len(self.floors) > 1 and self.floors[1][0] < now - KEEP_S * max(1, PATIENCE / 2):
             self.floors.pop(0)
         self.model.prune(self.floors[0][1])
