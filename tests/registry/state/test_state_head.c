@@ -34,7 +34,7 @@ static int end(void **state)
 }
 
 /* After these statements. */
-static enum status read_after(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static enum status read_after(const char *format, ...)
 {
     char sql[512];
     struct state_db *db = NULL;
