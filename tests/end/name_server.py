@@ -68,7 +68,11 @@ class NameServer:
                 wire, client = self._sock.recvfrom(4096)
             except OSError:
                 return
-            query = dns.message.from_wire(wire)
+            try:
+                query = dns.message.from_wire(wire)
+            except Exception as error:  # pylint: disable=broad-except
+                print(f"name server {self.address}: {wire!r} from {client}: {error!r}")
+                continue
             question = query.question[0]
             name = question.name.to_text().lower()
             self.asked.append((time.monotonic(), name, question.rdtype))

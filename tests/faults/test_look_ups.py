@@ -206,7 +206,7 @@ def watch_recovery(verdict, all_cases):
             verdict.add(kind, "right", False, f"{what}: late")
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
+@pytest.mark.parametrize("batch", [0, *(pytest.param(batch, marks=pytest.mark.long) for batch in range(1, BATCHES))])
 def test_what_dns_says_of_etcd(cases, verdict, batch):
     all_cases = cases(list(SPOILS)[batch::BATCHES])
     for case in all_cases.values():
