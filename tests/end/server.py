@@ -33,8 +33,8 @@ class Result:
         return self.err.rstrip("\n")
 
 
-def run(*args, env=None, timeout=30, **options):
-    argv = [BINARY, *(arg if isinstance(arg, bytes) else str(arg) for arg in args)]
+def run(*args, env=None, timeout=30, binary=None, **options):
+    argv = [binary or BINARY, *(arg if isinstance(arg, bytes) else str(arg) for arg in args)]
     options.setdefault("stdout", subprocess.PIPE)
     done = subprocess.run(argv, env=env or clean_environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           timeout=timeout * PATIENCE, preexec_fn=die_with_parent, check=False, **options)
@@ -48,10 +48,11 @@ class Registry:
     def __init__(self, etcd, root, **variables):
         self.etcd, self.root = etcd, root
         self.env = clean_environment(EMPUSA_ETCD_ENDPOINT=etcd.endpoints, EMPUSA_TREE_ROOT=root, **variables)
+        self.binary = None  # another program than BINARY, which wraps it
         self.processes = []
 
     def __call__(self, *args, env=None, **options):
-        return run(*args, env={**self.env, **(env or {})}, **options)
+        return run(*args, env={**self.env, **(env or {})}, binary=self.binary, **options)
 
     def ok(self, *args, **options):
         result = self(*args, **options)
@@ -59,7 +60,7 @@ class Registry:
         return result
 
     def start(self, *args, env=None):
-        process = Process([BINARY, *args], env={**self.env, **(env or {})})
+        process = Process([self.binary or BINARY, *args], env={**self.env, **(env or {})})
         self.processes.append(process)
         return process
 
@@ -106,7 +107,7 @@ class Registry:
         env = {**self.env, **(env or {})}
         if endpoints:
             env["EMPUSA_ETCD_ENDPOINT"] = endpoints
-        server = Server(args, env, listen)
+        server = Server(args, env, listen, self.binary)
         self.processes.append(server)
         return server
 
@@ -134,10 +135,10 @@ class Registry:
 
 
 class Server(Process):
-    def __init__(self, args, env, listen="127.0.0.1"):
+    def __init__(self, args, env, listen="127.0.0.1", binary=None):
         self.port = free_port()
         shown = f"[{listen}]" if ":" in listen else listen
-        super().__init__([BINARY, "serve", "--listen", f"{shown}:{self.port}", *args], env=env)
+        super().__init__([binary or BINARY, "serve", "--listen", f"{shown}:{self.port}", *args], env=env)
         self.dns = Dns(self.port, {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen))
 
     def wait_ready(self, timeout=20):
