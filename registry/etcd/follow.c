@@ -58,9 +58,9 @@ static bool follow_on_load_kv(void *arg, const struct kv *kv)
 /* What was read is right as of its revision: from there on it will be proven. */
 static void follow_take_load(struct follow *follow, const struct kv_range_result *result)
 {
-    follow->needs_load = follow->needs_check = follow->has_told = follow->is_torn = false;
+    follow->needs_load = follow->needs_check = follow->has_told = false;
     follow->watches_lost = follow->stalls = 0;
-    follow->revision = follow->loaded = follow->newest = result->revision;
+    follow->revision = follow->told = follow->loaded = follow->newest = result->revision;
     follow->raft_term = result->raft_term;
     follow->cluster_id = result->cluster_id;
     follow->last_seen_ms = follow_state_now_ms(follow);

@@ -120,7 +120,7 @@ static void follow_prove_finish(struct follow *follow)
     follow_prove_believe(follow, &proof, lost);
     if (proof.watch) {
         follow_prove_switch_watch(follow, &proof);
-        follow_state_commit(follow, NULL);
+        follow_state_commit(follow);
     } else if (lost) {
         /* Only reads have shown it: there is no second watch to go on with. */
         follow_state_abandon_member(follow, STATUS_BAD_REPLY,
@@ -183,7 +183,7 @@ static void follow_prove_count(struct follow *follow)
     struct kv_range range = follow->keys;
     if (watch_in_batch(follow->watch) || (proof->watch && watch_in_batch(proof->watch)))
         return;
-    follow_state_commit(follow, NULL);
+    follow_state_commit(follow);
     if (follow->is_stopped)
         return;
     range.revision = follow->revision > proof->target ? follow->revision : proof->target;
@@ -279,7 +279,7 @@ static void follow_prove_on_batch_end(void *arg, int64_t revision)
     struct follow *follow = arg;
     follow->proof.replayed = revision;
     follow_state_reach(follow, revision);
-    follow_state_commit(follow, NULL);
+    follow_state_commit(follow);
 }
 
 static void follow_prove_on_lost(void *arg, enum status status, const struct detail *why)

@@ -171,10 +171,9 @@ struct range *follow_state_ask(struct follow *follow, struct member *member, uin
     return range_start(follow->etcd, &range, member, NULL, done, arg);
 }
 
-void follow_state_commit(struct follow *follow, const struct watch *except)
+void follow_state_commit(struct follow *follow)
 {
-    const struct watch *watch = follow->watch;
-    if (!follow->has_told || follow->is_torn || (watch && watch != except && watch_in_batch(watch)))
+    if (!follow->has_told || follow->told > follow->revision)
         return;
     follow->has_told = false;
     follow->events.commit(follow->arg, follow->revision);
@@ -188,6 +187,9 @@ static bool follow_state_take(struct follow *follow, const char *key, size_t key
     /* Later than its proof: the watch that it rested on had not told all yet. */
     follow->facts.repairs += revision <= follow->ledger.proven;
     follow->has_told = true;
+    /* A read brings single keys that were lost, and not all that stands under their revision. */
+    if (source != LEDGER_READ && revision > follow->told)
+        follow->told = revision;
     return true;
 }
 

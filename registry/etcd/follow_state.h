@@ -96,8 +96,7 @@ struct follow {
     bool is_stopped;
     bool needs_load;
     bool has_begun;   /* the load has been told of */
-    bool has_told;    /* something since the last commit, */
-    bool is_torn;     /* of which the last is part of a line: no commit before the rest is told */
+    bool has_told;    /* something since the last commit */
     bool needs_check; /* as soon as the watch stands */
     struct range *load, *probe;
     struct follow_rival rivals[ENDPOINT_LIST_MAX]; /* as the set's members: the probe is late */
@@ -105,8 +104,9 @@ struct follow {
     struct watch *watch;
     struct member *member; /* that is watched */
     int64_t revision;      /* up to which all has been told */
-    int64_t loaded;        /* the revision of the last load */
-    int64_t newest;        /* the newest of the store that was heard of */
+    int64_t told; /* of the newest event that a watch has told: above that, of a part of its line */
+    int64_t loaded; /* the revision of the last load */
+    int64_t newest; /* the newest of the store that was heard of */
     uint64_t raft_term, cluster_id;
     struct follow_check_newest_key newest_key;
     struct ledger ledger;
@@ -172,9 +172,10 @@ void follow_state_remove(struct follow *follow, const char *key, size_t key_len,
 /* One of the watches has told all up to `revision`. */
 void follow_state_reach(struct follow *follow, int64_t revision);
 
-/* Commit what has been told, unless the watch that is followed stands inside a line; of `except` it
- * is known that it does not. The owner may stop the follow then. */
-void follow_state_commit(struct follow *follow, const struct watch *except);
+/* Commit what has been told, unless the last of it is part of a line: what stands under one revision is
+ * shown as a whole. A watch may break off inside a line; then another, or a load, tells all of it. The
+ * owner may stop the follow here. */
+void follow_state_commit(struct follow *follow);
 
 /* Whether there are so few keys that all may be looked at without a thought. */
 bool follow_state_is_small(const struct follow *follow);

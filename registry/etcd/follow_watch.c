@@ -188,7 +188,7 @@ void follow_watch_tick(struct follow *follow)
         return;
     }
     /* What another source told while the watch stood inside a line. */
-    follow_state_commit(follow, NULL);
+    follow_state_commit(follow);
     if (follow->is_stopped)
         return;
     follow_watch_probe(follow);
@@ -257,30 +257,22 @@ static void follow_watch_on_created(void *arg, const struct gateway_reply_header
     follow_state_set_live(follow);
 }
 
-/* What stands under one revision is shown as a whole. A watch may break off inside a line, and what
- * comes next be told by another: not before that, or a load, has told the line to its end is there
- * another commit. */
 static void follow_watch_on_put(void *arg, const struct kv *kv)
 {
-    struct follow *follow = arg;
-    follow->is_torn = true;
-    follow_state_put(follow, kv, LEDGER_FOLLOWED);
+    follow_state_put(arg, kv, LEDGER_FOLLOWED);
 }
 
 static void follow_watch_on_remove(void *arg, const char *key, size_t key_len, int64_t revision)
 {
-    struct follow *follow = arg;
-    follow->is_torn = true;
-    follow_state_remove(follow, key, key_len, revision, LEDGER_FOLLOWED);
+    follow_state_remove(arg, key, key_len, revision, LEDGER_FOLLOWED);
 }
 
 static void follow_watch_on_batch_end(void *arg, int64_t revision)
 {
     struct follow *follow = arg;
     follow->last_seen_ms = follow_state_now_ms(follow);
-    follow->is_torn = false;
     follow_state_reach(follow, revision);
-    follow_state_commit(follow, follow->watch); /* which still counts as in its line */
+    follow_state_commit(follow);
 }
 
 static void follow_watch_on_lost(void *arg, enum status status, const struct detail *why)

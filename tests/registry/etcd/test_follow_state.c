@@ -139,12 +139,12 @@ static void the_newest_event_is_the_one_looked_for(void **state)
 static void what_was_told_is_committed_once(void **state)
 {
     (void)state;
-    follow_state_commit(&follow, NULL);
+    follow_state_commit(&follow);
     assert_int_equal(owner.commits, 0);
     tell("a", 5, true);
     follow_state_reach(&follow, 7);
-    follow_state_commit(&follow, NULL);
-    follow_state_commit(&follow, NULL);
+    follow_state_commit(&follow);
+    follow_state_commit(&follow);
     assert_int_equal(owner.commits, 1);
     assert_int_equal(owner.committed, 7);
     follow_state_reach(&follow, 6); /* it does not go back */
@@ -154,6 +154,27 @@ static void what_was_told_is_committed_once(void **state)
     follow_state_reach(&follow, 9);
     assert_int_equal(follow.revision, 9);
     assert_int_equal(follow.newest, 20);
+}
+
+/* What stands under one revision is shown as a whole, whichever watch tells the rest of it. */
+static void a_part_of_a_line_waits_for_the_rest(void **state)
+{
+    struct kv kv = {.key = "r", .key_len = 1, .value = "v", .value_len = 1, .mod_revision = 30};
+    (void)state;
+    follow_state_reach(&follow, 7);
+    tell("a", 9, true);
+    follow_state_commit(&follow);
+    follow_state_reach(&follow, 8); /* a line before that, by another watch */
+    follow_state_commit(&follow);
+    assert_int_equal(owner.commits, 0);
+    tell("b", 9, false);
+    follow_state_reach(&follow, 9);
+    follow_state_commit(&follow);
+    assert_int_equal(owner.commits, 1);
+    assert_int_equal(owner.committed, 9);
+    follow_state_put(&follow, &kv, LEDGER_READ); /* a read brings what was lost, key by key */
+    follow_state_commit(&follow);
+    assert_int_equal(owner.commits, 2);
 }
 
 static void fail_with(enum status status, const char *text)
@@ -257,13 +278,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(the_newest_event_is_the_one_looked_for),
-        TEST(what_was_told_is_committed_once),
-        TEST(the_pause_after_a_failure_grows),
-        TEST(each_reason_of_an_outage_is_told_once),
-        TEST(loads_begin_a_second_apart),
-        TEST(a_member_that_is_left_is_no_good_for_a_while),
-        TEST(a_few_keys_may_all_be_looked_at),
+        TEST(the_newest_event_is_the_one_looked_for),       TEST(what_was_told_is_committed_once),
+        TEST(a_part_of_a_line_waits_for_the_rest),          TEST(the_pause_after_a_failure_grows),
+        TEST(each_reason_of_an_outage_is_told_once),        TEST(loads_begin_a_second_apart),
+        TEST(a_member_that_is_left_is_no_good_for_a_while), TEST(a_few_keys_may_all_be_looked_at),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
