@@ -57,17 +57,23 @@ static void saved_tree_ask_for_load(struct saved_tree *saved)
     follow_load_again(*saved->follow, "the copy on disk lacks something");
 }
 
-/* Addresses of hosts change the serial without a change of the registry. */
+/* Addresses of hosts change the serial without a change of the registry. contact_s: a contact that is
+ * later by so much is worth writing; or earlier, by a clock that was set back. */
+static void saved_tree_write_news(struct saved_tree *saved, int64_t contact_s)
+{
+    if (!saved->writer || !saved->is_whole)
+        return;
+    int64_t later_s = saved_tree_contact_s(saved) - saved->mark.contact_s;
+    if (zone_view(*saved->zone)->serial != saved->mark.serial || later_s >= contact_s ||
+        later_s <= -contact_s)
+        saved_tree_write_mark(saved);
+}
+
 static void saved_tree_on_tick(uv_timer_t *timer)
 {
     struct saved_tree *saved = timer->data;
     saved_tree_ask_for_load(saved);
-    if (!saved->is_whole)
-        return;
-    int64_t later_s = saved_tree_contact_s(saved) - saved->mark.contact_s;
-    if (zone_view(*saved->zone)->serial != saved->mark.serial || later_s >= CONTACT_EVERY_S ||
-        later_s <= -CONTACT_EVERY_S)
-        saved_tree_write_mark(saved);
+    saved_tree_write_news(saved, CONTACT_EVERY_S);
 }
 
 void saved_tree_init(struct saved_tree *saved, uv_loop_t *loop)
@@ -214,8 +220,7 @@ void saved_tree_commit(struct saved_tree *saved, int64_t revision)
 
 void saved_tree_note_contact(struct saved_tree *saved)
 {
-    if (saved->writer && saved->is_whole && saved_tree_contact_s(saved) != saved->mark.contact_s)
-        saved_tree_write_mark(saved);
+    saved_tree_write_news(saved, 1);
 }
 
 void saved_tree_stop(struct saved_tree *saved)

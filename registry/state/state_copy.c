@@ -32,6 +32,11 @@ bool state_copy_is_writable(const struct state_copy *copy)
     return copy->is_writable;
 }
 
+const struct state_mark *state_copy_mark(const struct state_copy *copy)
+{
+    return &copy->mark;
+}
+
 bool state_copy_is_loaded(const struct state_copy *copy)
 {
     return copy->is_loaded;

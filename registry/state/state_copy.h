@@ -37,6 +37,9 @@ void state_copy_close(struct state_copy *copy);
 MUST_USE enum status state_copy_load(struct state_copy *copy, kv_each *each, void *arg,
                                      struct state_mark *out);
 
+/* What that gave; only then. */
+const struct state_mark *state_copy_mark(const struct state_copy *copy);
+
 /* Whether a copy can be kept. */
 bool state_copy_is_writable(const struct state_copy *copy);
 

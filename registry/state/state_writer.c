@@ -74,6 +74,17 @@ static void state_writer_free(struct state_writer *writer)
     free(writer);
 }
 
+/* When the copy was written that an earlier process left, so far as it says: a server that starts over and
+ * over shall not look as if it kept one. */
+static uint64_t state_writer_written_ms(const struct state_copy *copy, uint64_t now_ms)
+{
+    if (!state_copy_is_loaded(copy))
+        return now_ms;
+    int64_t age_s = (int64_t)time(NULL) - state_copy_mark(copy)->contact_s;
+    uint64_t age_ms = age_s > 0 ? (uint64_t)age_s * MS_PER_S : 0;
+    return now_ms > age_ms ? now_ms - age_ms : 0;
+}
+
 enum status state_writer_start(struct state_copy *copy, const struct log *log,
                                struct state_writer **out, struct detail *why)
 {
@@ -85,6 +96,7 @@ enum status state_writer_start(struct state_copy *copy, const struct log *log,
     buffer_init(&writer->staged, STAGED_MAX);
     state_queue_init(&writer->queue, STATE_WRITER_QUEUED_MAX);
     state_apply_init(&writer->apply, &writer->queue, copy, log, state_apply_now_ms());
+    writer->apply.written_ms = state_writer_written_ms(copy, state_apply_now_ms());
     int error = state_writer_start_thread(writer);
     if (error != 0) {
         state_writer_free(writer);

@@ -47,8 +47,10 @@ void state_writer_commit(struct state_writer *writer, const struct state_mark *m
 bool state_writer_needs_load(const struct state_writer *writer);
 
 struct state_writer_counts {
-    uint64_t age_ms; /* since it was last written, or else since the start; UINT64_MAX: no writer */
-    uint64_t bytes;  /* on the disk */
+    /* Since the copy was written, be it by an earlier process; without one, since the start.
+     * UINT64_MAX: there is no writer. */
+    uint64_t age_ms;
+    uint64_t bytes;    /* on the disk */
     uint64_t failures; /* writes that failed */
 };
 

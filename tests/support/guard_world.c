@@ -139,6 +139,20 @@ void guard_world_open(unsigned share, uint64_t hold_ms)
     assert_int_equal(guard_world_try_open(share, hold_ms), STATUS_OK);
 }
 
+int guard_world_setup(void **state)
+{
+    (void)state;
+    guard_world_open(GUARD_WORLD_SHARE, GUARD_WORLD_HOLD_MS);
+    return 0;
+}
+
+int guard_world_teardown(void **state)
+{
+    (void)state;
+    guard_world_close();
+    return 0;
+}
+
 void guard_world_close(void)
 {
     guard_close(guard_world.guard);

@@ -39,6 +39,13 @@ extern struct guard_world guard_world;
 /* A guard and nothing else. share 0: none; what is reported goes to the owner directly. */
 void guard_world_open(unsigned share, uint64_t hold_ms);
 void guard_world_close(void);
+/* For cmocka, before and after each test: with the usual share and hold. */
+#define GUARD_WORLD_SHARE   80
+#define GUARD_WORLD_HOLD_MS 60000
+int guard_world_setup(void **state);
+int guard_world_teardown(void **state);
+#define GUARD_WORLD_TEST(name)                                                                     \
+    cmocka_unit_test_setup_teardown(name, guard_world_setup, guard_world_teardown)
 /* The same, and the guard's status is the test's matter. */
 enum status guard_world_try_open(unsigned share, uint64_t hold_ms);
 

@@ -130,6 +130,10 @@ static void what_one_process_served_the_next_one_finds(void **state)
     assert_int_equal(start(), STATUS_OK);
     assert_zone(2, 1, 9);
     assert_int_equal(zone_view(run.zone)->serial, 1001);
+    zone_raise_serial(run.zone, 2000); /* before etcd has said anything */
+    stop();
+    assert_int_equal(start(), STATUS_OK);
+    assert_int_equal(zone_view(run.zone)->serial, 2000);
     stop();
     assert_non_null(
         strstr(log_lines_take(&run.lines), "the state directory has revision 9, as of "));

@@ -2,22 +2,7 @@
 #include "support/fake_etcd.h"
 #include "support/guard_world.h"
 
-#define HOLD_MS 60000
 #define NO_TYPE 2
-
-static int open_world(void **state)
-{
-    (void)state;
-    guard_world_open(80, HOLD_MS);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    guard_world_close();
-    return 0;
-}
 
 static void a_load_is_judged_like_a_watch(void **state)
 {
@@ -39,7 +24,7 @@ static void a_load_is_judged_like_a_watch(void **state)
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         guard_world_play(all[i]);
         guard_world_close();
-        guard_world_open(80, HOLD_MS);
+        guard_world_setup(NULL);
     }
 }
 
@@ -58,7 +43,7 @@ static void a_load_that_is_broken_off_is_begun_anew(void **state)
     fake_run_for(1000);
     guard_world_load_broken_off();
     assert_int_equal(guard_world_shown(0), 20);
-    fake_run_for(HOLD_MS);
+    fake_run_for(GUARD_WORLD_HOLD_MS);
     assert_int_equal(guard_world_shown(0), 20); /* it waits for the load to end */
     guard_world_load_for(5000);
     assert_int_equal(guard_world_shown(0), 20);
@@ -83,7 +68,7 @@ static void a_load_that_finds_held_ones_again_returns_them(void **state)
     guard_world_load();
     assert_int_equal(guard_world_counts().held, 5);
     assert_int_equal(guard_world_shown(0), 20);
-    fake_run_for(HOLD_MS + 1000);
+    fake_run_for(GUARD_WORLD_HOLD_MS + 1000);
     assert_int_equal(guard_world_shown(0), 15);
 }
 
@@ -166,7 +151,7 @@ static void changes_of_its_own_are_committed_at_the_last_revision(void **state)
     guard_events.put(
         guard_world.guard,
         &(struct kv){.key = "/foo/switch/x", .key_len = 13, .value = "", .mod_revision = 99});
-    fake_run_for(HOLD_MS + 1000);
+    fake_run_for(GUARD_WORLD_HOLD_MS + 1000);
     assert_int_equal(guard_world.commits, commits);
     guard_events.commit(guard_world.guard, 99);
     assert_int_equal(guard_world.commits, commits + 1);
@@ -213,7 +198,7 @@ static void what_is_known_beforehand_counts_like_a_load(void **state)
         fake_settle();
         assert_int_equal(guard_world_shown(0), rows[row].shown);
         guard_world_close();
-        guard_world_open(80, HOLD_MS);
+        guard_world_setup(NULL);
     }
 }
 
@@ -231,7 +216,7 @@ static void without_a_guard_all_goes_at_once(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define TEST GUARD_WORLD_TEST
     const struct CMUnitTest tests[] = {
         TEST(a_load_is_judged_like_a_watch),
         TEST(a_load_that_is_broken_off_is_begun_anew),

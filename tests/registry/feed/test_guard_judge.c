@@ -2,22 +2,6 @@
 #include "support/fake_etcd.h"
 #include "support/guard_world.h"
 
-#define HOLD_MS 60000
-
-static int open_world(void **state)
-{
-    (void)state;
-    guard_world_open(80, HOLD_MS);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    guard_world_close();
-    return 0;
-}
-
 static void what_expires_all_at_once_is_held_until_its_hold_ends(void **state)
 {
     static const struct guard_world_row rows[] = {
@@ -110,7 +94,7 @@ static void the_window_is_ten_seconds(void **state)
     (void)state;
     guard_world_play(within);
     guard_world_close();
-    guard_world_open(80, HOLD_MS);
+    guard_world_setup(NULL);
     guard_world_play(beyond);
 }
 
@@ -143,7 +127,7 @@ static void the_share_is_of_those_that_there_were_when_the_window_began(void **s
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         guard_world_play(all[i]);
         guard_world_close();
-        guard_world_open(80, HOLD_MS);
+        guard_world_setup(NULL);
     }
 }
 
@@ -224,7 +208,7 @@ static void what_shares_leases_is_asked_for_once_a_lease_and_does_not_flap(void 
     assert_int_equal(guard_world.removes, 0);
     assert_int_equal(guard_world_shown_short(0), 5000);
     assert_int_equal(guard_world_asked(), 5);
-    fake_run_for(HOLD_MS + 500);
+    fake_run_for(GUARD_WORLD_HOLD_MS + 500);
     assert_int_equal(guard_world_shown(0), 0);
 }
 
@@ -243,7 +227,7 @@ static void five_thousand_with_a_lease_each_are_held(void **state)
     assert_int_equal(guard_world_asked(), 5000);
     guard_world_register(0, 0, 2000);
     assert_int_equal(guard_world_counts().held, 3000);
-    fake_run_for(HOLD_MS);
+    fake_run_for(GUARD_WORLD_HOLD_MS);
     assert_int_equal(guard_world_shown(0), 2000);
 }
 
@@ -295,7 +279,7 @@ static void what_goes_after_the_question_is_asked_for_again(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define TEST GUARD_WORLD_TEST
     const struct CMUnitTest tests[] = {
         TEST(what_expires_all_at_once_is_held_until_its_hold_ends),
         TEST(what_is_deleted_on_purpose_goes_at_once),

@@ -2,22 +2,6 @@
 #include "support/fake_etcd.h"
 #include "support/guard_world.h"
 
-#define HOLD_MS 60000
-
-static int open_world(void **state)
-{
-    (void)state;
-    guard_world_open(80, HOLD_MS);
-    return 0;
-}
-
-static int close_world(void **state)
-{
-    (void)state;
-    guard_world_close();
-    return 0;
-}
-
 static void each_hold_ends_by_itself(void **state)
 {
     static const struct guard_world_row rows[] = {
@@ -79,7 +63,7 @@ static void a_hold_shorter_than_the_window_holds_nothing_twice(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_world, close_world)
+#define TEST GUARD_WORLD_TEST
     const struct CMUnitTest tests[] = {
         TEST(each_hold_ends_by_itself),
         TEST(what_comes_back_is_held_no_more),
