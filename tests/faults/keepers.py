@@ -4,6 +4,7 @@ import time
 
 from model import ABSENT
 from process import PATIENCE, wait_until
+from resources import Holdings
 
 EXPIRY_SLACK_S = 5  # etcd looks for expired leases each half second, and a new leader starts every TTL anew
 
@@ -72,6 +73,16 @@ def judge_left(verdict, fault, model, keepers):
     leases = model.etcd.leases()
     verdict.add(fault, "gone", not entries and len(leases) <= len(keepers),
                 f"{len(entries)} entries, {len(leases)} leases that run out of {len(keepers)} keepers that were stopped")
+
+
+def judge_to_the_end(verdict, fault, model, keepers, server):
+    """Once, then gone, when they are stopped, and what the server holds afterwards."""
+    judge(verdict, fault, model, keepers)
+    held = Holdings(server)
+    for keeper in keepers:
+        keeper.stop()
+    judge_left(verdict, fault, model, keepers)
+    held.judge(verdict, fault)
 
 
 def judge(verdict, fault, model, keepers, other_leases=0):

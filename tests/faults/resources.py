@@ -32,7 +32,7 @@ class Holdings:
         self.process = process
         self.descriptors, self.rss_kb = len(descriptors(process)), rss_kb(process)
 
-    def judge(self, verdict, fault, is_sanitized=False):
+    def judge(self, verdict, fault):
         """That it holds no more than then, now that all is well again: connections may be a moment in closing."""
         try:
             wait_until(lambda: len(descriptors(self.process)) <= self.descriptors + DESCRIPTOR_SLACK, 15)
@@ -40,5 +40,5 @@ class Holdings:
         except AssertionError:
             extra = descriptors(self.process)
         grown = rss_kb(self.process) - self.rss_kb
-        verdict.add(fault, "no-leak", not extra and (is_sanitized or grown <= RSS_SLACK_KB),
+        verdict.add(fault, "no-leak", not extra and grown <= RSS_SLACK_KB,
                     f"{len(descriptors(self.process)) - self.descriptors:+} descriptors {extra or ''}, {grown:+} kB")

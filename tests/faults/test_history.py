@@ -7,7 +7,6 @@ import pytest
 import keepers
 from keepers import Keeper
 from model import ABSENT, Writer
-from resources import Holdings
 from links import EVERYTHING, WATCH, lost_request, stall
 
 NAMES = [f"n{i}" for i in range(8)]
@@ -247,12 +246,7 @@ def test_history(fault, members, make_cluster, make_relay, make_model, make_aske
         writer.stop()
         scene.asker.wait_right()
         verdict.judge(name, scene.asker, since)
-        keepers.judge(verdict, name, scene.model, scene.kept)
-        held = Holdings(scene.server)
-        for keeper in scene.kept:
-            keeper.stop()
-        keepers.judge_left(verdict, name, scene.model, scene.kept)
-        held.judge(verdict, name)
+        keepers.judge_to_the_end(verdict, name, scene.model, scene.kept, scene.server)
     finally:
         if scene.cluster is not mine:
             scene.model.registry.stop()

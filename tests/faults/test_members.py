@@ -12,7 +12,6 @@ from keepers import Keeper
 from model import Writer
 from name_server import NameServer, Place, with_files
 from process import free_port, wait_until
-from resources import Holdings
 from server import BINARY
 
 SEVERAL = ["--ttl", "30", "--refresh-every", "1"]
@@ -229,12 +228,7 @@ def test_members(fault, cluster, make_model, make_asker, verdict, seed):
     asker.wait_right()
     verdict.judge(name, asker, since)
     keepers.judge_gone(verdict, name, doomed, server)
-    keepers.judge(verdict, name, model, kept)
-    held = Holdings(server)
-    for keeper in kept:
-        keeper.stop()
-    keepers.judge_left(verdict, name, model, kept)
-    held.judge(verdict, name)
+    keepers.judge_to_the_end(verdict, name, model, kept, server)
 
 
 def recover(cluster):

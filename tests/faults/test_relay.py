@@ -2,6 +2,7 @@
 
 import random
 import time
+import urllib.request
 
 import pytest
 
@@ -10,6 +11,7 @@ from keepers import Keeper
 from links import (EVERYTHING, GRANT, KEEPALIVE, RANGE, TXN, WATCH, FullBacklog, close, delay, dribble, garbage,
                    half_and_stall, halve, lost_request, reset, stall)
 from model import Writer
+from process import free_port
 from resources import Holdings
 
 NAMES = [f"n{i}" for i in range(8)]
@@ -71,12 +73,7 @@ class Scene:
             keeper.wait_kept(30)
         self.asker.wait_right()
         verdict.judge(fault, self.asker, since)
-        keepers.judge(verdict, fault, self.model, self.kept)
-        held = Holdings(self.server)
-        for keeper in self.kept:
-            keeper.stop()
-        keepers.judge_left(verdict, fault, self.model, self.kept)
-        held.judge(verdict, fault)
+        keepers.judge_to_the_end(verdict, fault, self.model, self.kept, self.server)
 
 
 @pytest.fixture
@@ -158,3 +155,17 @@ def test_many_faults_in_a_row(rounds, make_scene, verdict, seed):
             held = Holdings(scene.server)
     scene.end(verdict, f"{rounds} in a row", scene.model.back())
     held.judge(verdict, f"{rounds} in a row, since the sixth")
+
+
+def test_a_slow_first_load_is_not_begun_again_for_the_copy_on_disk(make_cluster, make_relay, bind_registry, tmp_path):
+    """The copy is empty then, and wants all of a load: of the one that is under way."""
+    cluster = make_cluster()
+    relay = make_relay(cluster.members[0].port)
+    registry = bind_registry(cluster)
+    registry.put("t", "n", "10.0.0.1:80")
+    relay.set_fault(delay(3.0), RANGE)
+    server = registry.serve("--state-dir", str(tmp_path / "state"), "--http", f"127.0.0.1:{(http := free_port())}",
+                            endpoints=relay.endpoint)
+    with urllib.request.urlopen(f"http://127.0.0.1:{http}/metrics", timeout=10) as page:
+        assert "empusa_watch_reloads_total 0\n" in page.read().decode()
+    assert not server.find_line("again")
