@@ -71,9 +71,9 @@ void kept_lease_lose(struct kept_lease_share *share);
  * that. 0 is the one of a share that has none now. */
 bool kept_lease_has_been(const struct kept_lease_share *share, int64_t id);
 
-/* A key was written under the lease with this ID, if it is the share's: do not revoke it. It would take along what others have put there;
- * and a key that was deleted on purpose is told from one that expired by its lease, which lives. A share
- * in nothing: nothing. */
+/* A key was written under the lease with this ID, if it is the share's: do not revoke it. It would
+ * take along what others have put there; and a key that was deleted on purpose is told from one
+ * that expired by its lease, which lives. A share in nothing: nothing. */
 void kept_lease_spare(struct kept_lease_share *share, int64_t id);
 /* No write of this share that may come late is to be feared any more, as another's key stands under
  * the lease: it is not revoked for its sake. */

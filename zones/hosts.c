@@ -189,9 +189,11 @@ static void hosts_on_host(void *arg, enum status status, const struct resolver_a
         uv_close((uv_handle_t *)&host->timer, hosts_on_closed);
     } else if (status == STATUS_OK) {
         host->failures = 0;
-        status = hosts->found(hosts->arg, host->name, addresses, count,
-                              ttl_s ? hosts_refresh_s(ttl_s) : UINT32_MAX);
-        hosts_look_up_in(host, status == STATUS_OK ? hosts_refresh_s(ttl_s) : RETAKE_S);
+        /* First: what is told may be the host's end. Without memory nothing has come of it. */
+        hosts_look_up_in(host, hosts_refresh_s(ttl_s));
+        if (hosts->found(hosts->arg, host->name, addresses, count,
+                         ttl_s ? hosts_refresh_s(ttl_s) : UINT32_MAX) != STATUS_OK)
+            hosts_look_up_in(host, RETAKE_S);
     } else if (status == STATUS_CANCELLED) {
         host->state = HOST_KNOWN;
     } else {

@@ -54,7 +54,8 @@ struct serve {
     int exit_status;
 };
 
-/* Until there is memory for it: else workers would answer beyond --stale-limit, or as from a fresh tree. */
+/* Until there is memory for it: else workers would answer beyond --stale-limit, or as from a fresh
+ * tree. */
 static void serve_publish(uv_timer_t *timer)
 {
     struct serve *serve = timer->data;

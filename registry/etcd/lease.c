@@ -112,8 +112,8 @@ static void lease_on_done(void *arg, enum status status, const struct detail *wh
 }
 
 /* All may be sent twice: a grant has an ID of ours, a renewal counts from its arrival, and a second
- * revocation finds the lease gone. And all are urgent: a lease runs out, and writes under it wait for its
- * grant. */
+ * revocation finds the lease gone. And all are urgent: a lease runs out, and writes under it wait
+ * for its grant. */
 static bool lease_send(struct lease_request *lease)
 {
     struct rpc_request request = {

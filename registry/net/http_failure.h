@@ -23,8 +23,8 @@ struct http_failure {
     bool has_cert;      /* it was given one */
 };
 
-/* UNREACHABLE; NO_MEMORY: ours; BAD_REPLY: a TLS that is too old, or ends for another reason; or a status of which
- * status_is_tls() is true. *why gets the sentence. */
+/* UNREACHABLE; NO_MEMORY: ours; BAD_REPLY: a TLS that is too old, or ends for another reason; or a
+ * status of which status_is_tls() is true. *why gets the sentence. */
 enum status http_failure_explain(const struct http_failure *failure, struct detail *why);
 
 #endif

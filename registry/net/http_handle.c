@@ -8,9 +8,10 @@
 #define HTTP_HANDLE_KEEPALIVE_INTERVAL_S 2
 #define HTTP_HANDLE_USER_TIMEOUT_MS      8000
 
-/* libcurl copies strings, so each may lack memory. A request without one of them would be another: without its addresses
- * libcurl looks the name up itself and may reach another host, without its authorities it trusts the system's, without
- * CURLOPT_NOPROXY it obeys the environment. So whichever fails, the request does. */
+/* libcurl copies strings, so each may lack memory. A request without one of them would be another:
+ * without its addresses libcurl looks the name up itself and may reach another host, without its
+ * authorities it trusts the system's, without CURLOPT_NOPROXY it obeys the environment. So whichever
+ * fails, the request does. */
 #define HTTP_HANDLE_SET(request, option, value)                                                    \
     ((request)->lacks_option |= curl_easy_setopt((request)->easy, option, value) != CURLE_OK)
 

@@ -32,8 +32,8 @@ void rcu_quiescent(void);
 
 /* free() `memory`, which readers may still see, after a grace period that begins with the next
  * rcu_collect(), or later: small amounts are freed by the rcu_collect() after that. NULL is
- * accepted. Never fails: when there is no memory to note it in, room is taken that earlier commits have kept for 3,840;
- * beyond those it leaks. */
+ * accepted. Never fails: when there is no memory to note it in, room is taken that earlier commits
+ * have kept, for 3,840; beyond those it leaks. */
 void rcu_retire(void *memory);
 /* Start a grace period for everything retired so far. Does not block. In the middle of a change
  * some of that is still published, so only zone_commit() may call this, at its end. */
