@@ -140,6 +140,9 @@ class Etcd:
         except (OSError, ValueError):
             return False
 
+    def is_running(self):
+        return any(member.process for member in self.members)
+
     def stop(self):
         for member in self.members:
             self.kill_member(member)
