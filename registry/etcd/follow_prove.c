@@ -91,6 +91,7 @@ static void follow_prove_switch_watch(struct follow *follow, const struct follow
 {
     watch_stop(follow->watch);
     follow->watch = proof->watch;
+    follow->amid = follow->amid & LEDGER_REPLAYED ? LEDGER_FOLLOWED : 0;
     watch_hand_over(proof->watch, follow->watch_events);
     /* It asks the member that is left. */
     if (follow->probe)
@@ -278,8 +279,7 @@ static void follow_prove_on_batch_end(void *arg, int64_t revision)
 {
     struct follow *follow = arg;
     follow->proof.replayed = revision;
-    follow_state_reach(follow, revision);
-    follow_state_commit(follow);
+    follow_state_end_line(follow, LEDGER_REPLAYED, revision);
 }
 
 static void follow_prove_on_lost(void *arg, enum status status, const struct detail *why)
@@ -370,6 +370,7 @@ void follow_prove(struct follow *follow)
         .needs_count = is_bare || !is_whole || now_ms >= follow->proving.count_due_ms,
     };
     range.revision = proof->start;
+    follow_state_begin_watch(follow, LEDGER_REPLAYED);
     if (is_bare)
         follow_prove_read_target(follow);
     else

@@ -171,9 +171,15 @@ struct range *follow_state_ask(struct follow *follow, struct member *member, uin
     return range_start(follow->etcd, &range, member, NULL, done, arg);
 }
 
+static bool follow_state_is_amid(const struct follow *follow)
+{
+    return (follow->watch && (follow->amid & LEDGER_FOLLOWED)) ||
+           (follow->proof.watch && (follow->amid & LEDGER_REPLAYED));
+}
+
 void follow_state_commit(struct follow *follow)
 {
-    if (!follow->has_told || follow->told > follow->revision)
+    if (!follow->has_told || follow->told > follow->revision || follow_state_is_amid(follow))
         return;
     follow->has_told = false;
     follow->events.commit(follow->arg, follow->revision);
@@ -188,7 +194,10 @@ static bool follow_state_take(struct follow *follow, const char *key, size_t key
     follow->facts.repairs += revision <= follow->ledger.proven;
     follow->has_told = true;
     /* A read brings single keys that were lost, and not all that stands under their revision. */
-    if (source != LEDGER_READ && revision > follow->told)
+    if (source == LEDGER_READ)
+        return true;
+    follow->amid |= source;
+    if (revision > follow->told)
         follow->told = revision;
     return true;
 }
@@ -210,12 +219,19 @@ void follow_state_remove(struct follow *follow, const char *key, size_t key_len,
     follow->events.remove(follow->arg, key, key_len, revision);
 }
 
-void follow_state_reach(struct follow *follow, int64_t revision)
+void follow_state_begin_watch(struct follow *follow, enum ledger_source source)
 {
+    follow->amid &= ~(unsigned)source;
+}
+
+void follow_state_end_line(struct follow *follow, enum ledger_source source, int64_t revision)
+{
+    follow->amid &= ~(unsigned)source;
     if (revision > follow->revision)
         follow->revision = revision;
     if (revision > follow->newest)
         follow->newest = revision;
+    follow_state_commit(follow);
 }
 
 bool follow_state_is_small(const struct follow *follow)

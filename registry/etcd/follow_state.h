@@ -105,6 +105,7 @@ struct follow {
     struct member *member; /* that is watched */
     int64_t revision;      /* up to which all has been told */
     int64_t told; /* of the newest event that a watch has told: above that, of a part of its line */
+    unsigned amid;  /* the watches, as ledger sources, of whose line a part has been told */
     int64_t loaded; /* the revision of the last load */
     int64_t newest; /* the newest of the store that was heard of */
     uint64_t raft_term, cluster_id;
@@ -169,12 +170,14 @@ void follow_state_put(struct follow *follow, const struct kv *kv, enum ledger_so
 void follow_state_remove(struct follow *follow, const char *key, size_t key_len, int64_t revision,
                          enum ledger_source source);
 
-/* One of the watches has told all up to `revision`. */
-void follow_state_reach(struct follow *follow, int64_t revision);
+/* A watch begins with nothing told of its line. */
+void follow_state_begin_watch(struct follow *follow, enum ledger_source source);
+/* A line of it has ended: it has told all up to `revision`. Commits. */
+void follow_state_end_line(struct follow *follow, enum ledger_source source, int64_t revision);
 
-/* Commit what has been told, unless the last of it is part of a line: what stands under one revision is
- * shown as a whole. A watch may break off inside a line; then another, or a load, tells all of it. The
- * owner may stop the follow here. */
+/* Commit what has been told, unless it is part of a line, of a watch that stands or above what has been
+ * told whole: what stands under one revision is shown as a whole. A watch may break off inside a line; then
+ * another, or a load, tells all of it. The owner may stop the follow here. */
 void follow_state_commit(struct follow *follow);
 
 /* Whether there are so few keys that all may be looked at without a thought. */

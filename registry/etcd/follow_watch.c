@@ -271,8 +271,7 @@ static void follow_watch_on_batch_end(void *arg, int64_t revision)
 {
     struct follow *follow = arg;
     follow->last_seen_ms = follow_state_now_ms(follow);
-    follow_state_reach(follow, revision);
-    follow_state_commit(follow);
+    follow_state_end_line(follow, LEDGER_FOLLOWED, revision);
 }
 
 static void follow_watch_on_lost(void *arg, enum status status, const struct detail *why)
@@ -302,6 +301,7 @@ void follow_watch_join(struct follow *follow)
     /* Not NULL: a load has been answered, and members are never removed. */
     follow->member = member_find(&follow->etcd->members, 0, follow_state_now_ms(follow));
     follow->watch_events = &follow_watch_events;
+    follow_state_begin_watch(follow, LEDGER_FOLLOWED);
     follow->watch = watch_start(follow->etcd, follow->member, &range, &follow_watch_events, follow);
     if (!follow->watch)
         follow_state_fail(follow, STATUS_NO_MEMORY, &(struct detail){"out of memory"});

@@ -1,6 +1,7 @@
 #include "gateway_reply.h"
 
 #include "registry/base/base64.h"
+#include "registry/base/buffer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -46,6 +47,19 @@ cJSON *gateway_reply_parse(const char *text, size_t len, enum status *status)
     cJSON_Delete(root);
     *status = STATUS_BAD_REPLY;
     return NULL;
+}
+
+cJSON *gateway_reply_parse_begun(const char *text, size_t len, const char *closing,
+                                 enum status *status)
+{
+    struct buffer whole;
+    buffer_init(&whole, len + strlen(closing));
+    buffer_add(&whole, text, len);
+    buffer_add_text(&whole, closing);
+    *status = whole.status;
+    cJSON *root = *status == STATUS_OK ? gateway_reply_parse(whole.data, whole.len, status) : NULL;
+    buffer_clear(&whole);
+    return root;
 }
 
 /* A number that a double holds exactly, as those up to 2^53: cJSON knows no others. */

@@ -23,6 +23,9 @@ struct gateway_reply_header {
  * BAD_REPLY for what is no JSON, or NO_MEMORY. */
 cJSON *gateway_reply_json(const char *text, size_t len, enum status *status);
 cJSON *gateway_reply_parse(const char *text, size_t len, enum status *status);
+/* The same of a value that has only begun, with what closes it. */
+cJSON *gateway_reply_parse_begun(const char *text, size_t len, const char *closing,
+                                 enum status *status);
 
 /* A 64-bit member, be it a string or a number; 0 when it is missing. False: it is there and is no
  * whole number of that range; *out is 0 then. */

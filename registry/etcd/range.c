@@ -167,13 +167,8 @@ static enum status range_take_header(struct range *range, const cJSON *root)
 static enum status range_on_begin(void *arg, const char *text, size_t len)
 {
     struct range *range = arg;
-    struct buffer copy;
-    buffer_init(&copy, JSON_SPLIT_OUTER_MAX + 2);
-    buffer_add(&copy, text, len);
-    buffer_add_text(&copy, "]}");
-    enum status status = copy.status;
-    cJSON *root = status == STATUS_OK ? gateway_reply_parse(copy.data, copy.len, &status) : NULL;
-    buffer_clear(&copy);
+    enum status status;
+    cJSON *root = gateway_reply_parse_begun(text, len, "]}", &status);
     if (status == STATUS_OK)
         status = range_take_header(range, root);
     cJSON_Delete(root);

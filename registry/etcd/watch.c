@@ -16,6 +16,7 @@ struct watch {
     uint64_t last_seen_ms;
     size_t octets;         /* since then */
     struct kv_range range; /* its revision: of the last event told; before, the one to start from */
+    int64_t line_revision; /* the store's when the line was written, as far as its beginning says */
     bool is_created;
     bool has_events; /* in this line */
     bool is_feeding; /* a callback may be running */
@@ -72,12 +73,28 @@ static bool watch_read_type(const cJSON *event, bool *is_put)
     return number == 0 || number == 1;
 }
 
+/* The header stands before the events, which are told before their line ends: what is not there yet is
+ * no event. Without one there it is looked for at the end. */
+static enum status watch_on_begin(void *arg, const char *text, size_t len)
+{
+    struct watch *watch = arg;
+    struct gateway_reply_header header;
+    enum status status;
+    cJSON *root = gateway_reply_parse_begun(text, len, "]}}", &status);
+    const cJSON *result = cJSON_GetObjectItemCaseSensitive(root, "result");
+    bool has_header = status == STATUS_OK && gateway_reply_header(result, &header);
+    watch->line_revision = has_header ? header.revision : INT64_MAX;
+    cJSON_Delete(root);
+    return status;
+}
+
 /* Of the keys that are watched, and no older than what was asked for or told; as old it may be,
  * since all events of a transaction have one revision. */
 static bool watch_is_due(const struct watch *watch, const struct kv *kv)
 {
     const struct kv_range *range = &watch->range;
     return watch->is_created && kv->mod_revision >= range->revision &&
+           kv->mod_revision <= watch->line_revision &&
            gateway_reply_kv_is_within(kv, range->key, range->key_len, range->end, range->end_len);
 }
 
@@ -206,8 +223,8 @@ static void watch_on_done(void *arg, enum status status, const struct detail *wh
 struct watch *watch_start(struct etcd *etcd, struct member *member, const struct kv_range *range,
                           const struct watch_events *events, void *arg)
 {
-    static const struct json_split_events stream_events = {.element = watch_on_element,
-                                                           .outer = watch_on_outer};
+    static const struct json_split_events stream_events = {watch_on_begin, watch_on_element,
+                                                           watch_on_outer};
     struct watch *watch = calloc(1, sizeof(*watch));
     if (!watch)
         return NULL;

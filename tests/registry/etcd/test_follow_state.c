@@ -136,22 +136,26 @@ static void the_newest_event_is_the_one_looked_for(void **state)
     assert_int_equal(owner.puts + owner.removes, 8);
 }
 
+static void end_line(int64_t revision)
+{
+    follow_state_end_line(&follow, LEDGER_FOLLOWED, revision);
+}
+
 static void what_was_told_is_committed_once(void **state)
 {
     (void)state;
     follow_state_commit(&follow);
     assert_int_equal(owner.commits, 0);
     tell("a", 5, true);
-    follow_state_reach(&follow, 7);
-    follow_state_commit(&follow);
+    end_line(7);
     follow_state_commit(&follow);
     assert_int_equal(owner.commits, 1);
     assert_int_equal(owner.committed, 7);
-    follow_state_reach(&follow, 6); /* it does not go back */
+    end_line(6); /* it does not go back */
     assert_int_equal(follow.revision, 7);
     assert_int_equal(follow.newest, 7);
     follow.newest = 20;
-    follow_state_reach(&follow, 9);
+    end_line(9);
     assert_int_equal(follow.revision, 9);
     assert_int_equal(follow.newest, 20);
 }
@@ -161,20 +165,47 @@ static void a_part_of_a_line_waits_for_the_rest(void **state)
 {
     struct kv kv = {.key = "r", .key_len = 1, .value = "v", .value_len = 1, .mod_revision = 30};
     (void)state;
-    follow_state_reach(&follow, 7);
+    end_line(7);
     tell("a", 9, true);
     follow_state_commit(&follow);
-    follow_state_reach(&follow, 8); /* a line before that, by another watch */
-    follow_state_commit(&follow);
+    end_line(8); /* a line before that, by another watch */
     assert_int_equal(owner.commits, 0);
     tell("b", 9, false);
-    follow_state_reach(&follow, 9);
-    follow_state_commit(&follow);
+    end_line(9);
     assert_int_equal(owner.commits, 1);
     assert_int_equal(owner.committed, 9);
     follow_state_put(&follow, &kv, LEDGER_READ); /* a read brings what was lost, key by key */
     follow_state_commit(&follow);
     assert_int_equal(owner.commits, 2);
+}
+
+/* Also what is told late, by the one watch or by the other. */
+static void a_part_of_what_was_lost_waits_for_the_rest(void **state)
+{
+    static const enum ledger_source sources[] = {LEDGER_FOLLOWED, LEDGER_REPLAYED};
+    struct kv kv = {.key = "late", .key_len = 4, .value = "v", .value_len = 1};
+    struct watch *stands = (struct watch *)&kv; /* not looked into */
+    (void)state;
+    end_line(9);
+    for (size_t i = 0; i < 2; i++) {
+        follow.watch = sources[i] == LEDGER_FOLLOWED ? stands : NULL;
+        follow.proof.watch = sources[i] == LEDGER_REPLAYED ? stands : NULL;
+        kv.mod_revision = 5 + (int64_t)i;
+        follow_state_put(&follow, &kv, sources[i]);
+        follow_state_commit(&follow);
+        assert_int_equal(owner.commits, 2 * i);
+        follow_state_end_line(&follow, sources[i], kv.mod_revision);
+        assert_int_equal(owner.commits, 2 * i + 1);
+        /* A watch that is gone holds nothing up: the next proof finds the rest. */
+        kv.mod_revision += 10;
+        follow.revision = 30;
+        follow_state_put(&follow, &kv, sources[i]);
+        follow.watch = follow.proof.watch = NULL;
+        follow_state_commit(&follow);
+        assert_int_equal(owner.commits, 2 * i + 2);
+        kv.key = "later";
+        kv.key_len = 5;
+    }
 }
 
 static void fail_with(enum status status, const char *text)
@@ -278,10 +309,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(the_newest_event_is_the_one_looked_for),       TEST(what_was_told_is_committed_once),
-        TEST(a_part_of_a_line_waits_for_the_rest),          TEST(the_pause_after_a_failure_grows),
-        TEST(each_reason_of_an_outage_is_told_once),        TEST(loads_begin_a_second_apart),
-        TEST(a_member_that_is_left_is_no_good_for_a_while), TEST(a_few_keys_may_all_be_looked_at),
+        TEST(the_newest_event_is_the_one_looked_for),
+        TEST(what_was_told_is_committed_once),
+        TEST(a_part_of_what_was_lost_waits_for_the_rest),
+        TEST(a_part_of_a_line_waits_for_the_rest),
+        TEST(the_pause_after_a_failure_grows),
+        TEST(each_reason_of_an_outage_is_told_once),
+        TEST(loads_begin_a_second_apart),
+        TEST(a_member_that_is_left_is_no_good_for_a_while),
+        TEST(a_few_keys_may_all_be_looked_at),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,8 +134,10 @@ static const struct {
      FAKE_CHUNK, "C7 ", STATUS_BAD_REPLY, "makes no sense"}, /* of the past */
     {200, CREATED "{\"result\":{" HEADER("9") ",\"events\":[" DELETE "," PUT "]}}\n", FAKE_CHUNK,
      "C7 R9 ", STATUS_BAD_REPLY, "makes no sense"},
-    {200, CREATED "{\"result\":{" HEADER("8") ",\"events\":[" DELETE "]}}\n", FAKE_CHUNK, "C7 R9 ",
-     STATUS_BAD_REPLY, "makes no sense"},
+    {200, CREATED "{\"result\":{" HEADER("8") ",\"events\":[" DELETE "]}}\n", FAKE_CHUNK, "C7 ",
+     STATUS_BAD_REPLY, "makes no sense"}, /* of the future */
+    {200, CREATED "{\"result\":{\"events\":[" DELETE "]," HEADER("8") "}}\n", FAKE_CHUNK, "C7 R9 ",
+     STATUS_BAD_REPLY, "makes no sense"}, /* the same, found late */
     {200, CREATED "{\"result\":{\"events\":[" PUT "]}}\n", FAKE_CHUNK, "C7 P8 ", STATUS_BAD_REPLY,
      "makes no sense"},
     {200,
