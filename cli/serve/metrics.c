@@ -263,9 +263,9 @@ static void metrics_write_saved(struct buffer *out, const struct metrics_input *
     if (!input->has_state_dir)
         return;
     metrics_head(out, "state_dir_age_seconds", "gauge",
-                 "Time since the copy in --state-dir was last written, by an earlier process, too; "
-                 "else since the start; "
-                 "+Inf: none is kept.");
+                 "Time since the copy in --state-dir was last written; of one that an earlier "
+                 "process left, since that was last in contact with etcd; without one, since the "
+                 "start; +Inf: none is kept.");
     buffer_printf(out, "empusa_state_dir_age_seconds ");
     if (saved->age_ms == UINT64_MAX)
         buffer_printf(out, "+Inf\n");

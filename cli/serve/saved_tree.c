@@ -173,22 +173,30 @@ enum status saved_tree_start(struct saved_tree *saved, struct detail *why)
     return STATUS_OK;
 }
 
+/* What was served until now is a whole state, whose serial may have been raised by hosts; when the next one
+ * will be whole, nobody knows. */
+static void saved_tree_begin_group(struct saved_tree *saved)
+{
+    saved_tree_write_news(saved, INT64_MAX);
+    saved->is_whole = false;
+}
+
 void saved_tree_begin_load(struct saved_tree *saved)
 {
-    saved->is_whole = false;
+    saved_tree_begin_group(saved);
     saved->puts_all = state_writer_load_begin(saved->writer);
 }
 
 void saved_tree_put(struct saved_tree *saved, const struct kv *kv, bool is_change)
 {
-    saved->is_whole = false;
+    saved_tree_begin_group(saved);
     if ((is_change || saved->puts_all) && kv->key_len - saved->root->len < KEY_LEN_MAX)
         state_writer_put(saved->writer, kv);
 }
 
 void saved_tree_remove(struct saved_tree *saved, const char *key, size_t key_len)
 {
-    saved->is_whole = false;
+    saved_tree_begin_group(saved);
     state_writer_remove(saved->writer, key, key_len);
 }
 

@@ -75,14 +75,14 @@ static void state_writer_free(struct state_writer *writer)
 }
 
 /* When the copy was written that an earlier process left, so far as it says: a server that starts over and
- * over shall not look as if it kept one. */
+ * over shall not look as if it kept one. That may lie before the machine's start, where this clock begins. */
 static uint64_t state_writer_written_ms(const struct state_copy *copy, uint64_t now_ms)
 {
     if (!state_copy_is_loaded(copy))
         return now_ms;
     int64_t age_s = (int64_t)time(NULL) - state_copy_mark(copy)->contact_s;
     uint64_t age_ms = age_s > 0 ? (uint64_t)age_s * MS_PER_S : 0;
-    return now_ms > age_ms ? now_ms - age_ms : 0;
+    return now_ms - age_ms;
 }
 
 enum status state_writer_start(struct state_copy *copy, const struct log *log,
@@ -213,8 +213,8 @@ void state_writer_counts(const struct state_writer *writer, struct state_writer_
         return;
     const struct state_apply *apply = &writer->apply;
     uint64_t written_ms = __atomic_load_n(&apply->written_ms, __ATOMIC_RELAXED);
-    uint64_t now_ms = state_apply_now_ms();
-    out->age_ms = now_ms > written_ms ? now_ms - written_ms : 0;
+    int64_t age_ms = (int64_t)(state_apply_now_ms() - written_ms);
+    out->age_ms = age_ms > 0 ? (uint64_t)age_ms : 0;
     out->bytes = __atomic_load_n(&apply->bytes, __ATOMIC_RELAXED);
     out->failures = __atomic_load_n(&apply->failures, __ATOMIC_RELAXED);
 }

@@ -47,8 +47,8 @@ void state_writer_commit(struct state_writer *writer, const struct state_mark *m
 bool state_writer_needs_load(const struct state_writer *writer);
 
 struct state_writer_counts {
-    /* Since the copy was written, be it by an earlier process; without one, since the start.
-     * UINT64_MAX: there is no writer. */
+    /* Since the copy was written; of one that an earlier process left, since its last contact with etcd;
+     * without one, since the start. UINT64_MAX: there is no writer. */
     uint64_t age_ms;
     uint64_t bytes;    /* on the disk */
     uint64_t failures; /* writes that failed */

@@ -134,6 +134,19 @@ static void what_one_process_served_the_next_one_finds(void **state)
     stop();
     assert_int_equal(start(), STATUS_OK);
     assert_int_equal(zone_view(run.zone)->serial, 2000);
+    zone_raise_serial(run.zone, 3000); /* and then a load that is not seen to its end */
+    load_begin();
+    put("/foo/service/web/b", "10.0.0.2:80", 4);
+    stop();
+    assert_int_equal(start(), STATUS_OK);
+    assert_zone(2, 1, 9);
+    assert_int_equal(zone_view(run.zone)->serial, 3000);
+    zone_raise_serial(run.zone, 4000); /* and a group of changes that breaks off */
+    remove_key("/foo/service/web/b");
+    stop();
+    assert_int_equal(start(), STATUS_OK);
+    assert_zone(2, 1, 9);
+    assert_int_equal(zone_view(run.zone)->serial, 4000);
     stop();
     assert_non_null(
         strstr(log_lines_take(&run.lines), "the state directory has revision 9, as of "));

@@ -11,6 +11,7 @@
 // clang-format on
 
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATIENCE 3000 /* of 10 ms */
@@ -177,14 +178,30 @@ static void a_new_one_begins_with_a_load(void **state)
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
+/* Which is long before this machine began: its clock says nothing of that. */
+static void a_copy_that_was_left_is_as_old_as_its_contact(void **state)
+{
+    struct state_writer_counts counts;
+    uint64_t age_ms = (uint64_t)(time(NULL) - model.mark.contact_s) * 1000;
+    (void)state;
+    state_writer_counts(writer, &counts);
+    assert_in_range(counts.age_ms, age_ms, age_ms + 60000);
+    change(3, 1);
+    commit(2);
+    for (int i = 0; i < PATIENCE && counts.age_ms >= age_ms; i++) {
+        usleep(10000);
+        state_writer_counts(writer, &counts);
+    }
+    assert_in_range(counts.age_ms, 0, 60000);
+    assert_ends_as_the_model();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_was_committed_is_there_at_the_end),
-        TEST(what_was_not_is_not),
-        TEST(what_is_gone_comes_with_a_load),
-        TEST(without_one_nothing_is_wanted_and_nothing_done),
-        TEST(a_new_one_begins_with_a_load),
+        TEST(what_was_committed_is_there_at_the_end),         TEST(what_was_not_is_not),
+        TEST(a_copy_that_was_left_is_as_old_as_its_contact),  TEST(what_is_gone_comes_with_a_load),
+        TEST(without_one_nothing_is_wanted_and_nothing_done), TEST(a_new_one_begins_with_a_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
