@@ -140,8 +140,9 @@ def bind_registry():
         return made[-1]
 
     yield make
-    for bound in made:
-        _end(bound)
+    with contextlib.ExitStack() as each:
+        for bound in made:
+            each.callback(_end, bound)
 
 
 @pytest.fixture
