@@ -19,9 +19,22 @@ enum status lease_id_new(uint64_t ttl_s, int64_t *out)
 {
     uint64_t bits;
     enum status status = random_fill(&bits, sizeof(bits));
+    bits &= LEASE_ID_RANDOM_MASK;
     if (status == STATUS_OK)
-        *out = (int64_t)(lease_id_stem(ttl_s) | (bits & LEASE_ID_RANDOM_MASK));
+        *out = (int64_t)(lease_id_stem(ttl_s) | (bits ? bits : 1)); /* 0: lease_id_of_held() */
     return status;
+}
+
+int64_t lease_id_of_held(uint32_t ttl_s)
+{
+    return (int64_t)lease_id_stem(ttl_s);
+}
+
+bool lease_id_is_held(int64_t id)
+{
+    uint64_t bits = (uint64_t)id;
+    return bits >> LEASE_ID_TAG_SHIFT == LEASE_ID_TAG && (bits >> LEASE_ID_TTL_SHIFT & 0xff) != 0 &&
+           (bits & LEASE_ID_RANDOM_MASK) == 0;
 }
 
 uint32_t lease_id_ttl_s(int64_t id)

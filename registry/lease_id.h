@@ -16,6 +16,11 @@
 /* A new ID for a TTL, from random_fill(). SYSTEM: there is no random number. */
 MUST_USE enum status lease_id_new(uint64_t ttl_s, int64_t *out);
 
+/* The ID that stands for a lease which is over, of an entry that is answered all the same, for at most
+ * so long (1..255): one that nobody is granted. */
+int64_t lease_id_of_held(uint32_t ttl_s);
+bool lease_id_is_held(int64_t id);
+
 /* The TTL that an ID says, LEASE_ID_TTL_MAX_S at most; LEASE_ID_TTL_ASSUMED_S for another tag; 0
  * for lease 0 (none). */
 uint32_t lease_id_ttl_s(int64_t id);

@@ -4,6 +4,7 @@
 #include "registry/entry.h"
 #include "registry/lease_id.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum status guard_new(const struct guard_options *options, const struct follow_events *events,
@@ -16,9 +17,7 @@ enum status guard_new(const struct guard_options *options, const struct follow_e
     guard->events = *events;
     guard->arg = arg;
     guard->on_tick = guard_judge_tick;
-    enum status status = lease_id_new(GUARD_TTL_S, &guard->lease);
-    if (status == STATUS_OK)
-        status = kv_copies_init(&guard->copies);
+    enum status status = kv_copies_init(&guard->copies);
     if (status == STATUS_OK)
         status = kv_copies_init(&guard->types);
     if (status == STATUS_OK)
@@ -145,7 +144,10 @@ static bool guard_take_out(struct guard *guard, struct kv_copy *copy, int64_t re
     }
     guard_state_is_service(guard, copy->octets, copy->key_len, &parts);
     struct guard_type *type = guard_state_find_type(guard, &parts);
-    if (copy->lease != 0 && guard_state_keep(guard, type, copy, revision))
+    bool is_again = lease_id_is_held(copy->lease);
+    if (is_again && guard_state_hold_again(guard, type, copy, revision))
+        return true;
+    if (!is_again && copy->lease != 0 && guard_state_keep(guard, type, copy, revision))
         return true;
     guard_type_change(type, guard_state_now_ms(guard), -1);
     guard_state_tidy_type(guard, type);
@@ -197,9 +199,15 @@ static void guard_put_kept(struct guard *guard)
 static void guard_on_load_end(void *arg, int64_t revision)
 {
     struct guard *guard = arg;
+    uint64_t held = guard->counts.held;
     guard->has_loaded = true;
     guard->revision = revision;
     kv_copies_sweep(&guard->copies, guard_on_missing, guard);
+    if (guard->counts.held > held)
+        log_printf(guard->options.log, LOG_LEVEL_INFO,
+                   "guard: %" PRIu64
+                   " instances that were held before the restart are held again, for %" PRIu64 " s",
+                   guard->counts.held - held, guard->options.hold_ms / 1000);
     guard_judge_changed(guard);
     guard_put_kept(guard);
     guard->is_loading = false;

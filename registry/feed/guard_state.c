@@ -63,12 +63,13 @@ static void guard_state_activate(struct guard *guard, struct guard_type *type)
     type->is_active = type->is_changed = true;
 }
 
-bool guard_state_keep(struct guard *guard, struct guard_type *type, struct kv_copy *copy,
-                      int64_t revision)
+/* NULL: no memory; nothing is done. */
+static struct guard_gone *guard_state_make(struct guard *guard, struct guard_type *type,
+                                           struct kv_copy *copy, int64_t revision)
 {
     struct guard_gone *gone = malloc(sizeof(*gone));
     if (!gone)
-        return false;
+        return NULL;
     *gone = (struct guard_gone){.type = type,
                                 .copy = copy,
                                 .gone_ms = guard_state_now_ms(guard),
@@ -76,18 +77,52 @@ bool guard_state_keep(struct guard *guard, struct guard_type *type, struct kv_co
                                 .state = GUARD_KEPT};
     copy->user = gone;
     guard->kept++;
+    guard_state_activate(guard, type);
+    return gone;
+}
+
+bool guard_state_keep(struct guard *guard, struct guard_type *type, struct kv_copy *copy,
+                      int64_t revision)
+{
+    struct guard_gone *gone = guard_state_make(guard, type, copy, revision);
+    if (!gone)
+        return false;
     type->kept_count++;
     guard_type_change(type, gone->gone_ms, -1);
     guard_type_add(type, gone);
-    guard_state_activate(guard, type);
     return true;
 }
 
+static void guard_state_enter_hold(struct guard *guard, struct guard_gone *gone)
+{
+    gone->state = GUARD_HELD;
+    TAILQ_INSERT_TAIL(&gone->type->held, gone, held_node);
+    gone->type->held_count++;
+    guard->counts.held++;
+}
+
+/* Counted among the type's instances, as those that are held are, and no event of its window. */
+bool guard_state_hold_again(struct guard *guard, struct guard_type *type, struct kv_copy *copy,
+                            int64_t revision)
+{
+    struct guard_gone *gone = guard_state_make(guard, type, copy, revision);
+    if (!gone)
+        return false;
+    if (type->held_count == 0) {
+        type->returned = type->released = 0;
+        guard->counts.holds++;
+    }
+    guard_state_enter_hold(guard, gone);
+    return true;
+}
+
+/* By its lease the owner's copy on disk knows it again. */
 void guard_state_put(struct guard *guard, const struct guard_gone *gone)
 {
     struct kv kv = kv_copy_kv(gone->copy);
-    if (gone->state == GUARD_HELD && lease_id_ttl_s(kv.lease) > GUARD_TTL_S)
-        kv.lease = guard->lease;
+    uint32_t ttl_s = lease_id_ttl_s(kv.lease);
+    if (gone->state == GUARD_HELD)
+        kv.lease = lease_id_of_held(ttl_s < GUARD_TTL_S ? ttl_s : GUARD_TTL_S);
     guard->is_unfinished = true;
     guard->events.put(guard->arg, &kv);
 }
@@ -128,11 +163,8 @@ void guard_state_hold(struct guard *guard, struct guard_gone *gone)
         type->kept_count--;
     else
         guard->kept++;
-    gone->state = GUARD_HELD;
     guard_type_change(type, gone->gone_ms, 1); /* as if it had never gone */
-    TAILQ_INSERT_TAIL(&type->held, gone, held_node);
-    type->held_count++;
-    guard->counts.held++;
+    guard_state_enter_hold(guard, gone);
     guard_state_put(guard, gone);
 }
 

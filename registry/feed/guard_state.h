@@ -31,7 +31,6 @@ struct guard {
     struct guard_type_list active, changed, answered;
     struct guard_counts counts;
     uint64_t kept;    /* keys that the owner has and etcd has not */
-    int64_t lease;    /* under which the held are put */
     int64_t revision; /* of the last commit; 0: there was none */
     bool is_informed; /* guard_know(): that is as good as a load */
     bool has_loaded;  /* once: from then on changes count */
@@ -58,6 +57,9 @@ void guard_state_tidy_type(struct guard *guard, struct guard_type *type);
 /* A service with a lease has gone: keep it until it is judged. False: no memory; nothing is done. */
 bool guard_state_keep(struct guard *guard, struct guard_type *type, struct kv_copy *copy,
                       int64_t revision);
+/* So it was held by an earlier process, whose copy the owner has: it is again. False: the same. */
+bool guard_state_hold_again(struct guard *guard, struct guard_type *type, struct kv_copy *copy,
+                            int64_t revision);
 /* Tell the owner that it has gone, if it is kept. It stays in the window, and may be held yet. */
 void guard_state_pass_on(struct guard *guard, struct guard_gone *gone);
 /* Hold it, be it kept or removed; from the oldest to the newest of a type. */

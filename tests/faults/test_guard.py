@@ -146,7 +146,7 @@ def test_keepers_that_are_cut_off_from_etcd_stay_until_they_are_back(registry, g
 
 def test_all_hosts_of_a_type_that_die_at_once_stay_for_the_hold(registry, guarded):
     keepers = hold(registry)
-    servers = guarded(hold=8)
+    servers = guarded(hold=TTL_S + 5)
     registry.register("db", "other", "10.9.9.9:1")
     for each in servers:
         each.wait(FEW + 1, 0)
@@ -160,6 +160,30 @@ def test_all_hosts_of_a_type_that_die_at_once_stay_for_the_hold(registry, guarde
         each.wait(1, 0, 20)
         each.check_names(names(), rcode=3)
         assert each.figure('guard_ended_total{reason="released"}') == FEW
+
+
+@pytest.mark.parametrize("back, fresh", [(4, 0), (10, 0), (0, 5)])
+def test_what_is_held_is_held_again_after_a_restart(registry, tmp_path, back, fresh):
+    """Although what is still missing is no large share any more of what there is."""
+    register_shared(registry, FEW, TTL_S)
+    args = ["--guard", 80, "--guard-hold", 600, "--state-dir", tmp_path / "state"]
+    server = Guarded(registry, *args)
+    server.wait(FEW, 0)
+    wait_expired(registry)
+    server.wait(FEW, FEW)
+    for i in range(back):
+        registry.put("web", f"s{i}", f"10.2.0.{i + 1}:80")
+    for i in range(fresh):
+        registry.put("web", f"new{i}", f"10.3.0.{i + 1}:80")
+    server.wait(FEW + fresh, FEW - back)
+    assert server.server.stop() == 0
+    server = Guarded(registry, *args)
+    wait_until(lambda: server.dns.ask("_web._tcp", "SRV", edns=1232).ede is None)
+    server.wait(FEW + fresh, FEW - back, 0)
+    server.check_names(names())
+    registry.put("web", f"s{back}", "10.2.0.99:80")
+    server.wait(FEW + fresh, FEW - back - 1)
+    assert server.figure("guard_holds_total") == 1 and server.figure('guard_judged_total{verdict="expired"}') == 0
 
 
 @pytest.mark.parametrize("count", [FEW, pytest.param(500, marks=pytest.mark.long)])

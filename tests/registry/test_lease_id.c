@@ -52,12 +52,27 @@ static void an_id_is_for_its_ttl_alone(void **state)
     assert_false(lease_id_is_for(0, 5) || lease_id_is_for(777, 5));
 }
 
+static void an_id_of_what_is_held_is_nobody_elses(void **state)
+{
+    int64_t id;
+    (void)state;
+    for (uint32_t ttl_s = 1; ttl_s <= 10; ttl_s++) {
+        assert_true(lease_id_is_held(lease_id_of_held(ttl_s)));
+        assert_int_equal(lease_id_ttl_s(lease_id_of_held(ttl_s)), ttl_s);
+        assert_int_equal(lease_id_new(ttl_s, &id), STATUS_OK);
+        assert_false(lease_id_is_held(id));
+    }
+    assert_false(lease_id_is_held(0) || lease_id_is_held(777));
+    assert_false(lease_id_is_held(INT64_C(0x45) << 55));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_id_says_its_ttl),
         cmocka_unit_test(the_ttl_of_a_foreign_id_is_assumed),
         cmocka_unit_test(an_id_is_for_its_ttl_alone),
+        cmocka_unit_test(an_id_of_what_is_held_is_nobody_elses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

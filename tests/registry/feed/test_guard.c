@@ -1,4 +1,5 @@
 #include "registry/feed/guard.h"
+#include "registry/lease_id.h"
 #include "support/fake_etcd.h"
 #include "support/guard_world.h"
 
@@ -202,6 +203,36 @@ static void what_is_known_beforehand_counts_like_a_load(void **state)
     }
 }
 
+/* Whatever else has come back or is new since, and although those that are missing are no large share. */
+static void what_an_earlier_process_held_is_held_again(void **state)
+{
+    enum { HELD_BEFORE = 20, BACK = 4, NEW = 5 };
+    (void)state;
+    for (unsigned i = 0; i < HELD_BEFORE; i++) {
+        char key[32];
+        struct kv kv = {
+            .key = key, .value = "10.0.0.1:1", .value_len = 10, .lease = lease_id_of_held(10)};
+        kv.key_len = (size_t)snprintf(key, sizeof(key), "/foo/service/a/i%u", i);
+        guard_know(guard_world.guard, &kv);
+    }
+    for (unsigned i = HELD_BEFORE - BACK; i < HELD_BEFORE + NEW; i++)
+        guard_world.instances[0][i].is_there = true;
+    guard_world_load();
+    fake_settle();
+    assert_int_equal(guard_world_shown(0), HELD_BEFORE + NEW);
+    assert_int_equal(guard_world_shown_short(0), HELD_BEFORE - BACK);
+    assert_int_equal(guard_world_counts().held, HELD_BEFORE - BACK);
+    assert_int_equal(guard_world_counts().holds, 1);
+    assert_int_equal(guard_world_asked(), 0);
+    assert_non_null(strstr(guard_world.log, "16 instances that were held before the restart"));
+    guard_world.instances[0][0].is_there = true;
+    guard_world_load();
+    assert_int_equal(guard_world_counts().returned, 1);
+    fake_run_for(GUARD_WORLD_HOLD_MS + 1000);
+    assert_int_equal(guard_world_shown(0), BACK + NEW + 1);
+    assert_int_equal(guard_world_counts().held, 0);
+}
+
 static void without_a_guard_all_goes_at_once(void **state)
 {
     (void)state;
@@ -228,6 +259,7 @@ int main(void)
         TEST(changes_of_its_own_are_committed_at_the_last_revision),
         TEST(a_value_that_is_no_entry_is_not_copied),
         TEST(what_is_known_beforehand_counts_like_a_load),
+        GUARD_WORLD_TEST(what_an_earlier_process_held_is_held_again),
         TEST(without_a_guard_all_goes_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
