@@ -18,6 +18,7 @@
 #define PAUSE_MS        60000
 #define PAUSE_MAX_MS    960000
 #define MS_PER_S        1000
+#define SERIAL_RESERVE  65536 /* changes, which are served before their serial is on disk */
 
 /* Of the wall clock, as it is read by a later process. */
 static int64_t saved_tree_contact_s(const struct saved_tree *saved)
@@ -29,13 +30,27 @@ static int64_t saved_tree_contact_s(const struct saved_tree *saved)
     return time(NULL) - (int64_t)((now_ms > seen_ms ? now_ms - seen_ms : 0) / MS_PER_S);
 }
 
-static void saved_tree_write_mark(struct saved_tree *saved)
+/* A serial that is etcd's revision is found there again. Another one is only here, and what is on disk is a
+ * second old, or more: so there stands one that is not reached meanwhile, for a process which comes after
+ * one that was killed. One that ends as it should leaves its last. */
+static uint32_t saved_tree_reserve(const struct saved_tree *saved)
+{
+    struct zone_counts counts;
+    zone_counts(*saved->zone, &counts);
+    bool has_guard = saved->guard && *saved->guard;
+    bool is_own = has_guard || (saved->resolves_hosts && counts.hosts > 0) ||
+                  counts.serial != (uint32_t)saved->revision;
+    return is_own ? SERIAL_RESERVE : 0;
+}
+
+static void saved_tree_write_mark(struct saved_tree *saved, uint32_t reserve)
 {
     uint64_t cluster_id = *saved->follow ? follow_cluster_id(*saved->follow) : 0;
+    saved->serial = zone_view(*saved->zone)->serial;
     saved->mark =
         (struct state_mark){.revision = saved->revision,
                             .cluster_id = cluster_id ? cluster_id : saved->mark.cluster_id,
-                            .serial = zone_view(*saved->zone)->serial,
+                            .serial = saved->serial + reserve,
                             .contact_s = saved_tree_contact_s(saved)};
     state_writer_commit(saved->writer, &saved->mark);
 }
@@ -64,9 +79,9 @@ static void saved_tree_write_news(struct saved_tree *saved, int64_t contact_s)
     if (!saved->writer || !saved->is_whole)
         return;
     int64_t later_s = saved_tree_contact_s(saved) - saved->mark.contact_s;
-    if (zone_view(*saved->zone)->serial != saved->mark.serial || later_s >= contact_s ||
+    if (zone_view(*saved->zone)->serial != saved->serial || later_s >= contact_s ||
         later_s <= -contact_s)
-        saved_tree_write_mark(saved);
+        saved_tree_write_mark(saved, saved_tree_reserve(saved));
 }
 
 static void saved_tree_on_tick(uv_timer_t *timer)
@@ -147,6 +162,7 @@ enum status saved_tree_load(struct saved_tree *saved, uint64_t *age_s)
     zone_commit(zone, mark.revision);
     zone_raise_serial(zone, mark.serial);
     saved->mark = mark;
+    saved->serial = zone_view(zone)->serial;
     saved->revision = mark.revision;
     saved->is_whole = true; /* of this, too, each new serial is kept */
     *age_s = saved_tree_age_s(&mark);
@@ -169,6 +185,8 @@ enum status saved_tree_start(struct saved_tree *saved, struct detail *why)
     if (status != STATUS_OK)
         return status;
     saved->copy = NULL;
+    if (saved->is_whole && saved_tree_reserve(saved) > 0)
+        saved_tree_write_mark(saved, saved_tree_reserve(saved));
     uv_timer_start(&saved->timer, saved_tree_on_tick, TICK_MS, TICK_MS);
     return STATUS_OK;
 }
@@ -223,7 +241,7 @@ void saved_tree_commit(struct saved_tree *saved, int64_t revision)
     }
     saved->puts_all = false;
     saved->revision = revision;
-    saved_tree_write_mark(saved);
+    saved_tree_write_mark(saved, saved_tree_reserve(saved));
 }
 
 void saved_tree_note_contact(struct saved_tree *saved)
@@ -233,7 +251,8 @@ void saved_tree_note_contact(struct saved_tree *saved)
 
 void saved_tree_stop(struct saved_tree *saved)
 {
-    saved_tree_note_contact(saved);
+    if (saved->writer && saved->is_whole)
+        saved_tree_write_mark(saved, 0);
     uv_close((uv_handle_t *)&saved->timer, NULL);
     state_writer_stop(saved->writer, STOP_MS);
     saved->writer = NULL;

@@ -25,11 +25,13 @@ struct saved_tree {
     struct zone *const *zone;
     struct follow *const *follow;
     struct guard *const *guard; /* NULL, or *guard is: there is none */
+    bool resolves_hosts;        /* whose addresses change the zone, too */
     /* The rest is saved_tree_init()'s. */
     struct kv_key prefix;
     struct state_copy *copy;     /* until the writer has it */
     struct state_writer *writer; /* NULL: nothing is written */
-    struct state_mark mark;      /* the last one that was handed over or read */
+    struct state_mark mark;      /* the last one that was handed over or read, */
+    uint32_t serial;             /* and the zone's then */
     int64_t revision;            /* of the zone, when it was last whole */
     uint64_t load_ms, pause_ms;  /* when a load for the writer's sake is next allowed */
     uv_timer_t timer;

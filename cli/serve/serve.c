@@ -141,6 +141,7 @@ static void serve_start_handles(struct serve *serve)
                                 .stale_limit_ms = serve->options.stale_limit_ms,
                                 .guard_hold_ms = serve->options.guard_hold_ms,
                                 .guard_share = serve->options.guard_share,
+                                .resolves_hosts = serve->options.resolves_hosts,
                                 .on_state = serve_on_state,
                                 .on_ready = serve_on_ready,
                                 .arg = serve};

@@ -193,7 +193,8 @@ void tree_init(struct tree *tree, uv_loop_t *loop)
                                       .root = tree->root,
                                       .zone = &tree->zone,
                                       .follow = &tree->follow,
-                                      .guard = &tree->guard};
+                                      .guard = &tree->guard,
+                                      .resolves_hosts = tree->resolves_hosts};
     saved_tree_init(&tree->saved, loop);
 }
 

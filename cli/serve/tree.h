@@ -33,6 +33,7 @@ struct tree {
     struct xfr_child *transfers;
     uint64_t stale_limit_ms, guard_hold_ms;
     unsigned guard_share; /* percent; 0 = no guard */
+    bool resolves_hosts;  /* somebody gives the zone their addresses */
     /* Answers are to say this from now on: called on a change only. */
     void (*on_state)(void *arg, enum answer_state state);
     /* Something can be asked for: the first load, or what was saved. */

@@ -80,8 +80,10 @@ static void state_copy_put_aside(const struct state_copy *copy)
     }
 }
 
-/* While it is locked, so that another process finds either it or nothing. */
-enum status state_copy_renew(struct state_copy *copy, bool is_damaged, struct detail *why)
+/* While it is locked, so that another process finds either it or nothing; and with nobody in the directory
+ * who would make the new one first. */
+static enum status state_copy_renew_inside(struct state_copy *copy, bool is_damaged,
+                                           struct detail *why)
 {
     if (is_damaged)
         state_copy_put_aside(copy);
@@ -91,12 +93,20 @@ enum status state_copy_renew(struct state_copy *copy, bool is_damaged, struct de
     return state_db_open(copy->path, false, &copy->db, why);
 }
 
+enum status state_copy_renew(struct state_copy *copy, bool is_damaged, struct detail *why)
+{
+    int entered = state_dir_enter(copy->dir);
+    enum status status = state_copy_renew_inside(copy, is_damaged, why);
+    state_dir_leave(entered);
+    return status;
+}
+
 /* What keeps a new one from being made may pass: the writer tries again. */
 static void state_copy_replace(struct state_copy *copy, const struct detail *damage)
 {
     struct detail why = {""};
     state_copy_warn(copy, "the copy is damaged, it is now " FILE_NAME ".damaged", damage);
-    if (state_copy_renew(copy, true, &why) != STATUS_OK)
+    if (state_copy_renew_inside(copy, true, &why) != STATUS_OK)
         state_copy_warn(copy, "no copy can be kept for now", &why);
 }
 
@@ -151,6 +161,8 @@ static enum status state_copy_open_db(struct state_copy *copy, struct detail *wh
         state_copy_replace(copy, why);
         return STATUS_OK;
     default:
+        if (status != STATUS_NO_SPACE && state_dir_is_full(copy->dir))
+            status = detail_set(why, STATUS_NO_SPACE, "%s", strerror(ENOSPC));
         return state_copy_open_read_only(copy, status == STATUS_NO_SPACE, why);
     }
 }
@@ -166,7 +178,10 @@ static enum status state_copy_init(struct state_copy *copy, const char *path, co
         return detail_set(why, STATUS_NO_MEMORY, "%s", status_text(STATUS_NO_MEMORY));
     copy->root = (struct state_root){copy->root_text, root_len};
     snprintf(copy->path, sizeof(copy->path), "%s/" FILE_NAME, copy->dir);
-    return state_copy_open_db(copy, why);
+    int entered = state_dir_enter(copy->dir);
+    status = state_copy_open_db(copy, why);
+    state_dir_leave(entered);
+    return status;
 }
 
 enum status state_copy_open(const char *path, const char *root, size_t root_len,
@@ -195,6 +210,14 @@ void state_copy_close(struct state_copy *copy)
     free(copy);
 }
 
+/* A medium that cannot be read is as good as damaged: the next start would fail, too. */
+static void state_copy_give_up(struct state_copy *copy, const struct detail *why)
+{
+    int entered = state_dir_enter(copy->dir);
+    state_copy_replace(copy, why);
+    state_dir_leave(entered);
+}
+
 enum status state_copy_load(struct state_copy *copy, kv_each *each, void *arg,
                             struct state_mark *out)
 {
@@ -213,8 +236,8 @@ enum status state_copy_load(struct state_copy *copy, kv_each *each, void *arg,
         *out = copy->mark;
     else if (status == STATUS_NO_MEMORY || status == STATUS_CANCELLED || is_read_only)
         state_copy_warn(copy, "the copy is not used", &why);
-    else /* a medium that cannot be read is as good as damaged: the next start would fail, too */
-        state_copy_replace(copy, &why);
+    else
+        state_copy_give_up(copy, &why);
     if (is_read_only) {
         state_db_close(copy->db, true);
         copy->db = NULL;

@@ -215,10 +215,26 @@ static enum status state_db_create(const char *path, struct detail *why)
     return STATUS_OK;
 }
 
+/* Nothing that would be waited for (a pipe), or is read from or written to elsewhere (a device). */
+static enum status state_db_check_files(const struct state_db *db, struct detail *why)
+{
+    static const char *const suffixes[] = {"", "-wal", "-journal"};
+    struct stat st;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        char path[PATH_MAX + 16];
+        snprintf(path, sizeof(path), "%s%s", db->path, suffixes[i]);
+        if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+            return detail_set(why, STATUS_SYSTEM, "its file%s is no regular one", suffixes[i]);
+    }
+    return STATUS_OK;
+}
+
 static enum status state_db_start(struct state_db *db, struct detail *why)
 {
     struct stat st;
-    enum status status = STATUS_OK;
+    enum status status = state_db_check_files(db, why);
+    if (status != STATUS_OK)
+        return status;
     if (!db->is_read_only)
         status = state_db_create(db->path, why);
     else if (stat(db->path, &st) != 0)

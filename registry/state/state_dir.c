@@ -1,10 +1,16 @@
 #include "state_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#define TRY_NS    10000000
+#define TRIES_MAX 500
 
 enum status state_dir_check(const char *path, char **out, struct detail *why)
 {
@@ -30,4 +36,36 @@ enum status state_dir_check(const char *path, char **out, struct detail *why)
                           strerror(errno));
     *out = real;
     return STATUS_OK;
+}
+
+int state_dir_enter(const char *dir)
+{
+    static const struct timespec pause = {.tv_nsec = TRY_NS};
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned i = 0; fd >= 0 && i < TRIES_MAX; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return fd;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+void state_dir_leave(int entered)
+{
+    if (entered >= 0)
+        close(entered);
+}
+
+/* By a file without a name, which goes with its descriptor. */
+bool state_dir_is_full(const char *dir)
+{
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == ENOSPC || errno == EDQUOT;
+    close(fd);
+    return false;
 }

@@ -279,6 +279,27 @@ def test_killed_at_any_moment_it_leaves_a_whole_earlier_state(own_registry, stat
     assert warnings(server) == [] and server.stop() == 0
 
 
+def test_a_serial_beyond_etcds_revision_never_goes_back(own_registry, own_etcd, state):
+    """It is only here, and what is killed has not written its last down."""
+    for i in range(40):
+        own_registry.put("t", "n", f"10.0.0.1:{i + 1}")
+    assert own_registry.serve("--state-dir", state).stop() == 0
+    own_etcd.wipe()
+    own_registry.put("t", "n", "10.0.0.1:5000")
+    last = 0
+    for i in range(6):
+        server = own_registry.serve("--state-dir", state)
+        wait_until(lambda: is_stale(server.dns) or server.dns.data("n._t._tcp", "SRV"))
+        assert server.dns.serial() >= last
+        wait_until(lambda: server.dns.ask("n._t._tcp", "SRV", edns=1232).ede is None)
+        assert server.dns.serial() >= last
+        for k in range(8):
+            own_registry.put("t", "n", f"10.0.0.1:{6000 + 10 * i + k}")
+        wait_until(lambda: ports(server.dns) == [6000 + 10 * i + 7])
+        last = server.dns.serial()
+        assert (server.kill() if i % 2 == 0 else server.stop()) in (0, -signal.SIGKILL)
+
+
 # disks and directories
 
 @pytest.fixture
@@ -364,6 +385,51 @@ def test_a_second_server_is_refused(own_registry, state):
     assert second.error_line() == f'ERROR:root:--state-dir "{state}": another process uses it'
     first.kill()
     assert own_registry.serve("--state-dir", state).stop() == 0
+
+
+@pytest.mark.parametrize("name", [FILE, f"{FILE}-wal"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/null", path), os.mkdir])
+def test_what_is_no_file_is_not_opened(own_registry, state, name, make):
+    """A pipe would be waited for."""
+    fill(own_registry, 3)
+    os.mkdir(state, 0o700)
+    make(os.path.join(state, name))
+    server = own_registry.serve("--state-dir", state)
+    assert ports(server.dns) == [1, 2, 3, 1000]
+    assert any("is no regular one" in line for line in warnings(server)), server.err
+    own_registry.put("t", "more", "10.0.0.1:5000")
+    wait_until(lambda: ports(server.dns)[-1] == 5000)
+    assert server.stop() == 0
+
+
+def test_a_disk_without_room_for_another_file_is_full(own_registry, base, state, mounted):
+    fill(own_registry)
+    assert own_registry.serve("--state-dir", state).stop() == 0
+    server, inside = mounted('cp "$1"/* /tmp/copy.$$\nmount -t tmpfs -o nr_inodes=2,mode=700 none "$1"\n'
+                             f'mv /tmp/copy.$$ "$1/{FILE}"')
+    server.wait_line(r'^WARNING:root:state directory ".*": no copy can be kept for now: No space left on device$')
+    own_registry.put("t", "more", "10.0.0.1:9999")
+    wait_until(lambda: ports(server.dns)[-1] == 9999)
+    subprocess.run(["nsenter", f"--mount=/proc/{server.pid}/ns/mnt", "mount", "-o", "remount,nr_inodes=100", state],
+                   check=True)
+    server.wait_line("is written again", 60)
+    wait_saved(own_registry, lambda: SavedTree(inside, os.path.join(base, "scratch")))
+
+
+def test_of_two_that_find_it_damaged_at_once_one_goes_on(own_registry, state):
+    os.mkdir(state, 0o700)
+    for _ in range(10):
+        for file in os.listdir(state):
+            os.unlink(os.path.join(state, file))
+        with open(os.path.join(state, FILE), "wb") as file:
+            file.write(b"rubbish" * 100)
+        servers = [own_registry.serve_unready("--state-dir", state) for _ in range(2)]
+        wait_until(lambda: sum(not server.is_running() for server in servers) > 0)
+        (winner,), (loser,) = ([server for server in servers if server.is_running() == goes_on] for goes_on in (True, False))
+        assert loser.wait() == 1 and loser.find_line("another process uses it")
+        winner.wait_ready()
+        assert winner.stop() == 0 and not winner.find_line("locked")
+        assert sorted(os.listdir(state)) == [FILE, f"{FILE}.damaged"]
 
 
 @pytest.mark.parametrize("make, status, why", [

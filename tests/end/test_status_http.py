@@ -286,8 +286,9 @@ def test_what_others_write_is_no_change_but_is_not_proven_either(own_registry, c
 @pytest.mark.long
 def test_what_others_write_is_proven_within_half_a_minute(own_registry, cut_off):
     status, _, _ = cut_off
-    own_registry.etcd.put("/elsewhere/x", "y")
     before = status.metrics()
+    own_registry.etcd.put("/elsewhere/x", "y")
+    wait_until(lambda: status.metrics()["etcd_revision"] > before["etcd_revision"])  # by the next probe
     wait_until(lambda: status.metrics()["data_lag_revisions"] == 0 and status.metrics()["data_lag_seconds"] < 2, 60)
     assert status.metrics()["watch_proofs_total"] > before["watch_proofs_total"]
     assert status.metrics()["etcd_loads_total"] == 1

@@ -11,6 +11,7 @@
 // clang-format on
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 static char base[] = "/tmp/empusa-dir-XXXXXX", path[64];
@@ -125,6 +126,22 @@ static void nor_that_of_another_user(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+static void one_at_a_time_is_in_it(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        int entered = state_dir_enter(base), again = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(entered >= 0 && again >= 0);
+        assert_int_equal(flock(again, LOCK_EX | LOCK_NB), -1);
+        state_dir_leave(entered);
+        assert_int_equal(flock(again, LOCK_EX | LOCK_NB), 0);
+        close(again);
+    }
+    assert_int_equal(state_dir_enter(in_base("nowhere")), -1);
+    state_dir_leave(-1);
+    assert_false(state_dir_is_full(base) || state_dir_is_full(path));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +150,7 @@ int main(void)
         cmocka_unit_test(no_other_file_is_taken),
         cmocka_unit_test(nor_one_that_others_may_enter),
         cmocka_unit_test(nor_that_of_another_user),
+        cmocka_unit_test(one_at_a_time_is_in_it),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }
