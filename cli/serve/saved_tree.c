@@ -30,7 +30,7 @@ static int64_t saved_tree_contact_s(const struct saved_tree *saved)
     return time(NULL) - (int64_t)((now_ms > seen_ms ? now_ms - seen_ms : 0) / MS_PER_S);
 }
 
-/* A serial that is etcd's revision is found there again. Another one is only here, and what is on disk is a
+/* A serial that is etcd's revision, or an earlier one, is found there again. A later one is only here, and what is on disk is a
  * second old, or more: so there stands one that is not reached meanwhile, for a process which comes after
  * one that was killed. One that ends as it should leaves its last. */
 static uint32_t saved_tree_reserve(const struct saved_tree *saved)
@@ -39,7 +39,7 @@ static uint32_t saved_tree_reserve(const struct saved_tree *saved)
     zone_counts(*saved->zone, &counts);
     bool has_guard = saved->guard && *saved->guard;
     bool is_own = has_guard || (saved->resolves_hosts && counts.hosts > 0) ||
-                  counts.serial != (uint32_t)saved->revision;
+                  (int32_t)(counts.serial - (uint32_t)saved->revision) > 0; /* RFC 1982 */
     return is_own ? SERIAL_RESERVE : 0;
 }
 

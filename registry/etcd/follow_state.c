@@ -196,7 +196,8 @@ static bool follow_state_take(struct follow *follow, const char *key, size_t key
     /* A read brings single keys that were lost, and not all that stands under their revision. */
     if (source == LEDGER_READ)
         return true;
-    follow->amid |= source;
+    if (revision <= follow->revision)
+        follow->amid |= source;
     if (revision > follow->told)
         follow->told = revision;
     return true;

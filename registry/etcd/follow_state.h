@@ -105,7 +105,7 @@ struct follow {
     struct member *member; /* that is watched */
     int64_t revision;      /* up to which all has been told */
     int64_t told; /* of the newest event that a watch has told: above that, of a part of its line */
-    unsigned amid;  /* the watches, as ledger sources, of whose line a part has been told */
+    unsigned amid;  /* the watches, as ledger sources, of whose line a part has been told late */
     int64_t loaded; /* the revision of the last load */
     int64_t newest; /* the newest of the store that was heard of */
     uint64_t raft_term, cluster_id;

@@ -56,8 +56,10 @@ int state_dir_enter(const char *dir)
 
 void state_dir_leave(int entered)
 {
-    if (entered >= 0)
-        close(entered);
+    if (entered < 0)
+        return;
+    flock(entered, LOCK_UN); /* a child may have been forked meanwhile, which has it, too */
+    close(entered);
 }
 
 /* By a file without a name, which goes with its descriptor. */

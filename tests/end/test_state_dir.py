@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 
 from dns_client import EDE_INVALID, EDE_STALE
-from process import Process, free_port, temporary_directory, wait_until
+from process import ADDRESS_IN_USE, PortTaken, Process, free_port, on_free_ports, temporary_directory, wait_until
 from saved_tree import FILE, SavedTree, rewrite_format, rewrite_head
 from server import BINARY
 
@@ -408,12 +408,24 @@ def test_a_disk_without_room_for_another_file_is_full(own_registry, base, state,
     server, inside = mounted('cp "$1"/* /tmp/copy.$$\nmount -t tmpfs -o nr_inodes=2,mode=700 none "$1"\n'
                              f'mv /tmp/copy.$$ "$1/{FILE}"')
     server.wait_line(r'^WARNING:root:state directory ".*": no copy can be kept for now: No space left on device$')
+    server.wait_line("cannot be written, trying again", 30)
     own_registry.put("t", "more", "10.0.0.1:9999")
     wait_until(lambda: ports(server.dns)[-1] == 9999)
     subprocess.run(["nsenter", f"--mount=/proc/{server.pid}/ns/mnt", "mount", "-o", "remount,nr_inodes=100", state],
                    check=True)
     server.wait_line("is written again", 60)
     wait_saved(own_registry, lambda: SavedTree(inside, os.path.join(base, "scratch")))
+
+
+@on_free_ports
+def start_two(registry, state):
+    servers = [registry.serve_unready("--state-dir", state) for _ in range(2)]
+    wait_until(lambda: sum(not server.is_running() for server in servers) > 0)
+    if any(server.find_line(ADDRESS_IN_USE) for server in servers):
+        for server in servers:
+            server.kill()
+        raise PortTaken
+    return servers
 
 
 def test_of_two_that_find_it_damaged_at_once_one_goes_on(own_registry, state):
@@ -423,8 +435,7 @@ def test_of_two_that_find_it_damaged_at_once_one_goes_on(own_registry, state):
             os.unlink(os.path.join(state, file))
         with open(os.path.join(state, FILE), "wb") as file:
             file.write(b"rubbish" * 100)
-        servers = [own_registry.serve_unready("--state-dir", state) for _ in range(2)]
-        wait_until(lambda: sum(not server.is_running() for server in servers) > 0)
+        servers = start_two(own_registry, state)
         (winner,), (loser,) = ([server for server in servers if server.is_running() == goes_on] for goes_on in (True, False))
         assert loser.wait() == 1 and loser.find_line("another process uses it")
         winner.wait_ready()

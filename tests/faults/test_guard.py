@@ -165,9 +165,9 @@ def test_all_hosts_of_a_type_that_die_at_once_stay_for_the_hold(registry, guarde
 @pytest.mark.parametrize("back, fresh", [(4, 0), (10, 0), (0, 5)])
 def test_what_is_held_is_held_again_after_a_restart(registry, tmp_path, back, fresh):
     """Although what is still missing is no large share any more of what there is."""
-    register_shared(registry, FEW, TTL_S)
     args = ["--guard", 80, "--guard-hold", 600, "--state-dir", tmp_path / "state"]
     server = Guarded(registry, *args)
+    register_shared(registry, FEW, TTL_S)
     server.wait(FEW, 0)
     wait_expired(registry)
     server.wait(FEW, FEW)

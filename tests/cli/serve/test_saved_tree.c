@@ -157,6 +157,25 @@ static void what_one_process_served_the_next_one_finds(void **state)
         strstr(log_lines_take(&run.lines), "the state directory has revision 9, as of "));
 }
 
+/* Others than this tree's keys have changed: then it is no serial of our own, and etcd's servers agree on it. */
+static void a_serial_behind_etcds_is_none_of_our_own(void **state)
+{
+    (void)state;
+    start();
+    load_begin();
+    put("/foo/service/web/a", "10.0.0.1:80", 3);
+    load_end(7);
+    load_begin();
+    put("/foo/service/web/a", "10.0.0.1:80", 3);
+    load_end(9);
+    load_begin();
+    put("/foo/service/web/a", "10.0.0.1:80", 3);
+    stop(); /* as if it were killed: what is no whole state is not written down */
+    assert_int_equal(start(), STATUS_OK);
+    assert_int_equal(zone_view(run.zone)->serial, 9);
+    stop();
+}
+
 static void what_a_load_sweeps_is_gone_there_too(void **state)
 {
     (void)state;
@@ -271,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_one_process_served_the_next_one_finds),
+        TEST(a_serial_behind_etcds_is_none_of_our_own),
         TEST(what_a_load_sweeps_is_gone_there_too),
         TEST(a_key_that_can_never_be_served_is_not_kept),
         TEST(what_is_no_whole_state_is_not_written),
