@@ -25,6 +25,7 @@ from soak_zone import TXT, wire
 
 LANES = 3
 SETTLE_S = 30
+CHILD_S = 5  # for one that has sent all to end
 RSS_GROWTH, RSS_SLACK_KB = 1.2, 4 << 10
 FD_SLACK = 6
 COUNTERS = ("watch_proofs_total", "watch_repairs_total", "watch_reloads_total", "log_lines_lost_total")
@@ -128,33 +129,37 @@ class Soak:
         for lane in self.lanes:
             lane.over.set()
         for lane in self.lanes:
-            lane.join()
+            lane.is_settled.wait()
         self._check_threads()
 
-    def _compare(self, what):
-        expected = self.model.zone()
-        revision = self.cluster.put("/soak/switch/last", what)
-        expected.add((wire(b"last", b"switch"), TXT, bytes([len(what)]) + what.encode()))
-        for side in self.sides:
-            self._compare_one(side, what, expected, revision)
+    def _expect(self, what):
+        """A lease that is kept may end even now, where etcd did not renew it in time."""
+        return self.model.zone() | {(wire(b"last", b"switch"), TXT, bytes([len(what)]) + what.encode())}
 
-    def _compare_one(self, side, what, expected, revision):
+    def _compare(self, what):
+        revision = self.cluster.put("/soak/switch/last", what)
+        for side in self.sides:
+            self._compare_one(side, what, revision)
+
+    def _compare_one(self, side, what, revision):
         """What was withheld may still have to be found; all else is there soon."""
-        begin, difference = time.monotonic(), None
+        begin, difference, seen = time.monotonic(), None, []
         limit = (MENDED_S if side.withheld else SETTLE_S) * PATIENCE
         while time.monotonic() < begin + limit:
             found = transfer(side.port)
+            seen.append(f"{time.monotonic():.2f}: " + (f"serial {found[1]}, {len(found[0])} records" if found else "refused"))
             if found and found[1] >= revision:
-                records = set(found[0])
+                records, expected = set(found[0]), self._expect(what)
                 difference = (sorted(expected - records), sorted(records - expected), len(found[0]) - len(records))
                 if difference == ([], [], 0):
-                    self.report[f"{what}: records of {side.name}"] = len(records)
+                    self.report[f"{what}: records of {side.name}"] = f"{len(records)}, after {time.monotonic() - begin:.1f} s"
                     return
             time.sleep(0.3)
         missing, extra, twice = difference or ([], [], 0)
         lines = [f"{what}: zone of {side.name}: " + (
             f"{len(missing)} missing {missing[:5]}, {len(extra)} too many {extra[:5]}, {twice} twice" if difference
             else f"no transfer at revision {revision}, but {found and found[1]}")]
+        lines += [*seen[:10], "...", *seen[-5:], *side.server.err[-40:]]
         for owner, _, data in (missing + extra)[:3]:
             lines += self.model.history(owner, {data}, side.name)
         self.complaints.append("\n    ".join([*lines, *self.injector.lines[-30:]]))
@@ -162,6 +167,10 @@ class Soak:
 
     def _leave(self):
         """All leases end with all that hangs on them, and none is left: a server has none."""
+        for lane in self.lanes:
+            lane.may_go.set()
+        for lane in self.lanes:
+            lane.join()
         leaving = [threading.Thread(target=lane.finish, daemon=True) for lane in self.lanes]
         for thread in leaving:
             thread.start()
@@ -172,14 +181,16 @@ class Soak:
             self.complaints.append(f"leases left: {left}")
 
     def _stop(self):
+        for lane in self.lanes:
+            lane.over.set()
+            lane.may_go.set()
         for asker in self.askers:
             asker.over.set()
         for asker in self.askers:
             asker.join(30)
             self.complaints += asker.complaints
         for side in self.sides if all(side.server.is_running() for side in self.sides) else ():
-            if children := open(f"/proc/{side.server.pid}/task/{side.server.pid}/children").read():
-                self.complaints.append(f"children of {side.name}: {children}")
+            self._check_children(side)
         self.cluster.resume()
         self.registry.stop()
         for side in self.sides:
@@ -188,6 +199,15 @@ class Soak:
         self.cluster.stop()
         if self.injector:
             self.injector.may_go.set()
+
+    def _check_children(self, side):
+        """The last transfer's may still be ending."""
+        end = time.monotonic() + CHILD_S * PATIENCE
+        while children := open(f"/proc/{side.server.pid}/task/{side.server.pid}/children").read():
+            if time.monotonic() > end:
+                self.complaints.append(f"children of {side.name}: {children}")
+                return
+            time.sleep(0.1)
 
     # what the servers use
 

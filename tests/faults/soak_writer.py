@@ -94,7 +94,7 @@ class Lane(threading.Thread):
         self.recent = []
         self.counts = {}
         self.error = None
-        self.over = threading.Event()
+        self.over, self.is_settled, self.may_go = threading.Event(), threading.Event(), threading.Event()
 
     # one transaction
 
@@ -337,11 +337,13 @@ class Lane(threading.Thread):
                 self._look_after_leases()
                 due = max(due + self.step() / self.soak.rate_per_lane, time.monotonic() - 1)
                 self.over.wait(max(0, due - time.monotonic()))
-            while self.mortal:  # each ends, and how is known
+            while not self.may_go.wait(0.2):  # leases that are kept go on being so, others end
                 self._look_after_leases()
-                time.sleep(0.2)
+                if not self.mortal:  # of each it is known how
+                    self.is_settled.set()
         except BaseException as error:  # pylint: disable=broad-except
             self.error = error
+        self.is_settled.set()
 
     def finish(self):
         """All leases are revoked, and are known to be gone."""
