@@ -364,10 +364,10 @@ def test_a_disk_that_is_too_small_from_the_start_gets_it_all_once_there_is_room(
     wait_saved(own_registry, lambda: SavedTree(inside, os.path.join(base, "scratch")))
 
 
-def test_a_read_only_file_system_is_read(own_registry, state, mounted):
+def test_a_read_only_file_system_is_read(own_registry, state, saved, mounted):
     fill(own_registry)
     server = own_registry.serve("--state-dir", state)
-    own_registry.wait_served(server.dns)
+    wait_saved(own_registry, saved)
     server.kill()  # its log is still there
     before = {name: os.stat(os.path.join(state, name)).st_mtime_ns for name in os.listdir(state)}
     server, _ = mounted('mount --bind "$1" "$1"\nmount -o remount,bind,ro "$1"', endpoints=NOWHERE)
