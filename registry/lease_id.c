@@ -19,10 +19,11 @@ enum status lease_id_new(uint64_t ttl_s, int64_t *out)
 {
     uint64_t bits;
     enum status status = random_fill(&bits, sizeof(bits));
+    if (status != STATUS_OK)
+        return status;
     bits &= LEASE_ID_RANDOM_MASK;
-    if (status == STATUS_OK)
-        *out = (int64_t)(lease_id_stem(ttl_s) | (bits ? bits : 1)); /* 0: lease_id_of_held() */
-    return status;
+    *out = (int64_t)(lease_id_stem(ttl_s) | (bits ? bits : 1)); /* 0: lease_id_of_held() */
+    return STATUS_OK;
 }
 
 int64_t lease_id_of_held(uint32_t ttl_s)

@@ -30,9 +30,10 @@ static int64_t saved_tree_contact_s(const struct saved_tree *saved)
     return time(NULL) - (int64_t)((now_ms > seen_ms ? now_ms - seen_ms : 0) / MS_PER_S);
 }
 
-/* A serial that is etcd's revision, or an earlier one, is found there again. A later one is only here, and what is on disk is a
- * second old, or more: so there stands one that is not reached meanwhile, for a process which comes after
- * one that was killed. One that ends as it should leaves its last. */
+/* A serial that is etcd's revision, or an earlier one, is found there again. A later one is only
+ * here, and what is on disk is a second old, or more: so there stands one that is not reached
+ * meanwhile, for a process which comes after one that was killed. One that ends as it should leaves
+ * its last. */
 static uint32_t saved_tree_reserve(const struct saved_tree *saved)
 {
     struct zone_counts counts;
@@ -43,8 +44,9 @@ static uint32_t saved_tree_reserve(const struct saved_tree *saved)
     return is_own ? SERIAL_RESERVE : 0;
 }
 
-static void saved_tree_write_mark(struct saved_tree *saved, uint32_t reserve)
+static void saved_tree_write_mark(struct saved_tree *saved, bool is_last)
 {
+    uint32_t reserve = is_last ? 0 : saved_tree_reserve(saved);
     uint64_t cluster_id = *saved->follow ? follow_cluster_id(*saved->follow) : 0;
     saved->serial = zone_view(*saved->zone)->serial;
     saved->mark =
@@ -81,7 +83,7 @@ static void saved_tree_write_news(struct saved_tree *saved, int64_t contact_s)
     int64_t later_s = saved_tree_contact_s(saved) - saved->mark.contact_s;
     if (zone_view(*saved->zone)->serial != saved->serial || later_s >= contact_s ||
         later_s <= -contact_s)
-        saved_tree_write_mark(saved, saved_tree_reserve(saved));
+        saved_tree_write_mark(saved, false);
 }
 
 static void saved_tree_on_tick(uv_timer_t *timer)
@@ -186,13 +188,13 @@ enum status saved_tree_start(struct saved_tree *saved, struct detail *why)
         return status;
     saved->copy = NULL;
     if (saved->is_whole && saved_tree_reserve(saved) > 0)
-        saved_tree_write_mark(saved, saved_tree_reserve(saved));
+        saved_tree_write_mark(saved, false);
     uv_timer_start(&saved->timer, saved_tree_on_tick, TICK_MS, TICK_MS);
     return STATUS_OK;
 }
 
-/* What was served until now is a whole state, whose serial may have been raised by hosts; when the next one
- * will be whole, nobody knows. */
+/* What was served until now is a whole state, whose serial may have been raised by hosts; when the
+ * next one will be whole, nobody knows. */
 static void saved_tree_begin_group(struct saved_tree *saved)
 {
     saved_tree_write_news(saved, INT64_MAX);
@@ -241,7 +243,7 @@ void saved_tree_commit(struct saved_tree *saved, int64_t revision)
     }
     saved->puts_all = false;
     saved->revision = revision;
-    saved_tree_write_mark(saved, saved_tree_reserve(saved));
+    saved_tree_write_mark(saved, false);
 }
 
 void saved_tree_note_contact(struct saved_tree *saved)
@@ -252,7 +254,7 @@ void saved_tree_note_contact(struct saved_tree *saved)
 void saved_tree_stop(struct saved_tree *saved)
 {
     if (saved->writer && saved->is_whole)
-        saved_tree_write_mark(saved, 0);
+        saved_tree_write_mark(saved, true);
     uv_close((uv_handle_t *)&saved->timer, NULL);
     state_writer_stop(saved->writer, STOP_MS);
     saved->writer = NULL;

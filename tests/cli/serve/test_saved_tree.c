@@ -157,17 +157,20 @@ static void what_one_process_served_the_next_one_finds(void **state)
         strstr(log_lines_take(&run.lines), "the state directory has revision 9, as of "));
 }
 
+static void load_one_service(int64_t revision)
+{
+    load_begin();
+    put("/foo/service/web/a", "10.0.0.1:80", 3);
+    load_end(revision);
+}
+
 /* Others than this tree's keys have changed: then it is no serial of our own, and etcd's servers agree on it. */
 static void a_serial_behind_etcds_is_none_of_our_own(void **state)
 {
     (void)state;
     start();
-    load_begin();
-    put("/foo/service/web/a", "10.0.0.1:80", 3);
-    load_end(7);
-    load_begin();
-    put("/foo/service/web/a", "10.0.0.1:80", 3);
-    load_end(9);
+    load_one_service(7);
+    load_one_service(9);
     load_begin();
     put("/foo/service/web/a", "10.0.0.1:80", 3);
     stop(); /* as if it were killed: what is no whole state is not written down */
@@ -223,9 +226,7 @@ static void what_is_no_whole_state_is_not_written(void **state)
 {
     (void)state;
     start();
-    load_begin();
-    put("/foo/service/web/a", "10.0.0.1:80", 3);
-    load_end(7);
+    load_one_service(7);
     load_begin();
     put("/foo/service/web/b", "10.0.0.2:80", 8);
     zone_commit(run.zone, 0);
